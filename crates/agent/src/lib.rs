@@ -1,0 +1,1 @@
+//! The pure half of a worker: leases held, deadlines, what to report.

@@ -1,0 +1,1 @@
+//! Where bytes rest: content-addressed objects and log segments.

@@ -1,0 +1,1 @@
+//! The coordinator as one pure state machine.

@@ -1,0 +1,1 @@
+//! The journal's contract, its in-memory form with faults, and its conformance suite.

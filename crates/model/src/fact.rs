@@ -1,0 +1,343 @@
+//! Facts: what has been decided, in the order in which it was. The journal holds nothing else.
+//!
+//! A fact says what `apply` cannot derive, and no more: readiness of tasks, attempt numbers and
+//! tokens follow from the facts before it. No fact holds output bytes, rendered text or a secret.
+//! Facts are for ever: one may be added, none may change its meaning.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::outcome::{AttemptEnd, Outcome, Then};
+use crate::policy::{FailurePolicy, Priority};
+use crate::status::TaskStatus;
+use crate::{
+    Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
+    TaskId, TaskKey, Timestamp, Token, WorkerId,
+};
+
+/// An entry of the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A leader took over; everything it knew of connections is gone.
+    LeaderStarted {
+        /// Its term.
+        epoch: Epoch,
+        /// The version of the facts that follow: a reader that knows only older ones stops here.
+        format: u32,
+    },
+    /// A worker registered.
+    WorkerJoined(Box<WorkerJoined>),
+    /// A worker is gone for good; what it held is ended by the facts that follow.
+    WorkerLost {
+        /// Which.
+        worker: WorkerId,
+        /// Why it is held to be gone.
+        cause: LossCause,
+    },
+    /// A run was accepted.
+    RunAdmitted(Box<RunAdmitted>),
+    /// Items of a task were given to a worker. The token of these attempts is the sequence number
+    /// of this fact; their attempt number is one more than the item's attempts so far.
+    AttemptsLeased {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: Range<u32>,
+        /// Who runs them.
+        worker: WorkerId,
+    },
+    /// A worker began with items that it held.
+    AttemptsStarted {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
+    },
+    /// An attempt has run for longer than it may: its worker was told to end it.
+    AttemptOverran {
+        /// The item.
+        item: ItemKey,
+    },
+    /// Attempts ended, all in the same way.
+    AttemptsEnded(Box<AttemptsEnded>),
+    /// Leases ended without a start, as the worker says: the items are ready again.
+    LeasesReturned {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
+    },
+    /// The condition of these handlers is met: they are ready.
+    HandlersReleased {
+        /// The run.
+        run: RunId,
+        /// Its handlers.
+        tasks: IdSet,
+    },
+    /// Tasks will not run in this round because of what they depend on.
+    TasksSkipped {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+    },
+    /// What no worker holds of these tasks will not run in this round: their run is being stopped.
+    TasksCancelled {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+    },
+    /// Tasks failed without an attempt: no worker can ever hold them.
+    TasksUnsatisfiable {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+    },
+    /// A run is to end before it is done.
+    RunStopping {
+        /// The run.
+        run: RunId,
+        /// Why.
+        cause: StopCause,
+    },
+    /// Nothing of a run is left to do.
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How it ended: a final status.
+        status: RunStatus,
+    },
+    /// Tasks of an ended run are to run once more.
+    RoundOpened {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+        /// Which of their items.
+        scope: RoundScope,
+    },
+    /// The archive holds an ended run; live state forgets it.
+    RunForgotten {
+        /// The run.
+        run: RunId,
+    },
+    /// Only in snapshots: what the facts before the snapshot had made of something.
+    Restored(Box<Restored>),
+}
+
+/// A worker's registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerJoined {
+    /// The number it gets.
+    pub worker: WorkerId,
+    /// The node's name; one node has one live worker.
+    pub name: Box<str>,
+    /// Tells this start of the worker from all others.
+    pub instance: u64,
+    /// What it offers.
+    pub offers: Request,
+    /// How long its leases last without a renewal; `None` for a worker in the leader's own
+    /// process, which lives and dies with it.
+    pub lease: Option<Span>,
+}
+
+/// Why a worker is held to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LossCause {
+    /// Its leases were not renewed in time.
+    Expired,
+    /// The same node registered anew.
+    Replaced,
+    /// It was in the process of an earlier leader.
+    DiedWithLeader,
+}
+
+/// A run as it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunAdmitted {
+    /// The number it gets.
+    pub run: RunId,
+    /// The client's idempotency key: a second submission with the same key is the same run.
+    pub key: Option<Digest>,
+    /// Whose it is.
+    pub tenant: Box<str>,
+    /// Where it queues.
+    pub queue: Box<str>,
+    /// The workflow's name.
+    pub name: Box<str>,
+    /// The hash of the file's canonical path, its parameters and its environment: two runs with
+    /// the same identity are runs of the same thing.
+    pub identity: Digest,
+    /// The hash of the file's content.
+    pub content: Digest,
+    /// The compiled graph.
+    pub graph: Digest,
+    /// The text that goes with the graph: names, scripts, parameters.
+    pub definition: Digest,
+    /// Its place among runs.
+    pub priority: Priority,
+    /// What the failure of a task means for the others.
+    pub failure: FailurePolicy,
+    /// How long the run may take, from admission.
+    pub timeout: Option<Span>,
+    /// How many of its attempts may be leased at a time.
+    pub concurrency: Option<u32>,
+    /// The W3C trace id that all of its work carries.
+    pub trace: u128,
+}
+
+/// Attempts of one task that ended in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptsEnded {
+    /// The task.
+    pub task: TaskKey,
+    /// How they ended.
+    pub outcome: Outcome,
+    /// What follows.
+    pub then: Then,
+    /// The items, ascending, with what is known of each.
+    pub ends: Vec<(ItemId, AttemptEnd)>,
+}
+
+/// Why a run is to end before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StopCause {
+    /// A task failed, and the run's policy is to stop then.
+    TaskFailed,
+    /// It ran out of time.
+    TimedOut,
+    /// A person stopped it: tasks are asked to end, handlers run.
+    Stopped,
+    /// A person terminated it: tasks are killed, nothing else runs.
+    Terminated,
+}
+
+impl StopCause {
+    /// How a run with this cause ends.
+    #[must_use]
+    pub const fn run_status(self) -> RunStatus {
+        match self {
+            Self::TaskFailed | Self::TimedOut => RunStatus::Failed,
+            Self::Stopped | Self::Terminated => RunStatus::Cancelled,
+        }
+    }
+
+    /// What becomes of a task that is ended for this cause.
+    #[must_use]
+    pub const fn task_status(self) -> TaskStatus {
+        match self {
+            Self::Terminated => TaskStatus::Terminated,
+            Self::TaskFailed | Self::TimedOut | Self::Stopped => TaskStatus::Cancelled,
+        }
+    }
+}
+
+/// Which items of a task a new round runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoundScope {
+    /// Those that did not succeed.
+    Unsuccessful,
+    /// All.
+    All,
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The counters that ids are taken from, and what classes of requests have taken so far.
+    Counters {
+        /// The next run gets this number.
+        next_run: RunId,
+        /// The next worker gets this number.
+        next_worker: WorkerId,
+        /// For each known request the mean duration of its attempts, in microseconds.
+        mean_wall_us: Vec<(Request, u64)>,
+    },
+    /// The state of a run; its admission stands before it.
+    Run {
+        /// The run.
+        run: RunId,
+        /// Where it stands.
+        status: RunStatus,
+        /// Why it is to end early.
+        cause: Option<StopCause>,
+        /// When it ended.
+        ended_at: Option<Timestamp>,
+    },
+    /// Tasks in the same state.
+    Tasks {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+        /// Their common state.
+        image: TaskImage,
+    },
+    /// Items of a fan-out in the same state.
+    Items {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
+        /// Their common state, without leases.
+        image: ItemImage,
+    },
+    /// A live lease.
+    Lease {
+        /// The full identity of the attempt.
+        item: ItemKey,
+        /// What fences it.
+        token: Token,
+        /// Who has it.
+        worker: WorkerId,
+        /// When it started.
+        started_at: Option<Timestamp>,
+        /// Whether it has run for longer than it may.
+        overran: bool,
+    },
+    /// An item that waits for its next attempt.
+    Retry {
+        /// The item.
+        item: ItemKey,
+        /// Not before this time.
+        at: Timestamp,
+    },
+    /// The end of the snapshot: the last fact that it covers.
+    End {
+        /// The last sequence number covered.
+        seq: Seq,
+        /// Its time.
+        at: Timestamp,
+        /// The term it was written in.
+        epoch: Epoch,
+    },
+}
+
+/// The packed state of an item between leases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemImage {
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// Attempts so far in this round.
+    pub attempts: Attempt,
+    /// How many of them were lost with their worker.
+    pub losses: u16,
+}
+
+/// The state of a task in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskImage {
+    /// The state of its only item, or of the fan-out as a whole.
+    pub item: ItemImage,
+    /// The turn it is in.
+    pub round: Round,
+    /// Milliseconds from the run's admission to its first start; `u32::MAX` before that.
+    pub started_ms: u32,
+    /// Milliseconds from the run's admission to its end; `u32::MAX` before that.
+    pub ended_ms: u32,
+    /// The last bad end of one of its attempts.
+    pub trouble: Option<Outcome>,
+}

@@ -1,0 +1,342 @@
+//! The compiled graph of a workflow: tasks as dense numbers, edges as compressed sparse rows.
+//!
+//! It holds what the engine needs to decide and nothing a person reads: no name, no script. It is
+//! built once, checked (acyclic, within limits), content-addressed, and never changes.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::limits::{EDGES_MAX, ITEMS_PER_TASK_MAX, TASKS_PER_RUN_MAX};
+use crate::policy::Policy;
+use crate::{Digest, TaskId};
+
+/// A checked, immutable graph. About 16 bytes a task and 4 an edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph {
+    digest: Digest,
+    policies: Vec<Policy>,
+    policy_of: Vec<u32>,
+    /// `successors[offsets[t]..offsets[t + 1]]` are the tasks that depend on `t`.
+    offsets: Vec<u32>,
+    successors: Vec<u32>,
+    /// Fan-outs only, ascending by task; every other task has one item.
+    fan_outs: Vec<(TaskId, u32)>,
+    ranks: Vec<u32>,
+}
+
+/// The plain parts of a graph, as they are stored: what [`Graph::new`] checks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GraphParts {
+    /// Distinct policies.
+    pub policies: Vec<Policy>,
+    /// For each task the index of its policy.
+    pub policy_of: Vec<u32>,
+    /// Edges as (dependency, dependent), without repetition.
+    pub edges: Vec<(u32, u32)>,
+    /// (task, number of items) of each fan-out, ascending by task.
+    pub fan_outs: Vec<(u32, u32)>,
+}
+
+/// Why parts do not make a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GraphError {
+    /// These tasks depend on each other in this order, the last on the first.
+    Cycle(Vec<TaskId>),
+    /// A number points outside the graph, or a list is out of order.
+    Malformed(&'static str),
+    /// More of something than the limit allows.
+    TooLarge {
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+impl Graph {
+    /// Checks `parts` and builds the graph that is known as `digest`. O(tasks + edges).
+    ///
+    /// # Errors
+    /// A cycle, an index out of range, or a size above its limit.
+    pub fn new(digest: Digest, parts: GraphParts) -> Result<Self, GraphError> {
+        let GraphParts { policies, policy_of, edges, fan_outs } = parts;
+        check_sizes(policy_of.len(), edges.len())?;
+        if policy_of.iter().any(|&policy| policy as usize >= policies.len()) {
+            return Err(GraphError::Malformed("a task's policy does not exist"));
+        }
+        let fan_outs = check_fan_outs(fan_outs, policy_of.len())?;
+        let (offsets, successors) = compress(policy_of.len(), &edges)?;
+        let mut graph =
+            Self { digest, policies, policy_of, offsets, successors, fan_outs, ranks: Vec::new() };
+        graph.ranks = graph.compute_ranks()?;
+        Ok(graph)
+    }
+
+    /// The parts that this graph was made of; edges ordered by dependency.
+    #[must_use]
+    pub fn to_parts(&self) -> GraphParts {
+        let edges = self
+            .tasks()
+            .flat_map(|from| self.successors(from).map(move |to| (from.0, to.0)))
+            .collect();
+        GraphParts {
+            policies: self.policies.clone(),
+            policy_of: self.policy_of.clone(),
+            edges,
+            fan_outs: self.fan_outs.iter().map(|&(task, items)| (task.0, items)).collect(),
+        }
+    }
+
+    /// The content address of the stored form.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// How many tasks there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.policy_of.len()
+    }
+
+    /// Whether there are no tasks.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.policy_of.is_empty()
+    }
+
+    /// How many edges there are.
+    #[must_use]
+    pub fn edge_count(&self) -> usize {
+        self.successors.len()
+    }
+
+    /// All tasks, ascending.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+        let count = u32::try_from(self.len()).expect("checked against TASKS_PER_RUN_MAX");
+        (0..count).map(TaskId)
+    }
+
+    /// The distinct policies.
+    #[must_use]
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// The index of a task's policy in [`Graph::policies`].
+    #[must_use]
+    pub fn policy_index(&self, task: TaskId) -> usize {
+        self.policy_of[task.0 as usize] as usize
+    }
+
+    /// How a task is run.
+    #[must_use]
+    pub fn policy(&self, task: TaskId) -> &Policy {
+        &self.policies[self.policy_index(task)]
+    }
+
+    /// The tasks that depend on `task`.
+    pub fn successors(&self, task: TaskId) -> impl ExactSizeIterator<Item = TaskId> + '_ {
+        let index = task.0 as usize;
+        let row = self.offsets[index] as usize..self.offsets[index + 1] as usize;
+        self.successors[row].iter().map(|&next| TaskId(next))
+    }
+
+    /// The tasks that `task` depends on, by a scan of all edges: for people's questions only.
+    pub fn predecessors(&self, task: TaskId) -> impl Iterator<Item = TaskId> + '_ {
+        self.tasks().filter(move |&from| self.successors(from).any(|to| to == task))
+    }
+
+    /// For each task how many others it depends on.
+    #[must_use]
+    pub fn dependency_counts(&self) -> Vec<u32> {
+        let mut counts = vec![0; self.len()];
+        self.successors.iter().for_each(|&to| counts[to as usize] += 1);
+        counts
+    }
+
+    /// How many items a task has.
+    #[must_use]
+    pub fn items(&self, task: TaskId) -> u32 {
+        self.fan_out(task).unwrap_or(1)
+    }
+
+    /// How many items a task has if it is a fan-out.
+    #[must_use]
+    pub fn fan_out(&self, task: TaskId) -> Option<u32> {
+        let found = self.fan_outs.binary_search_by_key(&task, |&(task, _)| task).ok()?;
+        Some(self.fan_outs[found].1)
+    }
+
+    /// All fan-outs with their numbers of items, ascending by task.
+    #[must_use]
+    pub fn fan_outs(&self) -> &[(TaskId, u32)] {
+        &self.fan_outs
+    }
+
+    /// The number of tasks on the longest path from `task` to an end, itself included: tasks of
+    /// greater rank are more urgent (Kelley and Walker 1959, with every duration one).
+    #[must_use]
+    pub fn rank(&self, task: TaskId) -> u32 {
+        self.ranks[task.0 as usize]
+    }
+
+    /// All tasks in an order in which each stands after those it depends on.
+    fn topological_order(&self) -> Result<Vec<u32>, GraphError> {
+        let mut waiting_for = self.dependency_counts();
+        let mut order: Vec<u32> =
+            (0..).zip(&waiting_for).filter(|x| *x.1 == 0).map(|x| x.0).collect();
+        let mut next = 0;
+        while let Some(&task) = order.get(next) {
+            next += 1;
+            for successor in self.successors(TaskId(task)) {
+                let count = &mut waiting_for[successor.0 as usize];
+                *count -= 1;
+                if *count == 0 {
+                    order.push(successor.0);
+                }
+            }
+        }
+        if order.len() < self.len() { Err(self.find_cycle(&waiting_for)) } else { Ok(order) }
+    }
+
+    /// Every task left waiting has a dependency that is left waiting: walking back repeats a task.
+    fn find_cycle(&self, waiting_for: &[u32]) -> GraphError {
+        let mut before = vec![u32::MAX; self.len()];
+        for task in self.tasks().filter(|task| waiting_for[task.0 as usize] > 0) {
+            self.successors(task).for_each(|next| before[next.0 as usize] = task.0);
+        }
+        let stuck = |task: &u32| waiting_for[*task as usize] > 0;
+        let mut at = (0..).take(self.len()).find(stuck).expect("called with a task left waiting");
+        let mut seen = vec![false; self.len()];
+        while !core::mem::replace(&mut seen[at as usize], true) {
+            at = before[at as usize];
+        }
+        let mut cycle = vec![TaskId(at)];
+        let mut back = before[at as usize];
+        while back != at {
+            cycle.push(TaskId(back));
+            back = before[back as usize];
+        }
+        cycle.reverse();
+        let smallest = (0..cycle.len()).min_by_key(|&index| cycle[index]).unwrap_or(0);
+        cycle.rotate_left(smallest);
+        GraphError::Cycle(cycle)
+    }
+
+    fn compute_ranks(&self) -> Result<Vec<u32>, GraphError> {
+        let mut ranks = vec![1; self.len()];
+        for &task in self.topological_order()?.iter().rev() {
+            let longest = self.successors(TaskId(task)).map(|next| ranks[next.0 as usize]).max();
+            ranks[task as usize] += longest.unwrap_or(0);
+        }
+        Ok(ranks)
+    }
+}
+
+fn check_sizes(tasks: usize, edges: usize) -> Result<(), GraphError> {
+    for (what, count, limit) in [("tasks", tasks, TASKS_PER_RUN_MAX), ("edges", edges, EDGES_MAX)] {
+        if count > limit {
+            return Err(GraphError::TooLarge { what, count, limit });
+        }
+    }
+    Ok(())
+}
+
+fn check_fan_outs(
+    fan_outs: Vec<(u32, u32)>,
+    tasks: usize,
+) -> Result<Vec<(TaskId, u32)>, GraphError> {
+    if fan_outs.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return Err(GraphError::Malformed("fan-outs are not ascending by task"));
+    }
+    if fan_outs.iter().any(|&(task, _)| task as usize >= tasks) {
+        return Err(GraphError::Malformed("a fan-out's task does not exist"));
+    }
+    let limit = ITEMS_PER_TASK_MAX as usize;
+    match fan_outs.iter().map(|&(_, items)| items as usize).find(|&count| count > limit) {
+        Some(count) => Err(GraphError::TooLarge { what: "items of a task", count, limit }),
+        None => Ok(fan_outs.into_iter().map(|(task, items)| (TaskId(task), items)).collect()),
+    }
+}
+
+/// Counting sort of the edges by their dependency.
+fn compress(tasks: usize, edges: &[(u32, u32)]) -> Result<(Vec<u32>, Vec<u32>), GraphError> {
+    if edges.iter().any(|&(from, to)| from as usize >= tasks || to as usize >= tasks) {
+        return Err(GraphError::Malformed("an edge's task does not exist"));
+    }
+    let mut offsets = vec![0; tasks + 1];
+    edges.iter().for_each(|&(from, _)| offsets[from as usize + 1] += 1);
+    for index in 0..tasks {
+        offsets[index + 1] += offsets[index];
+    }
+    let mut next = offsets.clone();
+    let mut successors = vec![0; edges.len()];
+    for &(from, to) in edges {
+        let slot = &mut next[from as usize];
+        successors[*slot as usize] = to;
+        *slot += 1;
+    }
+    Ok((offsets, successors))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph(tasks: usize, edges: &[(u32, u32)]) -> Result<Graph, GraphError> {
+        Graph::new(
+            Digest::default(),
+            GraphParts {
+                policies: vec![Policy::default()],
+                policy_of: vec![0; tasks],
+                edges: edges.to_vec(),
+                fan_outs: vec![],
+            },
+        )
+    }
+
+    #[test]
+    fn a_diamond_has_its_edges_and_ranks() {
+        let diamond = graph(4, &[(0, 1), (0, 2), (1, 3), (2, 3)]).unwrap();
+        assert!(diamond.successors(TaskId(0)).eq([TaskId(1), TaskId(2)]));
+        assert!(diamond.predecessors(TaskId(3)).eq([TaskId(1), TaskId(2)]));
+        assert_eq!(diamond.dependency_counts(), [0, 1, 1, 2]);
+        assert_eq!([0, 1, 2, 3].map(|task| diamond.rank(TaskId(task))), [3, 2, 2, 1]);
+    }
+
+    #[test]
+    fn a_cycle_is_found_and_told_from_its_smallest_task() {
+        let cycle = graph(6, &[(0, 1), (3, 4), (4, 2), (2, 3), (3, 5)]).unwrap_err();
+        assert_eq!(cycle, GraphError::Cycle(vec![TaskId(2), TaskId(3), TaskId(4)]));
+        let own = graph(2, &[(1, 1)]).unwrap_err();
+        assert_eq!(own, GraphError::Cycle(vec![TaskId(1)]));
+    }
+
+    #[test]
+    fn parts_go_both_ways() {
+        let parts = GraphParts {
+            policies: vec![Policy::default()],
+            policy_of: vec![0; 3],
+            edges: vec![(0, 2), (1, 2)],
+            fan_outs: vec![(1, 10)],
+        };
+        let built = Graph::new(Digest::default(), parts.clone()).unwrap();
+        assert_eq!(built.to_parts(), parts);
+        assert_eq!([0, 1].map(|task| built.items(TaskId(task))), [1, 10]);
+    }
+
+    #[test]
+    fn malformed_parts_are_refused() {
+        assert!(matches!(graph(1, &[(0, 1)]), Err(GraphError::Malformed(_))));
+        let unordered = GraphParts {
+            policies: vec![Policy::default()],
+            policy_of: vec![0; 3],
+            fan_outs: vec![(1, 10), (0, 2)],
+            ..GraphParts::default()
+        };
+        assert!(Graph::new(Digest::default(), unordered).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! What a workflow file says about how its tasks are run: retries, time limits, priorities.
+//!
+//! Settings only. What follows from them is decided in the engine.
+
+use crate::{Request, Span};
+use alloc::boxed::Box;
+
+/// 0 to 100; higher goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Priority(pub u8);
+
+impl Priority {
+    /// The largest priority.
+    pub const MAX: Self = Self(100);
+}
+
+impl Default for Priority {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+/// How the items of a task are run. Tasks with equal policies share one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Policy {
+    /// What each attempt asks for.
+    pub request: Request,
+    /// When an attempt that ended badly is followed by another.
+    pub retry: RetryPolicy,
+    /// How long an attempt may run, from its start; `None` is without limit.
+    pub timeout: Option<Span>,
+    /// How long an attempt has between being asked to end and being killed.
+    pub grace: Span,
+    /// Its place among the tasks of all runs that are ready.
+    pub priority: Priority,
+    /// What makes the task run: its dependencies, or how the run went.
+    pub trigger: Trigger,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            request: Request { cpu_milli: 1_000, ..Request::default() },
+            retry: RetryPolicy::default(),
+            timeout: None,
+            grace: Span::secs(10),
+            priority: Priority::default(),
+            trigger: Trigger::Dependencies,
+        }
+    }
+}
+
+/// What makes a task run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trigger {
+    /// The success of all tasks it depends on. This is an ordinary task.
+    #[default]
+    Dependencies,
+    /// A handler: all ordinary tasks have ended, and well.
+    Success,
+    /// A handler: the run has failed.
+    Failure,
+    /// A handler: a person stopped the run.
+    Cancel,
+    /// A handler: all ordinary tasks have ended, however. Not after `terminate`.
+    Exit,
+}
+
+impl Trigger {
+    /// Whether the task waits for the end of all ordinary tasks.
+    #[must_use]
+    pub const fn is_handler(self) -> bool {
+        !matches!(self, Self::Dependencies)
+    }
+}
+
+/// When an attempt that ended badly is followed by another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RetryPolicy {
+    /// How many attempts may follow the first, after failures and time-outs.
+    pub limit: u16,
+    /// How many attempts may follow one whose worker was lost while it ran. Counted apart, because
+    /// such a loss says little about the task.
+    pub loss_limit: u16,
+    /// The wait before the first retry; each further wait is twice as long.
+    pub backoff: Span,
+    /// No wait is longer than this.
+    pub backoff_max: Span,
+    /// If not empty, only these exit codes are followed by a retry.
+    pub only_exit_codes: Box<[i32]>,
+    /// These exit codes are never followed by a retry.
+    pub never_exit_codes: Box<[i32]>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            limit: 0,
+            loss_limit: 16,
+            backoff: Span::secs(1),
+            backoff_max: Span::secs(300),
+            only_exit_codes: Box::default(),
+            never_exit_codes: Box::default(),
+        }
+    }
+}
+
+/// What the failure of one task means for the others of its run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailurePolicy {
+    /// The run stops: what runs is ended, what waits is cancelled.
+    #[default]
+    FailFast,
+    /// Only what depends on the failed task is skipped.
+    Continue,
+}

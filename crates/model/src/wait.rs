@@ -1,0 +1,70 @@
+//! Why something waits: the planner's and the engine's own refusals, in words that carry numbers.
+//!
+//! The check that refuses is the one that makes the reason, so that the two cannot drift. Nothing
+//! here is guessed afterwards.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::status::{RunStatus, TaskStatus};
+use crate::{TaskId, Timestamp, WorkerId};
+
+/// One thing that keeps a task from starting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocker {
+    /// A task that it depends on has not ended well yet.
+    Dependency {
+        /// Which.
+        task: TaskId,
+        /// Where that one stands.
+        status: TaskStatus,
+    },
+    /// It is a handler, and the ordinary tasks of its run have not all ended.
+    Handler,
+    /// Its run is not in a state in which tasks start.
+    Run(RunStatus),
+    /// It failed or was lost and waits for its next attempt.
+    Backoff {
+        /// Not before this time.
+        until: Timestamp,
+    },
+    /// Its run has as many attempts leased as it may have.
+    Concurrency {
+        /// How many that is.
+        limit: u32,
+    },
+    /// No worker is connected.
+    NoWorker,
+    /// It would fit, but what is ahead of it in the order takes the room.
+    Behind {
+        /// How many items are ahead.
+        items: u64,
+    },
+    /// No worker has room now, but one could hold it when it is free.
+    NoRoom {
+        /// For each worker what is missing most.
+        misses: Vec<Miss>,
+    },
+    /// No worker could hold it, even when free. The task fails when that lasts.
+    NeverFits {
+        /// For each worker what is missing most.
+        misses: Vec<Miss>,
+        /// When it fails.
+        fails_at: Timestamp,
+    },
+}
+
+/// By how much a request misses a worker, in the resource that misses most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Miss {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The resource's name: `cpu`, `memory` or a custom one.
+    pub resource: Box<str>,
+    /// What is asked for: milli-CPU, bytes, or units.
+    pub asked: u64,
+    /// What is free now.
+    pub free: u64,
+    /// What the worker has in all.
+    pub capacity: u64,
+}

@@ -1,0 +1,1 @@
+//! The one codec: stored and sent forms of facts and messages.

@@ -1,0 +1,1 @@
+//! The planner: a problem in, a plan and its refusals out.

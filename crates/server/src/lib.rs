@@ -1,0 +1,1 @@
+//! The IO of the coordinator: driver loop, API, views.

@@ -1,0 +1,1 @@
+//! One thread, one seed: the real engine and agent in a world of faults.

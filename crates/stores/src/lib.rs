@@ -1,0 +1,1 @@
+//! The journal, outputs, archive and catalog on real storage.

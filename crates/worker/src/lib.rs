@@ -1,0 +1,1 @@
+//! The IO of a node: supervisor, executors, output.

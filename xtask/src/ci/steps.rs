@@ -1,0 +1,89 @@
+//! The table of the CI steps. A new step is one entry here and nothing else.
+//!
+//! A line is what a developer would type at the root of the repository, words apart by blanks,
+//! `NAME=value` in front for the environment. There is no shell behind it. A step that does not
+//! exist yet does not stand here.
+
+/// One step.
+pub(crate) struct Step {
+    /// For `--only` and for the table at the end.
+    pub(crate) name: &'static str,
+    /// What is known when it passes.
+    pub(crate) proves: &'static str,
+    /// Its budget on two cores with a warm target folder.
+    pub(crate) minutes: u64,
+    /// Programs it needs beside cargo.
+    pub(crate) needs: &'static [Need],
+    /// What it runs, one after the other.
+    pub(crate) lines: &'static [&'static str],
+    /// Tests that may be skipped here. Any other skipped test fails the step.
+    pub(crate) skips: &'static [Skip],
+}
+
+/// A program, and the Debian package that brings it.
+pub(crate) struct Need {
+    pub(crate) program: &'static str,
+    pub(crate) package: &'static str,
+}
+
+/// A test that may be skipped, and why.
+pub(crate) struct Skip {
+    #[expect(
+        dead_code,
+        reason = "read by people: runners count skipped tests, they name them not"
+    )]
+    pub(crate) test: &'static str,
+    #[expect(dead_code, reason = "read by people")]
+    pub(crate) reason: &'static str,
+}
+
+const PYTHON: Need = Need { program: "python3", package: "python3" };
+
+/// What most steps have: no needs and no skips.
+const PLAIN: Step = Step { name: "", proves: "", minutes: 0, needs: &[], lines: &[], skips: &[] };
+
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        proves: "the sources are formatted",
+        minutes: 1,
+        lines: &["cargo fmt --all -- --check"],
+        ..PLAIN
+    },
+    Step {
+        name: "tidy",
+        proves: "the rules of the house hold",
+        minutes: 1,
+        lines: &["cargo xtask tidy"],
+        ..PLAIN
+    },
+    Step {
+        name: "clippy",
+        proves: "no warning is left",
+        minutes: 6,
+        lines: &["cargo clippy --workspace --all-targets -- -D warnings"],
+        ..PLAIN
+    },
+    Step {
+        name: "test",
+        proves: "unit, property and documentation tests pass",
+        minutes: 15,
+        lines: &["cargo nextest run --workspace", "cargo test --workspace --doc"],
+        ..PLAIN
+    },
+    Step {
+        name: "examples",
+        proves: "the example's own code is right",
+        minutes: 2,
+        needs: &[PYTHON],
+        lines: &["python3 -m unittest discover --start-directory examples/digits"],
+        ..PLAIN
+    },
+    Step {
+        name: "docs",
+        proves: "the documentation builds without a warning",
+        minutes: 4,
+        lines: &["RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps"],
+        ..PLAIN
+    },
+];
