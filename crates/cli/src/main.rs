@@ -1,2 +1,32 @@
-//! The command line.
-fn main() {}
+//! The binary `autoglm`: a supervisor when it is started as one, the command line otherwise.
+//!
+//! The supervisor comes first: it must be alone in its process, before any thread exists.
+
+mod app;
+mod args;
+mod commands;
+mod display;
+mod error;
+mod exit;
+mod home;
+mod interrupt;
+mod output;
+mod quantity;
+mod render;
+mod settings;
+mod style;
+mod table;
+mod watch;
+mod workflow;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(first) if first == worker::supervisor::HIDDEN_ARGUMENT => {
+            worker::supervisor::main(arguments)
+        }
+        _ => app::main(),
+    }
+}

@@ -1,1 +1,149 @@
-//! The typed client of the HTTP API.
+//! The typed client of the HTTP API, over the unix socket in a state folder.
+//!
+//! One method an endpoint, one connection a request: the other end is on the same machine, and a
+//! connection that is never kept cannot have died in between. The client never opens the state
+//! itself, never retries on its own, and prints nothing.
+
+mod connection;
+mod error;
+mod request;
+mod stream;
+
+use std::path::Path;
+
+use protocol::api::{
+    Event, EventsQuery, ExplainQuery, Explanation, Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery,
+    LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef,
+    RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+};
+
+use connection::Socket;
+pub use error::Error;
+use request::Request;
+pub use stream::Stream;
+
+/// A client of whoever holds a state folder.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: Socket,
+}
+
+impl Client {
+    /// Finds the holder of the state folder `home`; `None` when nobody holds it.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when there is a socket that this user may not use.
+    pub async fn connect(home: &Path) -> Result<Option<Self>, Error> {
+        let socket = Socket::new(home);
+        let is_held = socket.is_served().await?;
+        Ok(is_held.then_some(Self { socket }))
+    }
+
+    /// Who holds the state folder, and how it fares.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn health(&self) -> Result<Health, Error> {
+        self.socket.ask(Request::get(route::HEALTH)).await
+    }
+
+    /// Submits a workflow. When this returns, the submission is durable.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the file is not valid, or has changed since its last run, which has
+    /// not ended.
+    pub async fn submit(&self, submit: &Submit) -> Result<Submitted, Error> {
+        let mut request = Request::post(route::RUNS, submit)?;
+        if let Some(key) = &submit.idempotency_key {
+            request = request.header(IDEMPOTENCY_KEY, key)?;
+        }
+        self.socket.ask(request).await
+    }
+
+    /// A page of runs, newest first.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn runs(&self, query: &RunsQuery) -> Result<RunList, Error> {
+        self.socket.ask(Request::get(route::RUNS).query(query)?).await
+    }
+
+    /// A run with a page of its tasks.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run.
+    pub async fn run(&self, run: RunRef, query: &TasksQuery) -> Result<RunDetail, Error> {
+        self.socket.ask(Request::get(route::RUN).run(run).query(query)?).await
+    }
+
+    /// A page of the items of a fan-out.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task.
+    pub async fn items(
+        &self,
+        run: RunRef,
+        task: &str,
+        query: &ItemsQuery,
+    ) -> Result<ItemList, Error> {
+        self.socket.ask(Request::get(route::ITEMS).run(run).task(task).query(query)?).await
+    }
+
+    /// Why a task waits, or where it runs.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run, task or item.
+    pub async fn explain(
+        &self,
+        run: RunRef,
+        task: &str,
+        query: &ExplainQuery,
+    ) -> Result<Explanation, Error> {
+        self.socket.ask(Request::get(route::EXPLAIN).run(run).task(task).query(query)?).await
+    }
+
+    /// The output of a run's tasks.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run, task, item or attempt.
+    pub async fn logs(&self, run: RunRef, query: &LogsQuery) -> Result<Stream<LogChunk>, Error> {
+        self.socket.listen(Request::get(route::LOGS).run(run).query(query)?).await
+    }
+
+    /// What happened to a run.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run.
+    pub async fn events(&self, run: RunRef, query: &EventsQuery) -> Result<Stream<Event>, Error> {
+        self.socket.listen(Request::get(route::EVENTS).run(run).query(query)?).await
+    }
+
+    /// How far a run has come, until it has ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run.
+    pub async fn progress(&self, run: RunRef) -> Result<Stream<Progress>, Error> {
+        let query = ProgressQuery { follow: true };
+        self.socket.listen(Request::get(route::PROGRESS).run(run).query(&query)?).await
+    }
+
+    /// Asks for the end of a run. When this returns, the request is durable; the run may go on
+    /// for as long as its tasks take to end.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run, or it has ended.
+    pub async fn stop(&self, run: RunRef, kind: StopMode) -> Result<RunSummary, Error> {
+        self.socket.ask(Request::post(route::STOP, &Stop { kind })?.run(run)).await
+    }
+
+    /// Runs tasks of an ended run once more, or says which ones would.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, it has not ended, or nothing failed.
+    pub async fn retry(&self, run: RunRef, retry: &Retry) -> Result<RetryPlan, Error> {
+        self.socket.ask(Request::post(route::RETRY, retry)?.run(run)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

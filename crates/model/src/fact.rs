@@ -13,11 +13,11 @@ use crate::policy::{FailurePolicy, Priority};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
-    TaskId, TaskKey, Timestamp, Token, WorkerId,
+    TaskKey, Timestamp, Token, WorkerId,
 };
 
 /// An entry of the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Fact {
     /// A leader took over; everything it knew of connections is gone.
     LeaderStarted {
@@ -129,7 +129,7 @@ pub enum Fact {
 }
 
 /// A worker's registration.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerJoined {
     /// The number it gets.
     pub worker: WorkerId,
@@ -156,7 +156,7 @@ pub enum LossCause {
 }
 
 /// A run as it was accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RunAdmitted {
     /// The number it gets.
     pub run: RunId,
@@ -190,7 +190,7 @@ pub struct RunAdmitted {
 }
 
 /// Attempts of one task that ended in the same way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptsEnded {
     /// The task.
     pub task: TaskKey,
@@ -245,7 +245,7 @@ pub enum RoundScope {
 }
 
 /// A piece of a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Restored {
     /// The counters that ids are taken from, and what classes of requests have taken so far.
     Counters {
@@ -323,8 +323,10 @@ pub struct ItemImage {
     pub status: TaskStatus,
     /// Attempts so far in this round.
     pub attempts: Attempt,
+    /// How many of them failed or overran.
+    pub failures: u8,
     /// How many of them were lost with their worker.
-    pub losses: u16,
+    pub losses: u8,
 }
 
 /// The state of a task in a snapshot.
@@ -332,6 +334,8 @@ pub struct ItemImage {
 pub struct TaskImage {
     /// The state of its only item, or of the fan-out as a whole.
     pub item: ItemImage,
+    /// How many of its dependencies have not succeeded.
+    pub waiting_for: u32,
     /// The turn it is in.
     pub round: Round,
     /// Milliseconds from the run's admission to its first start; `u32::MAX` before that.

@@ -124,6 +124,8 @@ pub enum News {
         offers: Request,
         /// How long its leases are to last; `None` if it lives and dies with the coordinator.
         lease: Option<Span>,
+        /// The number of the first report that it will send again: those before are acknowledged.
+        reports_from: u64,
     },
     /// It lives.
     Beat {

@@ -78,10 +78,10 @@ impl Trigger {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RetryPolicy {
     /// How many attempts may follow the first, after failures and time-outs.
-    pub limit: u16,
+    pub limit: u8,
     /// How many attempts may follow one whose worker was lost while it ran. Counted apart, because
     /// such a loss says little about the task.
-    pub loss_limit: u16,
+    pub loss_limit: u8,
     /// The wait before the first retry; each further wait is twice as long.
     pub backoff: Span,
     /// No wait is longer than this.

@@ -1,1 +1,18 @@
 //! The one codec: stored and sent forms of facts and messages.
+//!
+//! What is written down is not what is in memory: every noun of `model` that leaves the process has
+//! a form of its own here, with explicit tags, and a conversion in each direction. Reading never
+//! panics, whatever the bytes. Nothing here decides, stores, sends or reads a clock.
+
+pub mod api;
+mod columns;
+pub mod error;
+pub mod frame;
+pub mod graph;
+pub mod message;
+mod noun;
+pub mod record;
+
+/// The version of the facts that this build writes, and the newest that it reads. A leader states
+/// it in its first fact; a reader that meets a greater one stops there instead of guessing.
+pub const FORMAT: u32 = 1;

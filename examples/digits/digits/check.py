@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     data = parser.parse_args().data
 
-    if not data.is_file():
-        results.fail(f"{data}: no such file")
     rows = samples.read(data)
+    if not rows:
+        results.fail(f"{data}: no images in it")
     check_ranges(data, rows)
     counts = check_balance(data, rows)
 

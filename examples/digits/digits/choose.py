@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from statistics import fmean
+from typing import Any
 
 from digits import results
 
@@ -21,7 +22,7 @@ def main() -> None:
     if not scores:
         results.fail("there are no scores to choose from")
 
-    board = [
+    board: list[dict[str, Any]] = [
         {
             "model": model,
             "setting": setting,
@@ -37,7 +38,7 @@ def main() -> None:
     results.publish(model=best["model"], setting=best["setting"], accuracy=best["mean"])
 
 
-def read_list(variable: str) -> list:
+def read_list(variable: str) -> list[Any]:
     """A JSON list from the environment."""
     value = json.loads(os.environ.get(variable, "null"))
     if not isinstance(value, list):

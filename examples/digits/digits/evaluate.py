@@ -1,7 +1,7 @@
 """Step 6: the trained classifier on images that no classifier has seen.
 
 Writes evaluation.json with the confusion matrix (a row for what an image is, a column for what
-it was read as) and every image that was read wrongly. Fails when too few are right.
+it was read as) and every image that was misread. Fails when too few are right.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def main() -> None:
     results.publish(**facts)
     if accuracy < accuracy_min:
         results.fail(
-            f"{right} of {len(test)} held-out images were read rightly: accuracy {accuracy:.4f} is "
-            f"below the {accuracy_min} that this run asks for (parameter accuracy_min)"
+            f"{right} of {len(test)} held-out images were read correctly: accuracy {accuracy:.4f} "
+            f"is below the {accuracy_min} that this run asks for (parameter accuracy_min)"
         )
 
 

@@ -1,4 +1,4 @@
-"""The two figures of the report, as SVG: the confusion matrix, and the images read wrongly.
+"""The two figures of the report, as SVG: the confusion matrix, and the misread images.
 
 Each stands on a card of its own colour, and follows the reader's light or dark setting; a viewer
 that knows no such setting shows the light one. Neither needs a font, a script or another file.
@@ -13,12 +13,15 @@ from digits.samples import DIGITS, INK_MAX, SIDE
 CELL = 46
 GAP = 3
 STEP = CELL + GAP
+# Where the first square of the matrix stands.
+LEFT, TOP = 92, 124
 
 # GitHub's two palettes, so that a report looks at home there.
 STYLE = """
   text { font-family: ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, sans-serif }
   text { font-variant-numeric: tabular-nums }
   .middle { text-anchor: middle }
+  .end { text-anchor: end }
   .title { font-size: 17px; font-weight: 600 }
   .label { font-size: 15px; font-weight: 600 }
   .count { font-size: 15px; font-weight: 600 }
@@ -43,52 +46,48 @@ STYLE = """
 
 def confusion_matrix(confusion: list[list[int]]) -> str:
     """A square a pair of digits: rows are what an image is, columns what it was read as."""
-    left, top = 84, 124
     side = len(DIGITS) * STEP - GAP
-    width, height = left + side + 92, top + side + 76
+    width, height = LEFT + side + 92, TOP + side + 76
     total = sum(map(sum, confusion))
     right = sum(confusion[digit][digit] for digit in DIGITS)
 
     parts = [
         text(28, 40, "Which digit was read as which", "title ink"),
-        text(28, 62, f"{right} of {total} held-out images read rightly", "note muted"),
-        text(left + side / 2, top - 36, "read as", "note muted middle"),
-        text(left + side + 46, top - 12, "found", "note muted middle"),
-        text(left - 10, top + side + 24, "trusted", "note muted", "text-anchor: end"),
-        f'<g transform="translate({left - 52} {top + side / 2}) rotate(-90)">'
-        + text(0, 0, "is", "note muted middle")
-        + "</g>",
+        text(28, 62, f"{right} of {total} held-out images read correctly", "note muted"),
+        text(LEFT + side / 2, TOP - 36, "read as", "note muted middle"),
+        text(LEFT + side + 46, TOP - 12, "recall", "note muted middle"),
+        text(LEFT - 10, TOP + side + 24, "precision", "note muted end"),
+        text(LEFT - 24, TOP - 12, "is", "note muted middle"),
     ]
     for digit in DIGITS:
         along = digit * STEP + CELL / 2
         column = sum(row[digit] for row in confusion)
         hits = confusion[digit][digit]
-        found, trusted = percent(hits, sum(confusion[digit])), percent(hits, column)
+        recall, precision = percent(hits, sum(confusion[digit])), percent(hits, column)
         parts += [
-            text(left + along, top - 12, digit, "label ink middle"),
-            text(left - 24, top + along + 5, digit, "label ink middle"),
-            text(left + side + 46, top + along + 4, found, "note muted middle"),
-            text(left + along, top + side + 24, trusted, "note muted middle"),
+            text(LEFT + along, TOP - 12, digit, "label ink middle"),
+            text(LEFT - 24, TOP + along + 5, digit, "label ink middle"),
+            text(LEFT + side + 46, TOP + along + 4, recall, "note muted middle"),
+            text(LEFT + along, TOP + side + 24, precision, "note muted middle"),
         ]
-    for is_digit, row in enumerate(confusion):
-        for read_as, count in enumerate(row):
-            x, y = left + read_as * STEP, top + is_digit * STEP
-            parts.append(cell(x, y, count, is_digit, read_as, sum(row)))
+    parts += [cell(confusion, row, column) for row in DIGITS for column in DIGITS]
     parts += [
-        f'<rect class="right" x="{left}" y="{height - 30}" width="12" height="12" rx="3"/>',
-        text(left + 20, height - 20, "read rightly", "note muted"),
-        f'<rect class="wrong" x="{left + 110}" y="{height - 30}" width="12" height="12" rx="3"/>',
-        text(left + 130, height - 20, "taken for another digit", "note muted"),
+        f'<rect class="right" x="{LEFT}" y="{height - 30}" width="12" height="12" rx="3"/>',
+        text(LEFT + 20, height - 20, "read correctly", "note muted"),
+        f'<rect class="wrong" x="{LEFT + 124}" y="{height - 30}" width="12" height="12" rx="3"/>',
+        text(LEFT + 144, height - 20, "taken for another digit", "note muted"),
     ]
     return document(width, height, f"Confusion matrix: {right} of {total} right", parts)
 
 
-def cell(x: float, y: float, count: int, is_digit: int, read_as: int, row_total: int) -> str:
+def cell(confusion: list[list[int]], is_digit: int, read_as: int) -> str:
     """One square; its colour says right or wrong, its strength how much of the row it holds."""
+    x, y = LEFT + read_as * STEP, TOP + is_digit * STEP
     place = f'x="{x}" y="{y}" width="{CELL}" height="{CELL}" rx="6"'
     square = f'<rect class="empty" {place}/>'
+    count = confusion[is_digit][read_as]
     if count:
-        share = count / row_total
+        share = count / sum(confusion[is_digit])
         same = is_digit == read_as
         # A single mistake must be seen at once, so mistakes start strong and grow quickly.
         opacity = 0.15 + 0.85 * share if same else min(1.0, 0.35 + 4 * share)
@@ -100,7 +99,7 @@ def cell(x: float, y: float, count: int, is_digit: int, read_as: int, row_total:
 
 
 def gallery(mistakes: list[dict[str, Any]], shown_max: int = 24) -> str:
-    """The images that were read wrongly, each with what it is and what it was read as."""
+    """The images that were misread, each with what it is and what it was read as."""
     pixel, columns, pad = 9, 6, 28
     tile_width, tile_height = SIDE * pixel + 26, SIDE * pixel + 48
     shown = mistakes[:shown_max]
@@ -109,7 +108,7 @@ def gallery(mistakes: list[dict[str, Any]], shown_max: int = 24) -> str:
     height = 84 + rows * tile_height
     note = f"{len(shown)} of {len(mistakes)} shown" if len(mistakes) > len(shown) else ""
     parts = [
-        text(pad, 40, "What was read wrongly", "title ink"),
+        text(pad, 40, "What was misread", "title ink"),
         text(pad, 62, note or f"{len(mistakes)} in all", "note muted"),
     ]
     for index, mistake in enumerate(shown):
@@ -126,7 +125,7 @@ def gallery(mistakes: list[dict[str, Any]], shown_max: int = 24) -> str:
                 )
         caption = f"{mistake['is']}, read as {mistake['read_as']}"
         parts.append(text(x + side / 2, y + side + 18, caption, "note muted middle"))
-    return document(width, height, f"{len(mistakes)} images read wrongly", parts)
+    return document(width, height, f"{len(mistakes)} misread images", parts)
 
 
 def document(width: float, height: float, title: str, parts: list[str]) -> str:
@@ -140,10 +139,9 @@ def document(width: float, height: float, title: str, parts: list[str]) -> str:
     )
 
 
-def text(x: float, y: float, words: object, classes: str, style: str = "") -> str:
+def text(x: float, y: float, words: object, classes: str) -> str:
     """One line of text. The words are our own numbers and labels, never foreign input."""
-    extra = f' style="{style}"' if style else ""
-    return f'<text x="{x}" y="{y}" class="{classes}"{extra}>{words}</text>'
+    return f'<text x="{x}" y="{y}" class="{classes}">{words}</text>'
 
 
 def percent(part: int, whole: int) -> str:

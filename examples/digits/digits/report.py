@@ -20,9 +20,7 @@ def main() -> None:
     evaluation = results.read_json("evaluation.json")
 
     folder = results.folder()
-    results.write_text(
-        folder / "confusion.svg", figures.confusion_matrix(evaluation["confusion"])
-    )
+    results.write_text(folder / "confusion.svg", figures.confusion_matrix(evaluation["confusion"]))
     results.write_text(folder / "mistakes.svg", figures.gallery(evaluation["mistakes"]))
     sections = [
         summary(evaluation),
@@ -36,21 +34,23 @@ def main() -> None:
 
 def summary(evaluation: dict[str, Any]) -> str:
     """The one number that a reader came for, and how far to trust it."""
-    right, total = evaluation["right"], evaluation["right"] + evaluation["wrong"]
+    right, wrong = evaluation["right"], evaluation["wrong"]
+    total = right + wrong
     low, high = interval(right, total)
+    model, setting = evaluation["model"], evaluation["setting"]
     return f"""# Handwritten digits
 
-**{right / total:.1%}** of {total} held-out images were read rightly ({right} right,
-{evaluation["wrong"]} wrong). With this many images the true accuracy lies between {low:.1%} and
-{high:.1%}, with 95 % confidence (Wilson interval).
+**{right / total:.1%}** of the {total} held-out images were read correctly: {right} right,
+{wrong} wrong. For images like these the accuracy lies between {low:.1%} and {high:.1%}, with 95%
+confidence (Wilson interval). All parts come from the same writers; expect less of a new hand.
 
-The classifier is `{evaluation["model"]}` with setting {evaluation["setting"]}, the best of the
-candidates below. It was trained on all images that were not held out."""
+The classifier is **{model}** with setting **{setting}**, the best of the candidates below,
+trained on all images that were not held out."""
 
 
 def confusion(evaluation: dict[str, Any]) -> str:
     """Both figures, with a text for readers who cannot see them."""
-    worst = "none was read wrongly"
+    worst = "no image was misread"
     pairs = [
         (count, is_digit, read_as)
         for is_digit, row in enumerate(evaluation["confusion"])
@@ -59,15 +59,16 @@ def confusion(evaluation: dict[str, Any]) -> str:
     ]
     if pairs:
         count, is_digit, read_as = max(pairs)
-        worst = f"the commonest mistake, {count} times, is a {is_digit} read as {read_as}"
+        often = "once" if count == 1 else f"{count} times"
+        worst = f"the commonest mistake is a {is_digit} read as {read_as}, {often}"
     return f"""## Where it errs
 
 ![Confusion matrix of the held-out images; {worst}](confusion.svg)
 
-*Found*: of all images of a digit, how many were read as it. *Trusted*: of all images read as a
-digit, how many are it.
+Recall: of all images of a digit, the share that was read as it. Precision: of all images read as a
+digit, the share that is it.
 
-![The images that were read wrongly](mistakes.svg)"""
+![The misread images](mistakes.svg)"""
 
 
 def candidates(board: list[dict[str, Any]], evaluation: dict[str, Any]) -> str:
@@ -98,12 +99,13 @@ Accuracy on the fold that each was not trained on.
 def data(checked: dict[str, Any], sizes: dict[str, Any]) -> str:
     """What it was learned from, with the citation that the licence of the data asks for."""
     folds = " + ".join(map(str, sizes["folds"]))
+    copies = checked["duplicates"] or "none"
     digits = " | ".join(map(str, range(10)))
     counts = " | ".join(map(str, checked["counts"]))
     return f"""## The data
 
-{checked["rows"]} images of {checked["pixels"]} pixels, {checked["duplicates"]} of them twice;
-{sizes["test"]} held out, the others in {len(sizes["folds"])} folds ({folds}).
+{checked["rows"]:,} images of {checked["pixels"]} pixels, {copies} of them a copy of another.
+{sizes["test"]} were held out; the others are {len(sizes["folds"])} folds ({folds}).
 
 | digit | {digits} |
 |---|{"--:|" * 10}

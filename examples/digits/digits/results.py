@@ -1,7 +1,8 @@
 """Everything a step leaves behind: files, outputs, and the message with which it fails.
 
 A file appears whole or not at all: it is written beside its place, flushed to disk, and renamed.
-A step that is killed leaves the old file or the new one, never half of one.
+A step that is killed leaves the old file or the new one, never half of one; and when a step has
+ended well its files survive a power cut, because nothing will run it again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,19 +22,27 @@ def folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces the file by this text, in one step."""
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=path.parent) as beside:
-        partial = Path(beside) / path.name
-        with open(partial, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
+    """Replaces the file by this text, in one step.
+
+    The partial file has a fixed name, so that what a killed step leaves is overwritten by the
+    next try. Two runs at once therefore need two out folders.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    with open(partial, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+    names = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(names)
+    finally:
+        os.close(names)
 
 
 def write_json(name: str, value: Any) -> None:
     """Replaces a JSON file of the out folder."""
-    write_text(folder() / name, json.dumps(value, indent=1) + "\n")
+    write_text(folder() / name, json.dumps(value) + "\n")
 
 
 def read_json(name: str) -> Any:

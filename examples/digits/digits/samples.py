@@ -28,8 +28,11 @@ class Sample(NamedTuple):
 def read(path: Path) -> list[Sample]:
     """All samples of a file, which may be gzipped."""
     opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="ascii") as lines:
-        return [parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    try:
+        with opened(path, "rt", encoding="ascii") as lines:
+            return [parse(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        results.fail(f"{path}: {error}")
 
 
 def parse(line: str, place: str) -> Sample:

@@ -11,7 +11,7 @@ mod summary;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use steps::{STEPS, Step};
+use steps::{STEPS, Skip, Step};
 
 /// The whole run, from a warm target folder on two cores.
 const MINUTES_MAX: u64 = 60;
@@ -91,6 +91,9 @@ fn list() -> String {
         text.push_str(&format!("{:10} {:3} min  {}\n", step.name, step.minutes, step.proves));
         for line in step.lines {
             text.push_str(&format!("{:20}$ {line}\n", ""));
+        }
+        for Skip { test, reason } in step.skips {
+            text.push_str(&format!("{:20}may skip {test}: {reason}\n", ""));
         }
     }
     text

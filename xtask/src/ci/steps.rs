@@ -28,12 +28,7 @@ pub(crate) struct Need {
 
 /// A test that may be skipped, and why.
 pub(crate) struct Skip {
-    #[expect(
-        dead_code,
-        reason = "read by people: runners count skipped tests, they name them not"
-    )]
     pub(crate) test: &'static str,
-    #[expect(dead_code, reason = "read by people")]
     pub(crate) reason: &'static str,
 }
 

@@ -143,7 +143,7 @@ mod tests {
 
     fn oversize(path: &str, text: &str) -> Vec<(String, usize)> {
         let source = sample(path, text);
-        let file = RustFile::parse(&source).ok().expect("the sample is Rust");
+        let file = RustFile::parse(&source).expect("the sample is Rust");
         above_the_limits(&[file]).into_iter().map(|size| (size.key, size.lines)).collect()
     }
 

@@ -38,7 +38,7 @@ impl Scan<'_> {
                     self.attribute(group.stream(), group.span_open());
                 }
                 TokenTree::Group(group) => self.stream(group.stream()),
-                TokenTree::Ident(ident) if is_punct(tokens.get(at + 1), '!') => {
+                TokenTree::Ident(ident) if is_call(&tokens[at + 1..]) => {
                     let banned = BANNED_MACROS.iter().find(|(name, _)| ident == name);
                     if let Some((name, advice)) = banned {
                         self.found(
@@ -106,6 +106,11 @@ fn is_attribute(before: &[TokenTree], delimiter: Delimiter) -> bool {
     delimiter == Delimiter::Bracket && is_punct(before.last(), '#')
 }
 
+/// Whether what follows a name makes it a macro call: `!` and a group.
+fn is_call(after: &[TokenTree]) -> bool {
+    is_punct(after.first(), '!') && matches!(after.get(1), Some(TokenTree::Group(_)))
+}
+
 fn is_punct(token: Option<&TokenTree>, sign: char) -> bool {
     matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == sign)
 }
@@ -122,7 +127,7 @@ mod tests {
 
     fn rules(text: &str) -> Vec<&'static str> {
         let source = sample("crates/server/src/a.rs", text);
-        let file = RustFile::parse(&source).ok().expect("the sample is Rust");
+        let file = RustFile::parse(&source).expect("the sample is Rust");
         check(&file).into_iter().map(|finding| finding.rule).collect()
     }
 
@@ -134,7 +139,7 @@ mod tests {
             ["macro", "macro"]
         );
         assert!(rules("/// todo!()\nfn a() { print(\"dbg!(1)\") }").is_empty());
-        assert!(rules("fn todo() -> bool { todo != 1 }").len() <= 1);
+        assert!(rules("fn todo() -> bool { todo != (1) }").is_empty());
     }
 
     #[test]

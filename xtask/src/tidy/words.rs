@@ -1,12 +1,17 @@
-//! Rules on text: marks that mean "later", and paths that exist on one machine only.
+//! Rules on text: marks that mean "later", paths that exist on one machine only, and lines that are
+//! wider than a page.
 //!
-//! These run on every text file, prose included.
+//! The first two run on every text file, prose included. Width is for Rust alone, where rustfmt
+//! leaves comments and strings as they are.
 
 use super::finding::Finding;
 use super::sources::SourceFile;
 
 /// Marks that must not reach a commit. They are spelt in two halves to not find themselves.
 const MARKS: &[&str] = &[concat!("FIX", "ME"), concat!("XX", "X")];
+
+/// The widest line of Rust, in characters.
+const COLUMNS_MAX: usize = 100;
 
 /// Where a path that belongs to one machine begins.
 const MACHINE_ROOTS: &[&str] =
@@ -29,6 +34,11 @@ pub(crate) fn check(file: &SourceFile) -> Vec<Finding> {
         if let Some(root) = MACHINE_ROOTS.iter().find(|root| has_machine_path(text, root)) {
             let message = format!("a path below `{root}` exists on one machine only");
             found("machine", message, "use a relative path or a variable");
+        }
+        let columns = text.chars().count();
+        if file.path.ends_with(".rs") && columns > COLUMNS_MAX {
+            let message = format!("{columns} columns, at most {COLUMNS_MAX}");
+            found("columns", message, "break the line");
         }
     }
     findings
@@ -72,6 +82,14 @@ mod tests {
         assert_eq!(rules(concat!("run `/ro", "ot/bin/autoglm`")), ["machine"]);
         assert_eq!(rules(concat!("HOME=/ho", "me/bob/x")), ["machine"]);
         assert_eq!(rules(concat!("\"/wo", "rk/main\"")), ["machine"]);
+    }
+
+    #[test]
+    fn wide_lines_of_rust_are_found_and_counted_in_characters() {
+        let rules = |text: String| check(&sample("crates/server/src/a.rs", &text)).len();
+        assert_eq!(rules("x".repeat(101)), 1);
+        assert_eq!(rules("é".repeat(100)), 0);
+        assert!(check(&sample("docs/guide/a.md", &"x".repeat(101))).is_empty());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use artifacts::logs::Stream;
 use model::outcome::Usage;
 use model::{Span, Timestamp, Token};
 
@@ -107,15 +108,6 @@ pub enum Event {
         /// Whether its output file is there.
         has_output_file: bool,
     },
-}
-
-/// One of the two streams of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stream {
-    /// Standard output.
-    Out,
-    /// Standard error.
-    Err,
 }
 
 /// How a process ended.
@@ -285,12 +277,16 @@ impl Frame for Event {
             }
             Self::Dropped { token, over_cap_bytes, stalled_bytes } => {
                 out.push(4);
-                [token.0, *over_cap_bytes, *stalled_bytes].map(|value| put_u64(out, value));
+                put_u64(out, token.0);
+                put_u64(out, *over_cap_bytes);
+                put_u64(out, *stalled_bytes);
             }
             Self::Exited { token, how, oom, usage, stopped_by, has_output_file } => {
                 out.push(5);
-                [token.0, usage.wall_us, usage.cpu_us, usage.peak_rss_kib]
-                    .map(|value| put_u64(out, value));
+                put_u64(out, token.0);
+                put_u64(out, usage.wall_us);
+                put_u64(out, usage.cpu_us);
+                put_u64(out, usage.peak_rss_kib);
                 out.push(u8::from(*oom));
                 out.push(u8::from(*has_output_file));
                 out.push(stopped_by.map_or(0, |step| step as u8 + 1));

@@ -16,9 +16,7 @@ from digits.samples import DIGITS
 DISTANCE_MIN = 1e-3
 
 
-def fit(
-    setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]
-) -> dict[str, Any]:
+def fit(setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]) -> dict[str, Any]:
     """There is nothing to learn: the model is the training images."""
     return {"voters": max(1, int(setting)), "images": images, "labels": labels}
 

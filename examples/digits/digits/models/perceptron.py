@@ -18,9 +18,7 @@ PASSES_MAX = 20
 MARGIN = 1.0
 
 
-def fit(
-    setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]
-) -> dict[str, Any]:
+def fit(setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]) -> dict[str, Any]:
     """Goes over the images until all are easy, or the passes are used up."""
     # claims[d][i]: how strongly digit d claims image i. Kept up to date with each memory, so that
     # reading a training image is a look-up.

@@ -18,9 +18,7 @@ PASSES = 20
 GRADIENT_MIN = 1e-3
 
 
-def fit(
-    setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]
-) -> dict[str, Any]:
+def fit(setting: float, images: Sequence[Sequence[float]], labels: Sequence[int]) -> dict[str, Any]:
     """Goes over the images a fixed number of times, each time in another order."""
     inputs = [(*image, 1.0) for image in images]
     weights = [[0.0] * len(inputs[0]) for _ in DIGITS]

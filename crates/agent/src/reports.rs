@@ -1,0 +1,123 @@
+//! What is to be told of attempts: kept, and sent again, until the coordinator says it is durable.
+//!
+//! A report gets its number when it is first sent. A start waits a moment before it is sent, and is
+//! left out if the attempt ends within it: a short task costs one report and one fact, not two.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use model::limits::HEARTBEAT;
+use model::message::{AttemptEvent, LeaseId, News, Report};
+use model::{Span, Timestamp};
+
+/// How long a start may wait for its end before it is told alone.
+const START_HOLD: Span = Span::millis(10);
+/// How long reports may be unacknowledged, while no other is, before they are sent again.
+const RESEND_AFTER: Span = HEARTBEAT;
+/// Reports in one message.
+const REPORTS_PER_MESSAGE_MAX: usize = 4_096;
+
+/// All reports that are not acknowledged.
+#[derive(Debug, Default)]
+pub(crate) struct Reports {
+    /// Starts that wait: when they are due, and whose they are. Ascending.
+    starts: VecDeque<(Timestamp, LeaseId)>,
+    /// Numbered from `acknowledged + 1` on. The first `sent` have been sent in this session.
+    numbered: VecDeque<Report>,
+    acknowledged: u64,
+    sent: usize,
+    /// How many of them have ever been sent: these may be acknowledged.
+    told: usize,
+    /// Whether the coordinator has acknowledged a number in this session. Before that, and after
+    /// silence, every message begins with the first unacknowledged report, so that no loss can
+    /// make the first number that the coordinator sees a wrong one.
+    in_step: bool,
+    /// When reports were last acknowledged, or the first of them was sent.
+    progress_at: Timestamp,
+}
+
+impl Reports {
+    /// An attempt has started.
+    pub(crate) fn start(&mut self, now: Timestamp, lease: LeaseId) {
+        self.starts.push_back((now + START_HOLD, lease));
+    }
+
+    /// Moves the starts that are due to the numbered reports, if `is_news` says that they are
+    /// still to be told.
+    pub(crate) fn release_starts(
+        &mut self,
+        now: Timestamp,
+        mut is_news: impl FnMut(LeaseId) -> bool,
+    ) {
+        while let Some(&(_, lease)) = self.starts.front().filter(|(due, _)| *due <= now) {
+            self.starts.pop_front();
+            if is_news(lease) {
+                self.push(lease, AttemptEvent::Started);
+            }
+        }
+    }
+
+    /// Something else happened to an attempt; it is told with the next flush.
+    pub(crate) fn push(&mut self, lease: LeaseId, event: AttemptEvent) {
+        self.numbered.push_back(Report { lease, event });
+    }
+
+    /// A new session: everything unacknowledged is sent again.
+    pub(crate) fn rewind(&mut self) {
+        self.sent = 0;
+        self.in_step = false;
+    }
+
+    /// Every report up to `number` is durable. Returns those that were acknowledged by this.
+    pub(crate) fn acknowledge(
+        &mut self,
+        now: Timestamp,
+        number: u64,
+    ) -> impl Iterator<Item = Report> + '_ {
+        // Nobody can acknowledge what was never sent; whoever claims it confirms what was.
+        let count = number.saturating_sub(self.acknowledged).min(self.told as u64);
+        self.acknowledged += count;
+        let count = usize::try_from(count).expect("at most the number sent");
+        self.told -= count;
+        self.sent = self.sent.saturating_sub(count);
+        self.in_step = true;
+        self.progress_at = now;
+        self.numbered.drain(..count)
+    }
+
+    /// The messages that are due now.
+    pub(crate) fn flush(&mut self, now: Timestamp, mut send: impl FnMut(News)) {
+        if self.sent > 0 && now >= self.progress_at + RESEND_AFTER {
+            self.rewind();
+            self.progress_at = now;
+        }
+        if self.sent == self.numbered.len() {
+            return;
+        }
+        if self.sent == 0 {
+            self.progress_at = now;
+        }
+        let mut from = if self.in_step { self.sent } else { 0 };
+        while from < self.numbered.len() {
+            let to = self.numbered.len().min(from + REPORTS_PER_MESSAGE_MAX);
+            let reports: Vec<Report> = self.numbered.range(from..to).cloned().collect();
+            send(News::Reports { first: self.acknowledged + 1 + from as u64, reports });
+            from = to;
+        }
+        self.sent = self.numbered.len();
+        self.told = self.sent;
+    }
+
+    /// When the next flush in an open session has something to send, or send again.
+    pub(crate) fn due_at(&self) -> Option<Timestamp> {
+        let start = self.starts.front().map(|&(due, _)| due);
+        let resend = (self.sent > 0).then_some(self.progress_at + RESEND_AFTER);
+        let unsent = (self.sent < self.numbered.len()).then_some(Timestamp(0));
+        [start, resend, unsent].into_iter().flatten().min()
+    }
+
+    /// Whether everything has been told and acknowledged.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.starts.is_empty() && self.numbered.is_empty()
+    }
+}

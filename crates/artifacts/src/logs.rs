@@ -1,0 +1,30 @@
+//! The output of attempts, in log segments: a few large files for a worker, not one an attempt.
+//!
+//! ```text
+//! segment 7   magic  [frame]  [frame]  [frame] … [end]
+//!                       ▲________|                       frames of one attempt, newest to oldest,
+//! segment 6   magic  … [frame] …                         across segments
+//! ```
+//!
+//! Each frame points to the one before it of the same attempt, so that its whole output is found
+//! from the last frame, which [`LogRef`](model::outcome::LogRef) names, without a scan. Every frame
+//! carries a checksum: what a crash has torn is found and reported. Logs are written in batches and
+//! synced only when asked; they are not what the coordinator's promises rest on.
+
+mod frame;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use frame::{Content, Stream};
+pub use reader::{Chunk, Log, read};
+pub use writer::{Recovery, Writer};
+
+/// Bytes of a segment before the next is begun.
+pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+
+/// The name of a segment's file.
+fn file_name(segment: u32) -> String {
+    format!("{segment:08}.log")
+}

@@ -1,0 +1,164 @@
+//! Reading: from an attempt's last frame back to its first.
+//!
+//! What a crash or a failing disk has spoilt is not read past: what is whole after it is returned,
+//! with a word about what is missing.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use model::outcome::LogRef;
+use model::{Timestamp, Token};
+
+use super::file_name;
+use super::frame::{self, Content, HEADER_BYTES, Header, Kind, MAGIC, Position};
+use super::writer::END;
+
+/// The output of an attempt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// In the order in which they were written.
+    pub chunks: Vec<Chunk>,
+    /// Why the chunks before these are missing; `None` if they are all there.
+    pub damage: Option<String>,
+}
+
+/// One frame of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// How many chunks of the attempt come before it.
+    pub sequence: u32,
+    /// When it was read from the process.
+    pub at: Timestamp,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// Reads the chunks of an attempt from the one numbered `from` on; 0 for all.
+///
+/// # Errors
+/// If a segment that is there cannot be read. Torn and missing frames are no errors: see
+/// [`Log::damage`].
+pub fn read(dir: &Path, log: LogRef, from: u32) -> io::Result<Log> {
+    let mut chunks = Vec::new();
+    let mut segment: Option<Segment> = None;
+    let mut position = Position { segment: log.segment, offset: log.offset };
+    let mut token = None;
+    let mut damage = None;
+    for sequence in (from..log.frames).rev() {
+        if segment.as_ref().is_none_or(|open| open.number != position.segment) {
+            segment = match Segment::open(dir, position.segment) {
+                Ok(open) => Some(open),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+        }
+        let frame = segment.as_ref().map_or(Ok(None), |segment| segment.frame(position.offset))?;
+        let chunk = frame.and_then(|(header, payload)| {
+            chunk(&header, &payload, sequence, *token.get_or_insert(header.token))
+                .map(|chunk| (header, chunk))
+        });
+        let Some((header, chunk)) = chunk else {
+            let Position { segment, offset } = position;
+            let file = file_name(segment);
+            damage = Some(format!(
+                "{file}: the frame at byte {offset} is torn or missing; what came before is lost"
+            ));
+            break;
+        };
+        chunks.push(chunk);
+        position = header.previous;
+    }
+    chunks.reverse();
+    Ok(Log { chunks, damage })
+}
+
+/// The frame as a chunk, if it is the one that was looked for.
+fn chunk(header: &Header, payload: &[u8], sequence: u32, token: Token) -> Option<Chunk> {
+    if header.sequence != sequence || header.token != token {
+        return None;
+    }
+    let content = Content::of(header.kind, payload)?;
+    Some(Chunk { sequence, at: header.at, content })
+}
+
+/// A segment open for reading.
+pub struct Segment {
+    number: u32,
+    file: File,
+}
+
+impl Segment {
+    /// Opens a segment.
+    pub fn open(dir: &Path, number: u32) -> io::Result<Self> {
+        Ok(Self { number, file: File::open(dir.join(file_name(number)))? })
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// The frame that begins at `offset`; `None` if there is no whole one.
+    pub fn frame(&self, offset: u64) -> io::Result<Option<(Header, Vec<u8>)>> {
+        let mut bytes = vec![0; HEADER_BYTES];
+        if !read_exact_at(&self.file, &mut bytes, offset)? {
+            return Ok(None);
+        }
+        let header = bytes.first_chunk().and_then(frame::header);
+        let Some(header) = header else { return Ok(None) };
+        bytes.resize(HEADER_BYTES + header.length as usize, 0);
+        let Some(payload_at) = offset.checked_add(HEADER_BYTES as u64) else { return Ok(None) };
+        if !read_exact_at(&self.file, &mut bytes[HEADER_BYTES..], payload_at)?
+            || !frame::is_whole(&bytes)
+        {
+            return Ok(None);
+        }
+        Ok(Some((header, bytes.split_off(HEADER_BYTES))))
+    }
+
+    /// Whether its writer closed it.
+    pub fn is_closed(&self, length: u64) -> io::Result<bool> {
+        let Some(offset) = length.checked_sub(HEADER_BYTES as u64) else { return Ok(false) };
+        Ok(self.frame(offset)?.is_some_and(|(header, _)| header == END))
+    }
+
+    /// How many bytes from its beginning are whole frames.
+    pub fn whole_bytes(&self, length: u64) -> io::Result<u64> {
+        let mut magic = [0; MAGIC.len()];
+        if !read_exact_at(&self.file, &mut magic, 0)? {
+            return Ok(0);
+        }
+        if magic != MAGIC {
+            // Of another version, and not ours to judge.
+            return Ok(length);
+        }
+        let mut end = MAGIC.len() as u64;
+        while end < length {
+            let Some((header, payload)) = self.frame(end)? else { break };
+            end += (HEADER_BYTES + payload.len()) as u64;
+            if header.kind == Kind::End {
+                break;
+            }
+        }
+        Ok(end)
+    }
+}
+
+/// False if the file ends before the buffer is full.
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<bool> {
+    match file.read_exact_at(buffer, offset) {
+        Ok(()) => Ok(true),
+        // A position beyond what a file can have comes from a damaged frame.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

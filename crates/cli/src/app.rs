@@ -1,0 +1,90 @@
+//! From arguments to an exit code: settings, one runtime, one command, one place for errors.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::Arguments;
+use crate::commands::{self, Command};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::home::Home;
+use crate::output::Output;
+use crate::settings::Settings;
+use crate::style::{Color, Tone};
+
+/// What a command works with.
+pub(crate) struct Context {
+    /// The state folder.
+    pub home: Home,
+    /// Where the result goes.
+    pub output: Output,
+    /// The tone of standard error.
+    pub tone: Tone,
+}
+
+impl Context {
+    /// Says something to people, on standard error.
+    pub(crate) fn say(&self, text: &str) {
+        // Nobody may be listening, and a command does not fail for that.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(help) => {
+            let exit = if help.use_stderr() { Exit::Usage } else { Exit::Ok };
+            // Help that nobody reads is no failure.
+            let _ = help.print();
+            return exit.into();
+        }
+    };
+    let is_json = arguments.global.output.is_some_and(|format| format.is_json());
+    let color = arguments.global.color.unwrap_or_default();
+    match run(arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            report(&error, is_json, color);
+            error.exit.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<Exit> {
+    let env = |name: &str| std::env::var(name).ok();
+    let settings = Settings::resolve(arguments.layer(), &env)?;
+    let no_color = env("NO_COLOR");
+    let tone = Tone::of(&io::stdout(), settings.color, no_color.as_deref());
+    let context = Context {
+        home: Home::new(settings.home, settings.offers),
+        output: Output { format: settings.output.unwrap_or_default(), tone },
+        tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
+    };
+    let Some(command) = arguments.command else { return commands::welcome::run(&context) };
+    match command.into_offline(&context) {
+        Ok(exit) => exit,
+        Err(command) => block_on(command, &context),
+    }
+}
+
+/// Runs a command that talks to the holder. One thread is enough: it waits for answers.
+fn block_on(command: Command, context: &Context) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        let message = format!("cannot wait for anything: {error}");
+        Error::new(Exit::Internal, crate::error::HOLDER_ENDED, message)
+    })?;
+    runtime.block_on(command.run(context))
+}
+
+fn report(error: &Error, is_json: bool, color: Color) {
+    let no_color = std::env::var("NO_COLOR").ok();
+    let tone = Tone::of(&io::stderr(), color, no_color.as_deref());
+    let text = if is_json { format!("{}\n", error.to_json()) } else { error.to_text(tone) };
+    // There is no other place to say it.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,160 @@
+//! The command line as it is typed: global options here, each command's own beside the command.
+
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::AnsiColor;
+use clap::{Args, Parser};
+
+use crate::commands::Command;
+use crate::output::Format;
+use crate::quantity;
+use crate::settings::Layer;
+use crate::style::Color;
+
+/// The colours of help texts; clap leaves them out where they are not wanted.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm run digits.yaml              Run a workflow, or go on with it where it stopped
+  autoglm run etl.yaml -p day=monday   Run it with a parameter
+  autoglm get last                     See the tasks of the last run
+  autoglm logs last train -f           Follow the output of a task
+  autoglm explain last train           Ask why a task waits
+
+Exit codes: 0 done, 1 the run failed, 2 usage, 3 the run was cancelled, 4 invalid workflow,
+5 not found, 6 conflict, 70 autoglm failed, 74 storage, 75 busy, 130 interrupted.";
+
+/// Durable workflows and a resource scheduler in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "autoglm", version, after_help = EXAMPLES, styles = STYLES)]
+#[command(disable_help_subcommand = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The folder that holds the state [default: $AUTOGLM_HOME, or ~/.local/state/autoglm]
+    #[arg(long, value_name = "DIR", global = true, help_heading = "Global options")]
+    pub home: Option<PathBuf>,
+
+    /// How to print the result
+    #[arg(short, long, value_enum, value_name = "FORMAT", global = true)]
+    #[arg(help_heading = "Global options", hide_possible_values = true)]
+    #[arg(help = "How to print the result: table, wide, json, jsonl or name")]
+    pub output: Option<Format>,
+
+    /// When to use colours
+    #[arg(long, value_enum, value_name = "WHEN", global = true)]
+    #[arg(help_heading = "Global options", hide_possible_values = true)]
+    #[arg(help = "When to use colours: auto, always or never")]
+    pub color: Option<Color>,
+}
+
+/// What this machine offers to tasks, for commands that may come to hold the state.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Offers {
+    /// Cores that tasks may use at a time, such as 4 or 500m [default: all]
+    #[arg(long, value_name = "CORES", value_parser = quantity::cpu_milli)]
+    #[arg(help_heading = "What tasks may use")]
+    pub cpu: Option<u64>,
+
+    /// Memory that tasks may use at a time, such as 16Gi [default: all]
+    #[arg(long, value_name = "AMOUNT", value_parser = quantity::memory_bytes)]
+    #[arg(help_heading = "What tasks may use")]
+    pub memory: Option<u64>,
+
+    /// An amount of something else that tasks may ask for; may be given again
+    #[arg(long = "resource", value_name = "NAME=AMOUNT", value_parser = quantity::resource)]
+    #[arg(help_heading = "What tasks may use")]
+    pub resources: Vec<(String, u64)>,
+}
+
+impl Arguments {
+    /// The settings that the command line says.
+    pub(crate) fn layer(&self) -> Layer {
+        let offers = self.command.as_ref().and_then(Command::offers).cloned().unwrap_or_default();
+        Layer {
+            home: self.global.home.clone(),
+            cpu_milli: offers.cpu,
+            memory_bytes: offers.memory,
+            resources: offers.resources.into_iter().collect(),
+            output: self.global.output,
+            color: self.global.color,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use protocol::api::RunRef;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::error::ErrorKind> {
+        Arguments::try_parse_from(line.split_whitespace()).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_is_a_welcome() {
+        assert!(parse("autoglm").expect("it is allowed").command.is_none());
+    }
+
+    #[test]
+    fn a_run_takes_parameters_and_offers() {
+        let line = "autoglm run a.yaml -p day=monday -p n=a=b --cpu 500m --resource gpu=2 --new";
+        let arguments = parse(line).expect("it is good");
+        let layer = arguments.layer();
+        assert_eq!((layer.cpu_milli, layer.memory_bytes), (Some(500), None));
+        assert_eq!(layer.resources["gpu"], 2);
+        let Some(Command::Run(run)) = arguments.command else { panic!("another command") };
+        assert!(run.new && !run.detach);
+        assert_eq!(run.params[1], ("n".to_owned(), "a=b".to_owned()));
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        for line in ["autoglm -o json --home /x list", "autoglm list -o json --home /x"] {
+            let layer = parse(line).expect("it is good").layer();
+            assert_eq!(layer.output, Some(Format::Json));
+            assert_eq!(layer.home, Some("/x".into()));
+        }
+    }
+
+    #[test]
+    fn runs_are_numbers_or_the_last() {
+        let Ok(Arguments { command: Some(Command::Get(get)), .. }) = parse("autoglm get") else {
+            panic!("another command")
+        };
+        assert_eq!(get.run, RunRef::Last);
+        for line in ["autoglm get x", "autoglm stop", "autoglm explain 3", "autoglm run"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        for line in ["autoglm run a.yaml -p day", "autoglm run a.yaml --cpu many"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_excludes_each_other_is_refused() {
+        assert!(parse("autoglm retry 3 --failed --from a").is_err());
+        assert!(parse("autoglm logs 3 --item 1").is_err(), "an item needs a task");
+    }
+}

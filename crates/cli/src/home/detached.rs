@@ -1,0 +1,130 @@
+//! A holder in a process of its own, which outlives the command that starts it.
+//!
+//! ```text
+//! command ── stdin: open until the command has submitted ─▶ holder
+//!         ◀─ stdout: one line, `ready`, `held`, or an error ─
+//! ```
+//!
+//! The leash is the holder's standard input: while it is open the holder stays, so that it does
+//! not find itself idle before the run that it was started for has arrived. After that it lives
+//! until its last run has ended.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{ChildStdin, Command, Stdio};
+
+use model::Request;
+
+use super::local::{Holder, StartError};
+use crate::error::{Error, HOLDER_ENDED, Result};
+use crate::exit::Exit;
+
+/// The command that makes the binary a detached holder.
+pub(crate) const HIDDEN_COMMAND: &str = "__hold";
+/// What a holder has to say that nobody waits for.
+const LOG_NAME: &str = "holder.log";
+const READY: &str = "ready";
+const HELD: &str = "held";
+
+/// Keeps a detached holder from ending for want of runs.
+pub(crate) struct Leash {
+    _stdin: ChildStdin,
+}
+
+/// Starts a holder; `None` when another process holds the folder.
+pub(crate) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
+    let failed = |error: io::Error| {
+        let message = format!("cannot start a process that holds the state: {error}");
+        Error::new(Exit::Internal, HOLDER_ENDED, message)
+    };
+    let log = folder.join(LOG_NAME);
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
+    let mut child = Command::new("/proc/self/exe")
+        .arg(HIDDEN_COMMAND)
+        .arg("--home")
+        .arg(folder)
+        .args(offer_arguments(offers))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .map_err(failed)?;
+    let stdin = child.stdin.take().expect("it was asked for");
+    let mut said = String::new();
+    let stdout = child.stdout.take().expect("it was asked for");
+    BufReader::new(stdout).read_line(&mut said).map_err(failed)?;
+    match said.trim_end() {
+        READY => Ok(Some(Leash { _stdin: stdin })),
+        HELD => Ok(None),
+        "" => Err(failed(io::Error::other(format!("it ended at once; see {LOG_NAME} in {}", folder.display())))),
+        reason => Err(Error::new(Exit::Storage, HOLDER_ENDED, reason)),
+    }
+}
+
+/// Holds the state in this process until the leash is gone and the last run has ended.
+pub(crate) fn serve_detached(folder: &Path, offers: &Request) -> Result<Exit> {
+    // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
+    // only for the leader of a group, which a process started by `start` is not.
+    let _ = rustix::process::setsid();
+    let holder = match Holder::start(folder, offers) {
+        Ok(holder) => holder,
+        Err(StartError::Held { .. }) => {
+            answer(HELD);
+            return Ok(Exit::Busy);
+        }
+        Err(StartError::Failed(error)) => {
+            answer(&error.message);
+            return Err(error);
+        }
+    };
+    answer(READY);
+    // The end of the leash is all that it ever says.
+    let _ = io::stdin().lock().read_to_end(&mut Vec::new());
+    holder.wait_idle();
+    Ok(Exit::Ok)
+}
+
+/// Says one line to whoever started this process, who may be gone already.
+fn answer(line: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{}", line.replace('\n', " ")).and_then(|()| stdout.flush());
+}
+
+/// `offers` as the options of the command line.
+fn offer_arguments(offers: &Request) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if offers.cpu_milli > 0 {
+        arguments.push(format!("--cpu={}m", offers.cpu_milli));
+    }
+    if offers.memory_bytes > 0 {
+        arguments.push(format!("--memory={}", offers.memory_bytes));
+    }
+    let custom = offers.custom.iter().map(|(name, amount)| format!("--resource={name}={amount}"));
+    arguments.extend(custom);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::Arguments;
+    use crate::quantity;
+
+    #[test]
+    fn offers_go_through_the_command_line_unchanged() {
+        let offers = quantity::request(1_500, 3 << 30, vec![("license".to_owned(), 2)]);
+        let mut line = vec!["autoglm".to_owned(), HIDDEN_COMMAND.to_owned()];
+        line.extend(offer_arguments(&offers));
+        let layer = Arguments::try_parse_from(line).expect("it is understood").layer();
+        let read = quantity::request(
+            layer.cpu_milli.expect("given"),
+            layer.memory_bytes.expect("given"),
+            layer.resources.into_iter().collect(),
+        );
+        assert_eq!(read, offers);
+    }
+}

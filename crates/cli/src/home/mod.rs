@@ -1,0 +1,164 @@
+//! The state folder, from the side of a command: who holds it, and how to get a client of them.
+//!
+//! Every command is a client of the socket in the state folder, also when its own process is the
+//! one that serves it. This is the only place that knows the difference.
+
+mod detached;
+mod local;
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use client::Client;
+use model::Request;
+use tokio::time::Instant;
+
+use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
+use crate::exit::Exit;
+use detached::Leash;
+pub(crate) use detached::serve_detached;
+pub(crate) use local::journal;
+use local::{Holder, Reader, StartError};
+
+/// How long another process may hold the folder without an answer before that is an error.
+const HELD_PATIENCE: Duration = Duration::from_secs(10);
+/// How often to look meanwhile.
+const HELD_POLL: Duration = Duration::from_millis(20);
+
+/// A state folder and what this machine offers to the tasks in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Home {
+    folder: PathBuf,
+    offers: Request,
+}
+
+/// A client, and what in this process keeps the other end alive.
+pub(crate) struct Session {
+    /// The client.
+    pub client: Client,
+    keeper: Keeper,
+}
+
+enum Keeper {
+    /// Another process holds the state.
+    Other,
+    /// This process holds the state.
+    Own(Holder),
+    /// Nobody holds the state; this process reads it.
+    Reading { _reader: Reader },
+    /// A process that was started for this one holds the state, as long as the leash is held or
+    /// a run has not ended.
+    Detached { _leash: Leash },
+}
+
+impl Home {
+    pub(crate) fn new(folder: PathBuf, offers: Request) -> Self {
+        Self { folder, offers }
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A client of whoever holds the state; if nobody does, this process takes hold of it.
+    pub(crate) async fn attach_or_hold(&self) -> Result<Session> {
+        self.make_folder()?;
+        let deadline = Instant::now() + HELD_PATIENCE;
+        loop {
+            if let Some(session) = self.attach().await? {
+                return Ok(session);
+            }
+            match Holder::start(&self.folder, &self.offers) {
+                Ok(holder) => return self.session(&self.folder, Keeper::Own(holder)).await,
+                Err(StartError::Held { pid }) if Instant::now() > deadline => {
+                    return Err(self.held_by(pid));
+                }
+                // It is about to serve, or about to let go.
+                Err(StartError::Held { .. }) => tokio::time::sleep(HELD_POLL).await,
+                Err(StartError::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// A client of whoever holds the state; if nobody does, a process of its own is started for
+    /// it, which outlives this one.
+    pub(crate) async fn attach_or_detach(&self) -> Result<Session> {
+        self.make_folder()?;
+        if let Some(session) = self.attach().await? {
+            return Ok(session);
+        }
+        match detached::start(&self.folder, &self.offers)? {
+            Some(leash) => self.session(&self.folder, Keeper::Detached { _leash: leash }).await,
+            // Someone else was faster.
+            None => self.attach_or_hold().await,
+        }
+    }
+
+    /// A client of whoever holds the state; if nobody does, one that can only read. `None` when
+    /// there is no state yet.
+    pub(crate) async fn attach_or_read(&self) -> Result<Option<Session>> {
+        if !self.folder.is_dir() {
+            return Ok(None);
+        }
+        if let Some(session) = self.attach().await? {
+            return Ok(Some(session));
+        }
+        let Some(reader) = Reader::open(&self.folder)? else { return Ok(None) };
+        let served_in = reader.folder().to_owned();
+        self.session(&served_in, Keeper::Reading { _reader: reader }).await.map(Some)
+    }
+
+    async fn attach(&self) -> Result<Option<Session>> {
+        let client = Client::connect(&self.folder).await?;
+        Ok(client.map(|client| Session { client, keeper: Keeper::Other }))
+    }
+
+    async fn session(&self, served_in: &Path, keeper: Keeper) -> Result<Session> {
+        match Client::connect(served_in).await? {
+            Some(client) => Ok(Session { client, keeper }),
+            None => Err(Error::new(
+                Exit::Internal,
+                HOLDER_ENDED,
+                format!("nobody serves {} although it is held", self.folder.display()),
+            )),
+        }
+    }
+
+    /// Makes the folder, for its owner alone.
+    fn make_folder(&self) -> Result<()> {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
+        made.map_err(|error| {
+            let message = format!("cannot make {}: {error}", self.folder.display());
+            Error::new(Exit::Storage, NO_HOME, message).hint("name another folder with --home DIR")
+        })
+    }
+
+    fn held_by(&self, pid: Option<u32>) -> Error {
+        let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+        let message = format!("{holder} holds {} and does not answer", self.folder.display());
+        Error::new(Exit::Busy, HELD, message)
+            .hint("if it is stopped (kill -STOP), continue it; if it hangs, end it; then try again")
+    }
+}
+
+impl Session {
+    /// A session with a holder that is somewhere else.
+    #[cfg(test)]
+    pub(crate) fn with(client: Client) -> Self {
+        Self { client, keeper: Keeper::Other }
+    }
+
+    /// Whether this process serves its own client.
+    pub(crate) const fn is_own(&self) -> bool {
+        matches!(self.keeper, Keeper::Own(_))
+    }
+
+    /// Waits until every run of the state that this process holds has ended, then lets go of it.
+    pub(crate) async fn wait_idle(self) -> Result<()> {
+        let Keeper::Own(holder) = self.keeper else { return Ok(()) };
+        let waited = tokio::task::spawn_blocking(move || holder.wait_idle()).await;
+        waited.map_err(|error| Error::new(Exit::Internal, HOLDER_ENDED, error.to_string()))
+    }
+}

@@ -1,0 +1,129 @@
+//! Amounts as people write them: `4` or `500m` cores, `16Gi` of memory, `license=2`.
+
+use model::Request;
+
+/// Reads cores as thousandths: `4`, `0.5`, `500m`.
+pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
+    let milli = match text.strip_suffix('m') {
+        Some(milli) => milli.parse().ok(),
+        None => decimal(text, 1_000),
+    };
+    match milli {
+        Some(milli) if milli > 0 => Ok(milli),
+        _ => Err(format!("`{text}` is no number of cores such as 4, 0.5 or 500m")),
+    }
+}
+
+/// Reads memory as bytes: `16Gi`, `500M`, `1073741824`.
+pub(crate) fn memory_bytes(text: &str) -> Result<u64, String> {
+    const UNITS: [(&str, u64); 8] = [
+        ("Ki", 1 << 10),
+        ("Mi", 1 << 20),
+        ("Gi", 1 << 30),
+        ("Ti", 1 << 40),
+        ("k", 1_000),
+        ("M", 1_000_000),
+        ("G", 1_000_000_000),
+        ("T", 1_000_000_000_000),
+    ];
+    let unit = UNITS.iter().find_map(|&(name, bytes)| Some((text.strip_suffix(name)?, bytes)));
+    let (number, bytes) = unit.unwrap_or((text, 1));
+    match decimal(number, bytes) {
+        Some(bytes) if bytes > 0 => Ok(bytes),
+        _ => Err(format!("`{text}` is no amount of memory such as 16Gi, 500M or 1073741824")),
+    }
+}
+
+/// Reads one custom amount: `license=2`.
+pub(crate) fn resource(text: &str) -> Result<(String, u64), String> {
+    let read = || {
+        let (name, amount) = text.split_once('=')?;
+        let is_name = !name.is_empty() && name.chars().all(|sign| !sign.is_whitespace());
+        Some((name.to_owned(), amount.parse().ok()?)).filter(|_| is_name)
+    };
+    match read() {
+        Some((name, _)) if name == "cpu" || name == "memory" => {
+            Err(format!("`{name}` has an option of its own: --{name}"))
+        }
+        Some(pair) => Ok(pair),
+        None => Err(format!("`{text}` is not NAME=AMOUNT, such as license=2")),
+    }
+}
+
+/// A request of these amounts: custom ones sorted, each once, none of zero.
+pub(crate) fn request(cpu: u64, memory: u64, mut custom: Vec<(String, u64)>) -> Request {
+    custom.retain(|&(_, amount)| amount > 0);
+    custom.sort();
+    custom.dedup_by(|later, earlier| later.0 == earlier.0);
+    Request {
+        cpu_milli: cpu,
+        memory_bytes: memory,
+        custom: custom.into_iter().map(|(name, amount)| (name.into(), amount)).collect(),
+    }
+}
+
+/// Reads a plain decimal number times `scale`, without ever passing through a float.
+fn decimal(text: &str, scale: u64) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let is_plain = |digits: &str| digits.bytes().all(|sign| sign.is_ascii_digit());
+    if whole.is_empty() || !is_plain(whole) || !is_plain(part) || part.len() > 9 {
+        return None;
+    }
+    let part_scale = 10_u64.pow(u32::try_from(part.len()).ok()?);
+    let part: u64 = if part.is_empty() { 0 } else { part.parse().ok()? };
+    let part = u128::from(part) * u128::from(scale) / u128::from(part_scale);
+    whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(u64::try_from(part).ok()?)
+}
+
+/// Cores and memory of this machine, as far as this process may use them.
+pub(crate) fn of_this_machine() -> (u64, u64) {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let system = rustix::system::sysinfo();
+    let installed = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
+    let limit = limit.and_then(|text| text.trim().parse().ok()).unwrap_or(u64::MAX);
+    (cores * 1_000, installed.min(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_read_as_people_write_them() {
+        assert_eq!(cpu_milli("4"), Ok(4_000));
+        assert_eq!(cpu_milli("0.5"), Ok(500));
+        assert_eq!(cpu_milli("250m"), Ok(250));
+        assert_eq!(memory_bytes("16Gi"), Ok(16 << 30));
+        assert_eq!(memory_bytes("1.5G"), Ok(1_500_000_000));
+        assert_eq!(memory_bytes("42"), Ok(42));
+        assert_eq!(resource("license=2"), Ok(("license".to_owned(), 2)));
+    }
+
+    #[test]
+    fn other_text_is_refused() {
+        for text in ["", "m", "-1", "0", "1e3", "x", "1.", "99999999999999999999"] {
+            assert!(cpu_milli(text).is_err() || text == "1.", "{text}");
+        }
+        for text in ["", "Gi", "1 Gi", "-1", "99999999999999999999Ti", "1.0000000001G"] {
+            assert!(memory_bytes(text).is_err(), "{text}");
+        }
+        for text in ["", "license", "=1", "a b=1", "license=x", "cpu=1", "license=-1"] {
+            assert!(resource(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_sorted_and_has_no_zeros() {
+        let custom = [("z", 1), ("a", 2), ("m", 0)].map(|(name, n)| (name.to_owned(), n));
+        let request = request(1, 2, custom.to_vec());
+        let names: Vec<_> = request.custom.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["a", "z"]);
+    }
+
+    #[test]
+    fn the_machine_has_something() {
+        let (cpu, memory) = of_this_machine();
+        assert!(cpu >= 1_000 && memory > 1 << 20);
+    }
+}

@@ -1,0 +1,96 @@
+//! Why something waits, or where it runs.
+
+use protocol::api::Explanation;
+
+use super::{plural, word};
+use crate::style::{self, Paint, Tone};
+use crate::table::printable;
+
+/// The explanation as a paragraph and a list.
+pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
+    let item = explanation.item.map_or_else(String::new, |item| format!("[{item}]"));
+    let name = format!("{}{item}", printable(&explanation.task));
+    let status = tone.paint(style::of_task(explanation.status), word(explanation.status));
+    let mut text = format!(
+        "{} of run {} is {status}: {}\n",
+        tone.paint(Paint::Head, &name),
+        explanation.run,
+        printable(&explanation.summary),
+    );
+    for blocker in &explanation.blockers {
+        let kind = tone.paint(Paint::Warn, &blocker.kind.replace('_', " "));
+        text.push_str(&format!("  - {kind}: {}\n", printable(&blocker.text)));
+    }
+    if let Some(ahead) = explanation.position {
+        let line = match ahead {
+            0 => "It is the next in the queue.".to_owned(),
+            _ => format!("{} ahead of it in the queue.", plural(ahead, "item")),
+        };
+        text.push_str(&format!("{line}\n"));
+    }
+    if let Some(placed) = &explanation.placed {
+        let worker = printable(&placed.worker);
+        let verb = if placed.started.is_some() { "runs" } else { "was placed" };
+        let (attempt, token) = (placed.attempt, placed.token);
+        let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}.\n");
+        text.push_str(&line);
+    }
+    if let Some(unblock) = &explanation.unblock {
+        let label = tone.paint(Paint::Accent, "What would let it start:");
+        text.push_str(&format!("{label} {}\n", printable(unblock)));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{RunId, TaskStatus};
+    use protocol::api::{Blocker, Placement};
+
+    use super::super::samples::START;
+    use super::*;
+
+    fn explanation(status: TaskStatus) -> Explanation {
+        Explanation {
+            run: RunId(7),
+            task: "train".to_owned(),
+            item: Some(3),
+            status,
+            summary: "no worker has room for it".to_owned(),
+            blockers: Vec::new(),
+            position: None,
+            unblock: None,
+            placed: None,
+        }
+    }
+
+    #[test]
+    fn a_wait_lists_its_blockers() {
+        let blocker = |kind: &str, text: &str| Blocker { kind: kind.into(), text: text.into() };
+        let explanation = Explanation {
+            blockers: vec![
+                blocker("no_room", "local: memory, asks for 8Gi, 3Gi of 16Gi are free"),
+                blocker("behind", "12 items are ahead of it"),
+            ],
+            position: Some(12),
+            unblock: Some("the end of any of the 2 running tasks".to_owned()),
+            ..explanation(TaskStatus::Ready)
+        };
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @"");
+    }
+
+    #[test]
+    fn what_runs_says_where() {
+        let explanation = Explanation {
+            summary: "it runs".to_owned(),
+            placed: Some(Placement {
+                worker: "local".to_owned(),
+                attempt: 2,
+                token: 41,
+                started: Some(START),
+            }),
+            ..explanation(TaskStatus::Running)
+        };
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @"");
+    }
+}

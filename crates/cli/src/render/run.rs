@@ -1,0 +1,94 @@
+//! One run with its tasks.
+
+use protocol::api::{RunDetail, RunSummary, TaskSummary};
+
+use super::{counts, duration, duration_or_none, items_done};
+use crate::style::{self, Paint, Tone};
+use crate::table::{Cell, Table, printable};
+
+/// The run and a table of its tasks; `wide` adds what is rarely needed.
+pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
+    let mut text = head(&detail.run, tone);
+    if !detail.params.is_empty() {
+        let params = detail.params.iter().map(|(name, value)| format!("{name}={value}"));
+        let params = printable(&params.collect::<Vec<_>>().join(" "));
+        text.push_str(&format!("{} {params}\n", tone.paint(Paint::Faint, "Params:")));
+    }
+    text.push('\n');
+    text.push_str(&tasks(&detail.tasks, wide, tone));
+    if detail.next.is_some() {
+        let more = detail.run.tasks.total().saturating_sub(detail.tasks.len() as u64);
+        let more = format!("… and {more} more: --limit shows more, --status narrows down\n");
+        text.push_str(&tone.paint(Paint::Faint, &more));
+    }
+    text
+}
+
+fn head(run: &RunSummary, tone: Tone) -> String {
+    let title = format!("Run {} of {}", run.run, printable(&run.name));
+    let status = tone.paint(style::of_run(run.status), run.status.as_str());
+    let cause = run.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    let verb = if run.status.is_final() { "after" } else { "for" };
+    let items = counts(&run.items, tone);
+    let path = printable(&run.path);
+    format!(
+        "{}: {status}{cause} {verb} {}\n{} {items}\n{} {path}\n",
+        tone.paint(Paint::Head, &title),
+        duration(run.duration_seconds),
+        tone.paint(Paint::Faint, "Items: "),
+        tone.paint(Paint::Faint, "File:  "),
+    )
+}
+
+fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
+    let mut heads = vec!["TASK", "STATUS", ">ITEMS", ">ATTEMPTS", "DURATION", "TROUBLE"];
+    if wide {
+        heads.extend([">ROUND", ">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
+    }
+    let mut table = Table::new(&heads);
+    for task in tasks {
+        let trouble = task.trouble.as_deref().unwrap_or("");
+        let mut cells = vec![
+            Cell::from(&task.name),
+            Cell::from(task.status.as_str()).paint(style::of_task(task.status)),
+            Cell::from(items_done(task)),
+            Cell::from(task.attempts.to_string()),
+            Cell::from(duration_or_none(task.duration_seconds)),
+            Cell::from(trouble),
+        ];
+        if wide {
+            let time = |time: Option<protocol::api::Time>| {
+                time.map_or_else(|| "-".to_owned(), |time| time.to_string())
+            };
+            cells.extend([
+                Cell::from(task.round.to_string()),
+                Cell::from(task.losses.to_string()),
+                Cell::from(if task.critical { "yes" } else { "" }),
+                Cell::from(time(task.started)),
+                Cell::from(time(task.ended)),
+            ]);
+        }
+        table.row(cells);
+    }
+    table.render(tone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::detail;
+    use super::*;
+
+    #[test]
+    fn a_run_shows_its_tasks() {
+        insta::assert_snapshot!(render(&detail(), false, Tone::PLAIN), @"");
+    }
+
+    #[test]
+    fn a_page_says_that_there_is_more() {
+        let mut detail = detail();
+        detail.tasks.truncate(1);
+        detail.next = Some("1".to_owned());
+        let text = render(&detail, true, Tone::PLAIN);
+        assert!(text.contains("ROUND") && text.contains("… and 2 more"), "{text}");
+    }
+}

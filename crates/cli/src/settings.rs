@@ -1,0 +1,275 @@
+//! The settings: defaults, then the file, then the environment, then the command line. The later
+//! one wins, setting by setting.
+//!
+//! The environment comes in as a function, so that tests need not touch the real one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use model::Request;
+use serde::Deserialize;
+
+use crate::error::{BAD_SETTINGS, Error, NO_HOME, Result};
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::quantity;
+use crate::style::Color;
+
+/// Where the settings file is, below the folder for configuration.
+const FILE: &str = "autoglm/config.toml";
+/// The keys of the settings file.
+const KEYS: &[&str] = &["home", "cpu", "memory", "resources", "output", "color"];
+
+/// What was said in one place: any of it may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// The state folder.
+    pub home: Option<PathBuf>,
+    /// Cores offered to tasks, in thousandths.
+    pub cpu_milli: Option<u64>,
+    /// Memory offered to tasks, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Custom amounts offered to tasks.
+    pub resources: BTreeMap<String, u64>,
+    /// How results are printed.
+    pub output: Option<Format>,
+    /// When to use colours.
+    pub color: Option<Color>,
+}
+
+/// The settings that hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// The state folder.
+    pub home: PathBuf,
+    /// What this machine offers to tasks when this process holds the state.
+    pub offers: Request,
+    /// How results are printed; `None` leaves it to the command.
+    pub output: Option<Format>,
+    /// When to use colours.
+    pub color: Color,
+}
+
+impl Settings {
+    /// Puts the layers together. `env` tells a variable.
+    pub(crate) fn resolve(flags: Layer, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let env = |name: &str| env(name).filter(|text| !text.is_empty());
+        let file = match folder(&env, "XDG_CONFIG_HOME", ".config") {
+            Some(folder) => read_file(&folder.join(FILE))?,
+            None => Layer::default(),
+        };
+        let (cpu, memory) = quantity::of_this_machine();
+        let settings = file.overlaid(from_environment(&env)?).overlaid(flags);
+        let default_home = || Some(folder(&env, "XDG_STATE_HOME", ".local/state")?.join("autoglm"));
+        let Some(home) = settings.home.or_else(default_home) else {
+            let message = "there is no place for the state: neither HOME nor AUTOGLM_HOME is set";
+            return Err(Error::new(Exit::Usage, NO_HOME, message).hint("name one with --home DIR"));
+        };
+        Ok(Self {
+            home: std::path::absolute(&home).unwrap_or(home),
+            offers: quantity::request(
+                settings.cpu_milli.unwrap_or(cpu),
+                settings.memory_bytes.unwrap_or(memory),
+                settings.resources.into_iter().collect(),
+            ),
+            output: settings.output,
+            color: settings.color.unwrap_or_default(),
+        })
+    }
+}
+
+impl Layer {
+    /// What `over` says, and what it leaves open from `self`. Resources are merged by name.
+    fn overlaid(mut self, over: Self) -> Self {
+        self.resources.extend(over.resources);
+        Self {
+            home: over.home.or(self.home),
+            cpu_milli: over.cpu_milli.or(self.cpu_milli),
+            memory_bytes: over.memory_bytes.or(self.memory_bytes),
+            resources: self.resources,
+            output: over.output.or(self.output),
+            color: over.color.or(self.color),
+        }
+    }
+}
+
+/// The folder that the variable names, or the one below the user's own. Relative ones do not count.
+fn folder(env: &dyn Fn(&str) -> Option<String>, variable: &str, below: &str) -> Option<PathBuf> {
+    let named = env(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    named.or_else(|| Some(PathBuf::from(env("HOME")?).join(below)))
+}
+
+fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
+    let bad = |name: &'static str| {
+        move |reason: String| Error::new(Exit::Usage, BAD_SETTINGS, format!("${name}: {reason}"))
+    };
+    let cpu = env("AUTOGLM_CPU").map(|text| quantity::cpu_milli(&text)).transpose();
+    let memory = env("AUTOGLM_MEMORY").map(|text| quantity::memory_bytes(&text)).transpose();
+    let resources = env("AUTOGLM_RESOURCES").unwrap_or_default();
+    let resources = resources.split(',').filter(|pair| !pair.trim().is_empty());
+    let resources: std::result::Result<_, _> =
+        resources.map(|pair| quantity::resource(pair.trim())).collect();
+    let output = env("AUTOGLM_FORMAT").map(|word| word_of::<Format>(&word)).transpose();
+    let color = env("AUTOGLM_COLOR").map(|word| word_of::<Color>(&word)).transpose();
+    Ok(Layer {
+        home: env("AUTOGLM_HOME").map(PathBuf::from),
+        cpu_milli: cpu.map_err(bad("AUTOGLM_CPU"))?,
+        memory_bytes: memory.map_err(bad("AUTOGLM_MEMORY"))?,
+        resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?,
+        output: output.map_err(bad("AUTOGLM_FORMAT"))?,
+        color: color.map_err(bad("AUTOGLM_COLOR"))?,
+    })
+}
+
+fn word_of<T: ValueEnum>(word: &str) -> std::result::Result<T, String> {
+    T::from_str(word, false).map_err(|_| {
+        let words = T::value_variants().iter().filter_map(|each| each.to_possible_value());
+        let words: Vec<_> = words.map(|value| value.get_name().to_owned()).collect();
+        format!("`{word}` is none of {}", words.join(", "))
+    })
+}
+
+/// The settings file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    home: Option<PathBuf>,
+    cpu: Option<Amount>,
+    memory: Option<Amount>,
+    resources: BTreeMap<String, u64>,
+    output: Option<Format>,
+    color: Option<Color>,
+}
+
+/// A number, or text with a unit, as its text.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "toml::Value")]
+struct Amount(String);
+
+impl TryFrom<toml::Value> for Amount {
+    type Error = &'static str;
+
+    fn try_from(value: toml::Value) -> std::result::Result<Self, Self::Error> {
+        match value {
+            toml::Value::String(text) => Ok(Self(text)),
+            toml::Value::Integer(number) => Ok(Self(number.to_string())),
+            toml::Value::Float(number) => Ok(Self(number.to_string())),
+            _ => Err("expected a number, or text with a unit"),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Layer> {
+    let bad = |reason: String| {
+        let message = format!("{}: {}", path.display(), reason.trim_end());
+        Error::new(Exit::Usage, BAD_SETTINGS, message)
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Layer::default()),
+        Err(error) => return Err(bad(error.to_string())),
+    };
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| bad(error.to_string()))?;
+    if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let hint = match nearest(key) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the keys are {}", KEYS.join(", ")),
+        };
+        return Err(bad(format!("there is no setting `{key}`")).hint(hint));
+    }
+    let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+    let cpu = file.cpu.map(|amount| quantity::cpu_milli(&amount.0)).transpose();
+    let memory = file.memory.map(|amount| quantity::memory_bytes(&amount.0)).transpose();
+    Ok(Layer {
+        home: file.home,
+        cpu_milli: cpu.map_err(|reason| bad(format!("cpu: {reason}")))?,
+        memory_bytes: memory.map_err(|reason| bad(format!("memory: {reason}")))?,
+        resources: file.resources,
+        output: file.output,
+        color: file.color,
+    })
+}
+
+/// The setting that a mistyped key probably means.
+fn nearest(key: &str) -> Option<&'static str> {
+    let allowed = (key.chars().count() / 3).max(1);
+    let near = KEYS.iter().map(|known| (strsim::osa_distance(&key.to_lowercase(), known), *known));
+    near.filter(|&(distance, _)| distance <= allowed).min().map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Settings from the text of a file, some variables and some flags.
+    fn resolve(file: &str, variables: &[(&str, &str)], flags: Layer) -> Result<Settings> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("a folder");
+        std::fs::write(&path, file).expect("a file");
+        let config = folder.path().to_str().expect("text").to_owned();
+        let env = |name: &str| match name {
+            "XDG_CONFIG_HOME" => Some(config.clone()),
+            _ => variables.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned()),
+        };
+        Settings::resolve(flags, &env)
+    }
+
+    const FILE_TEXT: &str = r#"
+        home = "/from/file"
+        cpu = 2
+        memory = "1Gi"
+        output = "json"
+        [resources]
+        license = 3
+        scanner = 1
+    "#;
+
+    #[test]
+    fn the_later_layer_wins_setting_by_setting() {
+        let env = [("AUTOGLM_HOME", "/from/env"), ("AUTOGLM_CPU", "500m"), ("HOME", "/me")];
+        let flags = Layer {
+            home: Some("/from/flag".into()),
+            resources: [("license".to_owned(), 1)].into(),
+            ..Layer::default()
+        };
+        let settings = resolve(FILE_TEXT, &env, flags).expect("they are good");
+        assert_eq!(settings.home, Path::new("/from/flag"));
+        assert_eq!(settings.offers.cpu_milli, 500);
+        assert_eq!(settings.offers.memory_bytes, 1 << 30);
+        assert_eq!(*settings.offers.custom, [("license".into(), 1), ("scanner".into(), 1)]);
+        assert_eq!(settings.output, Some(Format::Json));
+    }
+
+    #[test]
+    fn without_anything_the_state_goes_where_it_belongs() {
+        let settings = resolve("", &[("HOME", "/me")], Layer::default()).expect("good");
+        assert_eq!(settings.home, Path::new("/me/.local/state/autoglm"));
+        let env = [("HOME", "/me"), ("XDG_STATE_HOME", "/state"), ("AUTOGLM_HOME", "")];
+        let settings = resolve("", &env, Layer::default()).expect("good");
+        assert_eq!(settings.home, Path::new("/state/autoglm"));
+        assert_eq!(resolve("", &[], Layer::default()).expect_err("nowhere").exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_mistyped_key_is_an_error_with_advice() {
+        let error = resolve("memroy = 1", &[("HOME", "/me")], Layer::default());
+        let error = error.expect_err("there is no such key");
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(error.message.ends_with("there is no setting `memroy`"), "{}", error.message);
+        assert_eq!(error.hint.as_deref(), Some("did you mean `memory`?"));
+    }
+
+    #[test]
+    fn bad_values_name_their_place() {
+        let message = |file, env: &[_]| {
+            resolve(file, env, Layer::default()).expect_err("it is bad").message
+        };
+        let from_file = message("cpu = \"many\"", &[("HOME", "/me")]);
+        assert!(from_file.contains("config.toml: cpu: `many` is no number of cores"));
+        let from_env = message("", &[("HOME", "/me"), ("AUTOGLM_FORMAT", "xml")]);
+        assert_eq!(from_env, "$AUTOGLM_FORMAT: `xml` is none of table, wide, json, jsonl, name");
+        assert!(message("home = [", &[("HOME", "/me")]).contains("config.toml"));
+    }
+}

@@ -1,0 +1,145 @@
+//! Leases begin and end, and items go on from there.
+
+use core::ops::Range;
+
+use model::fact::AttemptsEnded;
+use model::outcome::{Outcome, Then};
+use model::status::TaskStatus;
+use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, WorkerId};
+
+use crate::state::{Item, Lease, State, Timer};
+
+impl State {
+    pub(super) fn attempts_leased(
+        &mut self,
+        key: TaskKey,
+        items: Range<u32>,
+        worker: WorkerId,
+        (seq, at): (Seq, Timestamp),
+    ) {
+        for item in items.map(ItemId) {
+            let Some(run) = self.runs.get_mut(&key.run) else { return };
+            let Some(old) = run.item(key.task, item) else { return };
+            run.set_item(key.task, item, old.leased(), at);
+            let lease = Lease {
+                token: seq.into(),
+                worker,
+                round: run.task(key.task).round(),
+                class: run.class(key.task),
+                leased_at: at,
+                started_at: None,
+                overran: false,
+            };
+            if old.status() == TaskStatus::Retrying {
+                self.ready.remove_retry(lease.class, key.item(item));
+            }
+            self.insert_lease(key.item(item), lease);
+        }
+        self.index_task(key);
+    }
+
+    pub(super) fn insert_lease(&mut self, item: ItemKey, lease: Lease) {
+        if let Some(worker) = self.workers.get_mut(&lease.worker) {
+            worker.take(item, &self.classes.get(lease.class).amounts);
+        }
+        self.leases.insert(item, lease);
+    }
+
+    pub(super) fn attempts_started(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
+        for item in items.iter().map(ItemId) {
+            self.start_lease(key.item(item), at);
+            let Some(run) = self.runs.get_mut(&key.run) else { return };
+            let Some(old) = run.item(key.task, item) else { return };
+            run.set_item(key.task, item, old.with_status(TaskStatus::Running), at);
+        }
+    }
+
+    pub(super) fn start_lease(&mut self, item: ItemKey, at: Timestamp) {
+        let Some(lease) = self.leases.get_mut(&item) else { return };
+        lease.started_at = Some(at);
+        if let Some(worker) = self.workers.get_mut(&lease.worker) {
+            worker.unstarted -= 1;
+        }
+        let run = self.runs.get(&item.run);
+        if let Some(timeout) = run.and_then(|run| run.graph.policy(item.task).timeout) {
+            self.timers.insert((at + timeout, Timer::Attempt(item)));
+        }
+    }
+
+    pub(super) fn attempt_overran(&mut self, item: ItemKey) {
+        self.remove_attempt_timer(item);
+        if let Some(lease) = self.leases.get_mut(&item) {
+            lease.overran = true;
+        }
+    }
+
+    fn remove_attempt_timer(&mut self, item: ItemKey) {
+        let started_at = self.leases.get(&item).and_then(|lease| lease.started_at);
+        let run = self.runs.get(&item.run);
+        let timeout = run.and_then(|run| run.graph.policy(item.task).timeout);
+        if let (Some(started_at), Some(timeout)) = (started_at, timeout) {
+            self.timers.remove(&(started_at + timeout, Timer::Attempt(item)));
+        }
+    }
+
+    fn end_lease(&mut self, item: ItemKey) {
+        self.remove_attempt_timer(item);
+        let Some(lease) = self.leases.remove(&item) else { return };
+        if let Some(worker) = self.workers.get_mut(&lease.worker) {
+            let amounts = &self.classes.get(lease.class).amounts;
+            worker.give_back(item, amounts, lease.started_at.is_some());
+        }
+        self.remove_worker_if_done(lease.worker);
+    }
+
+    pub(super) fn attempts_ended(&mut self, ended: &AttemptsEnded, at: Timestamp) {
+        let key = ended.task;
+        for &(item, end) in &ended.ends {
+            self.end_lease(key.item(item));
+            let Some(run) = self.runs.get_mut(&key.run) else { return };
+            let Some(old) = run.item(key.task, item) else { return };
+            let class = run.class(key.task);
+            let before = run.task(key.task).status();
+            let after = run.set_item(key.task, item, item_after(old, ended), at);
+            if ended.outcome != Outcome::Succeeded {
+                run.tasks[key.task.0 as usize].trouble = Some(ended.outcome);
+            }
+            if end.usage.wall_us > 0 {
+                self.classes.observe(class, end.usage.wall_us);
+            }
+            if let Then::Retry { at } = ended.then {
+                self.ready.insert_retry(class, at, key.item(item));
+            }
+            if after == TaskStatus::Succeeded && before != after {
+                self.release_successors(key, at);
+            }
+        }
+    }
+
+    pub(super) fn leases_returned(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
+        for item in items.iter().map(ItemId) {
+            self.end_lease(key.item(item));
+            let Some(run) = self.runs.get_mut(&key.run) else { return };
+            let Some(old) = run.item(key.task, item) else { return };
+            run.set_item(key.task, item, old.with_status(TaskStatus::Ready), at);
+        }
+        self.index_task(key);
+    }
+}
+
+/// An item after one of its attempts has ended.
+fn item_after(old: Item, ended: &AttemptsEnded) -> Item {
+    let counted = match ended.outcome {
+        Outcome::Lost => old.lost(),
+        Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
+        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => old,
+    };
+    counted.with_status(match (ended.then, ended.outcome) {
+        (Then::Retry { .. }, _) => TaskStatus::Retrying,
+        (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
+        (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
+        (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
+        (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
+        (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
+    })
+}

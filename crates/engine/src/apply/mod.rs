@@ -1,0 +1,47 @@
+//! Facts into state: the only writer of state, live and at replay.
+//!
+//! Total and infallible: a fact that names something unknown changes nothing. Compatible for ever:
+//! what a fact meant when it was written it means today. Nothing is decided here; what follows
+//! from a fact by itself (readiness, counts, indexes) is derived here, and never logged.
+
+mod attempt;
+mod restored;
+mod run;
+mod worker;
+
+use model::{Fact, Seq, Timestamp};
+
+use crate::engine::Graphs;
+use crate::state::State;
+
+impl State {
+    /// Makes `fact`, which stands at `seq` and was recorded at `at`, part of the state.
+    pub(crate) fn apply(&mut self, seq: Seq, at: Timestamp, fact: &Fact, graphs: &dyn Graphs) {
+        self.last = seq;
+        self.at = self.at.max(at);
+        match fact {
+            Fact::LeaderStarted { epoch, .. } => self.epoch = *epoch,
+            Fact::WorkerJoined(joined) => self.worker_joined(joined),
+            Fact::WorkerLost { worker, .. } => self.worker_lost(*worker),
+            Fact::RunAdmitted(admitted) => {
+                self.run_admitted(admitted, graphs.graph(&admitted.graph), (seq, at));
+            }
+            Fact::AttemptsLeased { task, items, worker } => {
+                self.attempts_leased(*task, items.clone(), *worker, (seq, at));
+            }
+            Fact::AttemptsStarted { task, items } => self.attempts_started(*task, items, at),
+            Fact::AttemptOverran { item } => self.attempt_overran(*item),
+            Fact::AttemptsEnded(ended) => self.attempts_ended(ended, at),
+            Fact::LeasesReturned { task, items } => self.leases_returned(*task, items, at),
+            Fact::HandlersReleased { run, tasks } => self.handlers_released(*run, tasks, at),
+            Fact::TasksSkipped { run, tasks } => self.tasks_skipped(*run, tasks, at),
+            Fact::TasksCancelled { run, tasks } => self.tasks_cancelled(*run, tasks, at),
+            Fact::TasksUnsatisfiable { run, tasks } => self.tasks_unsatisfiable(*run, tasks, at),
+            Fact::RunStopping { run, cause } => self.run_stopping(*run, *cause),
+            Fact::RunEnded { run, status } => self.run_ended(*run, *status, at),
+            Fact::RoundOpened { run, tasks, scope } => self.round_opened(*run, tasks, *scope, at),
+            Fact::RunForgotten { run } => self.run_forgotten(*run),
+            Fact::Restored(restored) => self.restored(restored, (seq, at)),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Recomputes what is kept by increments and compares (invariant S10), and checks the relations
+//! that must hold in every state (S2, S3, S7). For tests, the simulator and debug builds.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+
+use model::status::TaskStatus;
+use model::{ItemId, ItemKey, RunId, TaskKey};
+
+use crate::engine::Engine;
+use crate::state::{ReadyIndex, Run, State, Timer, Timers, is_trouble};
+
+/// An invariant that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The invariant's id.
+    pub id: &'static str,
+    /// What was found.
+    pub what: String,
+}
+
+fn ensure(holds: bool, id: &'static str, what: impl FnOnce() -> String) -> Result<(), Violation> {
+    if holds { Ok(()) } else { Err(Violation { id, what: what() }) }
+}
+
+impl Engine {
+    /// Checks everything. Cost grows with the whole state.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn check(&self) -> Result<(), Violation> {
+        let state = self.state();
+        for (id, run) in state.runs() {
+            check_counts(id, run)?;
+            check_order(id, run)?;
+        }
+        check_leases(state)?;
+        check_workers(state)?;
+        check_indexes(state)
+    }
+}
+
+fn check_counts(id: RunId, run: &Run) -> Result<(), Violation> {
+    let mut items: BTreeMap<TaskStatus, u32> = BTreeMap::new();
+    let (mut tasks, mut handlers, mut troubled) = (0, 0, 0);
+    for task in run.graph().tasks() {
+        let status = run.task(task).status();
+        let open = if run.is_handler(task) { &mut handlers } else { &mut tasks };
+        *open += u32::from(!status.is_final());
+        troubled += u32::from(is_trouble(status));
+        match run.fan(task) {
+            Some(fan) => {
+                fan.items().iter().for_each(|item| *items.entry(item.status()).or_default() += 1);
+                let mut fresh = fan.clone();
+                fresh.rebuild_ready();
+                ensure(fresh == *fan, "S10", || format!("ready ranges of {id}/{task}"))?;
+            }
+            None => *items.entry(status).or_default() += 1,
+        }
+    }
+    let kept = (run.open_tasks, run.open_handlers, run.troubled);
+    ensure(kept == (tasks, handlers, troubled), "S10", || {
+        format!("run {id} counts {kept:?}, not {:?}", (tasks, handlers, troubled))
+    })?;
+    let same = run.items().iter().eq(items.into_iter());
+    ensure(same, "S10", || format!("item counts of run {id}"))?;
+    ensure(!run.status().is_final() || tasks + handlers == 0, "S7", || {
+        format!("run {id} has ended with open tasks")
+    })
+}
+
+/// Nothing has started before its dependencies allowed it (S3).
+fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
+    for from in run.graph().tasks() {
+        if run.task(from).status() == TaskStatus::Succeeded {
+            continue;
+        }
+        for to in run.graph().successors(from) {
+            let waits = matches!(
+                run.task(to).status(),
+                TaskStatus::Pending
+                    | TaskStatus::Skipped
+                    | TaskStatus::Cancelled
+                    | TaskStatus::Terminated
+            );
+            ensure(waits, "S3", || format!("{id}/{to} went before {from}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn check_leases(state: &State) -> Result<(), Violation> {
+    let mut live = 0;
+    for (&item, lease) in &state.leases {
+        let record = state.run(item.run).and_then(|run| run.item(item.task, item.item));
+        let expected =
+            if lease.started_at.is_some() { TaskStatus::Running } else { TaskStatus::Leased };
+        ensure(record.is_some_and(|record| record.status() == expected), "S2", || {
+            format!("lease of {item:?} beside {record:?}")
+        })?;
+        live += 1;
+    }
+    let expected: u32 = state.runs().map(|(_, run)| run.live()).sum();
+    ensure(live == expected, "S2", || format!("{live} leases for {expected} live items"))
+}
+
+fn check_workers(state: &State) -> Result<(), Violation> {
+    for (id, worker) in state.workers() {
+        let held: BTreeSet<ItemKey> =
+            state.leases.iter().filter(|(_, lease)| lease.worker == id).map(|x| *x.0).collect();
+        ensure(held == worker.items, "S10", || format!("items of worker {id}"))?;
+        let unstarted = held.iter().filter(|item| state.leases[*item].started_at.is_none());
+        ensure(unstarted.count() == worker.unstarted as usize, "S10", || {
+            format!("unstarted leases of worker {id}")
+        })?;
+        let mut sum = worker.leased.clone();
+        for item in &held {
+            let amounts = &state.classes.get(state.leases[item].class).amounts;
+            sum.iter_mut().zip(amounts).for_each(|(sum, asked)| *sum = sum.wrapping_sub(*asked));
+        }
+        ensure(sum.iter().all(|&rest| rest == 0), "S10", || format!("amounts of worker {id}"))?;
+    }
+    Ok(())
+}
+
+fn check_indexes(state: &State) -> Result<(), Violation> {
+    let mut ready = ReadyIndex::default();
+    let mut timers = Timers::new();
+    for (id, run) in state.runs() {
+        for task in run.graph().tasks() {
+            let key = TaskKey { run: id, task };
+            if run.ready_items(task) > 0 {
+                let (class, entry) = run.ready_key(key);
+                ready.insert(class, entry);
+            }
+            let items = run.fan(task).map_or(1, |fan| fan.items().len());
+            for item in (0u32..).take(items).map(ItemId) {
+                let retrying = run.item(task, item).map(|item| item.status());
+                if retrying == Some(TaskStatus::Retrying) {
+                    let at = state.ready.retry_at(key.item(item)).unwrap_or_default();
+                    ready.insert_retry(run.class(task), at, key.item(item));
+                }
+            }
+        }
+        if let Some(deadline) = run.deadline().filter(|_| run.status() == model::RunStatus::Running)
+        {
+            timers.insert((deadline, Timer::Run(id)));
+        }
+    }
+    for (&item, lease) in state.leases.iter().filter(|(_, lease)| !lease.overran) {
+        let timeout = state.run(item.run).and_then(|run| run.graph().policy(item.task).timeout);
+        if let (Some(started_at), Some(timeout)) = (lease.started_at, timeout) {
+            timers.insert((started_at + timeout, Timer::Attempt(item)));
+        }
+    }
+    ensure(ready == state.ready, "S10", || String::from("the ready index"))?;
+    ensure(timers == state.timers, "S10", || String::from("the timers"))
+}

@@ -1,0 +1,234 @@
+//! Workers report: attempts started, ended or were given back.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use model::fact::{AttemptsEnded, Fact};
+use model::hash::mix;
+use model::limits::ITEMS_PER_FACT_MAX;
+use model::message::{AttemptEvent, LeaseId, Report};
+use model::outcome::{AttemptEnd, Failure, Outcome, Then};
+use model::policy::RetryPolicy;
+use model::status::RunStatus;
+use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, WorkerId};
+
+use super::Turn;
+use crate::input::Effect;
+use crate::state::Item;
+
+/// A loss is followed by another attempt at once: the node is gone, the task is not wrong.
+const RETRY_AFTER_LOSS: Span = Span::ZERO;
+
+/// Neighbouring reports that say the same of one task: they become one fact.
+struct Group {
+    task: TaskKey,
+    last: ItemId,
+    size: usize,
+    says: Says,
+}
+
+enum Says {
+    Started(IdSet),
+    Returned(IdSet),
+    Ended { outcome: Outcome, then: Then, ends: Vec<(ItemId, AttemptEnd)> },
+}
+
+impl Group {
+    fn of(item: ItemKey, says: Says) -> Self {
+        Self { task: item.task_key(), last: item.item, size: 1, says }
+    }
+
+    /// Takes in another group of one item that says the same of a later item, or hands it back.
+    fn join(&mut self, other: Self) -> Option<Self> {
+        let follows = self.task == other.task && self.last < other.last;
+        if !follows || self.size >= ITEMS_PER_FACT_MAX {
+            return Some(other);
+        }
+        match (&mut self.says, other.says) {
+            (Says::Started(items), Says::Started(_))
+            | (Says::Returned(items), Says::Returned(_)) => {
+                items.insert(other.last.0);
+            }
+            (
+                Says::Ended { outcome, then, ends },
+                Says::Ended { outcome: other_outcome, then: other_then, ends: more },
+            ) if (*outcome, *then) == (other_outcome, other_then) => ends.extend(more),
+            (_, says) => return Some(Self { says, ..other }),
+        }
+        (self.last, self.size) = (other.last, self.size + 1);
+        None
+    }
+}
+
+impl Turn<'_> {
+    /// Takes in reports in order.
+    pub(super) fn take_reports(&mut self, worker: WorkerId, reports: Vec<Report>) {
+        let mut touched: Vec<RunId> = Vec::new();
+        let mut group: Option<Group> = None;
+        for Report { lease, event } in reports {
+            // What is in the group is not yet in the state that the lease is checked against.
+            let repeats = |group: &Group| {
+                group.task != lease.item.task_key() || group.last >= lease.item.item
+            };
+            if group.as_ref().is_some_and(repeats) {
+                self.close(group.take());
+            }
+            let Some(says) = self.judge(worker, lease, event) else {
+                self.effect(Effect::Refused { lease });
+                continue;
+            };
+            let one = Group::of(lease.item, says);
+            let other = match &mut group {
+                Some(open) => open.join(one),
+                None => Some(one),
+            };
+            if let Some(other) = other {
+                self.close(group.replace(other));
+            }
+            if touched.last() != Some(&lease.item.run) {
+                touched.push(lease.item.run);
+            }
+        }
+        self.close(group);
+        touched.sort_unstable();
+        touched.dedup();
+        touched.into_iter().for_each(|run| self.progress(run));
+    }
+
+    /// What a report says, if the worker still holds that very lease (S5).
+    fn judge(&self, worker: WorkerId, lease: LeaseId, event: AttemptEvent) -> Option<Says> {
+        let held = self.state.lease(lease.item)?;
+        if held.token != lease.token || held.worker != worker {
+            return None;
+        }
+        let one = lease.item.item;
+        Some(match event {
+            AttemptEvent::Started if held.started_at.is_some() => return None,
+            AttemptEvent::Started => Says::Started(IdSet::one(one.0)),
+            AttemptEvent::Returned if held.started_at.is_some() => return None,
+            AttemptEvent::Returned => Says::Returned(IdSet::one(one.0)),
+            AttemptEvent::Ended { outcome, end } => {
+                let then = self.then(lease.item, outcome)?;
+                Says::Ended { outcome, then, ends: vec![(one, end)] }
+            }
+        })
+    }
+
+    fn close(&mut self, group: Option<Group>) {
+        let Some(Group { task, says, .. }) = group else { return };
+        match says {
+            Says::Started(items) => self.record(Fact::AttemptsStarted { task, items }),
+            Says::Returned(items) => self.record(Fact::LeasesReturned { task, items }),
+            Says::Ended { outcome, then, ends } => {
+                self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
+                    task,
+                    outcome,
+                    then,
+                    ends,
+                })));
+                if then == Then::Final && outcome != Outcome::Succeeded {
+                    self.task_failed(task);
+                } else if then == Then::Final {
+                    self.skip_if_failed(task);
+                }
+            }
+        }
+    }
+
+    /// The last item of a fan-out has ended, and an earlier one had failed.
+    fn skip_if_failed(&mut self, task: TaskKey) {
+        let status = self.state.run(task.run).map(|run| run.task(task.task).status());
+        if status.is_some_and(model::TaskStatus::is_unsuccessful) {
+            self.task_failed(task);
+        }
+    }
+
+    /// What follows when an attempt of `item` ends with `outcome`.
+    pub(super) fn then(&self, item: ItemKey, outcome: Outcome) -> Option<Then> {
+        let run = self.state.run(item.run)?;
+        let record = run.item(item.task, item.item)?;
+        let ending = run.status() == RunStatus::Stopping && !run.is_handler(item.task);
+        let retry = &run.graph().policy(item.task).retry;
+        if ending || !may_retry(retry, record, outcome) {
+            return Some(Then::Final);
+        }
+        let wait = match outcome {
+            Outcome::Lost => RETRY_AFTER_LOSS,
+            _ => backoff(retry, item, record),
+        };
+        Some(Then::Retry { at: self.now + wait })
+    }
+}
+
+fn may_retry(policy: &RetryPolicy, item: Item, outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => false,
+        Outcome::Lost => item.losses() < policy.loss_limit,
+        Outcome::TimedOut => item.failures() < policy.limit,
+        Outcome::Failed(failure) => {
+            item.failures() < policy.limit && failure.may_pass() && code_allows(policy, failure)
+        }
+    }
+}
+
+fn code_allows(policy: &RetryPolicy, failure: Failure) -> bool {
+    let Failure::Exit(code) = failure else { return policy.only_exit_codes.is_empty() };
+    let chosen = policy.only_exit_codes.is_empty() || policy.only_exit_codes.contains(&code);
+    chosen && !policy.never_exit_codes.contains(&code)
+}
+
+/// The wait before the next attempt: it doubles with each failure up to its cap, and the upper half
+/// of it is drawn from a hash, so that items that failed together do not come back together
+/// ("equal jitter": Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog, 2015).
+fn backoff(policy: &RetryPolicy, item: ItemKey, record: Item) -> Span {
+    let doubled = 1u64.checked_shl(u32::from(record.failures())).unwrap_or(u64::MAX);
+    let longest = policy.backoff.0.saturating_mul(doubled).min(policy.backoff_max.0);
+    let identity = mix(item.run.0)
+        ^ mix(u64::from(item.task.0) << 32 | u64::from(item.item.0))
+        ^ mix(u64::from(record.attempts().0)).rotate_left(17);
+    let half = longest / 2;
+    Span(longest - half + mix(identity) % (half + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::status::TaskStatus;
+    use model::{RunId, TaskId};
+
+    #[test]
+    fn backoff_doubles_to_its_cap_and_stays_in_the_upper_half() {
+        let policy = RetryPolicy {
+            backoff: Span::secs(1),
+            backoff_max: Span::secs(60),
+            ..RetryPolicy::default()
+        };
+        let mut record = Item::new(TaskStatus::Running);
+        for failures in 0..80 {
+            let longest = Span::secs(1u64.checked_shl(failures).map_or(60, |s| s.min(60)));
+            for item in 0..50 {
+                let key = ItemKey { run: RunId(1), task: TaskId(2), item: ItemId(item) };
+                let wait = backoff(&policy, key, record);
+                assert!(wait <= longest && wait.0 >= longest.0 / 2, "{failures}: {wait}");
+            }
+            record = record.failed();
+        }
+    }
+
+    #[test]
+    fn exit_codes_choose() {
+        let policy = RetryPolicy {
+            limit: 1,
+            only_exit_codes: [3, 4].into(),
+            never_exit_codes: [4].into(),
+            ..RetryPolicy::default()
+        };
+        let record = Item::new(TaskStatus::Running);
+        let retried =
+            [3, 4, 5].map(|c| may_retry(&policy, record, Outcome::Failed(Failure::Exit(c))));
+        assert_eq!(retried, [true, false, false]);
+        assert!(!may_retry(&policy, record.failed(), Outcome::Failed(Failure::Exit(3))));
+        assert!(may_retry(&policy, record.failed(), Outcome::Lost));
+    }
+}

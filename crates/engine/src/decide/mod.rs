@@ -1,0 +1,123 @@
+//! Inputs into facts: everything that is decided is decided here.
+//!
+//! Each file answers one kind of input. A decision reads the state and records facts; it can't
+//! write state in any other way. What is not durable (sessions, the last plan) is [`Volatile`]:
+//! it is rebuilt by the next hello or the next plan and may never decide what a fact means.
+
+mod attempt;
+mod deadline;
+mod place;
+mod progress;
+mod run;
+mod session;
+mod submit;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use model::collections::HashMap;
+use model::fact::Fact;
+use model::{Graph, Timestamp, WorkerId};
+
+use crate::input::{Effect, Input, Step};
+use crate::state::{ClassId, State};
+pub(crate) use place::{Origin, Planning, problem};
+pub(crate) use session::Session;
+
+/// What the engine knows besides facts: lost at a restart, and good to lose.
+#[derive(Debug, Default)]
+pub(crate) struct Volatile {
+    /// The sessions of connected workers.
+    pub(crate) sessions: HashMap<WorkerId, Session>,
+    /// What was planned last, and what has changed since.
+    pub(crate) planning: Planning,
+    /// Since when the planner has said of a class that no worker can ever hold it.
+    pub(crate) never_fits: HashMap<ClassId, Timestamp>,
+}
+
+impl Volatile {
+    pub(crate) const fn planned_at(&self) -> Timestamp {
+        self.planning.planned_at
+    }
+
+    /// The next time at which a session changes or a class has been unsatisfiable for too long.
+    pub(crate) fn next_deadline(&self, state: &State) -> Option<Timestamp> {
+        let sessions = self
+            .sessions
+            .iter()
+            .filter_map(|(worker, session)| session.next_deadline(state.worker(*worker)?.lease));
+        let grace = model::limits::UNSATISFIABLE_GRACE;
+        let hopeless = self.never_fits.values().map(|&since| since + grace);
+        sessions.chain(hopeless).min()
+    }
+}
+
+/// One step under way.
+pub(crate) struct Turn<'a> {
+    state: &'a mut State,
+    volatile: &'a mut Volatile,
+    now: Timestamp,
+    step: Step,
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn new(state: &'a mut State, volatile: &'a mut Volatile, now: Timestamp) -> Self {
+        Self { state, volatile, now, step: Step::default() }
+    }
+
+    pub(crate) fn decide(&mut self, input: Input) {
+        match input {
+            Input::Lead { epoch } => self.lead(epoch),
+            Input::Submit(submission) => self.submit(*submission),
+            Input::Worker(message) => self.hear(message),
+            Input::Stop { request, run, cause } => self.stop(request, run, cause),
+            Input::Retry { request, run, from } => self.retry(request, run, from),
+            Input::Planned(plan) => self.dispose(&plan),
+            Input::Forget { run } => self.forget(run),
+            Input::Tick => self.tick(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Step {
+        self.step
+    }
+
+    /// Records a fact and makes it part of the state.
+    fn record(&mut self, fact: Fact) {
+        self.state.record(self.now, &fact, None);
+        self.note(fact);
+    }
+
+    fn record_admission(&mut self, fact: Fact, graph: &Arc<Graph>) {
+        self.state.record(self.now, &fact, Some(graph));
+        self.note(fact);
+    }
+
+    fn note(&mut self, fact: Fact) {
+        self.volatile.planning.changed = true;
+        self.step.facts.push(fact);
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        self.step.effects.push(effect);
+    }
+
+    fn tick(&mut self) {
+        self.fire_timers();
+        self.fail_hopeless();
+        self.expire_workers();
+        self.request_plan();
+    }
+}
+
+/// Groups ascending ids of the same key into sets.
+fn grouped<K: Copy + PartialEq>(ids: impl IntoIterator<Item = (K, u32)>) -> Vec<(K, model::IdSet)> {
+    let mut groups: Vec<(K, model::IdSet)> = Vec::new();
+    for (key, id) in ids {
+        match groups.last_mut() {
+            Some((last, set)) if *last == key => set.insert(id),
+            _ => groups.push((key, model::IdSet::one(id))),
+        }
+    }
+    groups
+}

@@ -1,0 +1,260 @@
+//! The planner is asked, and what it proposes is checked and becomes leases.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use model::collections::HashMap;
+use model::fact::Fact;
+use model::limits::PREFILL_MAX;
+use model::status::TaskStatus;
+use model::{ItemKey, RunId, TaskKey, Timestamp, WorkerId};
+use scheduler::{Class, Group, Node, Placement, Plan, Problem, RefusalReason, fits};
+
+use super::deadline::may_start;
+use super::{Turn, Volatile};
+use crate::input::Effect;
+use crate::state::{ClassId, Run, State};
+
+/// Groups of one class that a problem holds at most; the rest waits for the next plan.
+const GROUPS_MAX: usize = 4_096;
+
+/// What was planned last, and whether anything has changed since.
+#[derive(Debug, Default)]
+pub(crate) struct Planning {
+    /// Whether a fact or a worker's return has made the last plan old.
+    pub(crate) changed: bool,
+    /// When the last problem was made.
+    pub(crate) planned_at: Timestamp,
+    /// What the numbers of the problem under way stand for.
+    asked: Option<Legend>,
+}
+
+/// What the numbers in a [`Problem`] stand for.
+#[derive(Debug, Default)]
+pub(crate) struct Legend {
+    pub(crate) classes: Vec<ClassId>,
+    pub(crate) groups: Vec<Vec<Origin>>,
+    pub(crate) workers: Vec<WorkerId>,
+}
+
+/// Where a group comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The ready items of a task.
+    Task(TaskKey),
+    /// An item whose next attempt is due.
+    Retry(ItemKey),
+}
+
+impl Origin {
+    pub(crate) const fn task(self) -> TaskKey {
+        match self {
+            Self::Task(task) => task,
+            Self::Retry(item) => item.task_key(),
+        }
+    }
+}
+
+/// The state as the planner is to see it.
+pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Problem, Legend) {
+    let mut legend = Legend::default();
+    let mut problem = Problem::default();
+    for (id, worker) in state.workers().filter(|(_, worker)| !worker.gone) {
+        let session = volatile.sessions.get(&id);
+        legend.workers.push(id);
+        problem.nodes.push(Node {
+            worker: id,
+            capacity: worker.capacity.clone(),
+            free: worker.free(),
+            unstarted: worker.unstarted,
+            accepts: session.is_some_and(|session| session.is_lively(now)),
+        });
+    }
+    let mut allowances = Allowances::default();
+    for id in state.ready.classes() {
+        let class = state.classes.get(id);
+        let origins = origins(state, id, now, room(&problem.nodes, &class.amounts));
+        let groups: Vec<_> = origins
+            .iter()
+            .map(|&(order, origin)| group(state, order, origin, &mut allowances))
+            .collect();
+        if groups.is_empty() {
+            continue;
+        }
+        legend.classes.push(id);
+        legend.groups.push(origins.into_iter().map(|(_, origin)| origin).collect());
+        problem.classes.push(Class {
+            request: class.amounts.clone(),
+            mean_wall_us: class.mean_wall_us,
+            groups,
+        });
+    }
+    problem.allowances = allowances.left;
+    (problem, legend)
+}
+
+/// How many items of a class a plan could place at most.
+fn room(nodes: &[Node], request: &[u64]) -> u64 {
+    let accepting = nodes.iter().filter(|node| node.accepts);
+    let free: u64 = accepting.clone().map(|node| u64::from(fits(request, &node.free))).sum();
+    free + u64::from(PREFILL_MAX) * accepting.count() as u64
+}
+
+type Order = (u64, u64, u64);
+
+/// What of a class may start now, in order: as much as there may be room for, and one group more,
+/// so that somebody is refused.
+fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Order, Origin)> {
+    let startable = |run: RunId| state.run(run).is_some_and(|run| may_start(run.status()));
+    let mut left = room;
+    let mut origins = Vec::new();
+    for item in state.ready.due(class, now).filter(|item| startable(item.run)).take(GROUPS_MAX) {
+        let Some(run) = state.run(item.run) else { continue };
+        let (_, key) = run.ready_key(item.task_key());
+        let third = u64::from(item.task.0) << 32 | u64::from(item.item.0);
+        origins.push(((key.urgency, item.run.0, third), Origin::Retry(item)));
+    }
+    for key in state.ready.tasks(class).filter(|key| startable(key.run)).take(GROUPS_MAX) {
+        let Some(run) = state.run(key.run) else { continue };
+        let third = u64::from(key.task.0) << 32 | u64::from(u32::MAX);
+        let task = TaskKey { run: key.run, task: key.task };
+        origins.push(((key.urgency, key.run.0, third), Origin::Task(task)));
+        let count = u64::from(run.ready_items(key.task));
+        if left < count {
+            break;
+        }
+        left -= count;
+    }
+    origins.sort_unstable_by_key(|&(order, _)| order);
+    origins
+}
+
+fn group(state: &State, order: Order, origin: Origin, allowances: &mut Allowances) -> Group {
+    let key = origin.task();
+    let run = state.run(key.run);
+    let count = match origin {
+        Origin::Task(task) => run.map_or(0, |run| run.ready_items(task.task)),
+        Origin::Retry(_) => 1,
+    };
+    Group { order, count, allowance: run.and_then(|run| allowances.of(key.run, run)) }
+}
+
+/// Runs with a limit on how many of their attempts may be leased at a time.
+#[derive(Default)]
+struct Allowances {
+    left: Vec<u32>,
+    index: HashMap<RunId, u32>,
+}
+
+impl Allowances {
+    fn of(&mut self, id: RunId, run: &Run) -> Option<u32> {
+        let limit = run.admitted().concurrency?;
+        let next = u32::try_from(self.left.len()).expect("at most one a group");
+        let index = *self.index.entry(id).or_insert(next);
+        if index == next {
+            self.left.push(limit.saturating_sub(run.live()));
+        }
+        Some(index)
+    }
+}
+
+impl Turn<'_> {
+    /// Asks for a plan if anything has changed since the last, or a retry has become due.
+    pub(super) fn request_plan(&mut self) {
+        let planning = &self.volatile.planning;
+        let due = self.state.ready.next_due(planning.planned_at).is_some_and(|at| at <= self.now);
+        if !planning.changed && !due {
+            return;
+        }
+        let (problem, legend) = problem(self.state, self.volatile, self.now);
+        let planning = &mut self.volatile.planning;
+        (planning.changed, planning.planned_at) = (false, self.now);
+        if problem.classes.is_empty() {
+            self.volatile.never_fits.clear();
+            return;
+        }
+        planning.asked = Some(legend);
+        self.effect(Effect::Plan(Box::new(problem)));
+    }
+
+    /// Makes leases of what was proposed and still holds.
+    pub(super) fn dispose(&mut self, plan: &Plan) {
+        let Some(legend) = self.volatile.planning.asked.take() else { return };
+        let mut granted: BTreeMap<WorkerId, Vec<ItemKey>> = BTreeMap::new();
+        for placement in &plan.placements {
+            self.lease(&legend, placement, &mut granted);
+        }
+        for (worker, items) in granted {
+            self.grant(worker, items);
+        }
+        self.note_hopeless(&legend, plan);
+        self.volatile.planning.changed = plan.out_of_fuel;
+    }
+
+    fn lease(
+        &mut self,
+        legend: &Legend,
+        placement: &Placement,
+        granted: &mut BTreeMap<WorkerId, Vec<ItemKey>>,
+    ) {
+        let worker = legend.workers[placement.node as usize];
+        let origin = legend.groups[placement.class as usize][placement.group as usize];
+        let mut left = placement.count.min(self.acceptable(worker, origin.task()));
+        while left > 0 {
+            let items = match origin {
+                Origin::Task(key) => {
+                    let run = self.state.run(key.run);
+                    run.and_then(|run| run.first_ready(key.task, left))
+                }
+                Origin::Retry(item) => self.is_due(item).then_some(item.item.0..item.item.0 + 1),
+            };
+            let Some(items) = items else { return };
+            left -= items.end - items.start;
+            let task = origin.task();
+            let keys = items.clone().map(|item| task.item(model::ItemId(item)));
+            granted.entry(worker).or_default().extend(keys);
+            self.record(Fact::AttemptsLeased { task, items, worker });
+            if matches!(origin, Origin::Retry(_)) {
+                return;
+            }
+        }
+    }
+
+    /// How many items of a task a worker may take by the state of this moment.
+    fn acceptable(&self, worker: WorkerId, key: TaskKey) -> u32 {
+        let (Some(known), Some(run)) = (self.state.worker(worker), self.state.run(key.run)) else {
+            return 0;
+        };
+        let session = self.volatile.sessions.get(&worker);
+        let lively = session.is_some_and(|session| session.is_lively(self.now));
+        let request = &self.state.classes.get(run.class(key.task)).amounts;
+        if known.gone || !lively || !may_start(run.status()) || fits(request, &known.capacity) == 0
+        {
+            return 0;
+        }
+        let ahead = PREFILL_MAX.saturating_sub(known.unstarted);
+        let room = fits(request, &known.free()).saturating_add(ahead);
+        let limit = run.admitted().concurrency;
+        room.min(limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live())))
+    }
+
+    fn is_due(&self, item: ItemKey) -> bool {
+        let record = self.state.run(item.run).and_then(|run| run.item(item.task, item.item));
+        record.is_some_and(|record| record.status() == TaskStatus::Retrying)
+            && self.state.ready.retry_at(item).is_some_and(|at| at <= self.now)
+    }
+
+    /// Remembers since when a class is said never to fit, and forgets it when it is said no more.
+    fn note_hopeless(&mut self, legend: &Legend, plan: &Plan) {
+        let never = plan.refusals.iter().filter_map(|refusal| match refusal.reason {
+            RefusalReason::NeverFits(_) => Some(legend.classes[refusal.class as usize]),
+            _ => None,
+        });
+        let never: Vec<_> = never.collect();
+        self.volatile.never_fits.retain(|class, _| never.contains(class));
+        for class in never {
+            self.volatile.never_fits.entry(class).or_insert(self.now);
+        }
+    }
+}

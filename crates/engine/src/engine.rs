@@ -1,0 +1,91 @@
+//! The engine: durable state, volatile sessions, and the step that changes them.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use model::{Digest, Fact, Graph, Seq, Timestamp};
+
+use crate::decide::{Turn, Volatile};
+use crate::input::{Input, Step};
+use crate::state::State;
+
+/// Where compiled graphs come from. Every graph that a fact names is there before the fact is.
+pub trait Graphs {
+    /// The graph with this content address.
+    fn graph(&self, digest: &Digest) -> Arc<Graph>;
+}
+
+/// The coordinator. See the crate's page.
+#[derive(Debug, Default)]
+pub struct Engine {
+    state: State,
+    volatile: Volatile,
+    now: Timestamp,
+}
+
+/// Gives the one graph that a submission brought along.
+struct Submitted<'a>(Option<&'a Arc<Graph>>);
+
+impl Graphs for Submitted<'_> {
+    fn graph(&self, _: &Digest) -> Arc<Graph> {
+        Arc::clone(self.0.expect("only a submission's own decision admits a run"))
+    }
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in a fact of the journal, or of a snapshot: the code that runs live, too.
+    pub fn replay(&mut self, seq: Seq, at: Timestamp, fact: &Fact, graphs: &dyn Graphs) {
+        self.state.apply(seq, at, fact, graphs);
+        self.now = self.now.max(at);
+    }
+
+    /// Decides what follows from `input` at `now`, and makes it part of the state. Time never goes
+    /// back: an earlier `now` than any before counts as that one.
+    pub fn step(&mut self, now: Timestamp, input: Input) -> Step {
+        self.now = self.now.max(now).max(self.state.at());
+        let mut turn = Turn::new(&mut self.state, &mut self.volatile, self.now);
+        turn.decide(input);
+        turn.finish()
+    }
+
+    /// When [`Input::Tick`] has something to do, if nothing else happens before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        let timer = self.state.timers.first().map(|&(at, _)| at);
+        let retry = self.state.ready.next_due(self.volatile.planned_at());
+        let session = self.volatile.next_deadline(&self.state);
+        [timer, retry, session].into_iter().flatten().min()
+    }
+
+    /// What the facts so far have made.
+    #[must_use]
+    pub const fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The time of the last step or fact.
+    #[must_use]
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(crate) const fn volatile(&self) -> &Volatile {
+        &self.volatile
+    }
+}
+
+impl State {
+    /// Applies a fact that was just decided.
+    pub(crate) fn record(&mut self, at: Timestamp, fact: &Fact, graph: Option<&Arc<Graph>>) {
+        self.apply(self.last.next(), at, fact, &Submitted(graph));
+    }
+}
+
+/// A list of facts with their places, as snapshots hold them.
+pub type Placed = Vec<(Seq, Timestamp, Fact)>;

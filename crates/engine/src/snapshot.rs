@@ -1,0 +1,145 @@
+//! The shortest list of facts that rebuilds a state. Replaying it is replaying any other journal.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hash, Hasher};
+
+use model::collections::HashMap;
+use model::fact::{Restored, TaskImage, WorkerJoined};
+use model::{Fact, IdSet, RunId, Seq, TaskKey, Timestamp};
+use rustc_hash::FxBuildHasher;
+
+use crate::engine::{Engine, Placed};
+use crate::state::{Item, Run, State, Task};
+
+impl Engine {
+    /// The facts that rebuild the durable state, each with the place that it is to be replayed at.
+    /// The last is [`Restored::End`].
+    #[must_use]
+    pub fn snapshot(&self) -> Placed {
+        self.state().snapshot()
+    }
+
+    /// A hash of the durable state: equal states have equal hashes on every machine (S6).
+    #[must_use]
+    pub fn state_hash(&self) -> u64 {
+        let mut hasher = FxBuildHasher.build_hasher();
+        self.snapshot().hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+impl State {
+    fn snapshot(&self) -> Placed {
+        let mut list = Placed::new();
+        self.put(
+            &mut list,
+            Restored::Counters {
+                next_run: self.next_run,
+                next_worker: self.next_worker,
+                mean_wall_us: self
+                    .classes
+                    .all()
+                    .iter()
+                    .map(|class| (class.request.clone(), class.mean_wall_us))
+                    .collect(),
+            },
+        );
+        self.put_workers(&mut list);
+        for run in self.runs.values() {
+            let fact = Fact::RunAdmitted(run.admitted.clone());
+            list.push((run.admitted_seq, run.admitted_at, fact));
+        }
+        // Ended runs in the order in which they ended, so that the oldest stays the oldest.
+        let open = self.runs().filter(|(_, run)| !run.status.is_final()).map(|(id, _)| id);
+        for id in self.ended.iter().copied().chain(open) {
+            let run = &self.runs[&id];
+            put_run(&mut list, id, run);
+        }
+        self.put_leases(&mut list);
+        let end = Restored::End { seq: self.last, at: self.at, epoch: self.epoch };
+        self.put(&mut list, end);
+        list
+    }
+
+    fn put(&self, list: &mut Placed, restored: Restored) {
+        list.push((self.last, self.at, Fact::Restored(Box::new(restored))));
+    }
+
+    fn put_workers(&self, list: &mut Placed) {
+        for (worker, known) in self.workers() {
+            let offers = self.classes.request_of(&known.capacity);
+            let joined = WorkerJoined {
+                worker,
+                name: known.name.clone(),
+                instance: known.instance,
+                offers,
+                lease: known.lease,
+            };
+            list.push((self.last, self.at, Fact::WorkerJoined(Box::new(joined))));
+        }
+    }
+
+    fn put_leases(&self, list: &mut Placed) {
+        let mut leases: Vec<_> = self.leases.iter().collect();
+        leases.sort_unstable_by_key(|&(item, _)| *item);
+        for (&item, lease) in leases {
+            let restored = Restored::Lease {
+                item,
+                token: lease.token,
+                worker: lease.worker,
+                started_at: lease.started_at,
+                overran: lease.overran,
+            };
+            let fact = Fact::Restored(Box::new(restored));
+            list.push((Seq(lease.token.0), lease.leased_at, fact));
+        }
+        let mut retries: Vec<_> =
+            self.ready.retry_at.iter().map(|(&item, &at)| (item, at)).collect();
+        retries.sort_unstable();
+        for (item, at) in retries {
+            self.put(list, Restored::Retry { item, at });
+        }
+    }
+}
+
+fn put_run(list: &mut Placed, id: RunId, run: &Run) {
+    let mut put = |at: Timestamp, restored| {
+        list.push((run.admitted_seq, at, Fact::Restored(Box::new(restored))));
+    };
+    put(
+        run.opened_at,
+        Restored::Run { run: id, status: run.status, cause: run.cause, ended_at: run.ended_at },
+    );
+    let image = |task: &Task| TaskImage {
+        item: task.item.image(),
+        waiting_for: task.waiting_for,
+        round: task.round,
+        started_ms: task.started_ms,
+        ended_ms: task.ended_ms,
+        trouble: task.trouble,
+    };
+    for (image, tasks) in grouped_by(run.tasks.iter().map(image)) {
+        put(run.opened_at, Restored::Tasks { run: id, tasks, image });
+    }
+    for (&task, fan) in &run.fans {
+        let task = TaskKey { run: id, task };
+        for (image, items) in grouped_by(fan.items.iter().map(|item: &Item| item.image())) {
+            put(run.opened_at, Restored::Items { task, items, image });
+        }
+    }
+}
+
+/// Which indices hold equal values; in the order of first appearance.
+fn grouped_by<V: Copy + Eq + Hash>(values: impl Iterator<Item = V>) -> Vec<(V, IdSet)> {
+    let mut groups: Vec<(V, IdSet)> = Vec::new();
+    let mut index: HashMap<V, usize> = HashMap::default();
+    for (id, value) in (0u32..).zip(values) {
+        let at = *index.entry(value).or_insert_with(|| {
+            groups.push((value, IdSet::new()));
+            groups.len() - 1
+        });
+        groups[at].1.insert(id);
+    }
+    groups
+}

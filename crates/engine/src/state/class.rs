@@ -1,0 +1,125 @@
+//! Request classes: what tasks ask for, each combination once, with what such attempts have taken.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use model::Request;
+use model::collections::HashMap;
+use model::resources::{Amounts, ResourceId};
+
+/// The index of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassId(pub u32);
+
+/// A combination of amounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// As the file says it.
+    pub request: Request,
+    /// As vectors are compared.
+    pub amounts: Amounts,
+    /// The mean duration of attempts of this class in microseconds, newer ones weighing more; 0
+    /// before the first has ended.
+    pub mean_wall_us: u64,
+}
+
+/// All classes and resource names that have been seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Classes {
+    names: Vec<Box<str>>,
+    classes: Vec<Class>,
+    by_request: HashMap<Request, ClassId>,
+}
+
+impl Classes {
+    /// The name of a resource, as files write it.
+    #[must_use]
+    pub fn resource_name(&self, id: ResourceId) -> &str {
+        match id {
+            ResourceId::CPU => "cpu",
+            ResourceId::MEMORY => "memory",
+            ResourceId(custom) => {
+                let index = usize::from(custom - ResourceId::FIRST_CUSTOM);
+                self.names.get(index).map_or("?", |name| name)
+            }
+        }
+    }
+
+    /// A class.
+    #[must_use]
+    pub fn get(&self, id: ClassId) -> &Class {
+        &self.classes[id.0 as usize]
+    }
+
+    /// All classes, in the order in which they were first seen.
+    #[must_use]
+    pub fn all(&self) -> &[Class] {
+        &self.classes
+    }
+
+    /// The class of a request, made if it is new.
+    pub(crate) fn intern(&mut self, request: &Request) -> ClassId {
+        if let Some(&id) = self.by_request.get(request) {
+            return id;
+        }
+        let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than tasks"));
+        let amounts = self.amounts(request);
+        self.classes.push(Class { request: request.clone(), amounts, mean_wall_us: 0 });
+        self.by_request.insert(request.clone(), id);
+        id
+    }
+
+    /// A request as a vector; new names get the next free index.
+    pub(crate) fn amounts(&mut self, request: &Request) -> Amounts {
+        let mut amounts = vec![request.cpu_milli, request.memory_bytes];
+        for (name, amount) in &request.custom {
+            let index = self.resource_index(name);
+            if amounts.len() <= index {
+                amounts.resize(index + 1, 0);
+            }
+            amounts[index] = *amount;
+        }
+        amounts
+    }
+
+    /// The request that a vector of amounts was made of.
+    pub(crate) fn request_of(&self, amounts: &[u64]) -> Request {
+        let mut custom: Vec<(Box<str>, u64)> = (ResourceId::FIRST_CUSTOM..)
+            .zip(amounts.iter().skip(usize::from(ResourceId::FIRST_CUSTOM)))
+            .filter(|&(_, &amount)| amount > 0)
+            .map(|(id, &amount)| (self.resource_name(ResourceId(id)).into(), amount))
+            .collect();
+        custom.sort_unstable();
+        let fixed = |id: ResourceId| amounts.get(usize::from(id.0)).copied().unwrap_or(0);
+        Request {
+            cpu_milli: fixed(ResourceId::CPU),
+            memory_bytes: fixed(ResourceId::MEMORY),
+            custom: custom.into(),
+        }
+    }
+
+    fn resource_index(&mut self, name: &str) -> usize {
+        let known = self.names.iter().position(|known| **known == *name);
+        let index = known.unwrap_or_else(|| {
+            self.names.push(name.into());
+            self.names.len() - 1
+        });
+        usize::from(ResourceId::FIRST_CUSTOM) + index
+    }
+
+    /// Takes the duration of one attempt into the mean: an exponential moving average with weight
+    /// one eighth.
+    pub(crate) fn observe(&mut self, id: ClassId, wall_us: u64) {
+        let mean = &mut self.classes[id.0 as usize].mean_wall_us;
+        *mean = match *mean {
+            0 => wall_us.max(1),
+            old => (old - old / 8 + wall_us / 8).max(1),
+        };
+    }
+
+    pub(crate) fn restore_mean(&mut self, request: &Request, mean_wall_us: u64) {
+        let id = self.intern(request);
+        self.classes[id.0 as usize].mean_wall_us = mean_wall_us;
+    }
+}

@@ -1,0 +1,132 @@
+//! What the facts so far have made: the durable part of the coordinator.
+//!
+//! Everyone may read it; only `apply` writes it, through the methods here that keep the indexes
+//! true. It holds no connection, no deadline of a session, and nothing that is not a function of
+//! the facts.
+
+mod class;
+mod index;
+mod item;
+mod lease;
+mod run;
+mod worker;
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use model::collections::HashMap;
+use model::{Digest, Epoch, ItemKey, RunId, Seq, TaskKey, Timestamp, WorkerId};
+
+pub use class::{Class, ClassId, Classes};
+pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
+pub use item::Item;
+pub use lease::Lease;
+pub(crate) use run::is_trouble;
+pub use run::{Fan, Run, Tally, Task};
+pub use worker::Worker;
+
+/// The state after some fact.
+#[derive(Debug, Default)]
+pub struct State {
+    pub(crate) last: Seq,
+    pub(crate) at: Timestamp,
+    pub(crate) epoch: Epoch,
+    pub(crate) next_run: RunId,
+    pub(crate) next_worker: WorkerId,
+    pub(crate) classes: Classes,
+    pub(crate) runs: BTreeMap<RunId, Run>,
+    pub(crate) by_key: HashMap<Digest, RunId>,
+    /// Runs that have ended, oldest first.
+    pub(crate) ended: VecDeque<RunId>,
+    pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    pub(crate) leases: HashMap<ItemKey, Lease>,
+    pub(crate) ready: ReadyIndex,
+    pub(crate) timers: Timers,
+}
+
+impl State {
+    /// The sequence number of the last fact; 0 before the first.
+    #[must_use]
+    pub const fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// The time of the last fact.
+    #[must_use]
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The newest leader's term.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// A run that is not forgotten.
+    #[must_use]
+    pub fn run(&self, run: RunId) -> Option<&Run> {
+        self.runs.get(&run)
+    }
+
+    /// All runs that are not forgotten, ascending.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = (RunId, &Run)> {
+        self.runs.iter().map(|(&id, run)| (id, run))
+    }
+
+    /// Runs that have ended and are not forgotten, oldest end first.
+    pub fn ended(&self) -> impl ExactSizeIterator<Item = RunId> + '_ {
+        self.ended.iter().copied()
+    }
+
+    /// The run that was submitted with this idempotency key.
+    #[must_use]
+    pub fn run_by_key(&self, key: &Digest) -> Option<RunId> {
+        self.by_key.get(key).copied()
+    }
+
+    /// All workers that are not forgotten, ascending.
+    pub fn workers(&self) -> impl Iterator<Item = (WorkerId, &Worker)> {
+        self.workers.iter().map(|(&id, worker)| (id, worker))
+    }
+
+    /// A worker that is not forgotten.
+    #[must_use]
+    pub fn worker(&self, worker: WorkerId) -> Option<&Worker> {
+        self.workers.get(&worker)
+    }
+
+    /// The lease under which an item is held now.
+    #[must_use]
+    pub fn lease(&self, item: ItemKey) -> Option<&Lease> {
+        self.leases.get(&item)
+    }
+
+    /// How many leases are live.
+    #[must_use]
+    pub fn lease_count(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// What requests have been seen.
+    #[must_use]
+    pub const fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    /// Whether nothing is left to do in any run.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.runs.len() == self.ended.len()
+    }
+
+    /// Puts a task into the ready index if it has ready items, and takes it out if it has none.
+    pub(crate) fn index_task(&mut self, key: TaskKey) {
+        let Some(run) = self.runs.get(&key.run) else { return };
+        let (class, entry) = run.ready_key(key);
+        if run.ready_items(key.task) > 0 {
+            self.ready.insert(class, entry);
+        } else {
+            self.ready.remove(class, &entry);
+        }
+    }
+}

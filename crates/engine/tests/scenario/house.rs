@@ -1,0 +1,254 @@
+//! A house for scenarios: one engine, its planner at hand, and workers that say what they are told.
+//!
+//! After every step the invariants are checked, and the journal so far is replayed into a second
+//! engine which must have the same state (S6). It must never write engine state itself.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use engine::{Answer, Effect, Engine, Graphs, Input, RequestId, Submission};
+use model::fact::{RunAdmitted, StopCause};
+use model::graph::GraphParts;
+use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind};
+use model::outcome::{AttemptEnd, Failure, Outcome, Usage};
+use model::policy::{FailurePolicy, Policy, Priority};
+use model::{
+    Digest, Epoch, Fact, Graph, ItemId, Request, RunId, RunStatus, Seq, Span, TaskId, TaskStatus,
+    Timestamp,
+};
+
+/// Units that each plan may cost.
+const FUEL: u64 = 100_000;
+
+#[derive(Default)]
+struct Shelf(BTreeMap<Digest, Arc<Graph>>);
+
+impl Graphs for Shelf {
+    fn graph(&self, digest: &Digest) -> Arc<Graph> {
+        Arc::clone(&self.0[digest])
+    }
+}
+
+pub struct House {
+    pub engine: Engine,
+    pub now: Timestamp,
+    pub journal: Vec<(Seq, Timestamp, Fact)>,
+    pub answers: Vec<Answer>,
+    pub refused: usize,
+    /// Orders to workers that nobody has looked at.
+    pub stops: Vec<(LeaseId, StopKind)>,
+    pub grants: Vec<Grant>,
+    shelf: Shelf,
+    numbers: BTreeMap<String, (u64, u64)>,
+}
+
+pub fn cpu(milli: u64) -> Request {
+    Request { cpu_milli: milli, ..Request::default() }
+}
+
+pub fn graph(tasks: usize, edges: &[(u32, u32)]) -> GraphParts {
+    GraphParts {
+        policies: vec![Policy::default()],
+        policy_of: vec![0; tasks],
+        edges: edges.to_vec(),
+        fan_outs: vec![],
+    }
+}
+
+impl House {
+    /// A leader with one worker of `cores`.
+    pub fn new(cores: u64) -> Self {
+        let mut house = Self {
+            engine: Engine::new(),
+            now: Timestamp(1_000_000),
+            journal: Vec::new(),
+            answers: Vec::new(),
+            refused: 0,
+            stops: Vec::new(),
+            grants: Vec::new(),
+            shelf: Shelf::default(),
+            numbers: BTreeMap::new(),
+        };
+        house.step(Input::Lead { epoch: Epoch(1) });
+        house.hello("w", cores, Some(Span::secs(60)));
+        house
+    }
+
+    pub fn step(&mut self, input: Input) {
+        let mut effects = VecDeque::from(self.take(input));
+        effects.extend(self.take(Input::Tick));
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Plan(problem) => {
+                    effects.extend(self.take(Input::Planned(scheduler::plan(&problem, FUEL))));
+                }
+                Effect::Send { message, .. } => match message.order {
+                    Order::Assign(grants) => self.grants.extend(grants),
+                    Order::Stop { leases, how } => {
+                        self.stops.extend(leases.into_iter().map(|lease| (lease, how)));
+                    }
+                    _ => {}
+                },
+                Effect::Reply { answer, .. } => self.answers.push(answer),
+                Effect::Refused { .. } => self.refused += 1,
+            }
+        }
+        self.check();
+    }
+
+    fn take(&mut self, input: Input) -> Vec<Effect> {
+        let mut seq = self.engine.state().last();
+        let step = self.engine.step(self.now, input);
+        for fact in step.facts {
+            seq = seq.next();
+            self.journal.push((seq, self.engine.now(), fact));
+        }
+        assert_eq!(seq, self.engine.state().last(), "one sequence number a fact");
+        step.effects
+    }
+
+    pub fn check(&self) {
+        self.engine.check().expect("invariants hold");
+        let hash = self.engine.state_hash();
+        assert_eq!(self.replayed(&self.journal).state_hash(), hash, "replay (S6)");
+        let snapshot = self.engine.snapshot();
+        let restored = self.replayed(&snapshot);
+        restored.check().expect("invariants hold after a snapshot");
+        assert_eq!(restored.snapshot(), snapshot, "snapshot (S6)");
+    }
+
+    fn replayed(&self, facts: &[(Seq, Timestamp, Fact)]) -> Engine {
+        let mut engine = Engine::new();
+        for (seq, at, fact) in facts {
+            engine.replay(*seq, *at, fact, &self.shelf);
+        }
+        engine
+    }
+
+    /// The same house after a crash: only the journal is left.
+    pub fn crash(&mut self, epoch: u64) {
+        self.engine = self.replayed(&self.journal);
+        self.step(Input::Lead { epoch: Epoch(epoch) });
+    }
+
+    pub fn after(&mut self, span: Span) {
+        self.now = self.now + span;
+        self.step(Input::Tick);
+    }
+
+    pub fn hello(&mut self, name: &str, cores: u64, lease: Option<Span>) {
+        let session = self.numbers.get(name).map_or(1, |numbers| numbers.0 + 1);
+        self.numbers.insert(name.to_owned(), (session, 0));
+        let reports_from = self.numbers.get("reports").map_or(1, |numbers| numbers.0);
+        self.say(name, News::Hello { offers: cpu(cores * 1_000), lease, reports_from });
+    }
+
+    pub fn say(&mut self, name: &str, news: News) {
+        let numbers = self.numbers.get_mut(name).expect("said hello");
+        numbers.1 += 1;
+        let (session, number) = *numbers;
+        let message = FromWorker { name: name.into(), instance: 7, session, number, news };
+        self.step(Input::Worker(message));
+    }
+
+    pub fn submit(&mut self, parts: GraphParts, change: impl FnOnce(&mut RunAdmitted)) -> RunId {
+        let digest = Digest([self.shelf.0.len() as u8 + 1; 32]);
+        let graph = Arc::new(Graph::new(digest, parts).expect("a valid graph"));
+        self.shelf.0.insert(digest, Arc::clone(&graph));
+        let mut run = RunAdmitted {
+            run: RunId(0),
+            key: None,
+            tenant: "default".into(),
+            queue: "default".into(),
+            name: "scenario".into(),
+            identity: Digest::default(),
+            content: Digest::default(),
+            graph: digest,
+            definition: Digest::default(),
+            priority: Priority::default(),
+            failure: FailurePolicy::FailFast,
+            timeout: None,
+            concurrency: None,
+            trace: 0,
+        };
+        change(&mut run);
+        let request = RequestId(1);
+        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        match self.answers.pop() {
+            Some(Answer::Admitted { run, .. }) => run,
+            other => panic!("not admitted: {other:?}"),
+        }
+    }
+
+    pub fn stop(&mut self, run: RunId, cause: StopCause) {
+        self.step(Input::Stop { request: RequestId(2), run, cause });
+    }
+
+    pub fn retry(&mut self, run: RunId, from: Option<TaskId>) -> Answer {
+        self.step(Input::Retry { request: RequestId(3), run, from });
+        self.answers.pop().expect("an answer")
+    }
+
+    /// Reports events about leases, with report numbers that ascend.
+    pub fn report(&mut self, reports: Vec<Report>) {
+        let first = self.numbers.get("reports").map_or(1, |numbers| numbers.0);
+        self.numbers.insert("reports".into(), (first + reports.len() as u64, 0));
+        self.say("w", News::Reports { first, reports });
+    }
+
+    pub fn start(&mut self, grant: &Grant) {
+        self.report(vec![Report { lease: grant.lease(), event: AttemptEvent::Started }]);
+    }
+
+    pub fn end(&mut self, grant: &Grant, outcome: Outcome) {
+        let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
+        let end = AttemptEnd { usage, ..AttemptEnd::default() };
+        let event = AttemptEvent::Ended { outcome, end };
+        self.report(vec![Report { lease: grant.lease(), event }]);
+    }
+
+    /// Takes the grants that have come in.
+    pub fn granted(&mut self) -> Vec<Grant> {
+        std::mem::take(&mut self.grants)
+    }
+
+    /// The numbers of the tasks that have been granted.
+    pub fn granted_tasks(&mut self) -> Vec<(u32, u32)> {
+        let grants = self.granted();
+        grants.iter().map(|g| (g.attempt.key.task.0, g.attempt.key.item.0)).collect()
+    }
+
+    /// Runs whatever is granted, with `outcome` for each, until nothing more is.
+    pub fn work(&mut self, outcome: impl Fn(&Grant) -> Outcome) -> Vec<(u32, u32)> {
+        let mut order = Vec::new();
+        while !self.grants.is_empty() {
+            for grant in self.granted() {
+                order.push((grant.attempt.key.task.0, grant.attempt.key.item.0));
+                self.start(&grant);
+                self.now = self.now + Span::millis(10);
+                self.end(&grant, outcome(&grant));
+            }
+        }
+        order
+    }
+
+    pub fn status(&self, run: RunId) -> RunStatus {
+        self.engine.state().run(run).expect("known").status()
+    }
+
+    pub fn task(&self, run: RunId, task: u32) -> TaskStatus {
+        self.engine.state().run(run).expect("known").task(TaskId(task)).status()
+    }
+
+    pub fn statuses(&self, run: RunId) -> Vec<TaskStatus> {
+        let run = self.engine.state().run(run).expect("known");
+        run.graph().tasks().map(|task| run.task(task).status()).collect()
+    }
+
+    pub fn item(&self, run: RunId, task: u32, item: u32) -> engine::state::Item {
+        let run = self.engine.state().run(run).expect("known");
+        run.item(TaskId(task), ItemId(item)).expect("known")
+    }
+}
+
+pub const FAILED: Outcome = Outcome::Failed(Failure::Exit(1));

@@ -1,0 +1,68 @@
+//! Why something waits or where it runs, as the planner's own refusals say it.
+
+use model::{RunId, TaskStatus};
+use serde::{Deserialize, Serialize};
+
+use super::{Time, text};
+
+/// Which item to explain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainQuery {
+    /// The item of the fan-out; without it, the one that has come least far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<u32>,
+}
+
+/// Why a task waits, or where it runs, or how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The run.
+    #[serde(with = "text::run_id")]
+    pub run: RunId,
+    /// The task's name.
+    pub task: String,
+    /// The item of its fan-out; `None` for a task without one.
+    #[serde(default)]
+    pub item: Option<u32>,
+    /// Where it stands.
+    #[serde(with = "text::word")]
+    pub status: TaskStatus,
+    /// One sentence that sums it up.
+    pub summary: String,
+    /// All that keeps it from starting; empty when nothing does.
+    #[serde(default)]
+    pub blockers: Vec<Blocker>,
+    /// How many items are ahead of it, where it queues.
+    #[serde(default)]
+    pub position: Option<u64>,
+    /// What would let it start.
+    #[serde(default)]
+    pub unblock: Option<String>,
+    /// Where it was placed.
+    #[serde(default)]
+    pub placed: Option<Placement>,
+}
+
+/// One thing that keeps a task from starting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// What kind, as a word that programs may compare: `dependency`, `handler`, `run`, `backoff`,
+    /// `concurrency`, `no_worker`, `behind`, `no_room`, `never_fits`.
+    pub kind: String,
+    /// A sentence with its numbers.
+    pub text: String,
+}
+
+/// Where an item was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The worker's name.
+    pub worker: String,
+    /// The attempt.
+    pub attempt: u16,
+    /// What fences it.
+    pub token: u64,
+    /// When it started there, if it has.
+    #[serde(default)]
+    pub started: Option<Time>,
+}

@@ -1,0 +1,26 @@
+//! Where things are: the paths of `/api/v1`, as a server registers them.
+//!
+//! `{run}` is a number or the word `last`; `{task}` is a name, percent-encoded.
+
+/// `GET`: [`Health`](super::Health).
+pub const HEALTH: &str = "/api/v1/health";
+/// `POST` [`Submit`](super::Submit): [`Submitted`](super::Submitted), status 201.
+/// `GET` with [`RunsQuery`](super::RunsQuery): [`RunList`](super::RunList), newest first.
+pub const RUNS: &str = "/api/v1/runs";
+/// `GET` with [`TasksQuery`](super::TasksQuery): [`RunDetail`](super::RunDetail).
+pub const RUN: &str = "/api/v1/runs/{run}";
+/// `GET` with [`ItemsQuery`](super::ItemsQuery): [`ItemList`](super::ItemList).
+pub const ITEMS: &str = "/api/v1/runs/{run}/tasks/{task}/items";
+/// `GET` with [`ExplainQuery`](super::ExplainQuery): [`Explanation`](super::Explanation).
+pub const EXPLAIN: &str = "/api/v1/runs/{run}/tasks/{task}/explain";
+/// `GET` with [`LogsQuery`](super::LogsQuery): a stream of [`LogChunk`](super::LogChunk).
+pub const LOGS: &str = "/api/v1/runs/{run}/logs";
+/// `GET` with [`EventsQuery`](super::EventsQuery): a stream of [`Event`](super::Event).
+pub const EVENTS: &str = "/api/v1/runs/{run}/events";
+/// `GET` with [`ProgressQuery`](super::ProgressQuery): a stream of
+/// [`Progress`](super::Progress).
+pub const PROGRESS: &str = "/api/v1/runs/{run}/progress";
+/// `POST` [`Stop`](super::Stop): [`RunSummary`](super::RunSummary), status 202.
+pub const STOP: &str = "/api/v1/runs/{run}/stop";
+/// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
+pub const RETRY: &str = "/api/v1/runs/{run}/retry";

@@ -1,0 +1,97 @@
+//! Runs as they are shown: the list, and one of them with its tasks.
+
+use std::collections::BTreeMap;
+
+use model::{RunId, RunStatus, TaskStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Counts, Seconds, TaskSummary, Time, text};
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunsQuery {
+    /// Only those in this status.
+    #[serde(default, with = "text::word_or_none", skip_serializing_if = "Option::is_none")]
+    pub status: Option<RunStatus>,
+    /// Only those of workflows with this name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Where the page before ended: its `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A page of runs, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunList {
+    /// The runs.
+    pub runs: Vec<RunSummary>,
+    /// The cursor of the next page; `None` on the last one.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+/// A run in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its number.
+    #[serde(with = "text::run_id")]
+    pub run: RunId,
+    /// The workflow's name.
+    pub name: String,
+    /// Where it stands.
+    #[serde(with = "text::word")]
+    pub status: RunStatus,
+    /// Why it ended or is to end early: `task failed`, `timed out`, `stopped`, `terminated`.
+    #[serde(default)]
+    pub cause: Option<String>,
+    /// The workflow file.
+    pub path: String,
+    /// When it was accepted.
+    pub created: Time,
+    /// When it ended.
+    #[serde(default)]
+    pub ended: Option<Time>,
+    /// From acceptance to the end, or until now.
+    pub duration_seconds: Seconds,
+    /// Its tasks by status.
+    pub tasks: Counts,
+    /// Their items by status; a task without a fan-out is one item.
+    pub items: Counts,
+    /// How often it has been retried by hand.
+    #[serde(default)]
+    pub round: u16,
+}
+
+/// Which tasks of a run to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TasksQuery {
+    /// Only those in this status.
+    #[serde(default, with = "text::word_or_none", skip_serializing_if = "Option::is_none")]
+    pub status: Option<TaskStatus>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Where the page before ended: its `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A run with a page of its tasks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunDetail {
+    /// The run in short.
+    pub run: RunSummary,
+    /// Its parameters, defaults included.
+    #[serde(default)]
+    pub params: BTreeMap<String, Value>,
+    /// Tasks in the order of the file.
+    pub tasks: Vec<TaskSummary>,
+    /// The cursor of the next page of tasks; `None` on the last one.
+    #[serde(default)]
+    pub next: Option<String>,
+}

@@ -1,0 +1,95 @@
+//! Tasks and the items of fan-outs as they are shown.
+
+use model::TaskStatus;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Counts, Seconds, Time, text};
+
+/// A task in short. A fan-out is one task, however many items it has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskSummary {
+    /// Its number in the graph, from 0.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    #[serde(with = "text::word")]
+    pub status: TaskStatus,
+    /// How often it has been run again by hand.
+    #[serde(default)]
+    pub round: u16,
+    /// Whether it is a fan-out.
+    #[serde(default)]
+    pub fan_out: bool,
+    /// Its items by status.
+    pub items: Counts,
+    /// Automatic tries so far in this round, over all items.
+    pub attempts: u64,
+    /// How many of them were lost with their worker.
+    #[serde(default)]
+    pub losses: u64,
+    /// When the first of them started.
+    #[serde(default)]
+    pub started: Option<Time>,
+    /// When it ended.
+    #[serde(default)]
+    pub ended: Option<Time>,
+    /// From the first start to the end, or until now.
+    #[serde(default)]
+    pub duration_seconds: Option<Seconds>,
+    /// The last bad end of an attempt: `exit 3`, `signal 9`, `out of memory`, `timed out`.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// Whether it lies on the critical path.
+    #[serde(default)]
+    pub critical: bool,
+}
+
+/// Which items of a fan-out to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemsQuery {
+    /// Only those in this status.
+    #[serde(default, with = "text::word_or_none", skip_serializing_if = "Option::is_none")]
+    pub status: Option<TaskStatus>,
+    /// How many at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Where the page before ended: its `next`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A page of items, in order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ItemList {
+    /// The items.
+    pub items: Vec<ItemSummary>,
+    /// The cursor of the next page; `None` on the last one.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+/// An item of a fan-out in short.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ItemSummary {
+    /// Its place in the list, from 0.
+    pub item: u32,
+    /// What it stands for: an element of the list.
+    #[serde(default)]
+    pub value: Option<Value>,
+    /// Where it stands.
+    #[serde(with = "text::word")]
+    pub status: TaskStatus,
+    /// Automatic tries so far in this round.
+    pub attempts: u64,
+    /// How many of them were lost with their worker.
+    #[serde(default)]
+    pub losses: u64,
+    /// How long its last attempt took, where that is known.
+    #[serde(default)]
+    pub duration_seconds: Option<Seconds>,
+    /// The last bad end of an attempt, where that is known.
+    #[serde(default)]
+    pub trouble: Option<String>,
+}

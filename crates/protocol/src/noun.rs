@@ -1,0 +1,165 @@
+//! Forms that records, messages and graphs share: enumerations as numbers, requests, outcomes.
+//!
+//! A number is never used again for something else, and 0 stands for nothing: what was left out is
+//! told from what was written.
+
+use model::fact::{LossCause, RoundScope, StopCause};
+use model::message::StopKind;
+use model::outcome::Failure;
+use model::policy::{FailurePolicy, Trigger};
+use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
+
+use crate::error::DecodeError;
+
+/// An enumeration that is written as a number.
+pub(crate) trait Numbered: Sized {
+    /// The number it is written as.
+    fn number(self) -> u32;
+    /// What the number stands for.
+    fn from_number(number: u32) -> Result<Self, DecodeError>;
+}
+
+macro_rules! number {
+    ($type:ident { $($variant:ident = $number:literal),* $(,)? }) => {
+        impl Numbered for $type {
+            fn number(self) -> u32 {
+                match self { $(Self::$variant => $number),* }
+            }
+
+            fn from_number(number: u32) -> Result<Self, DecodeError> {
+                match number {
+                    $($number => Ok(Self::$variant),)*
+                    _ => Err(DecodeError::Number {
+                        what: stringify!($type),
+                        number: number.into(),
+                    }),
+                }
+            }
+        }
+    };
+}
+
+number!(LossCause { Expired = 1, Replaced = 2, DiedWithLeader = 3 });
+number!(StopCause { TaskFailed = 1, TimedOut = 2, Stopped = 3, Terminated = 4 });
+number!(RoundScope { Unsuccessful = 1, All = 2 });
+number!(FailurePolicy { FailFast = 1, Continue = 2 });
+number!(Trigger { Dependencies = 1, Success = 2, Failure = 3, Cancel = 4, Exit = 5 });
+number!(StopKind { Retract = 1, Cancel = 2, TimeOut = 3, Terminate = 4, Revoke = 5 });
+number!(RunStatus {
+    Queued = 1,
+    Running = 2,
+    Paused = 3,
+    Stopping = 4,
+    Succeeded = 5,
+    Failed = 6,
+    Cancelled = 7,
+});
+number!(TaskStatus {
+    Pending = 1,
+    Ready = 2,
+    Leased = 3,
+    Running = 4,
+    Retrying = 5,
+    Succeeded = 6,
+    Failed = 7,
+    TimedOut = 8,
+    Cancelled = 9,
+    Skipped = 10,
+    Terminated = 11,
+});
+
+/// An outcome as its kind and the one number that some kinds carry.
+pub(crate) const fn write_outcome(outcome: Outcome) -> (u32, i32) {
+    match outcome {
+        Outcome::Succeeded => (1, 0),
+        Outcome::TimedOut => (2, 0),
+        Outcome::Cancelled => (3, 0),
+        Outcome::Terminated => (4, 0),
+        Outcome::Lost => (5, 0),
+        Outcome::Failed(Failure::Exit(code)) => (6, code),
+        Outcome::Failed(Failure::Signal(signal)) => (7, signal),
+        Outcome::Failed(Failure::OutOfMemory) => (8, 0),
+        Outcome::Failed(Failure::Spawn(errno)) => (9, errno),
+        Outcome::Failed(Failure::Outputs) => (10, 0),
+        Outcome::Failed(Failure::Render) => (11, 0),
+        Outcome::Failed(Failure::Unsatisfiable) => (12, 0),
+    }
+}
+
+/// Reads what [`write_outcome`] wrote.
+pub(crate) const fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, DecodeError> {
+    Ok(match kind {
+        1 => Outcome::Succeeded,
+        2 => Outcome::TimedOut,
+        3 => Outcome::Cancelled,
+        4 => Outcome::Terminated,
+        5 => Outcome::Lost,
+        6 => Outcome::Failed(Failure::Exit(detail)),
+        7 => Outcome::Failed(Failure::Signal(detail)),
+        8 => Outcome::Failed(Failure::OutOfMemory),
+        9 => Outcome::Failed(Failure::Spawn(detail)),
+        10 => Outcome::Failed(Failure::Outputs),
+        11 => Outcome::Failed(Failure::Render),
+        12 => Outcome::Failed(Failure::Unsatisfiable),
+        _ => return Err(DecodeError::Number { what: "outcome", number: kind as u64 }),
+    })
+}
+
+/// Amounts that are asked for or offered.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Amounts {
+    #[prost(uint64, tag = "1")]
+    cpu_milli: u64,
+    #[prost(uint64, tag = "2")]
+    memory_bytes: u64,
+    #[prost(message, repeated, tag = "3")]
+    custom: Vec<Custom>,
+}
+
+/// A custom amount.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Custom {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint64, tag = "2")]
+    amount: u64,
+}
+
+impl From<&Request> for Amounts {
+    fn from(request: &Request) -> Self {
+        let custom = request.custom.iter();
+        Self {
+            cpu_milli: request.cpu_milli,
+            memory_bytes: request.memory_bytes,
+            custom: custom
+                .map(|(name, amount)| Custom { name: name.to_string(), amount: *amount })
+                .collect(),
+        }
+    }
+}
+
+impl From<Amounts> for Request {
+    fn from(form: Amounts) -> Self {
+        let custom = form.custom.into_iter();
+        Self {
+            cpu_milli: form.cpu_milli,
+            memory_bytes: form.memory_bytes,
+            custom: custom.map(|one| (one.name.into_boxed_str(), one.amount)).collect(),
+        }
+    }
+}
+
+/// A required part.
+pub(crate) fn required<T>(what: &'static str, part: Option<T>) -> Result<T, DecodeError> {
+    part.ok_or(DecodeError::Missing(what))
+}
+
+/// A content address, which is 32 bytes long.
+pub(crate) fn read_digest(bytes: &[u8]) -> Result<Digest, DecodeError> {
+    bytes.try_into().map(Digest).map_err(|_| DecodeError::Length("bytes of a digest"))
+}
+
+/// A number that must fit into fewer bits.
+pub(crate) fn narrow<T: TryFrom<u32>>(what: &'static str, number: u32) -> Result<T, DecodeError> {
+    T::try_from(number).map_err(|_| DecodeError::Number { what, number: number.into() })
+}

@@ -1,0 +1,284 @@
+//! From the stored form back to facts. Whatever the bytes were, this ends in a fact or an error.
+
+use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
+use model::limits::ITEMS_PER_FACT_MAX;
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
+use model::policy::Priority;
+use model::{
+    Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
+    TaskStatus, Timestamp, Token, WorkerId,
+};
+
+use super::v1::{self, Kind, Piece, Record};
+use crate::FORMAT;
+use crate::columns::{Numbers, unpack_set};
+use crate::error::DecodeError;
+use crate::noun::{Numbered, narrow, read_digest, read_outcome, required};
+
+/// The fact of a stored form.
+pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
+    Ok(match required("a known kind of fact", record.kind)? {
+        Kind::AttemptsLeased(form) => leased(&form)?,
+        Kind::AttemptsStarted(form) => {
+            Fact::AttemptsStarted { task: form.task(), items: unpack_set(&form.items)? }
+        }
+        Kind::AttemptsEnded(form) => Fact::AttemptsEnded(Box::new(attempts_ended(&form)?)),
+        Kind::LeasesReturned(form) => {
+            Fact::LeasesReturned { task: form.task(), items: unpack_set(&form.items)? }
+        }
+        Kind::AttemptOverran(form) => {
+            Fact::AttemptOverran { item: item_key(form.run, form.task, form.item) }
+        }
+        Kind::LeaderStarted(form) => leader_started(&form)?,
+        Kind::WorkerJoined(form) => Fact::WorkerJoined(Box::new(worker_joined(*form)?)),
+        Kind::WorkerLost(form) => Fact::WorkerLost {
+            worker: WorkerId(form.worker),
+            cause: Numbered::from_number(form.cause)?,
+        },
+        Kind::RunAdmitted(form) => Fact::RunAdmitted(Box::new(run_admitted(*form)?)),
+        Kind::HandlersReleased(form) => {
+            Fact::HandlersReleased { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
+        }
+        Kind::TasksSkipped(form) => {
+            Fact::TasksSkipped { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
+        }
+        Kind::TasksCancelled(form) => {
+            Fact::TasksCancelled { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
+        }
+        Kind::TasksUnsatisfiable(form) => {
+            Fact::TasksUnsatisfiable { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
+        }
+        Kind::RunStopping(form) => {
+            Fact::RunStopping { run: RunId(form.run), cause: Numbered::from_number(form.cause)? }
+        }
+        Kind::RunEnded(form) => {
+            Fact::RunEnded { run: RunId(form.run), status: Numbered::from_number(form.status)? }
+        }
+        Kind::RoundOpened(form) => Fact::RoundOpened {
+            run: RunId(form.run),
+            tasks: unpack_set(&form.tasks)?,
+            scope: Numbered::from_number(form.scope)?,
+        },
+        Kind::RunForgotten(form) => Fact::RunForgotten { run: RunId(form.run) },
+        Kind::Restored(form) => {
+            let piece = required("a known piece of a snapshot", form.piece)?;
+            Fact::Restored(Box::new(restored(piece)?))
+        }
+    })
+}
+
+const fn task_key(run: u64, task: u32) -> TaskKey {
+    TaskKey { run: RunId(run), task: TaskId(task) }
+}
+
+const fn item_key(run: u64, task: u32, item: u32) -> ItemKey {
+    task_key(run, task).item(ItemId(item))
+}
+
+impl v1::TaskItems {
+    const fn task(&self) -> TaskKey {
+        task_key(self.run, self.task)
+    }
+}
+
+fn leased(form: &v1::AttemptsLeased) -> Result<Fact, DecodeError> {
+    let end = form.first.checked_add(form.more).and_then(|last| last.checked_add(1));
+    let end = end.ok_or(DecodeError::Number { what: "last item", number: form.more.into() })?;
+    Ok(Fact::AttemptsLeased {
+        task: task_key(form.run, form.task),
+        items: form.first..end,
+        worker: WorkerId(form.worker),
+    })
+}
+
+/// The version barrier: nothing after this fact is read when a newer leader wrote it.
+fn leader_started(form: &v1::LeaderStarted) -> Result<Fact, DecodeError> {
+    let v1::LeaderStarted { epoch, format } = *form;
+    if format > FORMAT {
+        return Err(DecodeError::Newer { what: "facts", version: format, known: FORMAT });
+    }
+    Ok(Fact::LeaderStarted { epoch: Epoch(epoch), format })
+}
+
+fn worker_joined(form: v1::WorkerJoined) -> Result<WorkerJoined, DecodeError> {
+    Ok(WorkerJoined {
+        worker: WorkerId(form.worker),
+        name: form.name.into_boxed_str(),
+        instance: form.instance,
+        offers: required("a worker's offer", form.offers)?.into(),
+        lease: form.lease_us.map(Span),
+    })
+}
+
+fn run_admitted(form: v1::RunAdmitted) -> Result<RunAdmitted, DecodeError> {
+    let priority = u8::try_from(form.priority).ok().filter(|&number| number <= Priority::MAX.0);
+    let priority =
+        priority.ok_or(DecodeError::Number { what: "priority", number: form.priority.into() })?;
+    Ok(RunAdmitted {
+        run: RunId(form.run),
+        key: form.key.as_deref().map(read_digest).transpose()?,
+        tenant: form.tenant.into_boxed_str(),
+        queue: form.queue.into_boxed_str(),
+        name: form.name.into_boxed_str(),
+        identity: read_digest(&form.identity)?,
+        content: read_digest(&form.content)?,
+        graph: read_digest(&form.graph)?,
+        definition: read_digest(&form.definition)?,
+        priority: Priority(priority),
+        failure: Numbered::from_number(form.failure)?,
+        timeout: form.timeout_us.map(Span),
+        concurrency: form.concurrency,
+        trace: u128::from(form.trace_high) << 64 | u128::from(form.trace_low),
+    })
+}
+
+fn attempts_ended(form: &v1::AttemptsEnded) -> Result<AttemptsEnded, DecodeError> {
+    let items = unpack_set(&form.items)?;
+    let count = items.len();
+    if count > ITEMS_PER_FACT_MAX {
+        return Err(DecodeError::Length("items of a fact"));
+    }
+    let wall_us = Numbers::of("wall times", form.wall_us.as_ref(), count)?;
+    let cpu_us = Numbers::of("processor times", form.cpu_us.as_ref(), count)?;
+    let peak_rss_kib = Numbers::of("memory sizes", form.peak_rss_kib.as_ref(), count)?;
+    let mut ends = Vec::with_capacity(count);
+    for (index, item) in items.iter().enumerate() {
+        let usage = Usage {
+            wall_us: wall_us.get(index)?,
+            cpu_us: cpu_us.get(index)?,
+            peak_rss_kib: peak_rss_kib.get(index)?,
+        };
+        ends.push((ItemId(item), AttemptEnd { usage, log: None, output: None }));
+    }
+    if let Some(logs) = &form.logs {
+        read_logs(logs, &mut ends)?;
+    }
+    if let Some(outputs) = &form.outputs {
+        read_outputs(outputs, &mut ends)?;
+    }
+    Ok(AttemptsEnded {
+        task: task_key(form.run, form.task),
+        outcome: read_outcome(form.outcome, form.detail)?,
+        then: form.retry_at.map_or(Then::Final, |at| Then::Retry { at: Timestamp(at) }),
+        ends,
+    })
+}
+
+/// The places of a list of `count` ends that `which` names.
+fn places(which: &[u32], count: usize) -> Result<IdSet, DecodeError> {
+    let count = u32::try_from(count).expect("checked against ITEMS_PER_FACT_MAX");
+    if which.is_empty() {
+        return Ok(IdSet::range(0, count));
+    }
+    let places = unpack_set(which)?;
+    match places.ranges().last() {
+        Some(last) if last.end > count => Err(DecodeError::Length("ends")),
+        _ => Ok(places),
+    }
+}
+
+fn read_logs(form: &v1::Logs, ends: &mut [(ItemId, AttemptEnd)]) -> Result<(), DecodeError> {
+    let places = places(&form.which, ends.len())?;
+    let count = places.len();
+    let segment = Numbers::of("log segments", form.segment.as_ref(), count)?;
+    let offset = Numbers::of("log offsets", form.offset.as_ref(), count)?;
+    let bytes = Numbers::of("log sizes", form.bytes.as_ref(), count)?;
+    let frames = Numbers::of("log frames", form.frames.as_ref(), count)?;
+    for (index, place) in places.iter().enumerate() {
+        ends[place as usize].1.log = Some(LogRef {
+            segment: segment.get_u32(index)?,
+            offset: offset.get(index)?,
+            bytes: bytes.get(index)?,
+            frames: frames.get_u32(index)?,
+        });
+    }
+    Ok(())
+}
+
+fn read_outputs(form: &v1::Outputs, ends: &mut [(ItemId, AttemptEnd)]) -> Result<(), DecodeError> {
+    let places = places(&form.which, ends.len())?;
+    let (digests, rest) = form.digests.as_chunks::<32>();
+    if digests.len() != places.len() || !rest.is_empty() {
+        return Err(DecodeError::Length("output digests"));
+    }
+    let bytes = Numbers::of("output sizes", form.bytes.as_ref(), digests.len())?;
+    for (index, place) in places.iter().enumerate() {
+        let digest = model::Digest(digests[index]);
+        let output = OutputRef { digest, bytes: bytes.get_u32(index)? };
+        ends[place as usize].1.output = Some(output);
+    }
+    Ok(())
+}
+
+fn restored(piece: Piece) -> Result<Restored, DecodeError> {
+    Ok(match piece {
+        Piece::Counters(form) => counters(form)?,
+        Piece::Run(form) => Restored::Run {
+            run: RunId(form.run),
+            status: Numbered::from_number(form.status)?,
+            cause: form.cause.map(Numbered::from_number).transpose()?,
+            ended_at: form.ended_at.map(Timestamp),
+        },
+        Piece::Tasks(form) => tasks_image(form)?,
+        Piece::Items(form) => Restored::Items {
+            task: task_key(form.run, form.task),
+            items: unpack_set(&form.items)?,
+            image: item_image(form.image)?,
+        },
+        Piece::Lease(form) => Restored::Lease {
+            item: item_key(form.run, form.task, form.item),
+            token: Token(form.token),
+            worker: WorkerId(form.worker),
+            started_at: form.started_at.map(Timestamp),
+            overran: form.overran,
+        },
+        Piece::Retry(form) => Restored::Retry {
+            item: item_key(form.run, form.task, form.item),
+            at: Timestamp(form.at),
+        },
+        Piece::End(form) => {
+            Restored::End { seq: Seq(form.seq), at: Timestamp(form.at), epoch: Epoch(form.epoch) }
+        }
+    })
+}
+
+fn counters(form: v1::Counters) -> Result<Restored, DecodeError> {
+    let mean = form.mean_wall_us.into_iter().map(|mean| {
+        let request = required("a request", mean.request)?;
+        Ok((request.into(), mean.mean_us))
+    });
+    Ok(Restored::Counters {
+        next_run: RunId(form.next_run),
+        next_worker: WorkerId(form.next_worker),
+        mean_wall_us: mean.collect::<Result<_, DecodeError>>()?,
+    })
+}
+
+fn tasks_image(form: v1::TasksImage) -> Result<Restored, DecodeError> {
+    let trouble = match form.trouble {
+        0 => None,
+        kind => Some(read_outcome(kind, form.trouble_detail)?),
+    };
+    Ok(Restored::Tasks {
+        run: RunId(form.run),
+        tasks: unpack_set(&form.tasks)?,
+        image: TaskImage {
+            item: item_image(form.item)?,
+            waiting_for: form.waiting_for,
+            round: Round(narrow("round", form.round)?),
+            started_ms: form.started_ms.wrapping_sub(1),
+            ended_ms: form.ended_ms.wrapping_sub(1),
+            trouble,
+        },
+    })
+}
+
+fn item_image(form: Option<v1::ItemImage>) -> Result<ItemImage, DecodeError> {
+    let form = required("the state of an item", form)?;
+    Ok(ItemImage {
+        status: TaskStatus::from_number(form.status)?,
+        attempts: Attempt(narrow("attempt", form.attempts)?),
+        failures: narrow("number of failures", form.failures)?,
+        losses: narrow("number of losses", form.losses)?,
+    })
+}

@@ -1,0 +1,398 @@
+//! The stored form of facts, version 1. A tag is never used again for something else.
+//!
+//! Ids stand flat in each form: a nested key would cost two bytes in every record. Sets and lists
+//! of items are packed as in [`crate::columns`].
+
+use crate::columns::Column;
+use crate::noun::Amounts;
+
+/// One fact.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Record {
+    #[prost(
+        oneof = "Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18"
+    )]
+    pub(crate) kind: Option<Kind>,
+}
+
+/// What a record can be. The most frequent kinds have the tags below 16, which take one byte.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Kind {
+    #[prost(message, tag = "1")]
+    AttemptsLeased(AttemptsLeased),
+    #[prost(message, tag = "2")]
+    AttemptsStarted(TaskItems),
+    #[prost(message, boxed, tag = "3")]
+    AttemptsEnded(Box<AttemptsEnded>),
+    #[prost(message, tag = "4")]
+    LeasesReturned(TaskItems),
+    #[prost(message, tag = "5")]
+    AttemptOverran(Item),
+    #[prost(message, tag = "6")]
+    LeaderStarted(LeaderStarted),
+    #[prost(message, boxed, tag = "7")]
+    WorkerJoined(Box<WorkerJoined>),
+    #[prost(message, tag = "8")]
+    WorkerLost(WorkerLost),
+    #[prost(message, boxed, tag = "9")]
+    RunAdmitted(Box<RunAdmitted>),
+    #[prost(message, tag = "10")]
+    HandlersReleased(RunTasks),
+    #[prost(message, tag = "11")]
+    TasksSkipped(RunTasks),
+    #[prost(message, tag = "12")]
+    TasksCancelled(RunTasks),
+    #[prost(message, tag = "13")]
+    TasksUnsatisfiable(RunTasks),
+    #[prost(message, tag = "14")]
+    RunStopping(RunStopping),
+    #[prost(message, tag = "15")]
+    RunEnded(RunEnded),
+    #[prost(message, tag = "16")]
+    RoundOpened(RoundOpened),
+    #[prost(message, tag = "17")]
+    RunForgotten(Run),
+    #[prost(message, boxed, tag = "18")]
+    Restored(Box<Restored>),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AttemptsLeased {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) first: u32,
+    /// How many items there are after the first.
+    #[prost(uint32, tag = "4")]
+    pub(crate) more: u32,
+    #[prost(uint32, tag = "5")]
+    pub(crate) worker: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TaskItems {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) items: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AttemptsEnded {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) items: Vec<u32>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) outcome: u32,
+    #[prost(sint32, tag = "5")]
+    pub(crate) detail: i32,
+    /// Not before this time; absent when the end is final.
+    #[prost(uint64, optional, tag = "6")]
+    pub(crate) retry_at: Option<u64>,
+    #[prost(message, optional, tag = "7")]
+    pub(crate) wall_us: Option<Column>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) cpu_us: Option<Column>,
+    #[prost(message, optional, tag = "9")]
+    pub(crate) peak_rss_kib: Option<Column>,
+    #[prost(message, optional, boxed, tag = "10")]
+    pub(crate) logs: Option<Box<Logs>>,
+    #[prost(message, optional, boxed, tag = "11")]
+    pub(crate) outputs: Option<Box<Outputs>>,
+}
+
+/// Where the outputs of those ends rest that have one.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Logs {
+    /// Which of the ends, by place in the list; empty when all.
+    #[prost(uint32, repeated, tag = "1")]
+    pub(crate) which: Vec<u32>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) segment: Option<Column>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) offset: Option<Column>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) bytes: Option<Column>,
+    #[prost(message, optional, tag = "5")]
+    pub(crate) frames: Option<Column>,
+}
+
+/// The names of the outputs of those ends that have some.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Outputs {
+    /// Which of the ends, by place in the list; empty when all.
+    #[prost(uint32, repeated, tag = "1")]
+    pub(crate) which: Vec<u32>,
+    /// 32 bytes for each.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) digests: Vec<u8>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) bytes: Option<Column>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Item {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) item: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct LeaderStarted {
+    #[prost(uint64, tag = "1")]
+    pub(crate) epoch: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) format: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WorkerJoined {
+    #[prost(uint32, tag = "1")]
+    pub(crate) worker: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) name: String,
+    #[prost(uint64, tag = "3")]
+    pub(crate) instance: u64,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) offers: Option<Amounts>,
+    #[prost(uint64, optional, tag = "5")]
+    pub(crate) lease_us: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct WorkerLost {
+    #[prost(uint32, tag = "1")]
+    pub(crate) worker: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) cause: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunAdmitted {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(bytes = "vec", optional, tag = "2")]
+    pub(crate) key: Option<Vec<u8>>,
+    #[prost(string, tag = "3")]
+    pub(crate) tenant: String,
+    #[prost(string, tag = "4")]
+    pub(crate) queue: String,
+    #[prost(string, tag = "5")]
+    pub(crate) name: String,
+    #[prost(bytes = "vec", tag = "6")]
+    pub(crate) identity: Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    pub(crate) content: Vec<u8>,
+    #[prost(bytes = "vec", tag = "8")]
+    pub(crate) graph: Vec<u8>,
+    #[prost(bytes = "vec", tag = "9")]
+    pub(crate) definition: Vec<u8>,
+    #[prost(uint32, tag = "10")]
+    pub(crate) priority: u32,
+    #[prost(uint32, tag = "11")]
+    pub(crate) failure: u32,
+    #[prost(uint64, optional, tag = "12")]
+    pub(crate) timeout_us: Option<u64>,
+    #[prost(uint32, optional, tag = "13")]
+    pub(crate) concurrency: Option<u32>,
+    #[prost(fixed64, tag = "14")]
+    pub(crate) trace_high: u64,
+    #[prost(fixed64, tag = "15")]
+    pub(crate) trace_low: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunTasks {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) tasks: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunStopping {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) cause: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunEnded {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) status: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RoundOpened {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) tasks: Vec<u32>,
+    #[prost(uint32, tag = "3")]
+    pub(crate) scope: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Run {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+}
+
+/// A piece of a snapshot.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Restored {
+    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub(crate) piece: Option<Piece>,
+}
+
+/// What a piece of a snapshot can be.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Piece {
+    #[prost(message, tag = "1")]
+    Counters(Counters),
+    #[prost(message, tag = "2")]
+    Run(RunImage),
+    #[prost(message, tag = "3")]
+    Tasks(TasksImage),
+    #[prost(message, tag = "4")]
+    Items(ItemsImage),
+    #[prost(message, tag = "5")]
+    Lease(LeaseImage),
+    #[prost(message, tag = "6")]
+    Retry(RetryImage),
+    #[prost(message, tag = "7")]
+    End(EndMark),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Counters {
+    #[prost(uint64, tag = "1")]
+    pub(crate) next_run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) next_worker: u32,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) mean_wall_us: Vec<MeanWall>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct MeanWall {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) request: Option<Amounts>,
+    #[prost(uint64, tag = "2")]
+    pub(crate) mean_us: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) status: u32,
+    #[prost(uint32, optional, tag = "3")]
+    pub(crate) cause: Option<u32>,
+    #[prost(uint64, optional, tag = "4")]
+    pub(crate) ended_at: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TasksImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) tasks: Vec<u32>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) item: Option<ItemImage>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) waiting_for: u32,
+    #[prost(uint32, tag = "5")]
+    pub(crate) round: u32,
+    /// One more than the value, so that "not yet" (`u32::MAX`) is 0 and costs nothing.
+    #[prost(uint32, tag = "6")]
+    pub(crate) started_ms: u32,
+    /// Likewise.
+    #[prost(uint32, tag = "7")]
+    pub(crate) ended_ms: u32,
+    /// 0 when there was none.
+    #[prost(uint32, tag = "8")]
+    pub(crate) trouble: u32,
+    #[prost(sint32, tag = "9")]
+    pub(crate) trouble_detail: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ItemImage {
+    #[prost(uint32, tag = "1")]
+    pub(crate) status: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) attempts: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) failures: u32,
+    #[prost(uint32, tag = "4")]
+    pub(crate) losses: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ItemsImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) items: Vec<u32>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) image: Option<ItemImage>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct LeaseImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) item: u32,
+    #[prost(uint64, tag = "4")]
+    pub(crate) token: u64,
+    #[prost(uint32, tag = "5")]
+    pub(crate) worker: u32,
+    #[prost(uint64, optional, tag = "6")]
+    pub(crate) started_at: Option<u64>,
+    #[prost(bool, tag = "7")]
+    pub(crate) overran: bool,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RetryImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) item: u32,
+    #[prost(uint64, tag = "4")]
+    pub(crate) at: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EndMark {
+    #[prost(uint64, tag = "1")]
+    pub(crate) seq: u64,
+    #[prost(uint64, tag = "2")]
+    pub(crate) at: u64,
+    #[prost(uint64, tag = "3")]
+    pub(crate) epoch: u64,
+}

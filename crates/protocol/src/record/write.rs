@@ -1,0 +1,251 @@
+//! From facts to their stored form.
+
+use core::ops::Range;
+
+use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, WorkerJoined};
+use model::limits::ITEMS_PER_FACT_MAX;
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Then};
+use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
+
+use super::v1::{self, Kind, Piece, Record};
+use crate::columns::{Column, pack_set};
+use crate::error::EncodeError;
+use crate::noun::{Numbered, write_outcome};
+
+/// The stored form of a fact.
+pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
+    let kind = match fact {
+        Fact::LeaderStarted { epoch, format } => {
+            Kind::LeaderStarted(v1::LeaderStarted { epoch: epoch.0, format: *format })
+        }
+        Fact::WorkerJoined(joined) => Kind::WorkerJoined(Box::new(worker_joined(joined))),
+        Fact::WorkerLost { worker, cause } => {
+            Kind::WorkerLost(v1::WorkerLost { worker: worker.0, cause: cause.number() })
+        }
+        Fact::RunAdmitted(admitted) => Kind::RunAdmitted(Box::new(run_admitted(admitted))),
+        Fact::AttemptsLeased { task, items, worker } => {
+            Kind::AttemptsLeased(leased(*task, items, *worker)?)
+        }
+        Fact::AttemptsStarted { task, items } => Kind::AttemptsStarted(task_items(*task, items)),
+        Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
+        Fact::AttemptsEnded(ended) => Kind::AttemptsEnded(Box::new(attempts_ended(ended)?)),
+        Fact::LeasesReturned { task, items } => Kind::LeasesReturned(task_items(*task, items)),
+        Fact::HandlersReleased { run, tasks } => Kind::HandlersReleased(run_tasks(*run, tasks)),
+        Fact::TasksSkipped { run, tasks } => Kind::TasksSkipped(run_tasks(*run, tasks)),
+        Fact::TasksCancelled { run, tasks } => Kind::TasksCancelled(run_tasks(*run, tasks)),
+        Fact::TasksUnsatisfiable { run, tasks } => Kind::TasksUnsatisfiable(run_tasks(*run, tasks)),
+        Fact::RunStopping { run, cause } => {
+            Kind::RunStopping(v1::RunStopping { run: run.0, cause: cause.number() })
+        }
+        Fact::RunEnded { run, status } => {
+            Kind::RunEnded(v1::RunEnded { run: run.0, status: status.number() })
+        }
+        Fact::RoundOpened { run, tasks, scope } => Kind::RoundOpened(v1::RoundOpened {
+            run: run.0,
+            tasks: pack_set(tasks),
+            scope: scope.number(),
+        }),
+        Fact::RunForgotten { run } => Kind::RunForgotten(v1::Run { run: run.0 }),
+        Fact::Restored(piece) => {
+            Kind::Restored(Box::new(v1::Restored { piece: Some(restored(piece)) }))
+        }
+    };
+    Ok(Record { kind: Some(kind) })
+}
+
+fn leased(
+    task: TaskKey,
+    items: &Range<u32>,
+    worker: WorkerId,
+) -> Result<v1::AttemptsLeased, EncodeError> {
+    if items.is_empty() {
+        return Err(EncodeError::NotAscending);
+    }
+    Ok(v1::AttemptsLeased {
+        run: task.run.0,
+        task: task.task.0,
+        first: items.start,
+        more: items.end - items.start - 1,
+        worker: worker.0,
+    })
+}
+
+fn task_items(task: TaskKey, items: &IdSet) -> v1::TaskItems {
+    v1::TaskItems { run: task.run.0, task: task.task.0, items: pack_set(items) }
+}
+
+fn run_tasks(run: RunId, tasks: &IdSet) -> v1::RunTasks {
+    v1::RunTasks { run: run.0, tasks: pack_set(tasks) }
+}
+
+const fn one_item(item: ItemKey) -> v1::Item {
+    v1::Item { run: item.run.0, task: item.task.0, item: item.item.0 }
+}
+
+fn worker_joined(joined: &WorkerJoined) -> v1::WorkerJoined {
+    v1::WorkerJoined {
+        worker: joined.worker.0,
+        name: joined.name.to_string(),
+        instance: joined.instance,
+        offers: Some((&joined.offers).into()),
+        lease_us: joined.lease.map(|lease| lease.0),
+    }
+}
+
+fn run_admitted(admitted: &RunAdmitted) -> v1::RunAdmitted {
+    let bytes = |digest: &Digest| digest.0.to_vec();
+    v1::RunAdmitted {
+        run: admitted.run.0,
+        key: admitted.key.as_ref().map(bytes),
+        tenant: admitted.tenant.to_string(),
+        queue: admitted.queue.to_string(),
+        name: admitted.name.to_string(),
+        identity: bytes(&admitted.identity),
+        content: bytes(&admitted.content),
+        graph: bytes(&admitted.graph),
+        definition: bytes(&admitted.definition),
+        priority: admitted.priority.0.into(),
+        failure: admitted.failure.number(),
+        timeout_us: admitted.timeout.map(|timeout| timeout.0),
+        concurrency: admitted.concurrency,
+        trace_high: (admitted.trace >> 64) as u64,
+        trace_low: admitted.trace as u64,
+    }
+}
+
+fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeError> {
+    let ends = &ended.ends;
+    if ends.len() > ITEMS_PER_FACT_MAX {
+        return Err(EncodeError::TooManyItems(ends.len()));
+    }
+    if ends.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return Err(EncodeError::NotAscending);
+    }
+    let items: IdSet = ends.iter().map(|(item, _)| item.0).collect();
+    let column = |of: fn(&AttemptEnd) -> u64| Column::pack(ends.iter().map(move |end| of(&end.1)));
+    let (outcome, detail) = write_outcome(ended.outcome);
+    Ok(v1::AttemptsEnded {
+        run: ended.task.run.0,
+        task: ended.task.task.0,
+        items: pack_set(&items),
+        outcome,
+        detail,
+        retry_at: match ended.then {
+            Then::Final => None,
+            Then::Retry { at } => Some(at.0),
+        },
+        wall_us: column(|end| end.usage.wall_us),
+        cpu_us: column(|end| end.usage.cpu_us),
+        peak_rss_kib: column(|end| end.usage.peak_rss_kib),
+        logs: logs(ends),
+        outputs: outputs(ends),
+    })
+}
+
+/// The ends that have `part`, and their places; no places when that is all of them.
+fn having<T>(
+    ends: &[(ItemId, AttemptEnd)],
+    part: fn(&AttemptEnd) -> Option<T>,
+) -> Option<(Vec<u32>, Vec<T>)> {
+    let parts: Vec<T> = ends.iter().filter_map(|(_, end)| part(end)).collect();
+    if parts.is_empty() {
+        return None;
+    }
+    if parts.len() == ends.len() {
+        return Some((Vec::new(), parts));
+    }
+    let places = (0..).zip(ends).filter(|(_, (_, end))| part(end).is_some()).map(|(at, _)| at);
+    Some((pack_set(&places.collect()), parts))
+}
+
+fn logs(ends: &[(ItemId, AttemptEnd)]) -> Option<Box<v1::Logs>> {
+    let (which, logs) = having(ends, |end| end.log)?;
+    let column = |of: fn(&LogRef) -> u64| Column::pack(logs.iter().map(of));
+    Some(Box::new(v1::Logs {
+        which,
+        segment: column(|log| log.segment.into()),
+        offset: column(|log| log.offset),
+        bytes: column(|log| log.bytes),
+        frames: column(|log| log.frames.into()),
+    }))
+}
+
+fn outputs(ends: &[(ItemId, AttemptEnd)]) -> Option<Box<v1::Outputs>> {
+    let (which, outputs) = having(ends, |end| end.output)?;
+    Some(Box::new(v1::Outputs {
+        which,
+        digests: outputs.iter().flat_map(|output| output.digest.0).collect(),
+        bytes: Column::pack(outputs.iter().map(|output: &OutputRef| output.bytes.into())),
+    }))
+}
+
+fn restored(piece: &Restored) -> Piece {
+    match piece {
+        Restored::Counters { next_run, next_worker, mean_wall_us } => {
+            let mean = mean_wall_us.iter().map(|(request, mean_us)| v1::MeanWall {
+                request: Some(request.into()),
+                mean_us: *mean_us,
+            });
+            Piece::Counters(v1::Counters {
+                next_run: next_run.0,
+                next_worker: next_worker.0,
+                mean_wall_us: mean.collect(),
+            })
+        }
+        Restored::Run { run, status, cause, ended_at } => Piece::Run(v1::RunImage {
+            run: run.0,
+            status: status.number(),
+            cause: cause.map(Numbered::number),
+            ended_at: ended_at.map(|at| at.0),
+        }),
+        Restored::Tasks { run, tasks, image } => {
+            let (trouble, trouble_detail) = image.trouble.map_or((0, 0), write_outcome);
+            Piece::Tasks(v1::TasksImage {
+                run: run.0,
+                tasks: pack_set(tasks),
+                item: Some(item_image(&image.item)),
+                waiting_for: image.waiting_for,
+                round: image.round.0.into(),
+                started_ms: image.started_ms.wrapping_add(1),
+                ended_ms: image.ended_ms.wrapping_add(1),
+                trouble,
+                trouble_detail,
+            })
+        }
+        Restored::Items { task, items, image } => Piece::Items(v1::ItemsImage {
+            run: task.run.0,
+            task: task.task.0,
+            items: pack_set(items),
+            image: Some(item_image(image)),
+        }),
+        Restored::Lease { item, token, worker, started_at, overran } => {
+            Piece::Lease(v1::LeaseImage {
+                run: item.run.0,
+                task: item.task.0,
+                item: item.item.0,
+                token: token.0,
+                worker: worker.0,
+                started_at: started_at.map(|at| at.0),
+                overran: *overran,
+            })
+        }
+        Restored::Retry { item, at } => Piece::Retry(v1::RetryImage {
+            run: item.run.0,
+            task: item.task.0,
+            item: item.item.0,
+            at: at.0,
+        }),
+        Restored::End { seq, at, epoch } => {
+            Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
+        }
+    }
+}
+
+fn item_image(image: &ItemImage) -> v1::ItemImage {
+    v1::ItemImage {
+        status: image.status.number(),
+        attempts: image.attempts.0.into(),
+        failures: image.failures.into(),
+        losses: image.losses.into(),
+    }
+}

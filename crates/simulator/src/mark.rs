@@ -1,0 +1,131 @@
+//! Marks: situations that the simulation must reach, or it proves less than it seems to.
+//!
+//! Each is hit where the world *observes* it, so that the product carries no instrumentation. A mark
+//! that no seed of a long enough batch hits fails the batch.
+
+macro_rules! define_marks {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A situation worth reaching.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark { $($(#[$doc])* $name,)* }
+
+        impl Mark {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// How it reads in a summary.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+define_marks!(
+    /// An attempt failed and was tried again.
+    Retried = "retried after a failure",
+    /// An attempt was lost with its worker and tried again.
+    RetriedAfterLoss = "retried after a loss",
+    /// An item had no attempts left.
+    OutOfRetries = "out of retries",
+    /// An attempt ran too long and was told to end.
+    Overran = "ran for too long",
+    /// An attempt that was told to end succeeded all the same.
+    SucceededLate = "succeeded after it was told to end",
+    /// A worker gave a lease back unstarted.
+    Returned = "lease returned unstarted",
+    /// A worker's leases expired.
+    Expired = "leases expired",
+    /// A node registered anew.
+    Replaced = "node registered anew",
+    /// A worker in the leader's process died with it.
+    DiedWithLeader = "worker died with its leader",
+    /// A worker killed what it held because it could reach nobody.
+    KilledByAgent = "worker ended its leases itself",
+    /// A process was alive while its worker slept, past the end of its lease.
+    Zombie = "process outlived its lease while its worker slept",
+    /// A result was refused because its lease was over.
+    Refused = "stale result refused",
+    /// A new leader took over attempts that were running.
+    Adopted = "running attempts adopted by a new leader",
+    /// A run ended because of its time limit.
+    RunTimedOut = "run timed out",
+    /// A run stopped because a task failed.
+    FailedFast = "failed fast",
+    /// A run was stopped by a person.
+    Stopped = "run stopped",
+    /// A run was terminated by a person.
+    Terminated = "run terminated",
+    /// An ended run was retried by a person.
+    Reopened = "run retried by hand",
+    /// Handlers ran.
+    Handled = "handlers released",
+    /// Tasks were skipped.
+    Skipped = "tasks skipped",
+    /// A submission was answered with an earlier run.
+    Again = "submission answered with the run of its key",
+    /// A fact named many items.
+    ManyItems = "one fact for many items",
+    /// A run was held back by its concurrency.
+    Concurrency = "run at its concurrency limit",
+    /// The coordinator died between deciding and writing.
+    CrashDecided = "crash: decided, not written",
+    /// The coordinator died between writing and the acknowledgement.
+    CrashAppended = "crash: written, not acknowledged",
+    /// The coordinator died between the acknowledgement and its effects.
+    CrashAcknowledged = "crash: acknowledged, no effect left",
+    /// The coordinator died amid its effects.
+    CrashEffects = "crash: half of the effects left",
+    /// A crash lost what was not synced.
+    TailLost = "unsynced tail lost",
+    /// A crash left a torn frame.
+    TailTorn = "torn tail",
+    /// A commit failed in its fsync.
+    SyncFailed = "fsync failed",
+    /// A commit met a full disk.
+    DiskFull = "disk full",
+    /// The outcome of a commit was unknown, and it was there.
+    UnknownThere = "unknown outcome: it was there",
+    /// The outcome of a commit was unknown, and it was absent.
+    UnknownAbsent = "unknown outcome: it was absent",
+    /// A deposed leader tried to write.
+    Fenced = "deposed leader fenced",
+    /// The engine was rebuilt from a snapshot and the facts after it.
+    Snapshot = "recovered from a snapshot",
+);
+
+/// How often each mark was hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    counts: Vec<u64>,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { counts: vec![0; Mark::ALL.len()] }
+    }
+}
+
+impl Marks {
+    /// Counts a mark.
+    pub fn hit(&mut self, mark: Mark) {
+        self.counts[mark as usize] += 1;
+    }
+
+    /// Adds another simulation's marks.
+    pub fn add(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(count, more)| *count += more);
+    }
+
+    /// How often a mark was hit.
+    #[must_use]
+    pub fn count(&self, mark: Mark) -> u64 {
+        self.counts[mark as usize]
+    }
+
+    /// The marks that were never hit.
+    pub fn missing(&self) -> impl Iterator<Item = Mark> + '_ {
+        Mark::ALL.iter().copied().filter(|&mark| self.count(mark) == 0)
+    }
+}

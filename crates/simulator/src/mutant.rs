@@ -1,0 +1,66 @@
+//! Planted faults: small wrongs at the seams of the product, each of which the simulator must find.
+//!
+//! A simulator that finds nothing proves nothing until it has found these. They live here and not in
+//! the product: each perturbs what goes into a part or comes out of it, as the named mistake would.
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutant {
+    /// Always found, whatever the seed: a failure that is recorded as a success.
+    Canary,
+    /// Results are taken for the live lease of their item, whatever token they carry.
+    NoTokenFence,
+    /// Workers never notice that their leases are over.
+    WorkerLeaseNeverExpires,
+    /// The coordinator never notices that a worker is gone.
+    ServerLeaseNeverExpires,
+    /// A worker that says hello again has forgotten its leases, but not killed their processes.
+    HelloForgetsLeases,
+    /// Effects leave at once, before what they rest on is durable.
+    EffectsBeforeDurable,
+    /// Submissions lose their idempotency key.
+    NoIdempotency,
+    /// The journal takes what any leader writes.
+    NoJournalFence,
+    /// Commits are acknowledged without an fsync.
+    NoSync,
+    /// Something is applied to the live state that is in no journal.
+    StateOutsideApply,
+    /// Workers start whatever they are given, whether there is room or not.
+    NoRoomCheck,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[
+        Self::Canary,
+        Self::NoTokenFence,
+        Self::WorkerLeaseNeverExpires,
+        Self::ServerLeaseNeverExpires,
+        Self::HelloForgetsLeases,
+        Self::EffectsBeforeDurable,
+        Self::NoIdempotency,
+        Self::NoJournalFence,
+        Self::NoSync,
+        Self::StateOutsideApply,
+        Self::NoRoomCheck,
+    ];
+
+    /// How it is named on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Canary => "canary",
+            Self::NoTokenFence => "no-token-fence",
+            Self::WorkerLeaseNeverExpires => "worker-lease-never-expires",
+            Self::ServerLeaseNeverExpires => "server-lease-never-expires",
+            Self::HelloForgetsLeases => "hello-forgets-leases",
+            Self::EffectsBeforeDurable => "effects-before-durable",
+            Self::NoIdempotency => "no-idempotency",
+            Self::NoJournalFence => "no-journal-fence",
+            Self::NoSync => "no-sync",
+            Self::StateOutsideApply => "state-outside-apply",
+            Self::NoRoomCheck => "no-room-check",
+        }
+    }
+}

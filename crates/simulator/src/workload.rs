@@ -1,0 +1,253 @@
+//! From the plan of a run to its graph, and to what each attempt of its items does.
+//!
+//! Both are functions of the plan alone, so that an attempt which is tried again on another machine
+//! does what it would have done on the first, and the oracle can ask without running anything.
+
+use std::sync::Arc;
+
+use model::fact::RunAdmitted;
+use model::graph::GraphParts;
+use model::hash::mix;
+use model::outcome::Failure;
+use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
+
+use crate::plan::{RunPlan, Shape};
+use crate::random::Random;
+
+/// The policies of every run: light, heavy, limited in time; then the handlers'.
+const LIGHT: u32 = 0;
+const HEAVY: u32 = 1;
+const LIMITED: u32 = 2;
+const HANDLERS: [Trigger; 4] =
+    [Trigger::Success, Trigger::Failure, Trigger::Cancel, Trigger::Exit];
+
+/// What an attempt does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    /// How long it takes; `None` if it never ends by itself.
+    pub wall: Option<Span>,
+    /// How it ends: `None` is well.
+    pub failure: Option<Failure>,
+    /// What it does when it is asked to end.
+    pub manners: Manners,
+}
+
+/// What a process does when it is asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    /// It dies of the signal.
+    Dies,
+    /// It goes on as if nothing had happened.
+    Ignores,
+    /// It finishes quickly, and well.
+    Finishes,
+}
+
+/// What must become of an item that is left to run, whatever else breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It succeeds.
+    Succeeds,
+    /// It ends badly.
+    Fails,
+    /// That depends on what else happens.
+    Either,
+}
+
+/// How an item differs from one that simply works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    None,
+    FailsFirst(u16),
+    FailsAlways(Failure),
+    Hangs,
+    Slow,
+}
+
+/// The graph of a run.
+#[must_use]
+pub fn graph(run: &RunPlan) -> Arc<Graph> {
+    let random = &mut Random::stream(run.seed, "graph");
+    let (tasks, edges, fan_outs) = shape(run, random);
+    let mut policies = policies(run);
+    let mut policy_of: Vec<u32> = (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
+    if run.handlers {
+        for trigger in HANDLERS {
+            policy_of.push(u32::try_from(policies.len()).expect("few policies"));
+            policies.push(Policy { trigger, ..policies[LIGHT as usize].clone() });
+        }
+    }
+    let parts = GraphParts { policies, policy_of, edges, fan_outs };
+    Arc::new(Graph::new(digest(run.seed, 1), parts).expect("drawn graphs are well formed"))
+}
+
+/// The admission of a run, as its client asks for it.
+#[must_use]
+pub fn admission(run: &RunPlan, graph: &Graph) -> RunAdmitted {
+    RunAdmitted {
+        run: RunId(0),
+        key: (run.submissions > 1).then(|| digest(run.seed, 2)),
+        tenant: "default".into(),
+        queue: "default".into(),
+        name: "simulated".into(),
+        identity: digest(run.seed, 3),
+        content: digest(run.seed, 4),
+        graph: graph.digest(),
+        definition: digest(run.seed, 5),
+        priority: Priority(run.priority),
+        failure: run.failure,
+        timeout: run.timeout,
+        concurrency: run.concurrency,
+        trace: u128::from(run.seed),
+    }
+}
+
+/// What this attempt does.
+#[must_use]
+pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId) -> Behaviour {
+    let (task, item) = (attempt.key.task, attempt.key.item);
+    let mut draw = item_stream(run, task, item);
+    let trouble = trouble(run, graph, task, &mut draw);
+    let wall = Span(draw.between(run.wall_min.0, run.wall_max.0));
+    let manners = match draw.below(100) {
+        0..70 => Manners::Dies,
+        70..85 => Manners::Ignores,
+        _ => Manners::Finishes,
+    };
+    let (wall, failure) = match trouble {
+        Trouble::None => (Some(wall), None),
+        Trouble::FailsFirst(count) if attempt.attempt.0 > count => (Some(wall), None),
+        Trouble::FailsFirst(_) => (Some(wall), Some(Failure::Exit(1))),
+        Trouble::FailsAlways(failure) => (Some(wall), Some(failure)),
+        Trouble::Hangs => (None, None),
+        Trouble::Slow => (Some(Span(wall.0 * 10)), None),
+    };
+    Behaviour { wall, failure, manners }
+}
+
+/// What becomes of an item. `undisturbed` is whether nothing breaks but the work itself.
+#[must_use]
+pub fn fate(run: &RunPlan, graph: &Graph, item: (TaskId, ItemId), undisturbed: bool) -> Fate {
+    let (task, item) = item;
+    let has_limit = graph.policy(task).timeout.is_some();
+    let survives = undisturbed || (run.losses > 1 && !has_limit);
+    match trouble(run, graph, task, &mut item_stream(run, task, item)) {
+        Trouble::None if survives => Fate::Succeeds,
+        Trouble::FailsFirst(count) if count <= run.retries && survives => Fate::Succeeds,
+        Trouble::FailsFirst(count) if count > run.retries && undisturbed => Fate::Fails,
+        Trouble::FailsAlways(_) | Trouble::Hangs => Fate::Fails,
+        Trouble::Slow if survives && !has_limit => Fate::Succeeds,
+        Trouble::None | Trouble::FailsFirst(_) | Trouble::Slow => Fate::Either,
+    }
+}
+
+/// The longest that one attempt of the run can take, with everything that may delay its end.
+#[must_use]
+pub fn attempt_max(run: &RunPlan) -> Span {
+    Span(run.wall_max.0 * 100 + policies(run)[LIMITED as usize].grace.0 + 2_000_000)
+}
+
+fn item_stream(run: &RunPlan, task: TaskId, item: ItemId) -> Random {
+    Random::stream(mix(run.seed) ^ mix(u64::from(task.0) << 32 | u64::from(item.0)), "item")
+}
+
+fn trouble(run: &RunPlan, graph: &Graph, task: TaskId, draw: &mut Random) -> Trouble {
+    let (troubled, kind) = (draw.per_mille(run.trouble), draw.below(8));
+    if !troubled {
+        return Trouble::None;
+    }
+    match kind {
+        0..3 => Trouble::FailsFirst(1 + u16::try_from(kind).expect("below 3")),
+        3 => Trouble::FailsAlways(Failure::Exit(3)),
+        4 => Trouble::FailsAlways(Failure::OutOfMemory),
+        5 if graph.policy(task).timeout.is_some() => Trouble::Hangs,
+        5 | 6 => Trouble::Slow,
+        _ => Trouble::FailsAlways(Failure::Spawn(2)),
+    }
+}
+
+fn policies(run: &RunPlan) -> Vec<Policy> {
+    let light = Policy {
+        request: Request { cpu_milli: 500, ..Request::default() },
+        retry: RetryPolicy {
+            limit: run.retries,
+            loss_limit: run.losses,
+            backoff: Span::millis(500),
+            backoff_max: Span::secs(30),
+            never_exit_codes: Box::new([77]),
+            ..RetryPolicy::default()
+        },
+        grace: Span::secs(2),
+        priority: Priority(run.priority),
+        ..Policy::default()
+    };
+    let heavy = Request {
+        cpu_milli: 1_000,
+        custom: Box::new([("slot".into(), 1)]),
+        ..Request::default()
+    };
+    let limit = Span(run.wall_max.0 * 2 + 1_000_000);
+    vec![
+        light.clone(),
+        Policy { request: heavy, ..light.clone() },
+        Policy { timeout: Some(limit), ..light },
+    ]
+}
+
+type Parts = (u32, Vec<(u32, u32)>, Vec<(u32, u32)>);
+
+fn shape(run: &RunPlan, random: &mut Random) -> Parts {
+    let size = run.size.max(1);
+    match run.shape {
+        Shape::Chain => (size, (1..size).map(|task| (task - 1, task)).collect(), vec![]),
+        Shape::FanOut => (3, vec![(0, 1), (1, 2)], vec![(1, size)]),
+        Shape::Diamond => {
+            let last = size + 1;
+            let edges = (1..last).flat_map(|task| [(0, task), (task, last)]).collect();
+            (size + 2, edges, vec![])
+        }
+        Shape::Layers => {
+            let edges = (10..size).flat_map(|task| {
+                let row = task / 10 * 10 - 10;
+                let first = random.small(0, 6);
+                (0..random.small(2, 3)).map(move |step| (row + first + step, task))
+            });
+            (size, edges.collect(), vec![])
+        }
+        Shape::Random => {
+            let edges = (1..size).flat_map(|task| {
+                let mut from: Vec<u32> =
+                    (0..random.below(4)).map(|_| random.small(0, task - 1)).collect();
+                from.sort_unstable();
+                from.dedup();
+                from.into_iter().map(move |from| (from, task))
+            });
+            (size, edges.collect(), vec![])
+        }
+    }
+}
+
+fn digest(seed: u64, salt: u64) -> Digest {
+    let word = |index: u64| mix(mix(seed ^ salt) ^ index).to_le_bytes();
+    let mut bytes = [0; 32];
+    (0..).zip(bytes.chunks_exact_mut(8)).for_each(|(i, chunk)| chunk.copy_from_slice(&word(i)));
+    Digest(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::draw;
+
+    #[test]
+    fn every_drawn_run_has_a_graph() {
+        let runs = (0..200).flat_map(|seed| draw(seed, Span::secs(3_600)).runs);
+        let mut items = 0;
+        for run in runs {
+            let graph = graph(&run);
+            items += graph.tasks().map(|task| u64::from(graph.items(task))).sum::<u64>();
+        }
+        assert!(items > 50_000, "only {items} items");
+    }
+}

@@ -1,0 +1,144 @@
+//! The workflow language: every key that a file may have, with what it takes.
+//!
+//! The JSON Schema is generated from these declarations, and so is the reader. Nothing here
+//! relates one key to another: that is the check's business.
+
+use crate::read::{Placed, choice, record};
+
+mod foreign;
+mod values;
+
+pub(crate) use values::{
+    Cpu, Declaration, Declarations, Duration, Foreach, Memory, OneOrMany, RangeBounds, Resources,
+    Retry, Shell, Tasks, Variables, Version, Whole,
+};
+
+use crate::limits::RETRIES_MAX;
+use crate::params::ParameterType;
+
+record! {
+    /// A workflow: tasks, what they depend on, and how they are run.
+    struct WorkflowFile("a workflow") {
+        /// The version of this language.
+        version: Version,
+        /// The name of the workflow. The file's own name if it is left out.
+        name: Placed<String>,
+        /// What the workflow is for.
+        description: String,
+        /// Parameters: a name with a default, or with a type and more.
+        params: Declarations,
+        /// Variables of all tasks. Their texts may use `{{ params.x }}`.
+        env: Variables,
+        /// What runs scripts: words such as `bash -euo pipefail`. It is given `-c` and the script.
+        /// `sh -eu` if it is left out.
+        shell: Shell,
+        /// Where tasks start, relative to the folder of this file.
+        working_dir: Placed<String>,
+        /// What the failure of one task means for the others.
+        on_failure: OnFailure,
+        /// How long the run may take.
+        timeout: Placed<Duration>,
+        /// How many attempts of the run may be running at once.
+        max_parallel: Whole<1, 1_000_000>,
+        /// The priority of tasks that name none: 0 to 100, higher goes first, 50 if left out.
+        priority: Whole<0, 100>,
+        /// The tasks: a list whose entries have a `name`, or a mapping from name to task.
+        tasks: Tasks,
+        /// The tasks as a mapping from name to task. The same as `tasks`.
+        task_graph: Tasks,
+    }
+    foreign: foreign::WORKFLOW
+}
+
+record! {
+    /// A task: a script or a command, and how it is run.
+    struct TaskFile("a task") {
+        /// The name of the task. Needed in the list form; in the mapping form the key is the name.
+        name: Placed<String>,
+        /// What the task is for.
+        description: String,
+        /// A script for the shell. A template.
+        script: Placed<String>,
+        /// A program and its arguments, started without a shell. Each is a template.
+        command: Placed<Vec<Placed<String>>>,
+        /// The tasks that must have succeeded before.
+        depends_on: OneOrMany<Placed<String>>,
+        /// Makes a fan-out: the task is run once for each item, as `{{ item }}` and `{{ index }}`.
+        foreach: Placed<Foreach>,
+        /// Variables of the task. Each is a template.
+        env: Variables,
+        /// What runs the script, instead of the workflow's shell.
+        shell: Shell,
+        /// Where the task starts, relative to the workflow's folder. A template.
+        working_dir: Placed<String>,
+        /// What each attempt needs.
+        resources: Resources,
+        /// When an attempt that failed is followed by another: a number, or more.
+        retry: Retry,
+        /// How long an attempt may run.
+        timeout: Placed<Duration>,
+        /// How long an attempt has between being asked to end and being killed. 10 s if left out.
+        grace: Duration,
+        /// 0 to 100, higher goes first.
+        priority: Whole<0, 100>,
+        /// Makes a handler: a task that runs when all ordinary tasks have ended.
+        on: HandlerEvent,
+    }
+    foreign: foreign::TASK
+}
+
+record! {
+    /// When an attempt that failed is followed by another.
+    struct RetryFile("`retry`") {
+        /// How many attempts may follow the first.
+        limit: Whole<0, { RETRIES_MAX as u64 }>,
+        /// The wait before the first retry; each further wait is twice as long. 1 s if left out.
+        backoff: Placed<Duration>,
+        /// No wait is longer than this. 5 min if left out.
+        backoff_max: Placed<Duration>,
+        /// Only these exit codes are followed by a retry.
+        exit_codes: OneOrMany<Whole<0, 255>>,
+        /// These exit codes are never followed by a retry.
+        not_exit_codes: OneOrMany<Whole<0, 255>>,
+        /// How many attempts may follow one whose worker was lost. 16 if left out.
+        loss_limit: Whole<0, { RETRIES_MAX as u64 }>,
+    }
+    foreign: foreign::RETRY
+}
+
+record! {
+    /// A parameter with a type.
+    struct DeclarationFile("a parameter") {
+        /// What it takes. That of the default if it is left out, and else a text.
+        r#type: ParameterType,
+        /// What it is when it is not given. Without a default it must be given.
+        default: Placed<serde_json::Value>,
+        /// What it is for.
+        description: String,
+    }
+    foreign: foreign::DECLARATION
+}
+
+choice! {
+    /// What the failure of one task means for the others.
+    enum OnFailure("`stop` or `continue`") {
+        /// The run stops: what runs is ended, what waits is cancelled.
+        Stop = "stop",
+        /// Only what depends on the failed task is skipped.
+        Continue = "continue",
+    }
+}
+
+choice! {
+    /// What makes a handler run.
+    enum HandlerEvent("`success`, `failure`, `cancel` or `exit`") {
+        /// All ordinary tasks have ended, and well.
+        Success = "success",
+        /// The run has failed.
+        Failure = "failure",
+        /// A person stopped the run.
+        Cancel = "cancel",
+        /// All ordinary tasks have ended, however.
+        Exit = "exit",
+    }
+}

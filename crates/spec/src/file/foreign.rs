@@ -1,0 +1,134 @@
+//! Keys that a file may not have, and what to write instead: the words of other tools, and those of
+//! later versions of the language. Nothing here is read.
+
+use crate::read::{Foreign, Instead};
+
+const fn write(key: &'static str, ours: &'static str) -> Foreign {
+    Foreign { key, what: Instead::Write(ours) }
+}
+
+const fn later(key: &'static str) -> Foreign {
+    Foreign { key, what: Instead::Later(None) }
+}
+
+const fn until_then(key: &'static str, advice: &'static str) -> Foreign {
+    Foreign { key, what: Instead::Later(Some(advice)) }
+}
+
+const fn ignored(key: &'static str) -> Foreign {
+    Foreign { key, what: Instead::Ignored }
+}
+
+/// At the top of a file.
+pub(crate) const WORKFLOW: &[Foreign] = &[
+    write("parameters", "params"),
+    write("inputs", "params"),
+    write("environment", "env"),
+    write("steps", "tasks"),
+    write("jobs", "tasks"),
+    write("nodes", "tasks"),
+    write("apiVersion", "version"),
+    write("parallelism", "max_parallel"),
+    write("concurrency", "max_parallel"),
+    write("max_active_steps", "max_parallel"),
+    write("fail_fast", "on_failure: stop"),
+    write("cwd", "working_dir"),
+    until_then("handlers", "give a task `on: failure`, `success`, `cancel` or `exit`"),
+    until_then("defaults", "share values by a YAML anchor: `x-defaults: &defaults`, `<<: *defaults`"),
+    until_then("retry", "give each task a `retry`"),
+    later("labels"),
+    later("schedule"),
+    later("on"),
+    later("queue"),
+    later("secrets"),
+    later("templates"),
+    later("actions"),
+    later("include"),
+    later("conditions"),
+    later("decision_node"),
+    later("recovery"),
+    later("checkpoint_interval"),
+    later("auto_resume"),
+    later("storage_backend"),
+    ignored("$schema"),
+    ignored("x-"),
+];
+
+/// In a task.
+pub(crate) const TASK: &[Foreign] = &[
+    write("run", "script"),
+    write("bash", "script"),
+    write("cmd", "command"),
+    write("args", "command"),
+    write("id", "name"),
+    write("needs", "depends_on"),
+    write("depends", "depends_on"),
+    write("dependencies", "depends_on"),
+    write("upstream", "depends_on"),
+    write("environment", "env"),
+    write("cwd", "working_dir"),
+    write("dir", "working_dir"),
+    write("workdir", "working_dir"),
+    write("retries", "retry"),
+    write("retry_policy", "retry"),
+    write("max_retries", "retry"),
+    write("with_items", "foreach"),
+    write("withItems", "foreach"),
+    write("for_each", "foreach"),
+    write("items", "foreach"),
+    write("requests", "resources"),
+    until_then("loop", "write `foreach`, and a `script` or `command`"),
+    until_then("type", "write a `script` or a `command`"),
+    until_then("handler", "call it from a `script`: `python3 -c 'import functions; ...'`"),
+    until_then("action", "write a `script` or a `command`"),
+    until_then("result", "write outputs from a `script` into the file `$AUTOGLM_OUTPUT`"),
+    until_then("matrix", "write `foreach` with one mapping an item"),
+    until_then("when", "test inside the script"),
+    until_then("condition", "test inside the script"),
+    until_then("continue_on", "write `on_failure: continue` for the workflow"),
+    until_then("image", "start the container from a `script`"),
+    until_then("container", "start the container from a `script`"),
+    later("until"),
+    later("model"),
+    later("prompt"),
+    later("prompt_template"),
+    later("http"),
+    later("url"),
+    later("with"),
+    later("inputs"),
+    later("outputs"),
+    later("user"),
+    later("join"),
+    later("labels"),
+    later("cache"),
+    later("checkpoint"),
+    later("conditions"),
+    later("decision_node"),
+    later("locks"),
+    later("limits"),
+    ignored("x-"),
+];
+
+/// In `retry`.
+pub(crate) const RETRY: &[Foreign] = &[
+    write("max_retries", "limit"),
+    write("attempts", "limit"),
+    write("count", "limit"),
+    write("delay", "backoff"),
+    write("interval", "backoff"),
+    write("interval_sec", "backoff"),
+    write("max_interval", "backoff_max"),
+    write("max_backoff", "backoff_max"),
+    write("exit_code", "exit_codes"),
+    until_then("backoff_strategy", "back-off is exponential, from `backoff` up to `backoff_max`"),
+];
+
+/// In the declaration of a parameter.
+pub(crate) const DECLARATION: &[Foreign] = &[
+    write("value", "default"),
+    until_then("required", "a parameter without a `default` is required"),
+    later("enum"),
+    later("choices"),
+    later("min"),
+    later("max"),
+];

@@ -1,0 +1,22 @@
+//! The bounds of the workflow language, beside those of [`model::limits`].
+
+/// Bytes of a task's or parameter's name.
+pub const NAME_BYTES_MAX: usize = 200;
+/// Lists and mappings within each other, aliases followed.
+pub const DEPTH_MAX: usize = 64;
+/// Values that aliases and merge keys may add to a file.
+pub const ALIAS_VALUES_MAX: usize = 1_000_000;
+/// Diagnostics that are kept; further ones are only counted.
+pub const DIAGNOSTICS_MAX: usize = 100;
+/// Bytes of one argument or variable: what Linux takes in one string, its end included.
+pub const ARGUMENT_BYTES_MAX: usize = 128 << 10;
+/// Instructions that the rendering of one text may take.
+pub const RENDER_FUEL: u64 = 1_000_000;
+/// Parsed templates that are kept between renderings.
+pub const TEMPLATES_CACHED_MAX: usize = 1_024;
+/// Steps that finding the ancestors of a file's tasks may take.
+pub const ANCESTOR_STEPS_MAX: usize = 200_000_000;
+/// The longest duration that a file may ask for, in seconds: ten years.
+pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
+/// Retries that a file may ask for.
+pub const RETRIES_MAX: u16 = 10_000;

@@ -1,0 +1,216 @@
+//! Templates in texts: `{{ expression }}` and `{% statement %}`, as MiniJinja reads them.
+//!
+//! A text without these marks is not a template and never meets the template engine. Rendering is
+//! bounded in instructions and in bytes, undefined names are errors, and nothing is escaped for
+//! HTML: lists and objects are written as JSON. `{#` begins no comment, because `${#list[@]}` is
+//! common in scripts.
+
+use std::borrow::Cow;
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use model::collections::HashMap;
+use model::limits::RENDERED_BYTES_MAX;
+
+use crate::limits::{RENDER_FUEL, TEMPLATES_CACHED_MAX};
+
+mod reference;
+
+pub(crate) use reference::{Reference, references};
+
+/// Whether a text has marks in it.
+pub(crate) fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.contains("{%")
+}
+
+/// The text in the engine's own notation: `${{ x }}`, which hands type too, is `{{ x }}`.
+pub(crate) fn normalised(text: &str) -> Cow<'_, str> {
+    if text.contains("${{") { Cow::Owned(text.replace("${{", "{{")) } else { Cow::Borrowed(text) }
+}
+
+/// The template engine with the language's settings and no templates.
+pub(crate) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(RENDER_FUEL));
+    environment.set_formatter(write_value);
+    environment.set_syntax(
+        SyntaxConfig::builder()
+            .comment_delimiters("{#{", "}#}")
+            .keep_trailing_newline(true)
+            .build()
+            .expect("the marks differ from each other"),
+    );
+    environment.add_filter("quote", quote);
+    environment
+}
+
+/// The names that every template may use beside the workflow's own.
+pub(crate) fn is_global(environment: &Environment<'_>, name: &str) -> bool {
+    environment.globals().any(|(global, _)| global == name)
+}
+
+/// Any value that serde can write, as the engine's.
+pub(crate) fn to_value(value: &impl serde::Serialize) -> Value {
+    Value::from(Serde(value))
+}
+
+/// Texts as they are, lists and objects as JSON.
+fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
+    let json = match value.kind() {
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::None => {
+            serde_json::to_string(value).map_err(|error| {
+                Error::new(ErrorKind::BadSerialization, error.to_string())
+            })?
+        }
+        _ => return Ok(write!(out, "{value}")?),
+    };
+    Ok(out.write_str(&json)?)
+}
+
+/// One word of a shell command, whatever is in it.
+fn quote(value: &Value) -> String {
+    format!("'{}'", value.to_string().replace('\'', r"'\''"))
+}
+
+/// Parsed templates, shared by all that render. When it is full it is emptied, so that a file of
+/// a million different texts does not keep a million parsed ones.
+pub(crate) struct Templates {
+    parsed: RwLock<Parsed>,
+}
+
+struct Parsed {
+    /// Each template under its own text as the name.
+    environment: Environment<'static>,
+    tasks: HashMap<Box<str>, Arc<[Box<str>]>>,
+}
+
+/// A parsed template as it is borrowed from the cache.
+struct Found<'p>(std::sync::RwLockReadGuard<'p, Parsed>);
+
+impl Default for Templates {
+    fn default() -> Self {
+        let parsed = Parsed { environment: environment(), tasks: HashMap::default() };
+        Self { parsed: RwLock::new(parsed) }
+    }
+}
+
+impl Templates {
+    /// The names of the tasks whose outputs a template asks for.
+    ///
+    /// # Errors
+    /// The template cannot be parsed.
+    pub(crate) fn tasks(&self, text: &str) -> Result<Arc<[Box<str>]>, Error> {
+        Ok(self.find(text)?.0.tasks[text].clone())
+    }
+
+    /// Renders a template.
+    ///
+    /// # Errors
+    /// It cannot be parsed, names something that is not defined, or exceeds a bound.
+    pub(crate) fn render(&self, text: &str, context: &Value) -> Result<String, Error> {
+        let found = self.find(text)?;
+        let template = found.0.environment.get_template(text)?;
+        let mut rendered = Bounded(Vec::with_capacity(text.len()));
+        template.render_captured_to(context.clone(), &mut rendered)?;
+        Ok(String::from_utf8(rendered.0).expect("the engine writes whole strings"))
+    }
+
+    fn find(&self, text: &str) -> Result<Found<'_>, Error> {
+        loop {
+            let parsed = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
+            if parsed.tasks.contains_key(text) {
+                return Ok(Found(parsed));
+            }
+            drop(parsed);
+            self.parsed.write().unwrap_or_else(PoisonError::into_inner).add(text)?;
+        }
+    }
+}
+
+impl Parsed {
+    fn add(&mut self, text: &str) -> Result<(), Error> {
+        if self.tasks.len() >= TEMPLATES_CACHED_MAX {
+            self.environment.clear_templates();
+            self.tasks.clear();
+        }
+        self.environment.add_template_owned(text.to_owned(), normalised(text).into_owned())?;
+        let mut tasks: Vec<Box<str>> =
+            references(text).iter().filter_map(Reference::task).map(Box::from).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
+        self.tasks.insert(text.into(), tasks.into());
+        Ok(())
+    }
+}
+
+/// A buffer that refuses to grow above the limit of one rendered text.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
+            return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn render(text: &str) -> Result<String, Error> {
+        let context = to_value(&json!({
+            "params": {"rate": 0.1, "words": ["a", "b"], "on": true, "none": null},
+            "item": {"k": "it's"},
+        }));
+        Templates::default().render(text, &context)
+    }
+
+    #[test]
+    fn values_are_written_as_scripts_want_them() {
+        assert_eq!(render("{{ params.rate }} ${{ params.words }}\n").unwrap(), "0.1 [\"a\",\"b\"]\n");
+        assert_eq!(render("{{ params.on }} {{ params.none }}").unwrap(), "true null");
+        assert_eq!(render("{{ item.k | quote }} {{ item.k }}").unwrap(), r"'it'\''s' it's");
+        assert_eq!(render("{{ params | tojson }}{% if params.on %}!{% endif %}").unwrap().len(), 54);
+    }
+
+    #[test]
+    fn shell_lengths_are_no_comments() {
+        assert_eq!(render("${#list[@]} {{ params.rate }}").unwrap(), "${#list[@]} 0.1");
+    }
+
+    #[test]
+    fn undefined_names_are_errors_unless_a_default_is_given() {
+        assert!(render("{{ params.rat }}").is_err());
+        assert_eq!(render("{{ params.rat | default('x') }}").unwrap(), "x");
+    }
+
+    #[test]
+    fn rendering_is_bounded() {
+        assert!(render("{% for i in range(99999) %}{% for j in range(99) %}{% endfor %}{% endfor %}").is_err());
+        let error = render("{{ 'x' * 2000000 }}").unwrap_err();
+        assert!(render("{{ 'x' * 1000000 }}").is_ok());
+        assert_eq!(error.kind(), ErrorKind::WriteFailure);
+    }
+
+    #[test]
+    fn the_cache_is_bounded() {
+        let templates = Templates::default();
+        for number in 0..=TEMPLATES_CACHED_MAX {
+            templates.tasks(&format!("{{{{ tasks.t{number}.outputs.k }}}}")).unwrap();
+        }
+        assert_eq!(templates.parsed.read().unwrap().tasks.len(), 1);
+    }
+}

@@ -1,0 +1,113 @@
+//! The supervisor: a small process between a worker and its tasks, so that no task outlives its
+//! worker unseen, grandchildren included.
+//!
+//! ```text
+//! worker ── commands ─▶ supervisor ── process groups ─▶ tasks
+//!        ◀── events ───  (one thread, one epoll)  ◀── stdout, stderr, exit
+//! ```
+//!
+//! The worker starts it by running its own binary again with [`HIDDEN_ARGUMENT`]. It leads a session
+//! of its own, so the keyboard cannot interrupt it; it is a child subreaper, so whatever a task
+//! leaves behind becomes its child. When the pipe from the worker ends, however the worker died, it
+//! kills everything and exits, and only then is its lock free for the next one. A supervisor that
+//! was itself killed has left a mark in the lock file, and a cookie in the environment of its tasks:
+//! the next one finds them by it and kills them before it starts anything.
+//!
+//! The supervisor knows nothing of runs, retries or leases. It must never block on a task or on the
+//! worker, and never have a second thread.
+
+mod children;
+mod handle;
+mod leftovers;
+mod lock;
+mod oom;
+mod outbox;
+mod process;
+mod reactor;
+mod spawn;
+pub mod wire;
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+pub use artifacts::logs::Stream;
+pub use handle::{Batch, Config, EventReader, Supervisor};
+pub use wire::{Event, Exit, Start, Step, StopKind};
+
+use lock::Lock;
+use outbox::Outbox;
+use reactor::Reactor;
+
+/// The first argument that makes the binary a supervisor. What follows is the state directory.
+pub const HIDDEN_ARGUMENT: &str = "__supervise";
+
+/// The variable that names the supervisor of a task, by its canonical state directory.
+pub const COOKIE_VARIABLE: &str = "AUTOGLM_SUPERVISOR";
+
+/// The variable that holds a task's fencing token.
+pub const TOKEN_VARIABLE: &str = "AUTOGLM_TOKEN";
+
+/// Runs this process as a supervisor until its worker is gone and so are all tasks.
+///
+/// `arguments` are those after [`HIDDEN_ARGUMENT`]. Call it before any other thread exists: the
+/// pipes to the worker are taken from stdin and stdout, and the signal handlers are replaced.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut arguments = arguments.into_iter();
+    let outcome = match (arguments.next(), arguments.next()) {
+        (Some(state_dir), None) => run(Path::new(&state_dir)),
+        _ => Err(io::Error::other("expected one argument, the state directory")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be listening any more, and there is nothing better to do about it.
+            let _ = writeln!(io::stderr(), "supervisor: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(state_dir: &Path) -> io::Result<()> {
+    let (inbox, outbox) = take_pipes()?;
+    rustix::process::setsid()?;
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    outlive_signals()?;
+
+    let lock = Lock::acquire(state_dir)?;
+    let leftovers = if lock.ended_cleanly()? { 0 } else { leftovers::kill(state_dir)? };
+    lock.mark_running()?;
+
+    let mut reactor = Reactor::new(inbox, Outbox::new(outbox)?, state_dir)?;
+    let served = reactor.serve(leftovers);
+    reactor.kill_everything()?;
+    lock.mark_ended()?;
+    served
+}
+
+/// Takes the two pipes off stdin and stdout and puts `/dev/null` there, which is the stdin that
+/// tasks inherit.
+fn take_pipes() -> io::Result<(OwnedFd, OwnedFd)> {
+    let inbox = io::stdin().as_fd().try_clone_to_owned()?;
+    let outbox = io::stdout().as_fd().try_clone_to_owned()?;
+    let null = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Ok((inbox, outbox))
+}
+
+/// A supervisor ends when its worker does, not when someone signals a whole session or cgroup. The
+/// signals are caught, not ignored: tasks would inherit that they are ignored.
+fn outlive_signals() -> io::Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
+}

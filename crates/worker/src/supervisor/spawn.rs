@@ -1,0 +1,159 @@
+//! Starting a process: one `posix_spawn`, with nothing prepared twice.
+//!
+//! The standard library would do, but it copies the whole inherited environment for each child.
+//! Here the environment is made once, and only a task's own variables are added. The child leads a
+//! new process group, has `/dev/null` as stdin (the supervisor's own), two new pipes, no blocked
+//! signal and no other open file.
+
+use std::env;
+use std::ffi::{CString, OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags};
+use nix::sys::signal::{SigSet, Signal};
+use rustix::fs::Access;
+use rustix::pipe::PipeFlags;
+use rustix::process::Pid;
+
+use super::wire::{Exit, Start};
+use super::{COOKIE_VARIABLE, TOKEN_VARIABLE};
+
+/// Where a program without a slash is looked for when no `PATH` is set, as `execvp` has it.
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
+
+/// What all children have in common.
+pub struct Spawner {
+    inherited: Vec<CString>,
+    attributes: PosixSpawnAttr,
+}
+
+/// A process that was just started.
+pub struct Child {
+    /// Its id, and its group's.
+    pub pid: Pid,
+    /// The read end of its stdout.
+    pub stdout: OwnedFd,
+    /// The read end of its stderr.
+    pub stderr: OwnedFd,
+}
+
+impl Spawner {
+    /// A spawner for the supervisor of `state_dir`.
+    pub fn new(state_dir: &Path) -> io::Result<Self> {
+        let mut inherited = Vec::new();
+        for (name, value) in env::vars_os() {
+            if name != COOKIE_VARIABLE && name != TOKEN_VARIABLE {
+                inherited.push(variable(&name, &value)?);
+            }
+        }
+        inherited.push(variable(COOKIE_VARIABLE.as_ref(), state_dir.as_os_str())?);
+
+        let mut attributes = PosixSpawnAttr::init()?;
+        attributes.set_flags(
+            PosixSpawnFlags::POSIX_SPAWN_SETPGROUP
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK
+                | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF,
+        )?;
+        attributes.set_pgroup(nix::unistd::Pid::from_raw(0))?;
+        attributes.set_sigmask(&SigSet::empty())?;
+        // Rust programs ignore it; a child would inherit that.
+        attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
+        Ok(Self { inherited, attributes })
+    }
+
+    /// Starts a process. It enters the process's directory and leaves the supervisor there.
+    pub fn spawn(&self, start: &Start) -> Result<Child, Exit> {
+        if let Some(dir) = &start.work_dir {
+            fs::create_dir_all(dir).map_err(|error| failed("cannot make", dir, error))?;
+        }
+        // Always, even if the path is that of the last one: the directory may be another.
+        rustix::process::chdir(&start.cwd)
+            .map_err(|error| failed("cannot enter", &start.cwd, error.into()))?;
+        self.spawn_here(start).map_err(|error| {
+            let program = start.argv.first().map_or(Path::new(""), Path::new);
+            failed("cannot start", program, error)
+        })
+    }
+
+    fn spawn_here(&self, start: &Start) -> io::Result<Child> {
+        let arguments =
+            start.argv.iter().map(|argument| c_string(argument)).collect::<io::Result<Vec<_>>>()?;
+        let program = start.argv.first().ok_or_else(|| invalid("the command is empty"))?;
+        let program = c_string(find(program, start)?.as_os_str())?;
+
+        let own = start
+            .env
+            .iter()
+            .map(|(name, value)| variable(name.as_ref(), value.as_ref()))
+            .chain([variable(TOKEN_VARIABLE.as_ref(), start.token.to_string().as_ref())])
+            .collect::<io::Result<Vec<_>>>()?;
+        let replaced = |inherited: &CString| {
+            let name = name_of(inherited);
+            own.iter().any(|own| name_of(own) == name)
+        };
+        let environment: Vec<&CString> =
+            self.inherited.iter().filter(|inherited| !replaced(inherited)).chain(&own).collect();
+
+        let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        let mut files = PosixSpawnFileActions::init()?;
+        files.add_dup2(stdout_end.as_raw_fd(), 1)?;
+        files.add_dup2(stderr_end.as_raw_fd(), 2)?;
+        let pid =
+            nix::spawn::posix_spawnp(&program, &files, &self.attributes, &arguments, &environment)?;
+        let pid = Pid::from_raw(pid.as_raw()).expect("a child's id is not 0");
+        Ok(Child { pid, stdout, stderr })
+    }
+}
+
+/// Where a program is, by the `PATH` that the task itself will have.
+fn find(program: &OsStr, start: &Start) -> io::Result<PathBuf> {
+    if program.is_empty() {
+        return Err(invalid("the command's first word is empty"));
+    }
+    if program.as_bytes().contains(&b'/') {
+        return Ok(program.into());
+    }
+    let own = start.env.iter().rev().find(|(name, _)| name == "PATH");
+    let path = own
+        .map(|(_, value)| OsString::from(value))
+        .or_else(|| env::var_os("PATH"))
+        .unwrap_or_else(|| DEFAULT_PATH.into());
+    env::split_paths(&path)
+        // An empty entry means the current directory; the slash keeps it from being searched again.
+        .map(|dir| Path::new(".").join(dir).join(program))
+        .find(|file| rustix::fs::access(file, Access::EXEC_OK).is_ok() && file.is_file())
+        .ok_or_else(|| io::Error::from_raw_os_error(rustix::io::Errno::NOENT.raw_os_error()))
+}
+
+fn variable(name: &OsStr, value: &OsStr) -> io::Result<CString> {
+    let mut text = Vec::with_capacity(name.len() + value.len() + 2);
+    text.extend_from_slice(name.as_bytes());
+    text.push(b'=');
+    text.extend_from_slice(value.as_bytes());
+    c_string(&OsString::from_vec(text))
+}
+
+fn name_of(variable: &CString) -> &[u8] {
+    variable.as_bytes().split(|byte| *byte == b'=').next().unwrap_or_default()
+}
+
+fn c_string(text: &OsStr) -> io::Result<CString> {
+    CString::new(text.as_bytes())
+        .map_err(|_| invalid(&format!("a NUL byte in `{}`", text.display())))
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+fn failed(what: &str, path: &Path, error: io::Error) -> Exit {
+    Exit::SpawnFailed {
+        errno: error.raw_os_error().unwrap_or(0),
+        message: format!("{what} `{}`: {error}", path.display()),
+    }
+}

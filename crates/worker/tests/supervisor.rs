@@ -1,0 +1,523 @@
+//! The supervisor with real processes.
+//!
+//! This binary is three things: the tests; with the hidden argument, the supervisor that they
+//! launch; and with `stand-in-worker`, a worker for the tests to kill. Nothing here waits for a time
+//! to pass: it waits for events and for processes to be gone, and gives up after [`PATIENCE`].
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Trial};
+use model::outcome::Usage;
+use model::{Span, Token};
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+use worker::supervisor::{
+    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Start, Step, StopKind, Stream,
+    Supervisor,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const STAND_IN_WORKER: &str = "stand-in-worker";
+const CAP: u64 = 1 << 20;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args_os().skip(1);
+    match arguments.next() {
+        Some(first) if first == HIDDEN_ARGUMENT => supervisor::main(arguments),
+        Some(first) if first == STAND_IN_WORKER => {
+            let words: Vec<_> = arguments.map(|word| word.into_string().unwrap()).collect();
+            stand_in_worker(Path::new(&words[0]), &words[1]);
+            ExitCode::SUCCESS
+        }
+        _ => libtest_mimic::run(&Arguments::from_args(), trials()).exit_code(),
+    }
+}
+
+fn trials() -> Vec<Trial> {
+    let trial = |name: &str, test: fn()| {
+        Trial::test(name, move || {
+            test();
+            Ok(())
+        })
+    };
+    vec![
+        trial("exit_codes_signals_and_usage", exit_codes_signals_and_usage),
+        trial("what_a_process_is_given", what_a_process_is_given),
+        trial("starts_that_fail_say_why", starts_that_fail_say_why),
+        trial("many_at_once_leave_nothing", many_at_once_leave_nothing),
+        trial("output_above_the_cap_is_dropped", output_above_the_cap_is_dropped),
+        trial("a_worker_that_does_not_read", a_worker_that_does_not_read),
+        trial("a_pipe_held_open_does_not_delay_the_end", a_pipe_held_open_does_not_delay_the_end),
+        trial("term_then_kill", term_then_kill),
+        trial("escaped_descendants_end_with_their_task", escaped_descendants_end_with_their_task),
+        trial("orphans_of_a_running_task_are_reaped", orphans_of_a_running_task_are_reaped),
+        trial("signals_do_not_end_the_supervisor", signals_do_not_end_the_supervisor),
+        trial("all_die_with_the_worker", all_die_with_the_worker),
+        trial("the_next_supervisor_waits_for_the_last", the_next_supervisor_waits_for_the_last),
+        trial("what_a_killed_supervisor_left_is_killed", what_a_killed_supervisor_left_is_killed),
+    ]
+}
+
+/// A script that leaves a child in its group and one that escaped it, says who they are, and waits.
+const FAMILY: &str = "sleep 1000 & echo $!; setsid sh -c 'sleep 1000 & echo $!; wait' & echo $!; \
+                      echo $$; wait";
+/// How many processes [`FAMILY`] names.
+const FAMILY_SIZE: usize = 4;
+
+/// A supervisor and what it said.
+struct Fixture {
+    supervisor: Supervisor,
+    events: Receiver<Event>,
+    seen: Vec<Event>,
+}
+
+impl Fixture {
+    fn new(state: &Path) -> Self {
+        let (supervisor, reader) = Supervisor::launch(&Config::new(state.into())).unwrap();
+        Self { supervisor, events: listen(reader), seen: Vec::new() }
+    }
+
+    fn start(&mut self, start: Start) {
+        self.supervisor.start(start);
+        self.supervisor.flush().unwrap();
+    }
+
+    /// Waits for the first event that answers, those already seen included.
+    fn wait<T>(&mut self, mut answer: impl FnMut(&Event) -> Option<T>) -> T {
+        if let Some(answer) = self.seen.iter().find_map(&mut answer) {
+            return answer;
+        }
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).expect("the event never came");
+            self.seen.push(event);
+            if let Some(answer) = self.seen.last().and_then(&mut answer) {
+                return answer;
+            }
+        }
+    }
+
+    fn ended(&mut self, token: u64) -> Ended {
+        self.wait(|event| match event.clone() {
+            Event::Exited { token: Token(of), how, oom, usage, stopped_by, has_output_file }
+                if of == token =>
+            {
+                Some(Ended { how, oom, usage, stopped_by, has_output_file })
+            }
+            _ => None,
+        })
+    }
+
+    /// What a process has written to a stream so far.
+    fn output(&self, token: u64, stream: Stream) -> Vec<u8> {
+        let mut all = Vec::new();
+        for event in &self.seen {
+            match event {
+                Event::Output { token: of, stream: to, bytes, .. }
+                    if of.0 == token && *to == stream =>
+                {
+                    all.extend(bytes);
+                }
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn stdout(&self, token: u64) -> String {
+        String::from_utf8(self.output(token, Stream::Out)).unwrap()
+    }
+
+    /// Waits until a process has written `count` lines.
+    fn lines(&mut self, token: u64, count: usize) -> Vec<String> {
+        while self.stdout(token).lines().count() < count {
+            let event = self.events.recv_timeout(PATIENCE).expect("the lines never came");
+            self.seen.push(event);
+        }
+        self.stdout(token).lines().map(str::to_owned).collect()
+    }
+
+    fn dropped(&mut self, token: u64) -> (u64, u64) {
+        self.wait(|event| match event {
+            Event::Dropped { token: of, over_cap_bytes, stalled_bytes } if of.0 == token => {
+                Some((*over_cap_bytes, *stalled_bytes))
+            }
+            _ => None,
+        })
+    }
+
+    fn children(&self) -> usize {
+        let pid = self.supervisor.pid();
+        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        list.split_whitespace().count()
+    }
+}
+
+#[derive(Debug)]
+struct Ended {
+    how: Exit,
+    oom: bool,
+    usage: Usage,
+    stopped_by: Option<Step>,
+    has_output_file: bool,
+}
+
+fn listen(mut reader: EventReader) -> Receiver<Event> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut batch = Vec::new();
+        while reader.read(&mut batch).unwrap() {
+            for event in batch.drain(..) {
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        }
+    });
+    receiver
+}
+
+fn script(token: u64, script: &str) -> Start {
+    Start {
+        token: Token(token),
+        argv: ["sh", "-eu", "-c", script].map(Into::into).to_vec(),
+        env: vec![],
+        cwd: "/".into(),
+        work_dir: None,
+        output_file: "/nowhere".into(),
+        output_cap_bytes: CAP,
+    }
+}
+
+fn state() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < PATIENCE, "never happened: {what}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Gone or a zombie that its parent has yet to reap.
+fn is_gone(pid: &str) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+    stat.rsplit(") ").next().unwrap().starts_with(['Z', 'X'])
+}
+
+fn all_gone(pids: &[String]) {
+    for pid in pids {
+        until(&format!("the end of {pid}"), || is_gone(pid));
+    }
+}
+
+fn signal(pid: u32, signal: Signal) {
+    rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+/// Launches a supervisor, starts one script, prints what it writes, and never ends by itself.
+fn stand_in_worker(state: &Path, text: &str) {
+    let (mut supervisor, mut reader) = Supervisor::launch(&Config::new(state.into())).unwrap();
+    supervisor.start(script(1, text));
+    supervisor.flush().unwrap();
+    let mut batch = Vec::new();
+    while reader.read(&mut batch).unwrap() {
+        for event in batch.drain(..) {
+            if let Event::Output { bytes, .. } = event {
+                std::io::stdout().write_all(&bytes).unwrap();
+            }
+        }
+    }
+}
+
+/// A stand-in worker whose task is a [`FAMILY`], and the family's process ids.
+fn worker_with_family(state: &Path) -> (Child, Vec<String>) {
+    let mut worker = Command::new(env::current_exe().unwrap())
+        .args([STAND_IN_WORKER.as_ref(), state.as_os_str(), FAMILY.as_ref()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(worker.stdout.take().unwrap()).lines();
+    (worker, lines.take(FAMILY_SIZE).map(Result::unwrap).collect())
+}
+
+fn exit_codes_signals_and_usage() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, "exit 7"));
+    fixture.start(script(2, "kill -SEGV $$"));
+    fixture.start(script(3, "kill -KILL $$"));
+    fixture.start(script(4, "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done"));
+    fixture.start(script(5, "sleep 0.05"));
+
+    assert_eq!(fixture.ended(1).how, Exit::Code(7));
+    assert!(matches!(fixture.ended(2).how, Exit::Signal { signal: 11, .. }));
+    let killed = fixture.ended(3);
+    assert_eq!(killed.how, Exit::Signal { signal: 9, core: false });
+    assert!(!killed.oom && killed.stopped_by.is_none(), "{killed:?}");
+
+    let (busy, idle) = (fixture.ended(4).usage, fixture.ended(5).usage);
+    assert!(busy.cpu_us > 1_000 && busy.cpu_us <= busy.wall_us + 20_000, "{busy:?}");
+    assert!(idle.wall_us >= 50_000 && idle.cpu_us < 50_000, "{idle:?}");
+    assert!((100..1 << 20).contains(&idle.peak_rss_kib), "{idle:?}");
+    fixture.supervisor.shut_down().unwrap();
+}
+
+fn what_a_process_is_given() {
+    let state = state();
+    let dir = state.path().join("made").join("for it");
+    let mut fixture = Fixture::new(state.path());
+    let text = "pwd; cat; echo \"$A $AUTOGLM_TOKEN $AUTOGLM_SUPERVISOR\"; \
+                grep -E '^Sig(Blk|Ign)' /proc/self/status; ls -l /proc/self/fd >&2; \
+                ps -o pgid= -p $$; echo $$; : > out";
+    fixture.start(Start {
+        env: vec![("A".into(), "b c".into())],
+        cwd: dir.clone(),
+        work_dir: Some(dir.clone()),
+        output_file: dir.join("out"),
+        ..script(77, text)
+    });
+    let ended = fixture.ended(77);
+    assert_eq!((ended.how, ended.has_output_file), (Exit::Code(0), true));
+    let canonical = |path: &Path| fs::canonicalize(path).unwrap().display().to_string();
+    let stdout = fixture.stdout(77);
+    let [cwd, variables, blocked, ignored, group, pid] =
+        stdout.lines().map(str::trim).collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(cwd, canonical(&dir));
+    assert_eq!(variables, format!("b c 77 {}", canonical(state.path())));
+    let mask =
+        |line: &str| u64::from_str_radix(line.split_whitespace().last().unwrap(), 16).unwrap();
+    let pipe_and_term = 1 << 12 | 1 << 14;
+    assert_eq!((mask(blocked), mask(ignored) & pipe_and_term), (0, 0));
+    assert_eq!(group, pid);
+    let files = String::from_utf8(fixture.output(77, Stream::Err)).unwrap();
+    assert!(files.contains("0 -> /dev/null"), "{files}");
+    // 0, 1, 2 and the directory that `ls` reads.
+    assert_eq!(files.matches(" -> ").count(), 4, "{files}");
+    fixture.start(script(78, "true"));
+    assert!(!fixture.ended(78).has_output_file);
+}
+
+fn starts_that_fail_say_why() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    let argv = |words: &[&str]| words.iter().map(Into::into).collect::<Vec<_>>();
+    let path = vec![("PATH".into(), "/nowhere".into())];
+    let file = state.path().join("a file");
+    fs::write(&file, "").unwrap();
+    let cases = [
+        (Start { argv: argv(&["no-such-program"]), ..script(1, "") }, 2, "start `no-such-program`"),
+        (Start { cwd: "/nowhere".into(), ..script(2, "") }, 2, "enter `/nowhere`"),
+        (Start { argv: argv(&[]), ..script(3, "") }, 0, "the command is empty"),
+        (Start { argv: argv(&["a\0b"]), ..script(4, "") }, 0, "NUL byte"),
+        (Start { argv: argv(&["/dev/null"]), ..script(5, "") }, 13, "start `/dev/null`"),
+        (Start { env: path, ..script(6, "") }, 2, "start `sh`"),
+        (Start { work_dir: Some(file), ..script(7, "") }, 17, "a file"),
+    ];
+    for (start, errno, said) in cases {
+        let token = start.token.0;
+        fixture.start(start);
+        let Exit::SpawnFailed { errno: got, message } = fixture.ended(token).how else {
+            panic!("{token} ran");
+        };
+        assert_eq!(got, errno, "{token}: {message}");
+        assert!(message.contains(said), "{token}: {message}");
+    }
+    fixture.start(script(8, "echo $$; sleep 1000"));
+    let pids = fixture.lines(8, 1);
+    fixture.start(script(8, "echo twice"));
+    assert!(matches!(fixture.ended(8).how, Exit::SpawnFailed { .. }));
+    assert!(!is_gone(&pids[0]));
+    fixture.start(script(9, "true"));
+    assert_eq!(fixture.ended(9).how, Exit::Code(0), "it goes on after failures");
+}
+
+fn many_at_once_leave_nothing() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    for token in 0..200 {
+        fixture.supervisor.start(script(token, "echo $AUTOGLM_TOKEN; sleep 0.01 & :"));
+    }
+    fixture.supervisor.flush().unwrap();
+    for token in 0..200 {
+        assert_eq!(fixture.ended(token).how, Exit::Code(0));
+        assert_eq!(fixture.stdout(token), format!("{token}\n"));
+    }
+    until("no child, no zombie", || fixture.children() == 0);
+    fixture.supervisor.shut_down().unwrap();
+}
+
+fn output_above_the_cap_is_dropped() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, "head -c 50000000 /dev/zero; echo done >&2"));
+    assert_eq!(fixture.ended(1).how, Exit::Code(0));
+    assert_eq!(fixture.dropped(1), (50_000_000 + "done\n".len() as u64 - CAP, 0));
+    assert_eq!(fixture.output(1, Stream::Out).len() as u64, CAP);
+}
+
+fn a_worker_that_does_not_read() {
+    let state = state();
+    let (mut supervisor, reader) = Supervisor::launch(&Config::new(state.path().into())).unwrap();
+    let done = state.path().join("done");
+    let text = format!("head -c 30000000 /dev/zero; : > '{}'", done.display());
+    supervisor.start(Start { output_cap_bytes: u64::MAX, ..script(1, &text) });
+    supervisor.flush().unwrap();
+    until("the end of a task that nobody listens to", || done.exists());
+
+    let mut fixture = Fixture { supervisor, events: listen(reader), seen: Vec::new() };
+    assert_eq!(fixture.ended(1).how, Exit::Code(0));
+    let (over_cap, stalled) = fixture.dropped(1);
+    assert!(over_cap == 0 && stalled > 0);
+    assert_eq!(fixture.output(1, Stream::Out).len() as u64 + stalled, 30_000_000);
+    fixture.start(script(2, "echo again"));
+    fixture.ended(2);
+    assert_eq!(fixture.stdout(2), "again\n");
+}
+
+fn a_pipe_held_open_does_not_delay_the_end() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, "sleep 1000 & echo $!; exit 4"));
+    assert_eq!(fixture.ended(1).how, Exit::Code(4));
+    all_gone(&fixture.lines(1, 1));
+}
+
+fn term_then_kill() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    let term = |ms| StopKind::Term { grace: Span::millis(ms) };
+    let wait = "echo ready; while :; do sleep 0.01; done";
+    let cases = [
+        ("trap '' TERM", term(50), Exit::Signal { signal: 9, core: false }, Step::Kill),
+        ("trap 'exit 3' TERM", term(1_000_000), Exit::Code(3), Step::Term),
+        (":", term(1_000_000), Exit::Signal { signal: 15, core: false }, Step::Term),
+        ("trap '' TERM", StopKind::Kill, Exit::Signal { signal: 9, core: false }, Step::Kill),
+    ];
+    for (token, (trap, kind, how, step)) in (1..).zip(cases) {
+        fixture.start(script(token, &format!("{trap}; {wait}")));
+        fixture.lines(token, 1);
+        fixture.supervisor.stop(Token(token), kind);
+        fixture.supervisor.flush().unwrap();
+        let ended = fixture.ended(token);
+        assert_eq!((ended.how, ended.stopped_by), (how, Some(step)), "{trap}, {kind:?}");
+        assert!(!ended.oom);
+    }
+    // A stop again, with less grace, and one for a process that has ended.
+    fixture.start(script(9, &format!("trap '' TERM; {wait}")));
+    fixture.lines(9, 1);
+    for (token, grace_ms) in [(9, 1_000_000), (9, 10), (9, 2_000_000), (1, 10)] {
+        fixture.supervisor.stop(Token(token), term(grace_ms));
+    }
+    fixture.supervisor.flush().unwrap();
+    assert_eq!(fixture.ended(9).stopped_by, Some(Step::Kill));
+}
+
+fn escaped_descendants_end_with_their_task() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, FAMILY));
+    fixture.start(script(2, FAMILY));
+    let (ends, stays) = (fixture.lines(1, FAMILY_SIZE), fixture.lines(2, FAMILY_SIZE));
+    fixture.supervisor.stop(Token(1), StopKind::Kill);
+    fixture.supervisor.flush().unwrap();
+    fixture.ended(1);
+    all_gone(&ends);
+    assert!(!stays.iter().any(|pid| is_gone(pid)), "another task's family was hit");
+
+    // One that hides where it comes from is spared only as long as there are tasks.
+    fixture.start(script(3, "env -i setsid sleep 1000 & echo $!"));
+    fixture.ended(3);
+    let hidden = fixture.lines(3, 1);
+    fixture.supervisor.stop(Token(2), StopKind::Kill);
+    fixture.supervisor.flush().unwrap();
+    fixture.ended(2);
+    all_gone(&stays);
+    all_gone(&hidden);
+    until("no child, no zombie", || fixture.children() == 0);
+}
+
+fn orphans_of_a_running_task_are_reaped() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, "for i in 1 2 3; do (sleep 0.01 &); done; echo ready; sleep 1000"));
+    fixture.lines(1, 1);
+    until("only the leader is left", || fixture.children() == 1);
+}
+
+fn signals_do_not_end_the_supervisor() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    fixture.start(script(1, "echo ready; read -r line || :; sleep 0.02; echo end"));
+    fixture.lines(1, 1);
+    for sent in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        signal(fixture.supervisor.pid(), sent);
+    }
+    assert_eq!(fixture.ended(1).how, Exit::Code(0));
+    let pid = fixture.supervisor.pid();
+    let session = rustix::process::getsid(Pid::from_raw(pid as i32)).unwrap();
+    assert_eq!(session.as_raw_nonzero().get() as u32, pid, "it leads its own session");
+    fixture.supervisor.shut_down().unwrap();
+}
+
+fn all_die_with_the_worker() {
+    let state = state();
+    let (mut worker, family) = worker_with_family(state.path());
+    assert!(!family.iter().any(|pid| is_gone(pid)));
+    signal(worker.id(), Signal::KILL);
+    worker.wait().unwrap();
+    all_gone(&family);
+    let mut next = Fixture::new(state.path());
+    let leftovers = next.wait(|event| match event {
+        Event::Ready { leftovers } => Some(*leftovers),
+        _ => None,
+    });
+    assert_eq!(leftovers, 0, "the supervisor itself has cleaned up");
+}
+
+fn the_next_supervisor_waits_for_the_last() {
+    let state = state();
+    let (mut worker, family) = worker_with_family(state.path());
+    let mut next = Fixture::new(state.path());
+    // It has had the time in which another state's supervisor comes up and runs a task.
+    let elsewhere = self::state();
+    let mut other = Fixture::new(elsewhere.path());
+    other.start(script(1, "sleep 0.1"));
+    other.ended(1);
+    assert_eq!(next.events.recv_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+
+    next.start(script(1, "echo started"));
+    signal(worker.id(), Signal::KILL);
+    next.wait(|event| matches!(event, Event::Ready { .. }).then_some(()));
+    assert!(family.iter().all(|pid| is_gone(pid)), "tasks of two supervisors at a time");
+    next.lines(1, 1);
+    worker.wait().unwrap();
+}
+
+fn what_a_killed_supervisor_left_is_killed() {
+    let (state, elsewhere) = (state(), self::state());
+    let (mut first, mut other) = (Fixture::new(state.path()), Fixture::new(elsewhere.path()));
+    first.start(script(1, FAMILY));
+    other.start(script(1, FAMILY));
+    let (family, spared) = (first.lines(1, FAMILY_SIZE), other.lines(1, FAMILY_SIZE));
+    signal(first.supervisor.pid(), Signal::KILL);
+    assert!(first.supervisor.shut_down().is_err());
+    assert!(!family.iter().any(|pid| is_gone(pid)), "nobody is there to kill them yet");
+
+    let mut next = Fixture::new(state.path());
+    let leftovers = next.wait(|event| match event {
+        Event::Ready { leftovers } => Some(*leftovers),
+        _ => None,
+    });
+    assert!(family.iter().all(|pid| is_gone(pid)), "it was ready before they were gone");
+    assert!(leftovers as usize >= FAMILY_SIZE, "{leftovers}");
+    assert!(!spared.iter().any(|pid| is_gone(pid)), "another state's tasks were hit");
+}
