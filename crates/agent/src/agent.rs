@@ -128,7 +128,11 @@ impl Agent {
     /// Appends the messages that are due: a hello, reports, a heartbeat.
     pub fn flush(&mut self, now: Timestamp, out: &mut Vec<AgentOutput>) {
         if self.session.must_greet(now, self.lease.is_none()) {
-            let hello = News::Hello { offers: self.leases.offers().clone(), lease: self.lease };
+            let hello = News::Hello {
+                offers: self.leases.offers().clone(),
+                lease: self.lease,
+                reports_from: self.reports.first_unacknowledged(),
+            };
             out.push(AgentOutput::Send(self.session.greet(now, hello)));
         }
         if !self.session.is_open() {
@@ -155,6 +159,13 @@ impl Agent {
         };
         let greeting = self.session.greets_at(self.lease.is_none());
         [beat, report, greeting, self.lifeline.ends_at()].into_iter().flatten().min()
+    }
+
+    /// Whether a lease is held, or its end has been told and is not yet known to be durable. Until
+    /// then its end may be told again.
+    #[must_use]
+    pub fn remembers(&self, lease: LeaseId) -> bool {
+        self.leases.remembers(lease)
     }
 
     /// Whether there is no lease, no process, and nothing left to tell.

@@ -101,6 +101,11 @@ impl Leases {
         self.newest.is_empty() && self.dying.is_empty()
     }
 
+    /// Whether a lease is held or not yet acknowledged.
+    pub(crate) fn remembers(&self, lease: LeaseId) -> bool {
+        self.newest.get(&lease.item).is_some_and(|found| found.grant.token == lease.token)
+    }
+
     /// All leases that are held or not yet acknowledged, ascending.
     pub(crate) fn held(&self) -> Vec<LeaseId> {
         let mut held: Vec<LeaseId> =

@@ -62,6 +62,11 @@ impl Reports {
         self.numbered.push_back(Report { lease, event });
     }
 
+    /// The number that the next session's reports begin with.
+    pub(crate) const fn first_unacknowledged(&self) -> u64 {
+        self.acknowledged + 1
+    }
+
     /// A new session: everything unacknowledged is sent again.
     pub(crate) fn rewind(&mut self) {
         self.sent = 0;

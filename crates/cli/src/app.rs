@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::Arguments;
-use crate::commands::{self, Command};
-use crate::error::{Error, Result};
+use crate::commands;
+use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::home::Home;
 use crate::output::Output;
@@ -64,21 +64,23 @@ fn run(arguments: Arguments) -> Result<Exit> {
         output: Output { format: settings.output.unwrap_or_default(), tone },
         tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
     };
-    let Some(command) = arguments.command else { return commands::welcome::run(&context) };
-    match command.into_offline(&context) {
-        Ok(exit) => exit,
-        Err(command) => block_on(command, &context),
+    match arguments.command {
+        Some(command) => command.run(&context),
+        None => commands::welcome::run(&context),
     }
 }
 
-/// Runs a command that talks to the holder. One thread is enough: it waits for answers.
-fn block_on(command: Command, context: &Context) -> Result<Exit> {
+/// Runs what talks to a holder. One thread is enough: it waits for answers.
+pub(crate) fn block_on(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         let message = format!("cannot wait for anything: {error}");
-        Error::new(Exit::Internal, crate::error::HOLDER_ENDED, message)
+        Error::new(Exit::Internal, HOLDER_ENDED, message)
     })?;
-    runtime.block_on(command.run(context))
+    let outcome = runtime.block_on(command);
+    // What still waits on a thread of its own is not worth waiting for.
+    runtime.shutdown_background();
+    outcome
 }
 
 fn report(error: &Error, is_json: bool, color: Color) {

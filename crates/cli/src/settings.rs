@@ -170,7 +170,8 @@ fn read_file(path: &Path) -> Result<Layer> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Layer::default()),
         Err(error) => return Err(bad(error.to_string())),
     };
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| bad(error.to_string()))?;
+    let table: toml::Table =
+        text.parse().map_err(|error: toml::de::Error| bad(error.to_string()))?;
     if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let hint = match nearest(key) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -263,9 +264,8 @@ mod tests {
 
     #[test]
     fn bad_values_name_their_place() {
-        let message = |file, env: &[_]| {
-            resolve(file, env, Layer::default()).expect_err("it is bad").message
-        };
+        let message =
+            |file, env: &[_]| resolve(file, env, Layer::default()).expect_err("it is bad").message;
         let from_file = message("cpu = \"many\"", &[("HOME", "/me")]);
         assert!(from_file.contains("config.toml: cpu: `many` is no number of cores"));
         let from_env = message("", &[("HOME", "/me"), ("AUTOGLM_FORMAT", "xml")]);

@@ -53,10 +53,9 @@ impl Table {
             let mut line = String::new();
             for ((cell, column), &width) in row.iter().zip(&self.columns).zip(&widths) {
                 let fill = " ".repeat(width.saturating_sub(cell.text.width()));
-                let shown = cell.paint.map_or_else(
-                    || cell.text.clone(),
-                    |paint| tone.paint(paint, &cell.text),
-                );
+                let shown = cell
+                    .paint
+                    .map_or_else(|| cell.text.clone(), |paint| tone.paint(paint, &cell.text));
                 let (before, after) =
                     if column.right { (fill.as_str(), "") } else { ("", fill.as_str()) };
                 line.push_str(&format!("{before}{shown}{after}  "));
@@ -74,6 +73,11 @@ impl Table {
 }
 
 impl Cell {
+    /// A cell whose text is shown whole, however long it is. For last columns.
+    pub(crate) fn whole(text: &str) -> Self {
+        Self { text: printable(text), paint: None }
+    }
+
     /// The same in a colour.
     pub(crate) fn paint(mut self, paint: Paint) -> Self {
         self.paint = Some(paint);

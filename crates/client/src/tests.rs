@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use axum::{Json, Router};
 use axum::body::Body;
 use axum::extract::Path as Segments;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use model::RunId;
 use protocol::api::{Disposition, JSON_LINES, LogStream, PROBLEM_JSON, Problem, SOCKET_NAME};
 use tempfile::TempDir;

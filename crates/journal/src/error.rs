@@ -160,6 +160,8 @@ pub enum ReadError {
         /// What is wrong with what follows.
         error: DecodeError,
     },
+    /// The store's own structure is damaged.
+    Corrupt(String),
     /// The facts asked for have been given up.
     Cut {
         /// The last one that is gone: read the snapshot instead.
@@ -177,7 +179,7 @@ impl ReadError {
     pub const fn code(&self) -> Code {
         match self {
             Self::Damaged { error: DecodeError::Newer { .. }, .. } => NEWER,
-            Self::Damaged { .. } => DAMAGED,
+            Self::Damaged { .. } | Self::Corrupt(_) => DAMAGED,
             Self::Cut { .. } => CUT,
             Self::Store(_) => STORE,
             Self::SyncFailed(_) => SYNC_FAILED,
@@ -196,6 +198,11 @@ impl fmt::Display for ReadError {
                 f,
                 "the journal is damaged after {after}: {error}; copy the state folder away, then \
                  restore a backup or see what `autoglm journal verify` still reads"
+            ),
+            Self::Corrupt(reason) => write!(
+                f,
+                "the journal is damaged: {reason}; copy the state folder away, then restore a \
+                 backup or see what `autoglm journal verify` still reads"
             ),
             Self::Cut { up_to } => {
                 write!(f, "facts up to {up_to} are no longer in the journal; begin at its snapshot")

@@ -98,3 +98,15 @@ pub fn collect(journal: &mut dyn Journal, after: Seq) -> Result<Vec<Entry>, Read
     })?;
     Ok(entries)
 }
+
+/// The place after which a journal can be read: 0, or the last fact that has been given up.
+///
+/// # Errors
+/// As [`Journal::read`].
+pub fn start(journal: &mut dyn Journal) -> Result<Seq, ReadError> {
+    match journal.read(Seq(0), &mut |_| ControlFlow::Break(())) {
+        Ok(()) => Ok(Seq(0)),
+        Err(ReadError::Cut { up_to }) => Ok(up_to),
+        Err(error) => Err(error),
+    }
+}

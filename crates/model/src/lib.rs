@@ -22,6 +22,7 @@ pub mod resources;
 pub mod status;
 pub mod time;
 pub mod wait;
+pub mod work;
 
 pub use fact::Fact;
 pub use graph::Graph;

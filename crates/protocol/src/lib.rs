@@ -8,6 +8,8 @@ pub mod api;
 mod columns;
 pub mod error;
 pub mod frame;
+#[cfg(test)]
+mod golden;
 pub mod graph;
 pub mod message;
 mod noun;

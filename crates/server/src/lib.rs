@@ -1,1 +1,31 @@
-//! The IO of the coordinator: driver loop, API, views.
+//! The IO of the coordinator: the process that holds a state folder.
+//!
+//! ```text
+//!   api ──▶ handle ──▶ driver ──▶ engine ──▶ facts ──▶ storage (journal, one thread)
+//!    ▲                   │  ▲                             │
+//!    └──── replies ◀─────┤  └──────── durable ◀───────────┤
+//!                        ▼                                ▼
+//!                  fleet (workers)                 follower (catalog, archive)
+//! ```
+//!
+//! It decides nothing: rules live in `engine`, and a worker's business in `worker`, which must never
+//! be imported here. Nothing leaves this process before its facts are durable.
+
+mod api;
+mod clock;
+mod dispatch;
+mod driver;
+mod fleet;
+mod follower;
+mod handle;
+mod holder;
+mod home;
+mod shelf;
+mod storage;
+mod submission;
+mod views;
+
+pub use fleet::{Link, Mailbox};
+pub use holder::{Config, Holder, Mode, StartError};
+pub use handle::{Gone, Handle, View};
+pub use home::Home;

@@ -74,9 +74,9 @@ pub struct RunPlan {
     /// How many of a thousand items misbehave.
     pub trouble: u32,
     /// How many retries its tasks have.
-    pub retries: u16,
+    pub retries: u8,
     /// How many losses of their worker its tasks survive.
-    pub losses: u16,
+    pub losses: u8,
     /// What a failure means for the others.
     pub failure: FailurePolicy,
     /// 0 to 100.
@@ -202,5 +202,20 @@ impl Plan {
     #[must_use]
     pub fn heals_at(&self) -> Timestamp {
         EPOCH + self.length
+    }
+}
+
+impl FaultKind {
+    /// The machine that it hits, if it is one.
+    #[must_use]
+    pub const fn node(self) -> Option<u32> {
+        match self {
+            Self::NodeCrash { node }
+            | Self::NodePause { node }
+            | Self::NodeSlow { node }
+            | Self::CutTo { node }
+            | Self::CutFrom { node } => Some(node),
+            Self::CoordinatorCrash { .. } | Self::Takeover | Self::SyncError | Self::DiskFull => None,
+        }
     }
 }

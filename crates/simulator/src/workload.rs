@@ -134,8 +134,8 @@ pub fn fate(run: &RunPlan, graph: &Graph, item: (TaskId, ItemId), undisturbed: b
     let survives = undisturbed || (run.losses > 1 && !has_limit);
     match trouble(run, graph, task, &mut item_stream(run, task, item)) {
         Trouble::None if survives => Fate::Succeeds,
-        Trouble::FailsFirst(count) if count <= run.retries && survives => Fate::Succeeds,
-        Trouble::FailsFirst(count) if count > run.retries && undisturbed => Fate::Fails,
+        Trouble::FailsFirst(count) if count <= u16::from(run.retries) && survives => Fate::Succeeds,
+        Trouble::FailsFirst(count) if count > u16::from(run.retries) && undisturbed => Fate::Fails,
         Trouble::FailsAlways(_) | Trouble::Hangs => Fate::Fails,
         Trouble::Slow if survives && !has_limit => Fate::Succeeds,
         Trouble::None | Trouble::FailsFirst(_) | Trouble::Slow => Fate::Either,

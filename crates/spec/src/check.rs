@@ -1,11 +1,241 @@
-//! stub
-use crate::diagnostic::{Diagnostics, Faults};
-use crate::params::Workflow;
-use crate::source::Source;
-/// Checks.
+//! Checking a file: everything that can be said of it without its parameters, said at once.
+//!
+//! Reading notes what does not fit its key; this looks at how the keys fit each other, task by
+//! task, then at the graph, then at the texts. A file without a fault becomes a workflow; nothing
+//! of a file with one does.
+
+use std::path::Path;
+
+use model::graph::GraphParts;
+use model::limits::TASKS_PER_RUN_MAX;
+use model::policy::{FailurePolicy, Priority};
+
+use crate::code;
+use crate::compile::{ComputedItems, RunOptions};
+use crate::diagnostic::{Diagnostics, Fault, Faults, Lines, Place};
+use crate::file::{Declaration, OnFailure, Tasks, WorkflowFile};
+use crate::limits::NAME_BYTES_MAX;
+use crate::node::{Content, Node};
+use crate::params::{Located, Parameter, ParameterType, Workflow, convert};
+use crate::parse::{decode, parse};
+use crate::read::{Placed, Read};
+use crate::source::{Extent, Source};
+
+mod graph;
+mod task;
+mod texts;
+
+/// Checks a workflow file.
 ///
 /// # Errors
-/// Everything.
+/// Everything that is wrong with it, in the order of its text; after a fault of syntax, that alone.
 pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
-    Err(Faults::default().into_diagnostics(&source.name, ""))
+    let mut faults = Faults::default();
+    let text = decode(&source.text, &mut faults);
+    let workflow = text.and_then(|text| check_text(source, text, &mut faults));
+    match workflow {
+        Some(workflow) if faults.is_empty() => Ok(workflow),
+        _ => {
+            let valid = source.text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+            Err(faults.into_diagnostics(&source.name, text.unwrap_or(valid)))
+        }
+    }
+}
+
+fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workflow> {
+    let root = parse(text, faults)?;
+    let file = read_file(&root, faults)?;
+    drop(root);
+    let tasks = file_tasks(&file, faults)?;
+    let parameters = parameters(&file, faults);
+    let graph = graph::check(&tasks.0, faults);
+    texts::check(texts::Scene { text, file: &file, tasks: &tasks.0, graph: &graph }, faults);
+    if let Some(name) = &file.name {
+        check_name("a workflow", name, faults);
+    }
+    let options = options(source, &file, faults);
+    let compiled = task::compile(&tasks.0, options.priority, faults);
+    if !faults.is_empty() {
+        return None;
+    }
+    let lines = Lines::new(text);
+    let located = |text: &Placed<String>| Located {
+        text: text.value.clone(),
+        place: lines.place(text.extent),
+    };
+    let env = file.env.iter().flat_map(|env| &env.0);
+    Some(Workflow {
+        file: source.name.clone(),
+        folder: source.folder.clone(),
+        options,
+        parameters: parameters.into_iter().map(|it| it.located(&lines)).collect(),
+        env: env.map(|(name, text)| (name.value.clone(), located(text))).collect(),
+        working_dir: file.working_dir.as_ref().map(located),
+        shell: file.shell.as_ref().map_or_else(default_shell, |shell| shell.0.clone()),
+        parts: GraphParts {
+            policies: compiled.policies,
+            policy_of: compiled.policy_of,
+            edges: graph.edges,
+            fan_outs: Vec::new(),
+        },
+        tasks: compiled.tasks,
+        computed: compiled
+            .computed
+            .into_iter()
+            .map(|(task, expression, extent)| {
+                ComputedItems { task, expression, place: lines.place(extent) }
+            })
+            .collect(),
+        description: file.description.clone(),
+    })
+}
+
+fn default_shell() -> Vec<String> {
+    vec!["sh".to_owned(), "-eu".to_owned()]
+}
+
+fn read_file(root: &Node<'_>, faults: &mut Faults) -> Option<WorkflowFile> {
+    if let Content::Map(_) = root.content {
+        return WorkflowFile::read(root, "", faults);
+    }
+    let message = format!("a workflow is a mapping, and this is {}", root.describe());
+    let fault = Fault::new(code::WRONG_TYPE, root.extent, message);
+    faults.push(match root.content {
+        Content::List(_) => fault.hint("put the list under the key `tasks`"),
+        _ => fault.hint("begin with the key `tasks`"),
+    });
+    None
+}
+
+/// The tasks, wherever they stand; nothing if there are none or too many.
+fn file_tasks<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Option<&'f Tasks> {
+    let tasks = match (&file.tasks, &file.task_graph) {
+        (Some(tasks), None) | (None, Some(tasks)) => tasks,
+        (Some(_), Some(second)) => {
+            let message = "the tasks stand under `tasks` and under `task_graph`";
+            let extent = second.0.first().map(|task| task.name.extent).unwrap_or_default();
+            faults.push(Fault::new(code::CONFLICT, extent, message).hint("use one of the two"));
+            return None;
+        }
+        (None, None) => {
+            // A list or mapping that could not be read has its own fault.
+            if faults.is_empty() {
+                faults.push(no_tasks());
+            }
+            return None;
+        }
+    };
+    let count = tasks.0.len();
+    if count > TASKS_PER_RUN_MAX {
+        let message = format!("the workflow has {count} tasks, and may have {TASKS_PER_RUN_MAX}");
+        let fault = Fault::nowhere(code::TOO_LARGE, message);
+        faults.push(fault.hint("write tasks that differ by a value as one with `foreach`"));
+        return None;
+    }
+    if count == 0 && faults.is_empty() {
+        faults.push(no_tasks());
+    }
+    Some(tasks)
+}
+
+fn no_tasks() -> Fault {
+    Fault::nowhere(code::NO_TASKS, "the workflow has no tasks")
+        .hint("write `tasks: [{name: hello, script: echo hello}]`")
+}
+
+/// Notes a name that cannot be a path component, a label and a word of a command line.
+fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
+    let text = &name.value;
+    if text.is_empty() && name.extent == Extent::default() {
+        return; // It is missing, which has a fault of its own.
+    }
+    let wrong = if text.is_empty() {
+        "is empty"
+    } else if text.len() > NAME_BYTES_MAX {
+        "is longer than 200 bytes"
+    } else if text.trim() != text {
+        "begins or ends with white space"
+    } else if text.contains('/') {
+        "has a `/` in it"
+    } else if text.chars().any(char::is_control) {
+        "has a control character in it"
+    } else if text == "." || text == ".." {
+        "stands for a folder"
+    } else {
+        return;
+    };
+    let fault = Fault::new(code::BAD_NAME, name.extent, format!("the name of {what} {wrong}"));
+    faults.push(fault.hint("names are texts of up to 200 bytes, without `/` and control characters"));
+}
+
+/// A parameter whose place is not yet known as line and column.
+struct Declared {
+    parameter: Parameter,
+    extent: Extent,
+}
+
+impl Declared {
+    fn located(self, lines: &Lines<'_>) -> Parameter {
+        Parameter { place: lines.place(self.extent), ..self.parameter }
+    }
+}
+
+fn parameters(file: &WorkflowFile, faults: &mut Faults) -> Vec<Declared> {
+    let declarations = file.params.iter().flat_map(|params| &params.0);
+    declarations.map(|declaration| parameter(declaration, faults)).collect()
+}
+
+fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
+    let Declaration { name, kind, default, description } = declaration;
+    check_name("a parameter", name, faults);
+    if name.value.contains('=') {
+        let message = "the name of a parameter has a `=` in it";
+        faults.push(Fault::new(code::BAD_NAME, name.extent, message));
+    }
+    let inferred = || default.as_ref().map(|default| kind_of(&default.value));
+    let kind = kind.or_else(inferred).unwrap_or_default();
+    let default = default.as_ref().and_then(|default| {
+        let converted = convert(&default.value, kind);
+        let note = |found| {
+            let message =
+                format!("parameter `{}` takes {kind}, and its default is {found}", name.value);
+            faults.push(Fault::new(code::WRONG_TYPE, default.extent, message));
+        };
+        converted.map_err(note).ok()
+    });
+    let place = Place { line: 0, column: 0, offset: 0, length: 0, excerpt: String::new(), excerpt_start: 0 };
+    let parameter =
+        Parameter { name: name.value.clone(), kind, default, description: description.clone(), place };
+    Declared { parameter, extent: name.extent }
+}
+
+fn kind_of(default: &serde_json::Value) -> ParameterType {
+    use serde_json::Value;
+    match default {
+        Value::Bool(_) => ParameterType::Bool,
+        Value::Number(number) if number.is_f64() => ParameterType::Float,
+        Value::Number(_) => ParameterType::Int,
+        Value::Array(_) => ParameterType::List,
+        Value::Object(_) => ParameterType::Object,
+        Value::String(_) | Value::Null => ParameterType::String,
+    }
+}
+
+fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOptions {
+    let stem = || Path::new(&source.name).file_stem().map(|stem| stem.to_string_lossy().into());
+    let name = file.name.as_ref().map(|name| name.value.clone()).or_else(stem);
+    RunOptions {
+        name: name.unwrap_or_default(),
+        failure: match file.on_failure {
+            None | Some(OnFailure::Stop) => FailurePolicy::FailFast,
+            Some(OnFailure::Continue) => FailurePolicy::Continue,
+        },
+        timeout: task::time_limit(file.timeout.as_ref(), faults),
+        concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
+        priority: priority(file.priority).unwrap_or_default(),
+    }
+}
+
+fn priority(priority: Option<crate::file::Whole<0, 100>>) -> Option<Priority> {
+    priority.and_then(|priority| u8::try_from(priority.0).ok()).map(Priority)
 }

@@ -159,8 +159,10 @@ impl Compiler {
         let compiled = self.environment.compile_expression(expression);
         let value = compiled.and_then(|expression| expression.eval(&self.context));
         let value = value.map_err(|error| format!("the items cannot be worked out: {error}"))?;
-        let json = serde_json::to_value(&value);
-        match json.map_err(|error| format!("the items cannot be worked out: {error}"))? {
+        let Ok(json) = serde_json::to_value(&value) else {
+            return Err(format!("`foreach` takes a list, and the expression gives a {}", value.kind()));
+        };
+        match json {
             Json::Array(values) => {
                 check_count(values.len() as u64)?;
                 Ok(Items::Values(values))

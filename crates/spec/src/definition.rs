@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::code;
 use crate::limits::ARGUMENT_BYTES_MAX;
-use crate::template::{Templates, is_template, to_value};
+use crate::template::{Templates, is_template, normalised, to_value, words};
 
 /// The variable that holds an attempt's own folder; a text that names it wants the folder made.
 const WORK_DIR_VARIABLE: &str = "AUTOGLM_WORKDIR";
@@ -367,7 +367,13 @@ impl Renderer<'_> {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        Ok(self.definition.derived.templates.render(text, context)?)
+        let rendered = self.definition.derived.templates.render(text, context);
+        rendered.map_err(|error| match undefined(text, context) {
+            Some(message) if error.kind() == minijinja::ErrorKind::UndefinedError => {
+                Failure { code: code::RENDER, message }
+            }
+            _ => error.into(),
+        })
     }
 
     /// What templates can name; nothing at all if the task has no templates.
@@ -401,6 +407,27 @@ impl Renderer<'_> {
         }
         Ok(Value::from_pairs(names))
     }
+}
+
+/// Says which reference of a text leads to nothing, and what stands there instead.
+fn undefined(text: &str, context: &Value) -> Option<String> {
+    words(&normalised(text)).references.into_iter().find_map(|reference| {
+        let mut value = context.get_attr(&reference.root).ok()?;
+        let mut path = reference.root.clone();
+        for step in &reference.path {
+            let next = value.get_attr(step).unwrap_or_default();
+            if next.is_undefined() {
+                let keys = value.try_iter().into_iter().flatten().take(20);
+                let mut keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
+                keys.sort_unstable();
+                let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+                return Some(format!("there is no `{path}.{step}`: `{path}` has {keys}"));
+            }
+            path = format!("{path}.{step}");
+            value = next;
+        }
+        None
+    })
 }
 
 impl TaskDefinition {

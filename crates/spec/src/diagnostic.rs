@@ -181,6 +181,11 @@ impl Faults {
         self.kept.len() >= DIAGNOSTICS_MAX
     }
 
+    /// How many there are, those that are only counted included.
+    pub(crate) fn count(&self) -> usize {
+        self.kept.len() + self.omitted
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }
@@ -212,7 +217,7 @@ impl<'t> Lines<'t> {
 
     /// The place of an extent; one that spans lines is cut at the end of its first.
     pub(crate) fn place(&self, extent: Extent) -> Place {
-        const CONTEXT_BYTES: usize = 160;
+        const CONTEXT_BYTES: usize = 2_048;
         let start = self.text.floor_char_boundary(extent.start as usize);
         let index = self.starts.partition_point(|&line| line <= start) - 1;
         let line_start = self.starts[index];

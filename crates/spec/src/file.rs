@@ -9,8 +9,8 @@ mod foreign;
 mod values;
 
 pub(crate) use values::{
-    Cpu, Declaration, Declarations, Duration, Foreach, Memory, OneOrMany, RangeBounds, Resources,
-    Retry, Shell, Tasks, Variables, Version, Whole,
+    Command, Declaration, Declarations, Duration, Foreach, NamedTask, OneOrMany, Resources, Retry,
+    Shell, Tasks, Variables, Version, Whole,
 };
 
 use crate::limits::RETRIES_MAX;
@@ -18,7 +18,7 @@ use crate::params::ParameterType;
 
 record! {
     /// A workflow: tasks, what they depend on, and how they are run.
-    struct WorkflowFile("a workflow") {
+    struct WorkflowFile("a workflow", "a mapping") {
         /// The version of this language.
         version: Version,
         /// The name of the workflow. The file's own name if it is left out.
@@ -52,7 +52,7 @@ record! {
 
 record! {
     /// A task: a script or a command, and how it is run.
-    struct TaskFile("a task") {
+    struct TaskFile("a task", "a task such as `{script: echo hello}`") {
         /// The name of the task. Needed in the list form; in the mapping form the key is the name.
         name: Placed<String>,
         /// What the task is for.
@@ -60,7 +60,7 @@ record! {
         /// A script for the shell. A template.
         script: Placed<String>,
         /// A program and its arguments, started without a shell. Each is a template.
-        command: Placed<Vec<Placed<String>>>,
+        command: Placed<Command>,
         /// The tasks that must have succeeded before.
         depends_on: OneOrMany<Placed<String>>,
         /// Makes a fan-out: the task is run once for each item, as `{{ item }}` and `{{ index }}`.
@@ -89,7 +89,7 @@ record! {
 
 record! {
     /// When an attempt that failed is followed by another.
-    struct RetryFile("`retry`") {
+    struct RetryFile("`retry`", "a mapping such as `{limit: 3, backoff: 5s}`") {
         /// How many attempts may follow the first.
         limit: Whole<0, { RETRIES_MAX as u64 }>,
         /// The wait before the first retry; each further wait is twice as long. 1 s if left out.
@@ -108,7 +108,7 @@ record! {
 
 record! {
     /// A parameter with a type.
-    struct DeclarationFile("a parameter") {
+    struct DeclarationFile("a parameter", "a mapping such as `{type: int, default: 3}`") {
         /// What it takes. That of the default if it is left out, and else a text.
         r#type: ParameterType,
         /// What it is when it is not given. Without a default it must be given.

@@ -19,4 +19,4 @@ pub const ANCESTOR_STEPS_MAX: usize = 200_000_000;
 /// The longest duration that a file may ask for, in seconds: ten years.
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
-pub const RETRIES_MAX: u16 = 10_000;
+pub const RETRIES_MAX: u8 = u8::MAX;

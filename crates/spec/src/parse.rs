@@ -46,7 +46,7 @@ pub(crate) fn parse<'s>(text: &'s str, faults: &mut Faults) -> Option<Node<'s>> 
     for event in Parser::new_from_str_with_options(text, options) {
         let step = match event {
             Ok((event, span)) => builder.take(event, extent_of(&span)),
-            Err(error) => Err(syntax_fault(&error, text)),
+            Err(error) => Err(json_fault(text).unwrap_or_else(|| syntax_fault(&error, text))),
         };
         if let Err(fault) = step {
             builder.faults.push(fault);
@@ -66,13 +66,32 @@ fn extent_of(span: &Span) -> Extent {
     Extent::new(offset(span.start), offset(span.end))
 }
 
+/// What is wrong with a text that is meant to be JSON: a reader of JSON says it better.
+fn json_fault(text: &str) -> Option<Fault> {
+    if !text.trim_start().starts_with("{\"") && !text.trim_start().starts_with("{\n") {
+        return None;
+    }
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    let line_start = text.split_inclusive('\n').take(error.line().checked_sub(1)?);
+    let line_start: usize = line_start.map(str::len).sum();
+    let at = text.floor_char_boundary(line_start + error.column().saturating_sub(1));
+    let told = error.to_string();
+    let told = told.split(" at line ").next().unwrap_or_default().to_owned();
+    let extent = Extent::new(at, at + 1);
+    Some(Fault::new(code::SYNTAX, extent, "this is not valid JSON").label(told))
+}
+
 fn syntax_fault(error: &ScanError, text: &str) -> Fault {
     let at = error.marker().byte_offset().unwrap_or_default().min(text.len());
     let at = if at == text.len() { text.trim_end().len() } else { at };
     let is_tab = text[..text.floor_char_boundary(at)].ends_with('\t') || text[text.floor_char_boundary(at)..].starts_with('\t');
     let fault = Fault::new(code::SYNTAX, Extent::new(at, at + 1), "this is not valid YAML");
     let fault = fault.label(error.info());
-    if is_tab { fault.hint("indent with spaces, not with tabs") } else { fault }
+    fault.hint(if is_tab {
+        "indent with spaces, not with tabs"
+    } else {
+        "look just before this for a bracket or quote that is not closed, or for wrong indentation"
+    })
 }
 
 /// A list or mapping that is still being read.

@@ -176,7 +176,7 @@ pub(crate) fn unknown_key(
 macro_rules! record {
     (
         $(#[$meta:meta])*
-        struct $name:ident($noun:literal) {
+        struct $name:ident($noun:literal, $takes:literal) {
             $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
         }
         foreign: $foreign:expr
@@ -195,7 +195,7 @@ macro_rules! record {
         }
 
         impl $crate::read::Read for $name {
-            const TAKES: &'static str = "a mapping";
+            const TAKES: &'static str = $takes;
 
             fn read(
                 node: &$crate::node::Node<'_>,
@@ -265,5 +265,5 @@ pub(crate) fn not_a_choice(text: &str, words: &[&'static str]) -> String {
     let meant = did_you_mean(text, words.iter().copied());
     let meant = meant.map(|meant| format!(": {meant}")).unwrap_or_default();
     let short: String = text.chars().take(60).collect();
-    format!("`{short}` is not one of the words that can stand here{meant}")
+    format!("`{short}` is not allowed here{meant}")
 }

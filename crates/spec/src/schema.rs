@@ -1,4 +1,55 @@
-//! stub
-/// Schema.
+//! The JSON Schema of workflow files, for editors: generated from the types that read them.
+//!
+//! It says what a key takes, not how keys fit each other beyond the simplest rules; the check says
+//! the rest.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value as Json, json};
+
+use crate::file::{TaskFile, WorkflowFile};
+
+/// The JSON Schema (draft 2020-12) of workflow files.
 #[must_use]
-pub fn schema() -> serde_json::Value { serde_json::Value::Null }
+pub fn schema() -> Json {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    let mut schema = generator.into_root_schema_for::<WorkflowFile>();
+    RecursiveTransform(forget_null).transform(&mut schema);
+    schema.insert("title".to_owned(), json!("Open-AutoGLM workflow"));
+    schema.insert(
+        "anyOf".to_owned(),
+        json!([{"required": ["tasks"]}, {"required": ["task_graph"]}]),
+    );
+    schema.insert("patternProperties".to_owned(), json!({"^x-": true}));
+    if let Some(Json::Object(properties)) = schema.get_mut("properties") {
+        properties.insert("$schema".to_owned(), json!({"type": "string"}));
+    }
+    let task = format!("/$defs/{}", TaskFile::schema_name());
+    if let Some(Json::Object(task)) = schema.pointer_mut(&task) {
+        let either = json!([{"required": ["script"]}, {"required": ["command"]}]);
+        task.insert("oneOf".to_owned(), either);
+        task.insert("patternProperties".to_owned(), json!({"^x-": true}));
+    }
+    schema.to_value()
+}
+
+/// A key that may be absent may not be `null`: takes out what the `Option`s of the types put in.
+fn forget_null(schema: &mut Schema) {
+    if let Some(Json::Array(types)) = schema.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    let Some(Json::Array(choices)) = schema.get_mut("anyOf") else { return };
+    choices.retain(|choice| *choice != json!({"type": "null"}));
+    if let [Json::Object(only)] = choices.as_slice() {
+        let only = only.clone();
+        schema.remove("anyOf");
+        only.into_iter().for_each(|(key, value)| {
+            schema.insert(key, value);
+        });
+    }
+}

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use model::collections::HashMap;
 use model::limits::RENDERED_BYTES_MAX;
@@ -19,7 +19,7 @@ use crate::limits::{RENDER_FUEL, TEMPLATES_CACHED_MAX};
 
 mod reference;
 
-pub(crate) use reference::{Reference, references};
+pub(crate) use reference::{Reference, words};
 
 /// Whether a text has marks in it.
 pub(crate) fn is_template(text: &str) -> bool {
@@ -59,22 +59,23 @@ pub(crate) fn to_value(value: &impl serde::Serialize) -> Value {
     Value::from(Serde(value))
 }
 
-/// Texts as they are, lists and objects as JSON.
 fn write_value(out: &mut Output, _: &mut State, value: &Value) -> Result<(), Error> {
-    let json = match value.kind() {
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::None => {
-            serde_json::to_string(value).map_err(|error| {
-                Error::new(ErrorKind::BadSerialization, error.to_string())
-            })?
-        }
-        _ => return Ok(write!(out, "{value}")?),
-    };
-    Ok(out.write_str(&json)?)
+    Ok(out.write_str(&written(value)?)?)
+}
+
+/// Texts as they are, everything else as JSON.
+fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let json = serde_json::to_string(value);
+    let json = json.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()));
+    json.map(Cow::Owned)
 }
 
 /// One word of a shell command, whatever is in it.
-fn quote(value: &Value) -> String {
-    format!("'{}'", value.to_string().replace('\'', r"'\''"))
+fn quote(value: &Value) -> Result<String, Error> {
+    Ok(format!("'{}'", written(value)?.replace('\'', r"'\''")))
 }
 
 /// Parsed templates, shared by all that render. When it is full it is emptied, so that a file of
@@ -140,7 +141,7 @@ impl Parsed {
         }
         self.environment.add_template_owned(text.to_owned(), normalised(text).into_owned())?;
         let mut tasks: Vec<Box<str>> =
-            references(text).iter().filter_map(Reference::task).map(Box::from).collect();
+            words(text).references.iter().filter_map(Reference::task).map(Box::from).collect();
         tasks.sort_unstable();
         tasks.dedup();
         self.tasks.insert(text.into(), tasks.into());
@@ -183,7 +184,7 @@ mod tests {
         assert_eq!(render("{{ params.rate }} ${{ params.words }}\n").unwrap(), "0.1 [\"a\",\"b\"]\n");
         assert_eq!(render("{{ params.on }} {{ params.none }}").unwrap(), "true null");
         assert_eq!(render("{{ item.k | quote }} {{ item.k }}").unwrap(), r"'it'\''s' it's");
-        assert_eq!(render("{{ params | tojson }}{% if params.on %}!{% endif %}").unwrap().len(), 54);
+        assert_eq!(render("{{ params.words | tojson }}{% if params.on %}!{% endif %}").unwrap(), "[\"a\", \"b\"]!");
     }
 
     #[test]

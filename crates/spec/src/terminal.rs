@@ -1,7 +1,7 @@
 //! Diagnostics as a terminal shows them: the source line, a caret, and what to do.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 
@@ -38,17 +38,23 @@ fn report<'d>(file: &'d str, diagnostic: &'d Diagnostic) -> Vec<Group<'d>> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group =
-        Group::with_title(level.primary_title(&diagnostic.message).id(diagnostic.code.0));
-    match &diagnostic.place {
-        Some(place) => {
-            group = at(group, file, place, AnnotationKind::Primary, &diagnostic.label);
+    let title = level.primary_title(&diagnostic.message).id(diagnostic.code.0);
+    let mut group = Group::with_title(title);
+    for (place, annotations) in by_line(diagnostic) {
+        let snippet = Snippet::source(place.excerpt.as_str())
+            .line_start(place.line as usize)
+            .annotations(annotations);
+        let before = &place.excerpt[..place.excerpt_start];
+        if before.chars().count() + 1 == place.column as usize {
+            group = group.element(snippet.path(file));
+        } else {
+            // A piece from within a very long line: its columns are not those of the file.
+            let origin = Origin::path(file).line(place.line as usize);
+            group = group.element(origin.char_column(place.column as usize)).element(snippet);
         }
-        None if !file.is_empty() => group = group.element(Origin::path(file)),
-        None => {}
     }
-    for related in &diagnostic.related {
-        group = at(group, file, &related.place, AnnotationKind::Context, &related.label);
+    if diagnostic.place.is_none() && diagnostic.related.is_empty() && !file.is_empty() {
+        group = group.element(Origin::path(file));
     }
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.message(hint));
@@ -56,21 +62,23 @@ fn report<'d>(file: &'d str, diagnostic: &'d Diagnostic) -> Vec<Group<'d>> {
     vec![group]
 }
 
-fn at<'d>(
-    group: Group<'d>,
-    file: &'d str,
-    place: &'d Place,
-    kind: AnnotationKind,
-    label: &'d str,
-) -> Group<'d> {
-    let start = place.excerpt_start;
-    let end = (start + place.length as usize).min(place.excerpt.len());
-    let annotation = kind.span(start..end);
-    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-    let origin =
-        Origin::path(file).line(place.line as usize).char_column(place.column as usize);
-    let snippet = Snippet::source(place.excerpt.as_str())
-        .line_start(place.line as usize)
-        .annotation(annotation);
-    group.element(origin).element(snippet)
+/// What is marked in each line: its own place first, then those that explain it.
+fn by_line(diagnostic: &Diagnostic) -> Vec<(&Place, Vec<Annotation<'_>>)> {
+    let mut lines: Vec<(&Place, Vec<Annotation<'_>>)> = Vec::new();
+    let own = diagnostic.place.iter();
+    let own = own.map(|place| (place, AnnotationKind::Primary, diagnostic.label.as_str()));
+    let related = diagnostic.related.iter();
+    let related = related.map(|it| (&it.place, AnnotationKind::Context, it.label.as_str()));
+    for (place, kind, label) in own.chain(related) {
+        let start = place.excerpt_start;
+        let end = (start + place.length as usize).min(place.excerpt.len());
+        let annotation = kind.span(start..end);
+        let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+        let same = |first: &Place| first.line == place.line && first.excerpt == place.excerpt;
+        match lines.iter_mut().find(|(first, _)| same(first)) {
+            Some((_, annotations)) => annotations.push(annotation),
+            None => lines.push((place, vec![annotation])),
+        }
+    }
+    lines
 }

@@ -4,6 +4,8 @@
 //! launch; and with `stand-in-worker`, a worker for the tests to kill. Nothing here waits for a time
 //! to pass: it waits for events and for processes to be gone, and gives up after [`PATIENCE`].
 
+#![expect(clippy::unwrap_used, reason = "clippy cannot tell tests that bring their own harness")]
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -50,7 +52,9 @@ fn trials() -> Vec<Trial> {
     vec![
         trial("exit_codes_signals_and_usage", exit_codes_signals_and_usage),
         trial("what_a_process_is_given", what_a_process_is_given),
+        trial("programs_are_found_by_the_tasks_path", programs_are_found_by_the_tasks_path),
         trial("starts_that_fail_say_why", starts_that_fail_say_why),
+        trial("open_files_are_limited_for_tasks_only", open_files_are_limited_for_tasks_only),
         trial("many_at_once_leave_nothing", many_at_once_leave_nothing),
         trial("output_above_the_cap_is_dropped", output_above_the_cap_is_dropped),
         trial("a_worker_that_does_not_read", a_worker_that_does_not_read),
@@ -199,6 +203,10 @@ fn state() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
+fn another_state() -> TempDir {
+    state()
+}
+
 fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
@@ -306,6 +314,25 @@ fn what_a_process_is_given() {
     assert!(!fixture.ended(78).has_output_file);
 }
 
+fn programs_are_found_by_the_tasks_path() {
+    let state = state();
+    std::os::unix::fs::symlink("/bin/echo", state.path().join("say")).unwrap();
+    let mut fixture = Fixture::new(state.path());
+    let path = |value: &str| vec![("PATH".to_owned(), value.to_owned())];
+    let argv: Vec<_> = ["say", "hello"].map(Into::into).to_vec();
+    let cases = [
+        path(&format!("/nowhere:{}", state.path().display())),
+        path("relative:."),
+        path("/nowhere:"),
+    ];
+    for (token, env) in (1..).zip(cases) {
+        let (argv, cwd) = (argv.clone(), state.path().into());
+        fixture.start(Start { argv, env, cwd, ..script(token, "") });
+        assert_eq!(fixture.ended(token).how, Exit::Code(0));
+        assert_eq!(fixture.stdout(token), "hello\n");
+    }
+}
+
 fn starts_that_fail_say_why() {
     let state = state();
     let mut fixture = Fixture::new(state.path());
@@ -338,6 +365,31 @@ fn starts_that_fail_say_why() {
     assert!(!is_gone(&pids[0]));
     fixture.start(script(9, "true"));
     assert_eq!(fixture.ended(9).how, Exit::Code(0), "it goes on after failures");
+}
+
+fn open_files_are_limited_for_tasks_only() {
+    let state = state();
+    let own = env::current_exe().unwrap();
+    let launch = format!("ulimit -S -n 100; exec '{}' {HIDDEN_ARGUMENT} \"$0\"", own.display());
+    let config = Config {
+        program: "/bin/sh".into(),
+        arguments: ["-c", &launch].map(Into::into).to_vec(),
+        ..Config::new(state.path().into())
+    };
+    let (supervisor, reader) = Supervisor::launch(&config).unwrap();
+    let mut fixture = Fixture { supervisor, events: listen(reader), seen: Vec::new() };
+    let gate = state.path().join("gate");
+    let text = format!("ulimit -S -n; while ! [ -e '{}' ]; do sleep 0.01; done", gate.display());
+    for token in 0..60 {
+        fixture.start(script(token, &text));
+    }
+    for token in 0..60 {
+        assert_eq!(fixture.lines(token, 1), ["100"]);
+    }
+    fs::write(gate, "").unwrap();
+    for token in 0..60 {
+        assert_eq!(fixture.ended(token).how, Exit::Code(0));
+    }
 }
 
 fn many_at_once_leave_nothing() {
@@ -488,7 +540,7 @@ fn the_next_supervisor_waits_for_the_last() {
     let (mut worker, family) = worker_with_family(state.path());
     let mut next = Fixture::new(state.path());
     // It has had the time in which another state's supervisor comes up and runs a task.
-    let elsewhere = self::state();
+    let elsewhere = another_state();
     let mut other = Fixture::new(elsewhere.path());
     other.start(script(1, "sleep 0.1"));
     other.ended(1);
@@ -503,7 +555,7 @@ fn the_next_supervisor_waits_for_the_last() {
 }
 
 fn what_a_killed_supervisor_left_is_killed() {
-    let (state, elsewhere) = (state(), self::state());
+    let (state, elsewhere) = (state(), another_state());
     let (mut first, mut other) = (Fixture::new(state.path()), Fixture::new(elsewhere.path()));
     first.start(script(1, FAMILY));
     other.start(script(1, FAMILY));

@@ -22,19 +22,19 @@ use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 
 /// The command that makes the binary a detached holder.
-pub(crate) const HIDDEN_COMMAND: &str = "__hold";
+pub(super) const HIDDEN_COMMAND: &str = "__hold";
 /// What a holder has to say that nobody waits for.
 const LOG_NAME: &str = "holder.log";
 const READY: &str = "ready";
 const HELD: &str = "held";
 
 /// Keeps a detached holder from ending for want of runs.
-pub(crate) struct Leash {
+pub(super) struct Leash {
     _stdin: ChildStdin,
 }
 
 /// Starts a holder; `None` when another process holds the folder.
-pub(crate) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
+pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
     let failed = |error: io::Error| {
         let message = format!("cannot start a process that holds the state: {error}");
         Error::new(Exit::Internal, HOLDER_ENDED, message)
@@ -58,13 +58,16 @@ pub(crate) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
     match said.trim_end() {
         READY => Ok(Some(Leash { _stdin: stdin })),
         HELD => Ok(None),
-        "" => Err(failed(io::Error::other(format!("it ended at once; see {LOG_NAME} in {}", folder.display())))),
+        "" => {
+            let reason = format!("it ended at once; see {}", folder.join(LOG_NAME).display());
+            Err(failed(io::Error::other(reason)))
+        }
         reason => Err(Error::new(Exit::Storage, HOLDER_ENDED, reason)),
     }
 }
 
 /// Holds the state in this process until the leash is gone and the last run has ended.
-pub(crate) fn serve_detached(folder: &Path, offers: &Request) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Request) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();

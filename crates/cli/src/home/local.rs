@@ -1,13 +1,22 @@
-//! The seam to the server: holding the state in this process, or reading it.
+//! Holding the state in this process, or reading it: where the server and the worker meet.
 //!
-//! The server may not import the worker, so the launcher of the local worker is handed to it here.
+//! Neither may import the other. Here each gets a way to the other, and nothing is decided.
 
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::Request;
+use model::message::LeaseId;
+use model::outcome::LogRef;
+use model::work::{Delivery, Dispatch};
+use server::Mode;
+use worker::{Node, NodeConfig};
 
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
+
+/// The name of the worker in this process.
+const NODE_NAME: &str = "local";
 
 /// Why this process cannot hold the state.
 #[derive(Debug)]
@@ -21,68 +30,108 @@ pub(crate) enum StartError {
     Failed(Error),
 }
 
+impl From<server::StartError> for StartError {
+    fn from(error: server::StartError) -> Self {
+        match error {
+            server::StartError::Held { pid } => Self::Held { pid },
+            server::StartError::Unusable(reason) => Self::Failed(unusable(reason)),
+        }
+    }
+}
+
 /// This process holds the state while it lives: replayed, served, with a worker of its own.
 pub(crate) struct Holder {
-    _folder: PathBuf,
+    // The worker ends before the server, which then records what it still hears.
+    _node: Node,
+    server: server::Holder,
 }
 
 impl Holder {
     /// Takes the lock of `folder`, replays, serves the socket, starts a worker with `offers`.
-    pub(crate) fn start(
-        folder: &Path,
-        _offers: &Request,
-    ) -> std::result::Result<Self, StartError> {
-        Err(StartError::Failed(no_server(folder)))
+    pub(crate) fn start(folder: &Path, offers: &Request) -> std::result::Result<Self, StartError> {
+        let server = server::Holder::start(&config(folder, Mode::Lead))?;
+        let node = Node::launch(
+            NodeConfig {
+                name: NODE_NAME.into(),
+                instance: instance(),
+                offers: offers.clone(),
+                lease: None,
+                home: server.home().root().to_owned(),
+                supervisor: worker::supervisor::Config::new(server.home().root().to_owned()),
+            },
+            Box::new(ToServer(server.mailbox())),
+        );
+        let node = node.map_err(|error| {
+            StartError::Failed(unusable(format!("the worker cannot start: {error}")))
+        })?;
+        server.connect(NODE_NAME, Box::new(ToWorker(node.orders())));
+        Ok(Self { _node: node, server })
     }
 
     /// Blocks until its last run has ended.
-    pub(crate) fn wait_idle(&self) {}
+    pub(crate) fn wait_idle(&self) {
+        self.server.wait_idle();
+    }
+}
+
+/// Tells this start of the worker from all others on this node.
+fn instance() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let nanos = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+    model::hash::mix(nanos ^ u64::from(std::process::id()).rotate_left(40))
+}
+
+struct ToServer(server::Mailbox);
+
+impl worker::Outbox for ToServer {
+    fn deliver(&self, delivery: Delivery) {
+        self.0.deliver(delivery);
+    }
+
+    fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
+        self.0.logs_grew(logs);
+    }
+}
+
+struct ToWorker(worker::Orders);
+
+impl server::Link for ToWorker {
+    fn send(&mut self, dispatch: Dispatch) {
+        self.0.send(dispatch);
+    }
 }
 
 /// This process reads the state while it lives, and serves what it reads on a socket of its own.
 pub(crate) struct Reader {
-    folder: PathBuf,
+    folder: tempfile::TempDir,
+    _server: server::Holder,
 }
 
 impl Reader {
     /// Reads the state in `folder`; `None` when there is none yet.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
-        Err(no_server(folder))
+        if !folder.join(server::JOURNAL_NAME).exists() {
+            return Ok(None);
+        }
+        let own = tempfile::tempdir().map_err(unusable)?;
+        let socket = own.path().join(protocol::api::SOCKET_NAME);
+        match server::Holder::start(&config(folder, Mode::ReadOnly { socket })) {
+            Ok(server) => Ok(Some(Self { folder: own, _server: server })),
+            Err(server::StartError::Unusable(reason)) => Err(unusable(reason)),
+            Err(server::StartError::Held { .. }) => Err(unusable("reading takes no lock")),
+        }
     }
 
     /// Where its socket is.
     pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 }
 
-/// What is done to the journal itself, without its holder.
-pub(crate) mod journal {
-    use std::path::Path;
-
-    use serde_json::Value;
-
-    use super::no_server;
-    use crate::error::Result;
-
-    /// Reads all of it and checks every sum and every number. The report has `ok`, `facts`,
-    /// `frames`, `bytes` and, when not all is well, `damage`: a list of sentences.
-    pub(crate) fn verify(folder: &Path) -> Result<Value> {
-        Err(no_server(folder))
-    }
-
-    /// Hands each fact to `each` as JSON, in order, until it says no more.
-    pub(crate) fn export(folder: &Path, _each: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
-        Err(no_server(folder))
-    }
-
-    /// How much is in it, and of what: names with numbers, in the order to print them.
-    pub(crate) fn stat(folder: &Path) -> Result<Value> {
-        Err(no_server(folder))
-    }
+fn config(folder: &Path, mode: Mode) -> server::Config {
+    server::Config { home: PathBuf::from(folder), version: env!("CARGO_PKG_VERSION"), mode }
 }
 
-fn no_server(folder: &Path) -> Error {
-    let message = format!("this build cannot hold {}", folder.display());
-    Error::new(Exit::Internal, HOLDER_ENDED, message)
+fn unusable(reason: impl std::fmt::Display) -> Error {
+    Error::new(Exit::Storage, HOLDER_ENDED, reason.to_string())
 }

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
 use crate::exit::Exit;
 use detached::Leash;
-pub(crate) use detached::serve_detached;
 pub(crate) use local::journal;
 use local::{Holder, Reader, StartError};
 
@@ -136,20 +135,21 @@ impl Home {
     }
 
     fn held_by(&self, pid: Option<u32>) -> Error {
-        let holder = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+        let holder =
+            pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
         let message = format!("{holder} holds {} and does not answer", self.folder.display());
         Error::new(Exit::Busy, HELD, message)
             .hint("if it is stopped (kill -STOP), continue it; if it hangs, end it; then try again")
     }
 }
 
-impl Session {
-    /// A session with a holder that is somewhere else.
-    #[cfg(test)]
-    pub(crate) fn with(client: Client) -> Self {
-        Self { client, keeper: Keeper::Other }
-    }
+/// Holds the state of `home` in this process, for whoever started it, until its last run has ended.
+pub(crate) fn serve_detached(home: &Home) -> Result<Exit> {
+    home.make_folder()?;
+    detached::serve(&home.folder, &home.offers)
+}
 
+impl Session {
     /// Whether this process serves its own client.
     pub(crate) const fn is_own(&self) -> bool {
         matches!(self.keeper, Keeper::Own(_))

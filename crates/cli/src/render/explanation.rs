@@ -76,7 +76,13 @@ mod tests {
             unblock: Some("the end of any of the 2 running tasks".to_owned()),
             ..explanation(TaskStatus::Ready)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        train[3] of run 7 is ready: no worker has room for it
+          - no room: local: memory, asks for 8Gi, 3Gi of 16Gi are free
+          - behind: 12 items are ahead of it
+        12 items ahead of it in the queue.
+        What would let it start: the end of any of the 2 running tasks
+        ");
     }
 
     #[test]
@@ -91,6 +97,9 @@ mod tests {
             }),
             ..explanation(TaskStatus::Running)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        train[3] of run 7 is running: it runs
+        It runs on local, attempt 2 under token 41.
+        ");
     }
 }

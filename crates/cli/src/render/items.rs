@@ -58,6 +58,11 @@ mod tests {
             ],
             next: Some("2".to_owned()),
         };
-        insta::assert_snapshot!(render(&list, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&list, Tone::PLAIN), @r#"
+        ITEM  VALUE         STATUS     ATTEMPTS  DURATION  TROUBLE
+           0  alice         succeeded         1  -
+           1  {"rate":0.1}  failed            1  -         signal 9
+        … and more: --limit shows more
+        "#);
     }
 }

@@ -50,7 +50,12 @@ mod tests {
             tasks_total: 2,
             items_total: 3,
         };
-        insta::assert_snapshot!(render(&plan, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&plan, Tone::PLAIN), @r"
+        In run 7, 2 tasks (3 items) will run again:
+        TASK  ITEMS  BECAUSE
+        t1        1  failed
+        t2        2  skipped
+        ");
         plan.tasks = (1..30).map(task).collect();
         plan.tasks_total = 500;
         assert!(render(&plan, Tone::PLAIN).ends_with("… and 480 tasks more\n"));

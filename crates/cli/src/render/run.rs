@@ -80,7 +80,17 @@ mod tests {
 
     #[test]
     fn a_run_shows_its_tasks() {
-        insta::assert_snapshot!(render(&detail(), false, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&detail(), false, Tone::PLAIN), @r"
+        Run 7 of digits: failed (task failed) after 1m 12s
+        Items:  36 succeeded, 1 failed, 1 skipped
+        File:   /data/digits.yaml
+        Params: folds=3
+
+        TASK    STATUS     ITEMS  ATTEMPTS  DURATION  TROUBLE
+        split   succeeded      -         1  1.2s
+        train   failed     36/36        38  1.2s      exit 3
+        report  skipped        -         0  -
+        ");
     }
 
     #[test]

@@ -47,7 +47,14 @@ mod tests {
     #[test]
     fn the_list_is_a_table() {
         let runs = [run(RunStatus::Running), run(RunStatus::Failed)];
-        insta::assert_snapshot!(render(&runs, after(90), false, Tone::PLAIN), @"");
-        insta::assert_snapshot!(render(&runs[..1], after(90), true, Tone::PLAIN), @"");
+        insta::assert_snapshot!(render(&runs, after(90), false, Tone::PLAIN), @r"
+        RUN  NAME    STATUS   TASKS  ITEMS  DURATION  STARTED
+          7  digits  running    3/3  38/38  1m 12s    1m ago
+          7  digits  failed     3/3  38/38  1m 12s    1m ago
+        ");
+        insta::assert_snapshot!(render(&runs[..1], after(90), true, Tone::PLAIN), @r"
+        RUN  NAME    STATUS   TASKS  ITEMS  DURATION  STARTED  CREATED                      FILE
+          7  digits  running    3/3  38/38  1m 12s    1m ago   2026-11-20T10:00:00.000000Z  /data/digits.yaml
+        ");
     }
 }

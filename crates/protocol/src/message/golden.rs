@@ -1,1 +1,105 @@
+//! Every kind of message against its golden file.
 
+use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
+use model::outcome::AttemptEnd;
+use model::{
+    Attempt, AttemptId, Epoch, ItemId, Request, Round, RunId, Span, TaskId, TaskKey, Token,
+    WorkerId,
+};
+
+use super::arbitrary::STOPS;
+use super::{
+    EVENT_KINDS, NEWS_KINDS, ORDER_KINDS, decode_from_worker, decode_to_worker, encode_from_worker,
+    encode_to_worker, event_kind, news_kind, order_kind,
+};
+use crate::golden;
+use crate::record::samples;
+
+fn leases() -> Vec<LeaseId> {
+    let task = TaskKey { run: RunId(12), task: TaskId(345) };
+    (0..2).map(|item| LeaseId { item: task.item(ItemId(item)), token: Token(70) }).collect()
+}
+
+fn grants() -> Vec<Grant> {
+    let grant = |(lease, request): (LeaseId, Request)| Grant {
+        attempt: AttemptId { key: lease.item, round: Round(1), attempt: Attempt(2) },
+        token: lease.token,
+        request,
+        grace: Span::secs(10),
+    };
+    leases().into_iter().zip([samples::request(), Request::default()]).map(grant).collect()
+}
+
+fn orders() -> Vec<ToWorker> {
+    let mut orders = vec![
+        Order::Welcome { worker: WorkerId(3), lease: Some(Span::secs(60)) },
+        Order::Welcome { worker: WorkerId(3), lease: None },
+        Order::Assign(grants()),
+        Order::Acknowledge { report: 1_000 },
+        Order::Renew { beat: 9 },
+    ];
+    orders.extend(STOPS.map(|how| Order::Stop { leases: leases(), how }));
+    let message = |order| ToWorker { epoch: Epoch(4), session: 2, number: 17, order };
+    orders.into_iter().map(message).collect()
+}
+
+fn events() -> Vec<AttemptEvent> {
+    let mut events = vec![AttemptEvent::Started, AttemptEvent::Returned];
+    let end = |outcome| AttemptEvent::Ended { outcome, end: AttemptEnd::default() };
+    events.extend(samples::OUTCOMES.map(end));
+    let (outcome, end) = (model::Outcome::Succeeded, samples::attempt_end(5));
+    events.push(AttemptEvent::Ended { outcome, end });
+    events
+}
+
+fn from_worker(news: News) -> FromWorker {
+    FromWorker { name: "node-1".into(), instance: 0x1234_5678, session: 2, number: 5, news }
+}
+
+fn reports(events: Vec<AttemptEvent>) -> FromWorker {
+    let report = |event| Report { lease: leases()[0], event };
+    from_worker(News::Reports { first: 40, reports: events.into_iter().map(report).collect() })
+}
+
+fn news() -> Vec<FromWorker> {
+    vec![
+        from_worker(News::Hello { offers: samples::request(), lease: Some(Span::secs(60)) }),
+        from_worker(News::Hello { offers: samples::request(), lease: None }),
+        from_worker(News::Beat { beat: 9, held: leases() }),
+        reports(events()),
+    ]
+}
+
+#[test]
+fn every_order_is_written_as_its_golden_file_and_read_back() {
+    for &name in ORDER_KINDS {
+        let messages: Vec<ToWorker> =
+            orders().into_iter().filter(|message| order_kind(&message.order) == name).collect();
+        let encoded: Vec<Vec<u8>> = messages.iter().map(encode_to_worker).collect();
+        golden::check(name, &encoded, &format!("{messages:#?}\n"));
+        let read = golden::read(name);
+        let read: Vec<ToWorker> = read.iter().map(|one| decode_to_worker(one).unwrap()).collect();
+        assert_eq!(read, messages, "`{name}`");
+    }
+}
+
+fn check_news(name: &str, messages: &[FromWorker]) {
+    let encoded: Vec<Vec<u8>> = messages.iter().map(encode_from_worker).collect();
+    golden::check(name, &encoded, &format!("{messages:#?}\n"));
+    let read = golden::read(name);
+    let read: Vec<FromWorker> = read.iter().map(|one| decode_from_worker(one).unwrap()).collect();
+    assert_eq!(read, messages, "`{name}`");
+}
+
+#[test]
+fn all_news_and_events_are_written_as_their_golden_files_and_read_back() {
+    for &name in NEWS_KINDS {
+        let messages: Vec<FromWorker> =
+            news().into_iter().filter(|message| news_kind(&message.news) == name).collect();
+        check_news(name, &messages);
+    }
+    for &name in EVENT_KINDS {
+        let of_kind = events().into_iter().filter(|event| event_kind(event) == name);
+        check_news(name, &[reports(of_kind.collect())]);
+    }
+}

@@ -1,1 +1,299 @@
+//! Facts of every kind with any content, and what must hold for all of them.
 
+use model::fact::{
+    AttemptsEnded, ItemImage, LossCause, Restored, RoundScope, RunAdmitted, StopCause, TaskImage,
+    WorkerJoined,
+};
+use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
+use model::policy::{FailurePolicy, Priority};
+use model::{
+    Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
+    RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::option::of;
+use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof, proptest};
+use proptest::sample::select;
+
+use super::{decode, encode};
+
+/// Numbers of every magnitude, the greatest included.
+fn number() -> impl Strategy<Value = u64> {
+    (any::<u64>(), 0..64_u32).prop_map(|(number, bits)| number >> bits)
+}
+
+fn small() -> impl Strategy<Value = u32> {
+    (any::<u32>(), 0..32_u32).prop_map(|(number, bits)| number >> bits)
+}
+
+fn at() -> impl Strategy<Value = Timestamp> {
+    number().prop_map(Timestamp)
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    number().prop_map(Span)
+}
+
+fn run() -> impl Strategy<Value = RunId> {
+    number().prop_map(RunId)
+}
+
+fn task() -> impl Strategy<Value = TaskKey> {
+    (run(), small()).prop_map(|(run, task)| TaskKey { run, task: TaskId(task) })
+}
+
+pub(crate) fn item() -> impl Strategy<Value = ItemKey> {
+    (task(), small()).prop_map(|(task, item)| task.item(ItemId(item)))
+}
+
+fn worker() -> impl Strategy<Value = WorkerId> {
+    small().prop_map(WorkerId)
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest)
+}
+
+fn text() -> impl Strategy<Value = Box<str>> {
+    ".{0,12}".prop_map(String::into_boxed_str)
+}
+
+fn ids() -> impl Strategy<Value = IdSet> {
+    vec((0..u32::MAX, 0..9_u32), 0..20).prop_map(|ranges| {
+        let mut set = IdSet::new();
+        for (start, length) in ranges {
+            set.insert_range(start..start.saturating_add(length));
+        }
+        set
+    })
+}
+
+pub(crate) fn request() -> impl Strategy<Value = Request> {
+    (number(), number(), vec((text(), number()), 0..3)).prop_map(
+        |(cpu_milli, memory_bytes, custom)| Request {
+            cpu_milli,
+            memory_bytes,
+            custom: custom.into(),
+        },
+    )
+}
+
+pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
+    let failure = prop_oneof![
+        any::<i32>().prop_map(Failure::Exit),
+        any::<i32>().prop_map(Failure::Signal),
+        any::<i32>().prop_map(Failure::Spawn),
+    ];
+    prop_oneof![select(super::samples::OUTCOMES.to_vec()), failure.prop_map(Outcome::Failed),]
+}
+
+pub(crate) fn attempt_end() -> impl Strategy<Value = AttemptEnd> {
+    let usage = (number(), number(), number()).prop_map(|(wall_us, cpu_us, peak_rss_kib)| Usage {
+        wall_us,
+        cpu_us,
+        peak_rss_kib,
+    });
+    let log = (small(), number(), number(), small())
+        .prop_map(|(segment, offset, bytes, frames)| LogRef { segment, offset, bytes, frames });
+    let output = (digest(), small()).prop_map(|(digest, bytes)| OutputRef { digest, bytes });
+    (usage, of(log), of(output)).prop_map(|(usage, log, output)| AttemptEnd { usage, log, output })
+}
+
+fn cause() -> impl Strategy<Value = StopCause> {
+    use StopCause::{Stopped, TaskFailed, Terminated, TimedOut};
+    select(vec![TaskFailed, TimedOut, Stopped, Terminated])
+}
+
+fn run_status() -> impl Strategy<Value = RunStatus> {
+    select(RunStatus::ALL)
+}
+
+fn admitted() -> impl Strategy<Value = RunAdmitted> {
+    let names = (text(), text(), text());
+    let digests = (of(digest()), digest(), digest(), digest(), digest());
+    let policy = prop_oneof![Just(FailurePolicy::FailFast), Just(FailurePolicy::Continue)];
+    let rest = (0..=100_u8, policy, of(span()), of(any::<u32>()), any::<u128>());
+    (run(), names, digests, rest).prop_map(|(run, names, digests, rest)| RunAdmitted {
+        run,
+        key: digests.0,
+        tenant: names.0,
+        queue: names.1,
+        name: names.2,
+        identity: digests.1,
+        content: digests.2,
+        graph: digests.3,
+        definition: digests.4,
+        priority: Priority(rest.0),
+        failure: rest.1,
+        timeout: rest.2,
+        concurrency: rest.3,
+        trace: rest.4,
+    })
+}
+
+fn joined() -> impl Strategy<Value = WorkerJoined> {
+    (worker(), text(), number(), request(), of(span())).prop_map(
+        |(worker, name, instance, offers, lease)| WorkerJoined {
+            worker,
+            name,
+            instance,
+            offers,
+            lease,
+        },
+    )
+}
+
+fn ended() -> impl Strategy<Value = AttemptsEnded> {
+    let then = prop_oneof![Just(Then::Final), at().prop_map(|at| Then::Retry { at })];
+    let ends = btree_map(0..u32::MAX, attempt_end(), 0..12);
+    (task(), outcome(), then, ends).prop_map(|(task, outcome, then, ends)| AttemptsEnded {
+        task,
+        outcome,
+        then,
+        ends: ends.into_iter().map(|(item, end)| (ItemId(item), end)).collect(),
+    })
+}
+
+fn item_image() -> impl Strategy<Value = ItemImage> {
+    (select(TaskStatus::ALL), any::<u16>(), any::<u8>(), any::<u8>()).prop_map(
+        |(status, attempts, failures, losses)| ItemImage {
+            status,
+            attempts: Attempt(attempts),
+            failures,
+            losses,
+        },
+    )
+}
+
+fn task_image() -> impl Strategy<Value = TaskImage> {
+    (item_image(), any::<u32>(), any::<u16>(), any::<[u32; 2]>(), of(outcome())).prop_map(
+        |(item, waiting_for, round, [started_ms, ended_ms], trouble)| TaskImage {
+            item,
+            waiting_for,
+            round: Round(round),
+            started_ms,
+            ended_ms,
+            trouble,
+        },
+    )
+}
+
+fn piece() -> impl Strategy<Value = Restored> {
+    let counters = (run(), worker(), vec((request(), number()), 0..3)).prop_map(
+        |(next_run, next_worker, mean_wall_us)| Restored::Counters {
+            next_run,
+            next_worker,
+            mean_wall_us,
+        },
+    );
+    let lease = (item(), number(), worker(), of(at()), any::<bool>()).prop_map(
+        |(item, token, worker, started_at, overran)| Restored::Lease {
+            item,
+            token: Token(token),
+            worker,
+            started_at,
+            overran,
+        },
+    );
+    prop_oneof![
+        counters,
+        (run(), run_status(), of(cause()), of(at())).prop_map(|(run, status, cause, ended_at)| {
+            Restored::Run { run, status, cause, ended_at }
+        }),
+        (run(), ids(), task_image()).prop_map(|(run, tasks, image)| Restored::Tasks {
+            run,
+            tasks,
+            image
+        }),
+        (task(), ids(), item_image()).prop_map(|(task, items, image)| Restored::Items {
+            task,
+            items,
+            image
+        }),
+        lease,
+        (item(), at()).prop_map(|(item, at)| Restored::Retry { item, at }),
+        (number(), at(), number()).prop_map(|(seq, at, epoch)| Restored::End {
+            seq: Seq(seq),
+            at,
+            epoch: Epoch(epoch)
+        }),
+    ]
+}
+
+fn plain() -> impl Strategy<Value = Fact> {
+    let causes = vec![LossCause::Expired, LossCause::Replaced, LossCause::DiedWithLeader];
+    let scope = select(vec![RoundScope::Unsuccessful, RoundScope::All]);
+    prop_oneof![
+        number().prop_map(|epoch| Fact::LeaderStarted { epoch: Epoch(epoch), format: 1 }),
+        (worker(), select(causes)).prop_map(|(worker, cause)| Fact::WorkerLost { worker, cause }),
+        (task(), 0..u32::MAX, small(), worker()).prop_map(|(task, start, more, worker)| {
+            let end = start.saturating_add(more).saturating_add(1);
+            Fact::AttemptsLeased { task, items: start..end, worker }
+        }),
+        item().prop_map(|item| Fact::AttemptOverran { item }),
+        (run(), cause()).prop_map(|(run, cause)| Fact::RunStopping { run, cause }),
+        (run(), run_status()).prop_map(|(run, status)| Fact::RunEnded { run, status }),
+        (run(), ids(), scope).prop_map(|(run, tasks, scope)| Fact::RoundOpened {
+            run,
+            tasks,
+            scope
+        }),
+        run().prop_map(|run| Fact::RunForgotten { run }),
+    ]
+}
+
+fn of_sets() -> impl Strategy<Value = Fact> {
+    let kinds: [fn(TaskKey, IdSet) -> Fact; 6] = [
+        |task, items| Fact::AttemptsStarted { task, items },
+        |task, items| Fact::LeasesReturned { task, items },
+        |task, tasks| Fact::HandlersReleased { run: task.run, tasks },
+        |task, tasks| Fact::TasksSkipped { run: task.run, tasks },
+        |task, tasks| Fact::TasksCancelled { run: task.run, tasks },
+        |task, tasks| Fact::TasksUnsatisfiable { run: task.run, tasks },
+    ];
+    (0..kinds.len(), task(), ids()).prop_map(move |(kind, task, ids)| kinds[kind](task, ids))
+}
+
+/// Any fact.
+pub(crate) fn fact() -> BoxedStrategy<Fact> {
+    prop_oneof![
+        4 => plain(),
+        3 => of_sets(),
+        1 => joined().prop_map(|joined| Fact::WorkerJoined(Box::new(joined))),
+        1 => admitted().prop_map(|admitted| Fact::RunAdmitted(Box::new(admitted))),
+        4 => ended().prop_map(|ended| Fact::AttemptsEnded(Box::new(ended))),
+        4 => piece().prop_map(|piece| Fact::Restored(Box::new(piece))),
+    ]
+    .boxed()
+}
+
+proptest! {
+    #[test]
+    fn any_fact_goes_both_ways(fact in fact()) {
+        let mut bytes = Vec::new();
+        encode(&fact, &mut bytes).unwrap();
+        let mut rest = bytes.as_slice();
+        let length = prost::encoding::decode_varint(&mut rest).unwrap();
+        assert_eq!(length, rest.len() as u64);
+        assert_eq!(decode(rest), Ok(fact));
+    }
+
+    #[test]
+    fn any_bytes_end_in_a_fact_or_an_error(bytes in vec(any::<u8>(), 0..200)) {
+        let _ = decode(&bytes);
+    }
+
+    #[test]
+    fn a_damaged_record_ends_in_a_fact_or_an_error(
+        fact in fact(),
+        at in any::<proptest::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut bytes = Vec::new();
+        encode(&fact, &mut bytes).unwrap();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let _ = decode(&bytes[1..]);
+        let _ = decode(&bytes[..at]);
+    }
+}

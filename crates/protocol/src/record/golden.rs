@@ -1,1 +1,42 @@
+//! Every kind of fact against its golden file, and the version barrier.
 
+use model::{Epoch, Fact};
+
+use super::{KINDS, RESTORED_KINDS, decode, kind, samples, write};
+use crate::FORMAT;
+use crate::error::DecodeError;
+use crate::golden;
+use prost::Message;
+
+fn bytes(fact: &Fact) -> Vec<u8> {
+    write::record(fact).unwrap().encode_to_vec()
+}
+
+#[test]
+fn every_kind_is_written_as_its_golden_file_and_read_back() {
+    for &name in KINDS.iter().chain(RESTORED_KINDS) {
+        let facts: Vec<Fact> =
+            samples::facts().into_iter().filter(|fact| kind(fact) == name).collect();
+        let encoded: Vec<Vec<u8>> = facts.iter().map(bytes).collect();
+        golden::check(name, &encoded, &format!("{facts:#?}\n"));
+        let read: Vec<Fact> =
+            golden::read(name).iter().map(|sample| decode(sample).unwrap()).collect();
+        assert_eq!(read, facts, "`{name}`");
+    }
+}
+
+#[test]
+fn facts_of_a_newer_leader_are_refused_with_a_clear_error() {
+    let newer = Fact::LeaderStarted { epoch: Epoch(9), format: FORMAT + 1 };
+    let error = decode(&bytes(&newer)).unwrap_err();
+    let expected = DecodeError::Newer { what: "facts", version: FORMAT + 1, known: FORMAT };
+    assert_eq!(error, expected);
+    assert!(error.to_string().contains("newer autoglm"), "{error}");
+}
+
+#[test]
+fn an_unknown_kind_is_refused() {
+    // Field 99, an empty message.
+    assert!(matches!(decode(&[0x9a, 0x06, 0x00]), Err(DecodeError::Missing(_))));
+    assert!(matches!(decode(&[]), Err(DecodeError::Missing(_))));
+}

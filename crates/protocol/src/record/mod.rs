@@ -8,6 +8,8 @@ pub(crate) mod arbitrary;
 #[cfg(test)]
 mod golden;
 mod read;
+#[cfg(test)]
+pub(crate) mod samples;
 mod v1;
 mod write;
 

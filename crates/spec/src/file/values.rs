@@ -11,7 +11,7 @@ use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Node};
 use crate::params::ParameterType;
-use crate::read::{Placed, Read, mapping, read_text, wrong_type};
+use crate::read::{Placed, Read, mapping, read_text, unknown_key, wrong_type};
 use crate::source::Extent;
 use crate::units;
 
@@ -243,6 +243,33 @@ impl<T: Read> Read for OneOrMany<T> {
     }
 }
 
+/// A program and its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Command(pub Vec<Placed<String>>);
+
+inline_schema!(Command, |_generator| json_schema!({
+    "type": "array",
+    "items": {"type": ["string", "number", "boolean"]},
+    "minItems": 1
+}));
+
+impl Read for Command {
+    const TAKES: &'static str = "a list such as `[python3, train.py]`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match &node.content {
+            Content::List(_) => Vec::read(node, key, faults).map(Self),
+            Content::Scalar(_) if !node.is_null() => {
+                let message = format!("`{key}` takes {}, not {}", Self::TAKES, node.describe());
+                let fault = Fault::new(code::WRONG_TYPE, node.extent, message);
+                faults.push(fault.hint("for a line that a shell reads, write `script`"));
+                None
+            }
+            _ => wrong_type(node, key, faults),
+        }
+    }
+}
+
 /// Words that start a shell.
 #[derive(Clone, Debug)]
 pub(crate) struct Shell(pub Vec<String>);
@@ -353,7 +380,12 @@ impl Read for Foreach {
                 [entry] if entry.key == "range" => {
                     range(&entry.value, faults).map(Self::Range)
                 }
-                _ => wrong_type(node, key, faults),
+                _ => {
+                    for entry in entries.iter().filter(|entry| entry.key != "range") {
+                        unknown_key(entry, "`foreach`", (&["range"], &[]), faults);
+                    }
+                    None
+                }
             },
         }
     }
@@ -366,13 +398,26 @@ fn range(node: &Node<'_>, faults: &mut Faults) -> Option<RangeBounds> {
         Err(mut one) if one.len() == 1 && node.scalar().is_some() => {
             Some(RangeBounds { first: "0".to_owned(), end: one.remove(0) })
         }
-        Err(_) => wrong_type::<Foreach>(node, "foreach", faults).and(None),
+        Err(_) => {
+            let message = "a range is `N` or `[first, end]`";
+            faults.push(Fault::new(code::BAD_ITEMS, node.extent, message));
+            None
+        }
     }
 }
 
-/// The tasks with their names, in the order of the file.
+/// A task with its name.
 #[derive(Debug, Default)]
-pub(crate) struct Tasks(pub Vec<(Placed<String>, TaskFile)>);
+pub(crate) struct NamedTask {
+    pub name: Placed<String>,
+    pub task: TaskFile,
+    /// Whether all of it could be read.
+    pub is_whole: bool,
+}
+
+/// The tasks in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(pub Vec<NamedTask>);
 
 inline_schema!(Tasks, |generator| {
     let task = generator.subschema_for::<TaskFile>();
@@ -396,6 +441,7 @@ impl Read for Tasks {
             Content::Map(entries) => entries
                 .iter()
                 .filter_map(|entry| {
+                    let before = faults.count();
                     let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
                     let task = TaskFile::read(&entry.value, &name.value, faults)?;
                     if let Some(second) = &task.name {
@@ -406,7 +452,7 @@ impl Read for Tasks {
                                 .related(name.extent, "the name"),
                         );
                     }
-                    Some((name, task))
+                    Some(NamedTask { name, task, is_whole: faults.count() == before })
                 })
                 .collect(),
         };
@@ -414,7 +460,8 @@ impl Read for Tasks {
     }
 }
 
-fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<(Placed<String>, TaskFile)> {
+fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<NamedTask> {
+    let before = faults.count();
     let mut task = TaskFile::read(node, "tasks", faults)?;
     let name = task.name.take();
     if name.is_none() && !has_key(node, "name") {
@@ -423,7 +470,11 @@ fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<(Placed<String>, 
         let fault = Fault::new(code::MISSING_KEY, extent, "this task has no `name`");
         faults.push(fault.hint("in the list form each task needs a `name`"));
     }
-    Some((name.unwrap_or_default(), task))
+    Some(NamedTask {
+        name: name.unwrap_or_default(),
+        task,
+        is_whole: faults.count() == before,
+    })
 }
 
 fn has_key(node: &Node<'_>, key: &str) -> bool {
@@ -478,12 +529,12 @@ impl Read for ParameterType {
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         const WORDS: [&str; 6] = ["string", "int", "float", "bool", "list", "object"];
         let parse = |text: &str| match text {
-            "string" | "str" | "text" => Ok(Self::String),
-            "int" | "integer" => Ok(Self::Int),
-            "float" | "number" => Ok(Self::Float),
-            "bool" | "boolean" => Ok(Self::Bool),
-            "list" | "array" => Ok(Self::List),
-            "object" | "dict" | "map" => Ok(Self::Object),
+            "string" => Ok(Self::String),
+            "int" => Ok(Self::Int),
+            "float" => Ok(Self::Float),
+            "bool" => Ok(Self::Bool),
+            "list" => Ok(Self::List),
+            "object" => Ok(Self::Object),
             _ => Err(crate::read::not_a_choice(text, &WORDS)),
         };
         read_text(node, key, faults, (code::BAD_VALUE, parse))

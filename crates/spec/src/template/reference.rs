@@ -25,9 +25,17 @@ impl Reference {
     }
 }
 
-/// All references of a template, in the order of the text.
-pub(crate) fn references(text: &str) -> Vec<Reference> {
-    let mut found = Vec::new();
+/// What is said between the marks of a template, in the order of the text.
+#[derive(Debug, Default)]
+pub(crate) struct Words {
+    pub references: Vec<Reference>,
+    /// Where the names of filters stand.
+    pub filters: Vec<Range<usize>>,
+}
+
+/// All references and filters of a template.
+pub(crate) fn words(text: &str) -> Words {
+    let mut found = Words::default();
     let mut at = 0;
     while let Some((start, end_mark)) = next_mark(text, at) {
         let mut reader = Reader { text, at: start, end_mark };
@@ -61,8 +69,8 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     /// Reads up to the end mark, or to the end of the text.
-    fn collect(&mut self, found: &mut Vec<Reference>) {
-        let mut after_dot = false;
+    fn collect(&mut self, found: &mut Words) {
+        let (mut after_dot, mut after_pipe) = (false, false);
         while let Some(next) = self.peek() {
             if self.text[self.at..].starts_with(self.end_mark) {
                 self.at += self.end_mark.len();
@@ -75,16 +83,19 @@ impl Reader<'_> {
                 _ if is_word(next) => {
                     let start = self.at;
                     let word = self.word();
-                    if !after_dot && ROOTS.contains(&word.as_str()) && !self.is_keyword_argument() {
+                    if after_pipe {
+                        found.filters.push(start..self.at);
+                    } else if !after_dot && ROOTS.contains(&word.as_str()) && !self.is_keyword_argument() {
                         let path = self.path();
-                        found.push(Reference { root: word, path, range: start..self.at });
+                        found.references.push(Reference { root: word, path, range: start..self.at });
                     }
-                    after_dot = false;
+                    (after_dot, after_pipe) = (false, false);
                     continue;
                 }
                 _ => self.at += next.len_utf8(),
             }
             after_dot = next == '.' || (after_dot && next.is_whitespace());
+            after_pipe = next == '|' || (after_pipe && next.is_whitespace());
         }
     }
 
@@ -179,7 +190,8 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        references(text)
+        words(text)
+            .references
             .iter()
             .map(|reference| format!("{}/{} {}", reference.root, reference.path.join("/"), &text[reference.range.clone()]))
             .collect()
@@ -196,6 +208,13 @@ mod tests {
             ]
         );
         assert_eq!(found("{{ tasks.生成.outputs }}"), ["tasks/生成/outputs tasks.生成.outputs"]);
+    }
+
+    #[test]
+    fn filters_are_found() {
+        let text = "{{ item | upper|default('|x') }} | y {% for a in item | sort %}";
+        let filters = words(text).filters.into_iter().map(|range| &text[range]);
+        assert_eq!(filters.collect::<Vec<_>>(), ["upper", "default", "sort"]);
     }
 
     #[test]

@@ -92,7 +92,12 @@ impl Strangers {
     ) -> io::Result<Option<&OwnedFd>> {
         let is_new = !self.0.contains_key(&pid);
         if is_new {
-            let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+            let exit = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+                Ok(exit) => exit,
+                // The next sweep tries again.
+                Err(Errno::MFILE | Errno::NFILE) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            };
             self.0.insert(pid, Stranger { exit, token: None });
         }
         let stranger = self.0.get_mut(&pid).expect("just inserted");

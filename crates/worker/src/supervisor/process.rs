@@ -15,6 +15,7 @@ use artifacts::logs::Stream;
 use model::Token;
 use model::outcome::Usage;
 use rustix::fs::Access;
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::spawn::{Child, Spawner};
@@ -85,11 +86,8 @@ impl Process {
     pub fn start(start: Start, spawner: &Spawner) -> Result<Self, Exit> {
         let started = Instant::now();
         let Child { pid, stdout, stderr } = spawner.spawn(&start)?;
-        let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|error| {
-            abandon(pid);
-            let message = format!("cannot watch the new process: {error}");
-            Exit::SpawnFailed { errno: error.raw_os_error(), message }
-        })?;
+        let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty())
+            .map_err(|error| abandon(pid, error))?;
         Ok(Self {
             token: start.token,
             pid,
@@ -104,6 +102,11 @@ impl Process {
         })
     }
 
+    /// Ends a process that cannot be watched, and says so.
+    pub fn abandon(self, error: Errno) -> Exit {
+        abandon(self.pid, error)
+    }
+
     /// The pipe of a stream, unless it is closed.
     pub fn pipe(&self, stream: Stream) -> Option<&OwnedFd> {
         self.pipes[stream as usize].as_ref()
@@ -115,7 +118,7 @@ impl Process {
         let Some(pipe) = &self.pipes[stream as usize] else { return 0 };
         match rustix::io::read(pipe, buffer) {
             Ok(count) if count > 0 => count,
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => 0,
+            Err(Errno::AGAIN | Errno::INTR) => 0,
             _ => {
                 self.pipes[stream as usize] = None;
                 0
@@ -154,10 +157,12 @@ impl Process {
     }
 }
 
-/// Out of file descriptors or the like: it runs, but cannot be watched.
-fn abandon(pid: Pid) {
+/// Ends a process that runs but cannot be watched, for want of file descriptors or the like.
+fn abandon(pid: Pid, error: Errno) -> Exit {
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     let _ = rustix::io::retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::empty()));
+    let message = format!("cannot watch the new process: {error}");
+    Exit::SpawnFailed { errno: error.raw_os_error(), message }
 }
 
 fn exit(status: ExitStatus) -> Exit {

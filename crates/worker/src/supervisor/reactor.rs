@@ -187,7 +187,7 @@ impl Reactor {
         let mut rest = bytes.as_slice();
         while let Some(command) = wire::take(&mut rest)? {
             match command {
-                Command::Start(start) => self.start(start, now)?,
+                Command::Start(start) => self.start(start, now),
                 Command::Stop(token, kind) => self.stop(token, kind, now),
             }
         }
@@ -197,39 +197,43 @@ impl Reactor {
         Ok(())
     }
 
-    fn start(&mut self, start: Start, now: Instant) -> io::Result<()> {
+    fn start(&mut self, start: Start, now: Instant) {
         let token = start.token;
-        let oom_kills_before = self.oom_kills.at_start(now);
-        let spawned = if self.pids.contains_key(&token) {
-            let message = format!("attempt {token} runs already");
-            Err(Exit::SpawnFailed { errno: 0, message })
-        } else {
-            Process::start(start, &self.spawner)
-        };
-        let mut process = match spawned {
-            Ok(process) => process,
-            Err(how) => {
-                self.outbox.push(&Event::Exited {
-                    token,
-                    how,
-                    oom: false,
-                    usage: Usage::default(),
-                    stopped_by: None,
-                    has_output_file: false,
-                });
-                return Ok(());
+        match self.start_watched(start) {
+            Ok(mut process) => {
+                let pid = process.pid;
+                process.oom_kills_before = self.oom_kills.at_start(now);
+                let number = pid.as_raw_nonzero().get().unsigned_abs();
+                self.outbox.push_lazily(&Event::Started { token, pid: number, at: wall_clock() });
+                self.young.push_back((process.started + WATCH_AFTER, pid, token));
+                self.sweep_at.get_or_insert(now + SWEEP_EVERY);
+                self.pids.insert(token, pid);
+                self.processes.insert(pid, process);
             }
-        };
-        process.oom_kills_before = oom_kills_before;
-        let pid = process.pid;
-        epoll::add(&self.epoll, &process.exit, Source::Exit(pid).data(), EventFlags::IN)?;
-        let number = pid.as_raw_nonzero().get().unsigned_abs();
-        self.outbox.push_lazily(&Event::Started { token, pid: number, at: wall_clock() });
-        self.young.push_back((process.started + WATCH_AFTER, pid, token));
-        self.sweep_at.get_or_insert(now + SWEEP_EVERY);
-        self.pids.insert(token, pid);
-        self.processes.insert(pid, process);
-        Ok(())
+            Err(how) => self.outbox.push(&Event::Exited {
+                token,
+                how,
+                oom: false,
+                usage: Usage::default(),
+                stopped_by: None,
+                has_output_file: false,
+            }),
+        }
+    }
+
+    /// Starts a process whose end will be noticed.
+    fn start_watched(&mut self, start: Start) -> Result<Process, Exit> {
+        let token = start.token;
+        if self.pids.contains_key(&token) {
+            let message = format!("attempt {token} runs already");
+            return Err(Exit::SpawnFailed { errno: 0, message });
+        }
+        let process = Process::start(start, &self.spawner)?;
+        let data = Source::Exit(process.pid).data();
+        match epoll::add(&self.epoll, &process.exit, data, EventFlags::IN) {
+            Ok(()) => Ok(process),
+            Err(error) => Err(process.abandon(error)),
+        }
     }
 
     fn stop(&mut self, token: Token, kind: StopKind, now: Instant) {

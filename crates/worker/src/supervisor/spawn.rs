@@ -9,15 +9,15 @@ use std::env;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags};
 use nix::sys::signal::{SigSet, Signal};
-use rustix::fs::Access;
+use rustix::fs::{Access, OFlags};
 use rustix::pipe::PipeFlags;
-use rustix::process::Pid;
+use rustix::process::{Pid, Resource, Rlimit};
 
 use super::wire::{Exit, Start};
 use super::{COOKIE_VARIABLE, TOKEN_VARIABLE};
@@ -29,6 +29,16 @@ const DEFAULT_PATH: &str = "/bin:/usr/bin";
 pub struct Spawner {
     inherited: Vec<CString>,
     attributes: PosixSpawnAttr,
+    open_files: OpenFiles,
+    /// Files that whoever started the worker has left open; children do not get them.
+    leaked: Vec<RawFd>,
+}
+
+/// The limit on open files: the supervisor takes all it may, for it holds three a process; children
+/// get what it was given, because old programs break above 1,024.
+struct OpenFiles {
+    inherited: Rlimit,
+    raised: Rlimit,
 }
 
 /// A process that was just started.
@@ -62,7 +72,7 @@ impl Spawner {
         attributes.set_sigmask(&SigSet::empty())?;
         // Rust programs ignore it; a child would inherit that.
         attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
-        Ok(Self { inherited, attributes })
+        Ok(Self { inherited, attributes, open_files: OpenFiles::raise()?, leaked: leaked()? })
     }
 
     /// Starts a process. It enters the process's directory and leaves the supervisor there.
@@ -103,11 +113,52 @@ impl Spawner {
         let mut files = PosixSpawnFileActions::init()?;
         files.add_dup2(stdout_end.as_raw_fd(), 1)?;
         files.add_dup2(stderr_end.as_raw_fd(), 2)?;
-        let pid =
-            nix::spawn::posix_spawnp(&program, &files, &self.attributes, &arguments, &environment)?;
+        for file in &self.leaked {
+            files.add_close(*file)?;
+        }
+        let spawn = || {
+            let Self { attributes, .. } = self;
+            nix::spawn::posix_spawnp(&program, &files, attributes, &arguments, &environment)
+        };
+        let pid = self.open_files.with_inherited(spawn)??;
         let pid = Pid::from_raw(pid.as_raw()).expect("a child's id is not 0");
         Ok(Child { pid, stdout, stderr })
     }
+}
+
+impl OpenFiles {
+    fn raise() -> io::Result<Self> {
+        let inherited = rustix::process::getrlimit(Resource::Nofile);
+        let raised = Rlimit { current: inherited.maximum, ..inherited };
+        rustix::process::setrlimit(Resource::Nofile, raised)?;
+        Ok(Self { inherited, raised })
+    }
+
+    fn with_inherited<T>(&self, action: impl FnOnce() -> T) -> io::Result<T> {
+        if self.inherited == self.raised {
+            return Ok(action());
+        }
+        rustix::process::setrlimit(Resource::Nofile, self.inherited)?;
+        let result = action();
+        rustix::process::setrlimit(Resource::Nofile, self.raised)?;
+        Ok(result)
+    }
+}
+
+/// The open files that an exec would keep, besides the three that every process has.
+fn leaked() -> io::Result<Vec<RawFd>> {
+    let mut leaked = Vec::new();
+    for entry in fs::read_dir("/proc/self/fdinfo")? {
+        let entry = entry?;
+        // The entry of the folder itself is gone again when it is read.
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+        let is_kept = flags.is_some_and(|flags| flags & OFlags::CLOEXEC.bits() == 0);
+        let file: Option<RawFd> = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        leaked.extend(file.filter(|file| is_kept && *file > 2));
+    }
+    Ok(leaked)
 }
 
 /// Where a program is, by the `PATH` that the task itself will have.

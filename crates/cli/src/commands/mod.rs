@@ -1,0 +1,120 @@
+//! The commands: one file each, with its options, its help and what it does.
+//!
+//! A command asks, prints, and says how the program ends. It has no rules of its own about runs:
+//! those are the server's.
+
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod hold;
+pub(crate) mod journal;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod plan;
+pub(crate) mod resume;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod schema;
+pub(crate) mod stop;
+pub(crate) mod terminate;
+pub(crate) mod validate;
+pub(crate) mod welcome;
+
+use clap::Subcommand;
+use protocol::api::RunRef;
+
+use crate::app::{Context, block_on};
+use crate::args::Offers;
+use crate::error::{BAD_ARGUMENT, Error, Result};
+use crate::exit::Exit;
+use crate::home::Session;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a workflow, or go on with it where it stopped
+    Run(run::Run),
+    /// Go on with a run that has not ended
+    Resume(resume::Resume),
+    /// List runs, newest first
+    #[command(visible_alias = "ls")]
+    List(list::List),
+    /// Show a run with its tasks, or the items of a task
+    Get(get::Get),
+    /// Show what tasks wrote
+    Logs(logs::Logs),
+    /// Say why a task waits, or where it runs
+    Explain(explain::Explain),
+    /// End a run gracefully: tasks are asked to end, handlers run
+    Stop(stop::StopRun),
+    /// End a run at once: tasks are killed, nothing else runs
+    Terminate(terminate::Terminate),
+    /// Run again what did not succeed, or a task and all that depends on it
+    Retry(retry::RetryRun),
+    /// Check workflow files
+    Validate(validate::Validate),
+    /// Show the shape of a workflow: levels, critical path, width
+    Plan(plan::Plan),
+    /// Look after the journal: verify, export, stat
+    Journal(journal::Journal),
+    /// Print the JSON Schema of workflow files
+    Schema(schema::Schema),
+    /// Print completions for a shell
+    Completions(completions::Completions),
+    /// Hold the state for others
+    #[command(name = "__hold", hide = true)]
+    Hold(hold::Hold),
+}
+
+impl Command {
+    /// What this machine is to offer, for commands that may come to hold the state.
+    pub(crate) const fn offers(&self) -> Option<&Offers> {
+        match self {
+            Self::Run(command) => Some(&command.offers),
+            Self::Resume(command) => Some(&command.offers),
+            Self::Retry(command) => Some(&command.offers),
+            Self::Hold(command) => Some(&command.offers),
+            _ => None,
+        }
+    }
+
+    /// Does it.
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        match self {
+            Self::Run(command) => block_on(command.run(context)),
+            Self::Resume(command) => block_on(command.run(context)),
+            Self::List(command) => block_on(command.run(context)),
+            Self::Get(command) => block_on(command.run(context)),
+            Self::Logs(command) => block_on(command.run(context)),
+            Self::Explain(command) => block_on(command.run(context)),
+            Self::Stop(command) => block_on(command.run(context)),
+            Self::Terminate(command) => block_on(command.run(context)),
+            Self::Retry(command) => block_on(command.run(context)),
+            Self::Validate(command) => command.run(context),
+            Self::Plan(command) => command.run(context),
+            Self::Journal(command) => command.run(context),
+            Self::Schema(command) => command.run(context),
+            Self::Completions(command) => command.run(context),
+            Self::Hold(command) => command.run(context),
+        }
+    }
+}
+
+/// Reads a run's number, or `last`.
+fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
+    text.parse().map_err(|error: protocol::api::RunRefError| error.to_string())
+}
+
+/// A session that reads; an error when there is no state yet, so that there is no run either.
+async fn reader(context: &Context) -> Result<Session> {
+    context.home.attach_or_read().await?.ok_or_else(no_runs)
+}
+
+fn no_runs() -> Error {
+    let code = protocol::api::code::NO_SUCH_RUN;
+    Error::new(Exit::NotFound, code, "there are no runs yet").hint("start one: autoglm run FILE")
+}
+
+fn bad_argument(message: impl Into<String>) -> Error {
+    Error::new(Exit::Usage, BAD_ARGUMENT, message)
+}

@@ -1,0 +1,165 @@
+//! `plan`: the shape of a workflow, computed from its graph alone.
+
+use std::cmp::Reverse;
+use std::path::PathBuf;
+
+use clap::Args;
+use model::policy::Trigger;
+use model::{Digest, Graph, TaskId};
+use spec::{Compiled, Definition};
+
+use super::bad_argument;
+use crate::app::Context;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::render::plan::{Handler, Level, Shape, render};
+use crate::workflow::{WorkflowFile, pair, params};
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm plan digits.yaml
+  autoglm plan etl.yaml -p day=monday -o json | jq .critical_path";
+
+/// Show the shape of a workflow: levels, critical path, width.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Plan {
+    /// The workflow file, YAML or JSON
+    pub file: PathBuf,
+
+    /// A parameter of the workflow; may be given again
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub params: Vec<(String, String)>,
+}
+
+impl Plan {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit> {
+        let workflow = WorkflowFile::read(&self.file)?.check(context.tone)?;
+        let compiled = workflow.bind(&params(&self.params)).and_then(spec::Bound::compile);
+        let compiled =
+            compiled.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
+        let shape = shape(compiled)?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json(&shape)?,
+            Format::Name => {
+                let names = shape.levels.iter().flat_map(|level| &level.tasks);
+                output.text(&names.map(|name| format!("{name}\n")).collect::<String>())?;
+            }
+            format => output.text(&render(&shape, format == Format::Wide, output.tone))?,
+        }
+        Ok(Exit::Ok)
+    }
+}
+
+/// The shape of a compiled workflow. O(tasks × log tasks + dependencies).
+fn shape(compiled: Compiled) -> Result<Shape> {
+    let Compiled { parts, definition, .. } = compiled;
+    // Nothing looks the graph up by its address here, so it gets none.
+    let graph = Graph::new(Digest::default(), parts)
+        .map_err(|error| bad_argument(format!("the workflow has no usable graph: {error:?}")))?;
+    let levels = levels(&graph, &definition);
+    let handlers = graph.tasks().filter_map(|task| {
+        let on = on(graph.policy(task).trigger)?;
+        Some(Handler { task: definition.task_name(task).to_owned(), on })
+    });
+    Ok(Shape {
+        name: definition.name().to_owned(),
+        tasks: graph.len() as u64,
+        items: graph.tasks().map(|task| u64::from(graph.items(task))).sum(),
+        dependencies: graph.edge_count() as u64,
+        width: levels.iter().map(|level| level.tasks.len() as u64).max().unwrap_or(0),
+        width_items: levels.iter().map(|level| level.items).max().unwrap_or(0),
+        critical_path: critical_path(&graph, &definition),
+        handlers: handlers.collect(),
+        levels,
+    })
+}
+
+/// The ordinary tasks by the length of the longest way to them.
+fn levels(graph: &Graph, definition: &Definition) -> Vec<Level> {
+    // A task's rank is greater than that of every task that depends on it, so that descending
+    // ranks are an order in which dependencies come first.
+    let mut order: Vec<TaskId> = graph.tasks().collect();
+    order.sort_by_key(|&task| Reverse(graph.rank(task)));
+    let mut depth = vec![0_usize; graph.len()];
+    for &task in &order {
+        let below = depth[task.0 as usize] + 1;
+        for next in graph.successors(task) {
+            let depth = &mut depth[next.0 as usize];
+            *depth = below.max(*depth);
+        }
+    }
+    let mut levels: Vec<Level> = Vec::new();
+    for task in graph.tasks().filter(|&task| is_ordinary(graph, task)) {
+        let at = depth[task.0 as usize];
+        if levels.len() <= at {
+            levels.resize_with(at + 1, Level::default);
+        }
+        levels[at].tasks.push(definition.task_name(task).to_owned());
+        levels[at].items += u64::from(graph.items(task));
+    }
+    levels
+}
+
+/// The names along a longest chain of ordinary tasks; of equal ones the first in the file.
+fn critical_path(graph: &Graph, definition: &Definition) -> Vec<String> {
+    let ordinary = graph.tasks().filter(|&task| is_ordinary(graph, task));
+    let mut at = ordinary.min_by_key(|&task| (Reverse(graph.rank(task)), task));
+    let mut path = Vec::new();
+    while let Some(task) = at {
+        path.push(definition.task_name(task).to_owned());
+        at = graph.successors(task).min_by_key(|&next| (Reverse(graph.rank(next)), next));
+    }
+    path
+}
+
+fn is_ordinary(graph: &Graph, task: TaskId) -> bool {
+    !graph.policy(task).trigger.is_handler()
+}
+
+/// The word for what makes a handler run; `None` for ordinary tasks.
+const fn on(trigger: Trigger) -> Option<&'static str> {
+    match trigger {
+        Trigger::Dependencies => None,
+        Trigger::Success => Some("success"),
+        Trigger::Failure => Some("failure"),
+        Trigger::Cancel => Some("cancel"),
+        Trigger::Exit => Some("exit"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spec::Source;
+
+    use super::*;
+
+    fn shape_of(text: &str) -> Shape {
+        let source = Source {
+            name: "a.yaml".to_owned(),
+            folder: "/".into(),
+            text: text.as_bytes().to_vec(),
+        };
+        let workflow = spec::check(&source).expect("it is valid");
+        let bound = workflow.bind(&std::collections::BTreeMap::new()).expect("no parameters");
+        shape(bound.compile().expect("it compiles")).expect("it is a graph")
+    }
+
+    #[test]
+    fn levels_and_paths_follow_the_longest_way() {
+        let shape = shape_of(
+            "tasks:\n\
+             \x20 - {name: a, script: 'true'}\n\
+             \x20 - {name: b, script: 'true', depends_on: a, foreach: {range: 5}}\n\
+             \x20 - {name: c, script: 'true', depends_on: [a, b]}\n\
+             \x20 - {name: d, script: 'true'}\n",
+        );
+        let levels: Vec<_> = shape.levels.iter().map(|level| level.tasks.join(" ")).collect();
+        assert_eq!(levels, ["a d", "b", "c"]);
+        assert_eq!(shape.critical_path, ["a", "b", "c"]);
+        assert_eq!((shape.tasks, shape.items, shape.dependencies), (4, 8, 3));
+        assert_eq!((shape.width, shape.width_items), (2, 5));
+    }
+}

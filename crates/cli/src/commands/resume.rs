@@ -1,0 +1,85 @@
+//! `resume`: go on with a run that has not ended, with the text that it began with.
+
+use clap::Args;
+use client::Client;
+use model::{RunId, RunStatus};
+use protocol::api::{RunRef, RunsQuery, TasksQuery, code};
+
+use super::run_ref;
+use crate::app::Context;
+use crate::args::Offers;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::{commands, watch};
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm resume             The last run that has not ended
+  autoglm resume 7
+  autoglm resume 7 --detach  In the background";
+
+/// Go on with a run that has not ended.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Resume {
+    /// The run [default: the last one that has not ended]
+    #[arg(value_parser = run_ref)]
+    pub run: Option<RunRef>,
+
+    /// Return at once; the run goes on in the background
+    #[arg(short, long)]
+    pub detach: bool,
+
+    #[command(flatten)]
+    pub offers: Offers,
+}
+
+impl Resume {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        let session = match self.detach {
+            true => context.home.attach_or_detach().await?,
+            false => context.home.attach_or_hold().await?,
+        };
+        let run = match self.run {
+            Some(run) => open_run(&session.client, run).await?,
+            None => last_open_run(&session.client).await?,
+        };
+        context.say(&format!("Run {run} goes on."));
+        if self.detach && !session.is_own() {
+            commands::run::accepted(context, run)?;
+            return Ok(Exit::Ok);
+        }
+        watch::to_the_end(context, session, run).await
+    }
+}
+
+/// The number of a run; an error if it has ended.
+async fn open_run(client: &Client, run: RunRef) -> Result<RunId> {
+    let query = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+    let run = client.run(run, &query).await?.run;
+    if run.status.is_final() {
+        let message = format!("run {} has ended: it {}", run.run, past(run.status));
+        let hint = format!("run again what did not succeed: autoglm retry {}", run.run);
+        return Err(Error::new(Exit::Conflict, code::RUN_ENDED, message).hint(hint));
+    }
+    Ok(run.run)
+}
+
+async fn last_open_run(client: &Client) -> Result<RunId> {
+    let mut last = None;
+    for &status in RunStatus::ALL.iter().filter(|status| !status.is_final()) {
+        let query = RunsQuery { status: Some(status), limit: Some(1), ..RunsQuery::default() };
+        last = last.max(client.runs(&query).await?.runs.first().map(|run| run.run));
+    }
+    last.ok_or_else(|| {
+        Error::new(Exit::NotFound, code::NO_SUCH_RUN, "every run has ended")
+            .hint("start one: autoglm run FILE")
+    })
+}
+
+const fn past(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Cancelled => "was cancelled",
+        status => status.as_str(),
+    }
+}

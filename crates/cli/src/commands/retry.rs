@@ -1,0 +1,107 @@
+//! `retry`: run tasks of an ended run once more, after showing which ones.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::Args;
+use protocol::api::{Retry, RunRef};
+
+use super::{reader, run_ref};
+use crate::app::Context;
+use crate::args::Offers;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::render::retry;
+use crate::{commands, watch};
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm retry 7                  All that did not succeed
+  autoglm retry 7 --from train     This task and all that depends on it
+  autoglm retry 7 --preview        Only show what would run
+
+What succeeded and does not depend on what runs again keeps its outcome.";
+
+/// Run again what did not succeed, or a task and all that depends on it.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RetryRun {
+    /// The run: its number, or `last`
+    #[arg(value_parser = run_ref)]
+    pub run: RunRef,
+
+    /// All that did not succeed; this is the default
+    #[arg(long, conflicts_with = "from")]
+    pub failed: bool,
+
+    /// This task and all that depends on it
+    #[arg(long, value_name = "TASK")]
+    pub from: Option<String>,
+
+    /// Only show what would run
+    #[arg(long)]
+    pub preview: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Return as soon as it is accepted; the run goes on in the background
+    #[arg(short, long)]
+    pub detach: bool,
+
+    #[command(flatten)]
+    pub offers: Offers,
+}
+
+impl RetryRun {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        if self.preview {
+            return self.show(context).await;
+        }
+        let session = match self.detach {
+            true => context.home.attach_or_detach().await?,
+            false => context.home.attach_or_hold().await?,
+        };
+        let plan = session.client.retry(self.run, &self.request(true)).await?;
+        context.say(retry::render(&plan, context.tone).trim_end());
+        if !self.yes && io::stdin().is_terminal() && !confirmed() {
+            context.say("Nothing was changed.");
+            return Ok(Exit::Ok);
+        }
+        let plan = session.client.retry(plan.run.into(), &self.request(false)).await?;
+        if self.detach && !session.is_own() {
+            commands::run::accepted(context, plan.run)?;
+            return Ok(Exit::Ok);
+        }
+        watch::to_the_end(context, session, plan.run).await
+    }
+
+    async fn show(&self, context: &Context) -> Result<Exit> {
+        let session = reader(context).await?;
+        let plan = session.client.retry(self.run, &self.request(true)).await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json(&plan)?,
+            Format::Name => {
+                let names = plan.tasks.iter().map(|task| format!("{}\n", task.name));
+                output.text(&names.collect::<String>())?;
+            }
+            Format::Table | Format::Wide => output.text(&retry::render(&plan, output.tone))?,
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn request(&self, preview: bool) -> Retry {
+        Retry { from: self.from.clone(), preview }
+    }
+}
+
+/// Asks on standard error, which is where the preview went. Anything but yes is no.
+fn confirmed() -> bool {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "Run them again? [y/N] ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}

@@ -1,0 +1,171 @@
+//! `run`: submit a workflow file and wait for its end, or leave it to a holder of its own.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use model::RunId;
+use protocol::api::{Disposition, Problem, Submit, Submitted, code};
+
+use super::bad_argument;
+use crate::app::Context;
+use crate::args::Offers;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::watch;
+use crate::workflow::{WorkflowFile, pair, params};
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm run digits.yaml
+  autoglm run etl.yaml -p day=monday -p rows=1000
+  autoglm run etl.yaml --detach          Return at once; see: autoglm get last
+  autoglm run etl.yaml --cpu 2 --memory 4Gi --resource license=1
+
+The same file, parameters and variables again: a run that has not ended goes on where it stopped,
+or is watched if it is going on; one that has ended is followed by a new one. If the file has
+changed since a run of it began that has not ended: `autoglm resume RUN` goes on with the old text,
+--new begins anew with the new one.
+
+Ctrl-C once stops the run gracefully, twice terminates it.";
+
+/// Run a workflow, or go on with it where it stopped.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Run {
+    /// The workflow file, YAML or JSON
+    pub file: PathBuf,
+
+    /// A parameter of the workflow; may be given again
+    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub params: Vec<(String, String)>,
+
+    /// A variable that the tasks get, over those of the file; may be given again
+    #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    pub env: Vec<(String, String)>,
+
+    /// Begin a new run even if one of the same file has not ended
+    #[arg(long)]
+    pub new: bool,
+
+    /// Return as soon as the run is accepted; it goes on in the background
+    #[arg(short, long)]
+    pub detach: bool,
+
+    /// Its place among runs, 0 to 100, higher first [default: as the file says]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub priority: Option<u8>,
+
+    /// Names this submission: the same key again is the same run
+    #[arg(long, value_name = "TEXT")]
+    pub idempotency_key: Option<String>,
+
+    #[command(flatten)]
+    pub offers: Offers,
+}
+
+impl Run {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        // A file that is not valid is refused here, before anything is started for it.
+        let file = WorkflowFile::read(&self.file)?;
+        file.check(context.tone)?;
+        let submit = self.submission(&file)?;
+
+        let session = match self.detach {
+            true => context.home.attach_or_detach().await?,
+            false => context.home.attach_or_hold().await?,
+        };
+        let submitted = session.client.submit(&submit).await.map_err(|error| {
+            match error.problem().and_then(|problem| changed(problem, &self.file)) {
+                Some(error) => error,
+                None => Error::from(error),
+            }
+        })?;
+        context.say(&note(&submitted));
+        if self.detach && !session.is_own() {
+            accepted(context, submitted.run)?;
+            return Ok(Exit::Ok);
+        }
+        watch::to_the_end(context, session, submitted.run).await
+    }
+
+    fn submission(&self, file: &WorkflowFile) -> Result<Submit> {
+        let path = file.path.to_str().ok_or_else(|| {
+            let shown = file.path.display();
+            bad_argument(format!("the path {shown} is no UTF-8, so it cannot be recorded"))
+        })?;
+        Ok(Submit {
+            path: path.to_owned(),
+            content: file.text(),
+            params: params(&self.params),
+            env: self.env.iter().cloned().collect(),
+            priority: self.priority,
+            new: self.new,
+            idempotency_key: self.idempotency_key.clone(),
+        })
+    }
+}
+
+/// Tells a program the number of a run that it does not wait for.
+pub(super) fn accepted(context: &Context, run: RunId) -> Result<()> {
+    if context.output.format.is_json() {
+        context.output.json(&serde_json::json!({ "run": run.0 }))
+    } else {
+        context.output.text(&format!("{run}\n"))
+    }
+}
+
+/// What became of the submission, for people.
+fn note(submitted: &Submitted) -> String {
+    let Submitted { run, name, disposition, note } = submitted;
+    let text = match disposition {
+        Disposition::New => format!("Run {run} of {name} begins."),
+        Disposition::Resumed => {
+            format!("Run {run} of {name} had not ended: it goes on where it stopped.")
+        }
+        Disposition::Attached => format!("Run {run} of {name} is going on: watching it."),
+    };
+    if note.is_empty() { text } else { format!("{text} {note}") }
+}
+
+/// The two ways out when the file has changed.
+fn changed(problem: &Problem, file: &std::path::Path) -> Option<Error> {
+    let run = problem.run_id().filter(|_| problem.code == code::CONTENT_CHANGED.0)?;
+    let file = file.display();
+    let hint = format!(
+        "`autoglm resume {run}` goes on with the text that it began with; \
+         `autoglm run {file} --new` begins anew"
+    );
+    Some(Error::from(problem.clone()).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_file_offers_two_ways_out() {
+        let problem = Problem {
+            code: "E0204".to_owned(),
+            detail: "run 4 of this file has not ended, and the file has changed".to_owned(),
+            run: Some(4),
+            ..Problem::default()
+        };
+        let error = changed(&problem, "a.yaml".as_ref()).expect("it is about the file");
+        assert_eq!(error.exit, Exit::Conflict);
+        let hint = error.hint.expect("there is one");
+        assert!(hint.contains("autoglm resume 4") && hint.contains("autoglm run a.yaml --new"));
+    }
+
+    #[test]
+    fn the_note_says_what_became_of_it() {
+        let submitted = |disposition| Submitted {
+            run: RunId(4),
+            name: "etl".to_owned(),
+            disposition,
+            note: String::new(),
+        };
+        insta::assert_snapshot!(note(&submitted(Disposition::New)), @"Run 4 of etl begins.");
+        insta::assert_snapshot!(note(&submitted(Disposition::Resumed)), @"Run 4 of etl had not ended: it goes on where it stopped.");
+        insta::assert_snapshot!(note(&submitted(Disposition::Attached)), @"Run 4 of etl is going on: watching it.");
+    }
+}

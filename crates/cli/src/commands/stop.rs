@@ -1,0 +1,62 @@
+//! `stop`: end a run gracefully. `terminate` shares all but the manner.
+
+use clap::Args;
+use protocol::api::{RunRef, StopMode};
+
+use super::run_ref;
+use crate::app::Context;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::watch;
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm stop last
+  autoglm stop 7 --wait    Return when it has ended";
+
+/// End a run gracefully: tasks are asked to end, handlers run.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct StopRun {
+    /// The run: its number, or `last`
+    #[arg(value_parser = run_ref)]
+    pub run: RunRef,
+
+    /// Return when the run has ended, with its exit code
+    #[arg(short, long)]
+    pub wait: bool,
+}
+
+impl StopRun {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        end(context, self.run, StopMode::Stop, self.wait).await
+    }
+}
+
+/// Asks for the end of a run. A process that holds the state itself stays until it has come.
+pub(super) async fn end(
+    context: &Context,
+    run: RunRef,
+    mode: StopMode,
+    wait: bool,
+) -> Result<Exit> {
+    let session = context.home.attach_or_hold().await?;
+    let summary = session.client.stop(run, mode).await?;
+    let run = summary.run;
+    let verb = match mode {
+        StopMode::Stop => "is being stopped",
+        StopMode::Terminate => "is being terminated",
+    };
+    context.say(&format!("Run {run} ({}) {verb}.", summary.name));
+    if wait || session.is_own() {
+        let exit = watch::to_the_end(context, session, run).await?;
+        return Ok(if wait { exit } else { Exit::Ok });
+    }
+    match context.output.format {
+        Format::Json | Format::Jsonl => context.output.json(&summary)?,
+        Format::Name => context.output.text(&format!("{run}\n"))?,
+        Format::Table | Format::Wide => {}
+    }
+    Ok(Exit::Ok)
+}

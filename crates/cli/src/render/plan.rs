@@ -1,0 +1,128 @@
+//! The shape of a workflow before anything runs: its levels, its critical path, its width.
+
+use serde::Serialize;
+
+use super::plural;
+use crate::style::{Paint, Tone};
+use crate::table::{Cell, Table, printable};
+
+/// Names shown on one line of a table.
+const NAMES_SHOWN: usize = 6;
+
+/// The shape of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Shape {
+    /// The workflow's name.
+    pub name: String,
+    /// How many tasks it has.
+    pub tasks: u64,
+    /// How many items they have.
+    pub items: u64,
+    /// How many dependencies there are.
+    pub dependencies: u64,
+    /// The most tasks that could run at a time, by level.
+    pub width: u64,
+    /// The most items that could run at a time, by level.
+    pub width_items: u64,
+    /// A longest chain of tasks: however many machines there are, these run one after another.
+    pub critical_path: Vec<String>,
+    /// What may run together, first to last.
+    pub levels: Vec<Level>,
+    /// What runs when the ordinary tasks have ended.
+    pub handlers: Vec<Handler>,
+}
+
+/// Tasks with an equally long way behind them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Level {
+    /// Their names, in the order of the file.
+    pub tasks: Vec<String>,
+    /// How many items they have.
+    pub items: u64,
+}
+
+/// A task that waits for the end of the ordinary ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Handler {
+    /// Its name.
+    pub task: String,
+    /// When it runs: `success`, `failure`, `cancel`, `exit`.
+    pub on: &'static str,
+}
+
+/// The shape as a sentence and a table; `wide` names every task.
+pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
+    let shown = if wide { usize::MAX } else { NAMES_SHOWN };
+    let mut text = format!(
+        "{}: {} ({}), {}, at most {} at a time\n\n",
+        tone.paint(Paint::Head, &printable(&shape.name)),
+        plural(shape.tasks, "task"),
+        plural(shape.items, "item"),
+        match shape.dependencies {
+            1 => "1 dependency".to_owned(),
+            count => format!("{count} dependencies"),
+        },
+        plural(shape.width_items, "item"),
+    );
+    let mut table = Table::new(&[">LEVEL", ">TASKS", ">ITEMS", "NAMES"]);
+    for (number, level) in shape.levels.iter().enumerate() {
+        table.row([
+            Cell::from((number + 1).to_string()),
+            Cell::from(level.tasks.len().to_string()),
+            Cell::from(level.items.to_string()),
+            Cell::whole(&names(&level.tasks, ", ", shown)),
+        ]);
+    }
+    text.push_str(&table.render(tone));
+    for handler in &shape.handlers {
+        text.push_str(&format!("on {}: {}\n", handler.on, printable(&handler.task)));
+    }
+    let path = names(&shape.critical_path, " → ", shown);
+    let label = tone.paint(Paint::Head, "Critical path");
+    let length = plural(shape.critical_path.len() as u64, "task");
+    text.push_str(&format!("\n{label} ({length}): {path}\n"));
+    text
+}
+
+fn names(all: &[String], separator: &str, shown: usize) -> String {
+    let mut text: Vec<_> = all.iter().take(shown).map(|name| printable(name)).collect();
+    if all.len() > shown {
+        text.push(format!("… {} more", all.len() - shown));
+    }
+    text.join(separator)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shape_is_a_table_of_levels() {
+        let level = |names: &[&str], items| Level {
+            tasks: names.iter().map(|&name| name.to_owned()).collect(),
+            items,
+        };
+        let shape = Shape {
+            name: "digits".to_owned(),
+            tasks: 10,
+            items: 45,
+            dependencies: 1,
+            width: 8,
+            width_items: 36,
+            critical_path: vec!["split".to_owned(), "train".to_owned()],
+            levels: vec![level(&["split"], 1), level(&["a", "b", "c", "d", "e", "f", "g"], 36)],
+            handlers: vec![Handler { task: "tidy".to_owned(), on: "exit" }],
+        };
+        insta::assert_snapshot!(render(&shape, false, Tone::PLAIN), @r"
+        digits: 10 tasks (45 items), 1 dependency, at most 36 items at a time
+
+        LEVEL  TASKS  ITEMS  NAMES
+            1      1      1  split
+            2      7     36  a, b, c, d, e, f, … 1 more
+        on exit: tidy
+
+        Critical path (2 tasks): split → train
+        ");
+        assert!(render(&shape, true, Tone::PLAIN).contains("f, g"));
+    }
+}

@@ -1,0 +1,100 @@
+//! How a run ended: the failed tasks first, with the end of what they wrote and what to type next.
+
+use model::RunStatus;
+use protocol::api::{RunDetail, TaskSummary};
+
+use super::{counts, duration, plural};
+use crate::style::{self, Paint, Tone};
+use crate::table::printable;
+
+/// A task that failed, with the end of its output.
+#[derive(Clone, Debug)]
+pub(crate) struct FailedTask {
+    /// The task.
+    pub task: TaskSummary,
+    /// The item whose output is shown, if the task is a fan-out.
+    pub item: Option<u32>,
+    /// Its last lines.
+    pub lines: Vec<String>,
+}
+
+/// The last words about a run.
+pub(crate) fn render(detail: &RunDetail, failed: &[FailedTask], tone: Tone) -> String {
+    let run = &detail.run;
+    let mut text = String::new();
+    for task in failed {
+        text.push_str(&failure(run.run.0, task, tone));
+        text.push('\n');
+    }
+    let hidden = run.tasks.failed().saturating_sub(failed.len() as u64);
+    if hidden > 0 && !failed.is_empty() {
+        let command = tone.paint(Paint::Accent, &format!("autoglm get {}", run.run));
+        text.push_str(&format!("{} failed too: {command}\n\n", plural(hidden, "more task")));
+    }
+    let status = tone.paint(style::of_run(run.status), run.status.as_str());
+    let cause = run.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    text.push_str(&format!(
+        "Run {} ({}) {status}{cause} in {}: {}\n",
+        run.run,
+        printable(&run.name),
+        duration(run.duration_seconds),
+        counts(&run.items, tone),
+    ));
+    if matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
+        let command = tone.paint(Paint::Accent, &format!("autoglm retry {}", run.run));
+        text.push_str(&format!("What did not succeed can run again: {command}\n"));
+    }
+    text
+}
+
+fn failure(run: u64, failed: &FailedTask, tone: Tone) -> String {
+    let FailedTask { task, item, lines } = failed;
+    let name = printable(&task.name);
+    let trouble = task.trouble.as_deref().unwrap_or("it failed");
+    let attempts = plural(task.attempts, "attempt");
+    let title = tone.paint(Paint::Bad, &format!("{} {name}", style::sign(task.status)));
+    let mut text = format!("{title}: {} after {attempts}\n", printable(trouble));
+    for line in lines {
+        text.push_str(&format!("    {}\n", printable(line)));
+    }
+    let item = item.map_or_else(String::new, |item| format!(" --item {item}"));
+    let command = tone.paint(Paint::Accent, &format!("autoglm logs {run} {name}{item}"));
+    text.push_str(&format!("  All that it wrote: {command}\n"));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::detail;
+    use super::*;
+
+    #[test]
+    fn failures_come_first_with_their_last_lines() {
+        let detail = detail();
+        let failed = FailedTask {
+            task: detail.tasks[1].clone(),
+            item: Some(4),
+            lines: vec!["Traceback:".to_owned(), "ValueError: 3".to_owned()],
+        };
+        insta::assert_snapshot!(render(&detail, &[failed], Tone::PLAIN), @r"
+        ✗ train: exit 3 after 38 attempts
+            Traceback:
+            ValueError: 3
+          All that it wrote: autoglm logs 7 train --item 4
+
+        Run 7 (digits) failed (task failed) in 1m 12s: 36 succeeded, 1 failed, 1 skipped
+        What did not succeed can run again: autoglm retry 7
+        ");
+    }
+
+    #[test]
+    fn a_run_that_went_well_takes_one_line() {
+        let mut detail = detail();
+        detail.run.status = RunStatus::Succeeded;
+        detail.run.cause = None;
+        assert_eq!(
+            render(&detail, &[], Tone::PLAIN),
+            "Run 7 (digits) succeeded in 1m 12s: 36 succeeded, 1 failed, 1 skipped\n"
+        );
+    }
+}

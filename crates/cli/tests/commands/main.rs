@@ -1,0 +1,202 @@
+//! The real binary against a holder that plays its part: what it prints where, what it asks for,
+//! and how it ends.
+
+mod fake;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
+
+use fake::{Fake, Play};
+use model::RunStatus;
+use protocol::api::StopMode;
+
+const FLOW: &str = "tasks:\n  - {name: split, script: 'true'}\n";
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).expect("text")
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).expect("text")
+}
+
+#[test]
+fn a_run_that_fails_shows_why_and_ends_with_one() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Failed));
+    fake.workflow(FLOW);
+    let output = fake.run(&["run", "flow.yaml", "-e", "A=b"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "", "nothing but the machine's result goes there");
+    insta::assert_snapshot!(stderr(&output), @"");
+    let requests = fake.requests();
+    assert!(requests[0].starts_with(r#"submit {} {"A": "b"} new=false"#), "{requests:?}");
+    let tail = "/api/v1/runs/7/logs?task=train&item=4&follow=false&tail=10";
+    assert!(requests.iter().any(|request| request == tail), "{requests:?}");
+}
+
+#[test]
+fn a_run_that_succeeds_ends_with_zero_and_its_result() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    fake.workflow(FLOW);
+    let output = fake.run(&["run", "flow.yaml", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let result: serde_json::Value = serde_json::from_str(stdout(&output)).expect("JSON");
+    assert_eq!(result["run"]["status"], "succeeded");
+}
+
+#[test]
+fn a_cancelled_run_is_neither() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Cancelled));
+    fake.workflow(FLOW);
+    assert_eq!(fake.run(&["run", "flow.yaml"]).status.code(), Some(3));
+}
+
+#[test]
+fn detached_is_accepted_and_left() {
+    let fake = Fake::serve(Play::UntilEnded(StopMode::Stop));
+    fake.workflow(FLOW);
+    let output = fake.run(&["run", "flow.yaml", "--detach"]);
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), "7\n"));
+}
+
+#[test]
+fn a_changed_file_is_a_conflict_with_two_ways_out() {
+    let fake = Fake::serve(Play::Changed);
+    fake.workflow(FLOW);
+    let output = fake.run(&["run", "flow.yaml"]);
+    assert_eq!(output.status.code(), Some(6));
+    insta::assert_snapshot!(stderr(&output), @"");
+    let output = fake.run(&["run", "flow.yaml", "--new", "--detach"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_bad_file_is_refused_before_anything_is_asked() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    fake.workflow("tasks:\n  - {name: a, scirpt: 'true'}\n");
+    let output = fake.run(&["run", "flow.yaml"]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(stderr(&output).contains("did you mean `script`?"), "{}", stderr(&output));
+    assert_eq!(fake.requests(), Vec::<String>::new());
+}
+
+/// Presses Ctrl-C each time the command has said the next of `after`, and returns how it ended.
+fn interrupted(fake: &Fake, after: &[&str]) -> (Option<i32>, String) {
+    fake.workflow(FLOW);
+    let mut child = fake
+        .command(&["run", "flow.yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let pid = rustix::process::Pid::from_child(&child);
+    let lines = BufReader::new(child.stderr.take().expect("it was asked for")).lines();
+    let mut said = String::new();
+    let mut after = after.iter().peekable();
+    for line in lines {
+        let line = line.expect("text");
+        if after.next_if(|start| line.starts_with(**start)).is_some() {
+            rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("sent");
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    (child.wait().expect("it ends").code(), said)
+}
+
+#[test]
+fn one_interrupt_stops() {
+    let fake = Fake::serve(Play::UntilEnded(StopMode::Stop));
+    let (code, said) = interrupted(&fake, &["Run 7"]);
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("Stopping:") && said.contains("cancelled"), "{said}");
+    assert!(fake.requests().contains(&"stop Stop".to_owned()));
+}
+
+#[test]
+fn two_interrupts_terminate() {
+    let fake = Fake::serve(Play::UntilEnded(StopMode::Terminate));
+    let (code, said) = interrupted(&fake, &["Run 7", "Stopping:"]);
+    assert_eq!(code, Some(130), "{said}");
+    let requests = fake.requests();
+    let stops: Vec<_> = requests.iter().filter(|request| request.starts_with("stop")).collect();
+    assert_eq!(stops, ["stop Stop", "stop Terminate"]);
+}
+
+#[test]
+fn lists_go_to_standard_output_in_every_format() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let list = |format| {
+        let output = fake.run(&["list", "-o", format]);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(0), ""));
+        stdout(&output).to_owned()
+    };
+    assert_eq!(list("name"), "7\n");
+    assert!(list("table").starts_with("RUN  NAME"));
+    assert!(list("wide").contains("/flow.yaml"));
+    let one: serde_json::Value = serde_json::from_str(&list("json")).expect("one value");
+    assert_eq!(one["runs"][0]["run"], 7);
+    let line: serde_json::Value = serde_json::from_str(&list("jsonl")).expect("a line");
+    assert_eq!(line["status"], "succeeded");
+}
+
+#[test]
+fn logs_are_whole_lines() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let output = fake.run(&["logs", "7", "train", "-f"]);
+    assert_eq!(stdout(&output), "Traceback:\nValueError: 3\n");
+    assert_eq!(stdout(&fake.run(&["logs"])), "train[4] | Traceback:\ntrain[4] | ValueError: 3\n");
+    let asked = fake.requests();
+    assert_eq!(asked[0], "/api/v1/runs/7/logs?task=train&follow=true");
+    assert_eq!(stdout(&fake.run(&["logs", "-o", "jsonl"])).lines().count(), 2);
+}
+
+#[test]
+fn an_explanation_names_its_blockers() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let output = fake.run(&["explain", "last", "train"]);
+    insta::assert_snapshot!(stdout(&output), @"");
+    assert_eq!(stdout(&fake.run(&["explain", "last", "train", "-o", "name"])), "dependency\n");
+}
+
+#[test]
+fn a_retry_shows_its_plan_first() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let preview = fake.run(&["retry", "7", "--from", "train", "--preview"]);
+    assert!(stdout(&preview).starts_with("In run 7, 1 task (2 items) will run again"));
+    assert_eq!(fake.requests(), [r#"retry Some("train") preview=true"#]);
+
+    let output = fake.run(&["retry", "7", "--yes"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = fake.requests();
+    assert_eq!(asked[1..3], ["retry None preview=true", "retry None preview=false"]);
+}
+
+#[test]
+fn stop_returns_when_it_is_accepted_or_when_it_has_happened() {
+    let fake = Fake::serve(Play::UntilEnded(StopMode::Stop));
+    let output = fake.run(&["stop", "7", "--wait"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let fake = Fake::serve(Play::UntilEnded(StopMode::Terminate));
+    assert_eq!(fake.run(&["terminate", "7"]).status.code(), Some(0));
+    assert_eq!(fake.requests(), ["stop Terminate"]);
+}
+
+#[test]
+fn resume_of_an_ended_run_is_a_conflict() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Failed));
+    let output = fake.run(&["resume", "7", "-o", "json"]);
+    assert_eq!(output.status.code(), Some(6));
+    let error: serde_json::Value = serde_json::from_str(stderr(&output)).expect("JSON");
+    assert_eq!(error["error"]["code"], "E0205");
+}
+
+#[test]
+fn nothing_there_is_said_kindly() {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_autoglm"));
+    command.env_clear().env("HOME", home.path()).arg("list");
+    let output = command.output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "No runs yet. Start one: autoglm run FILE\n");
+}

@@ -1,0 +1,52 @@
+//! What a worker starts, and what travels beside messages: rendered work one way, outputs the
+//! other. None of it is ever a part of a fact.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::message::{FromWorker, LeaseId, ToWorker};
+
+/// The work of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A process.
+    Process(Process),
+    /// Its text could not be rendered: the attempt fails with this reason in its log.
+    Unrenderable {
+        /// What is wrong, for people.
+        reason: String,
+    },
+    /// It succeeds at once: for measuring everything else.
+    Nothing,
+}
+
+/// A process to start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// The program and its arguments; not empty.
+    pub argv: Vec<String>,
+    /// Variables in addition to the worker's own.
+    pub env: Vec<(String, String)>,
+    /// Where it starts.
+    pub working_dir: String,
+    /// Whether the attempt's own folder has to exist.
+    pub needs_work_dir: bool,
+}
+
+/// A message to a worker with the work of its grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispatch {
+    /// The message.
+    pub message: ToWorker,
+    /// One for each grant of an [`crate::message::Order::Assign`], in the same order.
+    pub work: Vec<Work>,
+}
+
+/// A message from a worker with the outputs of the attempts that it says have ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message.
+    pub message: FromWorker,
+    /// Canonical JSON, by attempt.
+    pub outputs: Vec<(LeaseId, Vec<u8>)>,
+}

@@ -1,0 +1,207 @@
+//! One of everything: facts that reach each kind, each field and each enumerated number.
+
+use model::fact::{
+    AttemptsEnded, ItemImage, LossCause, Restored, RoundScope, RunAdmitted, StopCause, TaskImage,
+    WorkerJoined,
+};
+use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
+use model::policy::{FailurePolicy, Priority};
+use model::{
+    Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
+    Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
+};
+
+const RUN: RunId = RunId(12);
+const TASK: TaskKey = TaskKey { run: RUN, task: TaskId(345) };
+const AT: Timestamp = Timestamp(1_790_000_000_123_456);
+
+/// Every outcome.
+pub(crate) const OUTCOMES: [Outcome; 12] = [
+    Outcome::Succeeded,
+    Outcome::TimedOut,
+    Outcome::Cancelled,
+    Outcome::Terminated,
+    Outcome::Lost,
+    Outcome::Failed(Failure::Exit(3)),
+    Outcome::Failed(Failure::Signal(11)),
+    Outcome::Failed(Failure::OutOfMemory),
+    Outcome::Failed(Failure::Spawn(2)),
+    Outcome::Failed(Failure::Outputs),
+    Outcome::Failed(Failure::Render),
+    Outcome::Failed(Failure::Unsatisfiable),
+];
+
+/// An offer with everything in it.
+pub(crate) fn request() -> Request {
+    let custom = [("gpu".into(), 2), ("licence".into(), 1)];
+    Request { cpu_milli: 2_500, memory_bytes: 4 << 30, custom: custom.into() }
+}
+
+/// What is known of an attempt that left everything.
+pub(crate) fn attempt_end(number: u32) -> AttemptEnd {
+    let many = u64::from(number);
+    AttemptEnd {
+        usage: Usage {
+            wall_us: 1_500_000 + many,
+            cpu_us: 900_000 + 3 * many,
+            peak_rss_kib: 20_480,
+        },
+        log: Some(LogRef { segment: 7, offset: 70_000 + 300 * many, bytes: 120, frames: 2 }),
+        output: Some(OutputRef { digest: Digest([0xab; 32]), bytes: 64 + number }),
+    }
+}
+
+fn ids() -> IdSet {
+    [0, 1, 2, 7, 300, 301].into_iter().collect()
+}
+
+/// Facts of every kind.
+pub(crate) fn facts() -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::LeaderStarted { epoch: Epoch(4), format: 1 },
+        Fact::AttemptsLeased { task: TASK, items: 5..4_000, worker: WorkerId(3) },
+        Fact::AttemptsLeased { task: TASK, items: 0..1, worker: WorkerId(3) },
+        Fact::AttemptsStarted { task: TASK, items: ids() },
+        Fact::AttemptOverran { item: TASK.item(ItemId(9)) },
+        Fact::LeasesReturned { task: TASK, items: ids() },
+        Fact::HandlersReleased { run: RUN, tasks: ids() },
+        Fact::TasksSkipped { run: RUN, tasks: ids() },
+        Fact::TasksCancelled { run: RUN, tasks: ids() },
+        Fact::TasksUnsatisfiable { run: RUN, tasks: IdSet::one(0) },
+        Fact::RunForgotten { run: RUN },
+    ];
+    facts.extend(workers());
+    facts.extend(runs());
+    facts.extend(ends().into_iter().map(|ended| Fact::AttemptsEnded(Box::new(ended))));
+    facts.extend(pieces().into_iter().map(|piece| Fact::Restored(Box::new(piece))));
+    facts
+}
+
+fn workers() -> Vec<Fact> {
+    let joined = WorkerJoined {
+        worker: WorkerId(3),
+        name: "node-1".into(),
+        instance: 0x1234_5678_9abc_def0,
+        offers: request(),
+        lease: Some(Span::secs(60)),
+    };
+    let local = WorkerJoined { lease: None, ..joined.clone() };
+    let mut facts = vec![joined, local].into_iter().map(Box::new).map(Fact::WorkerJoined).collect();
+    let causes = [LossCause::Expired, LossCause::Replaced, LossCause::DiedWithLeader];
+    let lost = |cause| Fact::WorkerLost { worker: WorkerId(3), cause };
+    Vec::extend(&mut facts, causes.map(lost));
+    facts
+}
+
+fn runs() -> Vec<Fact> {
+    let admitted = RunAdmitted {
+        run: RUN,
+        key: Some(Digest([1; 32])),
+        tenant: "default".into(),
+        queue: "nightly".into(),
+        name: "digits".into(),
+        identity: Digest([2; 32]),
+        content: Digest([3; 32]),
+        graph: Digest([4; 32]),
+        definition: Digest([5; 32]),
+        priority: Priority(70),
+        failure: FailurePolicy::Continue,
+        timeout: Some(Span::secs(3_600)),
+        concurrency: Some(16),
+        trace: 0x0123_4567_89ab_cdef_0011_2233_4455_6677,
+    };
+    let bare = RunAdmitted {
+        key: None,
+        failure: FailurePolicy::FailFast,
+        timeout: None,
+        concurrency: None,
+        ..admitted.clone()
+    };
+    let mut facts = vec![Fact::RunAdmitted(Box::new(admitted)), Fact::RunAdmitted(Box::new(bare))];
+    facts.extend(causes().map(|cause| Fact::RunStopping { run: RUN, cause }));
+    facts.extend(RunStatus::ALL.iter().map(|&status| Fact::RunEnded { run: RUN, status }));
+    let scopes = [RoundScope::Unsuccessful, RoundScope::All];
+    facts.extend(scopes.map(|scope| Fact::RoundOpened { run: RUN, tasks: ids(), scope }));
+    facts
+}
+
+const fn causes() -> [StopCause; 4] {
+    [StopCause::TaskFailed, StopCause::TimedOut, StopCause::Stopped, StopCause::Terminated]
+}
+
+fn ends() -> Vec<AttemptsEnded> {
+    let ends = |items: &[u32], end: fn(u32) -> AttemptEnd| {
+        items.iter().map(|&item| (ItemId(item), end(item))).collect::<Vec<_>>()
+    };
+    let bare = |_| AttemptEnd::default();
+    let mixed = |item: u32| match item % 3 {
+        0 => AttemptEnd { log: None, ..attempt_end(item) },
+        1 => AttemptEnd { output: None, ..attempt_end(item) },
+        _ => AttemptEnd::default(),
+    };
+    let ended = |outcome, then, ends| AttemptsEnded { task: TASK, outcome, then, ends };
+    let mut all: Vec<AttemptsEnded> =
+        OUTCOMES.map(|outcome| ended(outcome, Then::Final, ends(&[1], bare))).into();
+    all.extend([
+        ended(Outcome::Lost, Then::Retry { at: AT }, ends(&[2, 3], attempt_end)),
+        ended(Outcome::Succeeded, Then::Final, ends(&[0, 1, 2, 9, 10], attempt_end)),
+        ended(Outcome::Succeeded, Then::Final, ends(&[0, 1, 2, 3, 4, 5, 900], mixed)),
+    ]);
+    all
+}
+
+fn pieces() -> Vec<Restored> {
+    let item = TASK.item(ItemId(9));
+    let mut pieces = vec![
+        Restored::Counters {
+            next_run: RunId(13),
+            next_worker: WorkerId(4),
+            mean_wall_us: vec![(request(), 1_500_000), (Request::default(), 0)],
+        },
+        Restored::Run { run: RUN, status: RunStatus::Running, cause: None, ended_at: None },
+        Restored::Lease {
+            item,
+            token: Token(77),
+            worker: WorkerId(3),
+            started_at: Some(AT),
+            overran: true,
+        },
+        Restored::Lease {
+            item,
+            token: Token(78),
+            worker: WorkerId(3),
+            started_at: None,
+            overran: false,
+        },
+        Restored::Retry { item, at: AT },
+        Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },
+    ];
+    pieces.extend(causes().map(|cause| Restored::Run {
+        run: RUN,
+        status: RunStatus::Failed,
+        cause: Some(cause),
+        ended_at: Some(AT),
+    }));
+    for &status in TaskStatus::ALL {
+        let image = ItemImage { status, attempts: Attempt(3), failures: 2, losses: 1 };
+        pieces.push(Restored::Items { task: TASK, items: ids(), image });
+    }
+    let item =
+        ItemImage { status: TaskStatus::Pending, attempts: Attempt(0), failures: 0, losses: 0 };
+    let fresh = TaskImage {
+        item,
+        waiting_for: 2,
+        round: Round(0),
+        started_ms: u32::MAX,
+        ended_ms: u32::MAX,
+        trouble: None,
+    };
+    pieces.push(Restored::Tasks { run: RUN, tasks: ids(), image: fresh });
+    let tried = TaskImage { round: Round(1), started_ms: 0, ended_ms: 1_234, ..fresh };
+    pieces.extend(OUTCOMES.map(|trouble| Restored::Tasks {
+        run: RUN,
+        tasks: ids(),
+        image: TaskImage { trouble: Some(trouble), ..tried },
+    }));
+    pieces
+}

@@ -1,0 +1,394 @@
+//! The driver: one thread that owns the engine. It receives, steps, commits and releases.
+//!
+//! ```text
+//!   receive ─▶ step each ─▶ tick ─▶ plan ─▶ commit (one at a time) ─▶ release what is durable
+//! ```
+//!
+//! The inbox is drained before deadlines fire, so that nothing that has already arrived is timed
+//! out. All facts of one commit carry one time: the state made live is the state made by replay.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
+use journal::{Entry, Journal};
+use model::fact::StopCause;
+use model::message::LeaseId;
+use model::outcome::LogRef;
+use model::work::Delivery;
+use model::{Fact, Graph, ItemKey, RunId, Seq, Span, TaskId, Timestamp, Token};
+use protocol::api;
+use tokio::sync::oneshot;
+
+use crate::clock::Clock;
+use crate::dispatch::Renderer;
+use crate::fleet::{Fleet, Link, LiveLogs};
+use crate::handle::{Admission, Question, Reply, View};
+use crate::shelf::{Shelf, is_inline};
+use crate::storage::{Commit, Fatal, Storage};
+
+/// Units that one plan may cost: some milliseconds on the driver's thread.
+const PLAN_FUEL: u64 = 100_000;
+/// Events that are taken in before deadlines are looked at.
+const EVENTS_PER_TURN: usize = 8_192;
+/// How long facts may be added to a batch that waits for the one before it.
+const BATCH_AGE_MAX: Span = Span::millis(50);
+
+/// Everything that can happen to the driver.
+pub(crate) enum Event {
+    /// It is time for what is due.
+    Deadline,
+    /// A worker said something.
+    Worker(Delivery),
+    /// A worker can be reached.
+    Connect(Box<str>, Box<dyn Link>),
+    /// Output of live attempts grew.
+    LogsGrew(Vec<(LeaseId, LogRef)>),
+    /// A checked workflow is to run.
+    Submit(Box<Admission>, oneshot::Sender<Answer>),
+    /// A run is to end.
+    Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
+    /// A run is to go on.
+    Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
+    /// The archive holds a run.
+    Forget(RunId),
+    /// Somebody wants to know something.
+    Question(Question),
+    /// Somebody wants to read facts.
+    History { after: Seq, limit: usize, reply: oneshot::Sender<Vec<Entry>> },
+    /// Everything up to here is durable.
+    Durable(Seq),
+    /// Whether facts can be stored has changed.
+    StorageIs(api::Storage),
+    /// The process may not go on.
+    Fatal(Fatal),
+    /// Somebody wants to know when nothing is left to do.
+    WhenIdle(oneshot::Sender<()>),
+    /// The holder ends.
+    Shutdown,
+}
+
+/// Something that leaves when what it rests on is durable.
+enum Outgoing {
+    Engine(Effect),
+    Reply(Reply),
+}
+
+/// What the driver is made of.
+pub(crate) struct Parts {
+    pub engine: Engine,
+    pub shelf: Shelf,
+    pub clock: Clock,
+    /// Where facts go; `None` when this process only reads.
+    pub storage: Option<Storage>,
+    /// For outputs and history, beside the thread that writes.
+    pub reader: Box<dyn Journal + Send>,
+    /// Large objects are durable before the facts that name them.
+    pub objects: artifacts::objects::Objects,
+    pub inbox: Receiver<Event>,
+}
+
+pub(crate) struct Driver {
+    parts: Parts,
+    pipeline: Pipeline<Outgoing>,
+    fleet: Fleet,
+    live_logs: LiveLogs,
+    storage_is: api::Storage,
+    /// Batches that are not with the journal yet, oldest first.
+    batches: VecDeque<Commit>,
+    committing: bool,
+    requests: HashMap<RequestId, oneshot::Sender<Answer>>,
+    next_request: u64,
+    idle_waiters: Vec<oneshot::Sender<()>>,
+    /// Outputs that arrived with the reports which are being stepped, of leases that were live.
+    outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
+}
+
+impl Driver {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let durable = parts.engine.state().last();
+        Self {
+            parts,
+            pipeline: Pipeline::new(durable),
+            fleet: Fleet::default(),
+            live_logs: LiveLogs::default(),
+            storage_is: api::Storage::Ok,
+            batches: VecDeque::new(),
+            committing: false,
+            requests: HashMap::new(),
+            next_request: 0,
+            idle_waiters: Vec::new(),
+            outputs: HashMap::new(),
+        }
+    }
+
+    /// Leads from now on.
+    pub(crate) fn lead(&mut self, epoch: model::Epoch) {
+        self.step(Input::Lead { epoch });
+        self.settle();
+    }
+
+    /// Runs until it is told to end, or may not go on.
+    pub(crate) fn run(&mut self) -> Result<(), Fatal> {
+        loop {
+            let Some(first) = self.wait() else { return Ok(()) };
+            let mut next = Some(first);
+            for _ in 0..EVENTS_PER_TURN {
+                let Some(event) = next.take().or_else(|| self.parts.inbox.try_recv().ok()) else {
+                    break;
+                };
+                match event {
+                    Event::Shutdown => return Ok(()),
+                    Event::Fatal(fatal) => return Err(fatal),
+                    event => self.handle(event),
+                }
+            }
+            self.settle();
+        }
+    }
+
+    /// The next event, or a tick when a deadline has come; `None` when nobody can reach the driver.
+    fn wait(&self) -> Option<Event> {
+        let deadline = self.parts.engine.next_deadline().filter(|_| self.parts.storage.is_some());
+        let Some(deadline) = deadline else { return self.parts.inbox.recv().ok() };
+        let mut patience = self.parts.clock.until(deadline).min(Duration::from_secs(3_600));
+        if !self.batches.is_empty() {
+            // Time stands still until the batch under way is durable, or old.
+            patience = patience.max(Duration::from_micros(BATCH_AGE_MAX.0));
+        }
+        match self.parts.inbox.recv_timeout(patience) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => Some(Event::Deadline),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Worker(delivery) => {
+                self.note_outputs(delivery.outputs);
+                self.step(Input::Worker(delivery.message));
+                self.outputs.clear();
+            }
+            Event::Connect(name, link) => self.fleet.connect(name, link),
+            Event::LogsGrew(logs) => self.note_logs(logs),
+            Event::Submit(admission, reply) => self.submit(*admission, reply),
+            Event::Stop { run, cause, reply } => {
+                let request = self.request(reply);
+                self.step(Input::Stop { request, run, cause });
+            }
+            Event::Retry { run, from, reply } => {
+                let request = self.request(reply);
+                self.step(Input::Retry { request, run, from });
+            }
+            Event::Forget(run) => self.step(Input::Forget { run }),
+            Event::Question(question) => self.answer(question),
+            Event::History { after, limit, reply } => {
+                let _ = reply.send(self.history(after, limit));
+            }
+            Event::Durable(seq) => {
+                self.committing = false;
+                self.pipeline.advance(seq);
+            }
+            Event::StorageIs(storage) => self.storage_is = storage,
+            Event::WhenIdle(waiter) => self.idle_waiters.push(waiter),
+            Event::Deadline | Event::Shutdown | Event::Fatal(_) => {}
+        }
+    }
+
+    /// Keeps the outputs of live leases; those of others are refused with their reports.
+    fn note_outputs(&mut self, outputs: Vec<(LeaseId, Vec<u8>)>) {
+        let state = self.parts.engine.state();
+        let live = outputs.into_iter().filter(|(lease, _)| {
+            state.lease(lease.item).is_some_and(|held| held.token == lease.token)
+        });
+        self.outputs.extend(live.map(|(lease, bytes)| (lease.item, (lease.token, bytes))));
+    }
+
+    fn request(&mut self, reply: oneshot::Sender<Answer>) -> RequestId {
+        self.next_request += 1;
+        self.requests.insert(RequestId(self.next_request), reply);
+        RequestId(self.next_request)
+    }
+
+    /// A graph or text that is too large for the journal is a durable object first. Whoever asked
+    /// is told by the closed channel if that fails: nothing has been admitted.
+    fn submit(&mut self, admission: Admission, reply: oneshot::Sender<Answer>) {
+        let Admission { run, graph, graph_bytes, definition_bytes } = admission;
+        let Ok(graph) = Graph::new(run.graph, graph) else { return };
+        let Ok(definition) = spec::Definition::from_bytes(&definition_bytes) else { return };
+        let mut small = Vec::new();
+        for (digest, bytes) in [(run.graph, graph_bytes), (run.definition, definition_bytes)] {
+            if is_inline(bytes.len()) {
+                small.push((digest, bytes));
+            } else if self.parts.objects.put(&bytes).is_err() {
+                self.storage_is = api::Storage::Full;
+                return;
+            }
+        }
+        let graph = Arc::new(graph);
+        self.parts.shelf.put(Arc::clone(&graph), run.definition, Arc::new(definition));
+        let request = self.request(reply);
+        let before = self.parts.engine.state().last();
+        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        if self.parts.engine.state().last() > before
+            && let Some(batch) = self.batches.back_mut()
+        {
+            batch.objects.extend(small);
+        }
+    }
+
+    fn answer(&mut self, question: Question) {
+        let view = View {
+            engine: &self.parts.engine,
+            shelf: &self.parts.shelf,
+            live_logs: &self.live_logs,
+            now: self.parts.clock.now(),
+            storage: self.storage_is,
+            durable: self.pipeline.durable(),
+        };
+        let reply = question(&view);
+        self.pipeline.push(self.parts.engine.state().last(), Outgoing::Reply(reply));
+    }
+
+    fn history(&mut self, after: Seq, limit: usize) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let mut sink = |entry: Entry| {
+            entries.push(entry);
+            if entries.len() < limit {
+                std::ops::ControlFlow::Continue(())
+            } else {
+                std::ops::ControlFlow::Break(())
+            }
+        };
+        // What cannot be read is not shown; `journal verify` tells what is wrong with it.
+        let _ = self.parts.reader.read(after, &mut sink);
+        entries
+    }
+
+    fn note_logs(&mut self, logs: Vec<(LeaseId, LogRef)>) {
+        self.live_logs.note(logs);
+        let state = self.parts.engine.state();
+        if self.live_logs.len() > 2 * state.lease_count() + 64 {
+            self.live_logs.keep(|lease| {
+                state.lease(lease.item).is_some_and(|held| held.token == lease.token)
+            });
+        }
+    }
+
+    /// Time passes, what is ready is planned, and what can be committed is.
+    fn settle(&mut self) {
+        if self.parts.storage.is_some() {
+            self.step(Input::Tick);
+        }
+        self.commit();
+        self.release();
+        if !self.idle_waiters.is_empty() && self.is_idle() {
+            self.idle_waiters.drain(..).for_each(|waiter| drop(waiter.send(())));
+        }
+    }
+
+    /// Whether no run has anything left to do, and everybody has been told.
+    fn is_idle(&self) -> bool {
+        let told = self.pipeline.is_empty() && self.batches.is_empty() && !self.committing;
+        told && self.parts.engine.state().is_idle()
+    }
+
+    /// The time of the batch that facts are added to now.
+    fn now(&mut self) -> Timestamp {
+        let now = self.parts.clock.now();
+        match self.batches.back() {
+            Some(batch) if now < batch.at + BATCH_AGE_MAX => batch.at,
+            _ => now,
+        }
+    }
+
+    /// One step, and the plans that it asks for.
+    fn step(&mut self, input: Input) {
+        let now = self.now();
+        let after = self.parts.engine.state().last();
+        let step = self.parts.engine.step(now, input);
+        let at = self.parts.engine.now();
+        if let Some(problem) = self.take(after, at, step) {
+            let plan = scheduler::plan(&problem, PLAN_FUEL);
+            self.step(Input::Planned(plan));
+        }
+    }
+
+    /// Adds what a step made to the batch and the pipeline; gives back a problem to be planned.
+    fn take(&mut self, after: Seq, at: Timestamp, step: Step) -> Option<Box<scheduler::Problem>> {
+        if !step.facts.is_empty() {
+            if self.batches.back().is_none_or(|batch| batch.at != at) {
+                self.batches.push_back(Commit { after, at, ..Commit::default() });
+            }
+            let batch = self.batches.back_mut().expect("pushed if there was none");
+            for fact in &step.facts {
+                keep_outputs(fact, &mut self.outputs, &mut batch.outputs);
+            }
+            batch.facts.extend(step.facts);
+        }
+        let last = self.parts.engine.state().last();
+        let mut problem = None;
+        for effect in step.effects {
+            match effect {
+                Effect::Plan(asked) => problem = Some(asked),
+                Effect::Refused { .. } => {}
+                outside => self.pipeline.push(last, Outgoing::Engine(outside)),
+            }
+        }
+        problem
+    }
+
+    /// Hands the oldest batch to the journal, unless it still has one.
+    fn commit(&mut self) {
+        let Some(storage) = &self.parts.storage else { return };
+        if self.committing {
+            return;
+        }
+        if let Some(batch) = self.batches.pop_front() {
+            self.committing = true;
+            storage.commit(batch);
+        }
+    }
+
+    fn release(&mut self) {
+        while let Some(outgoing) = self.pipeline.pop() {
+            match outgoing {
+                Outgoing::Reply(reply) => reply(),
+                Outgoing::Engine(Effect::Send { worker, message }) => {
+                    let state = self.parts.engine.state();
+                    let Some(name) = state.worker(worker).map(|known| known.name.clone()) else {
+                        continue;
+                    };
+                    let outputs = &mut *self.parts.reader;
+                    let shelf = &self.parts.shelf;
+                    let dispatch = Renderer { state, shelf, outputs }.dispatch(message);
+                    self.fleet.send(&name, dispatch);
+                }
+                Outgoing::Engine(Effect::Reply { request, answer }) => {
+                    if let Some(reply) = self.requests.remove(&request) {
+                        let _ = reply.send(answer);
+                    }
+                }
+                Outgoing::Engine(Effect::Plan(_) | Effect::Refused { .. }) => {}
+            }
+        }
+    }
+}
+
+/// Moves the outputs that a fact names into its batch.
+fn keep_outputs(
+    fact: &Fact,
+    arrived: &mut HashMap<ItemKey, (Token, Vec<u8>)>,
+    kept: &mut Vec<(ItemKey, Token, Vec<u8>)>,
+) {
+    let Fact::AttemptsEnded(ended) = fact else { return };
+    for (item, _) in ended.ends.iter().filter(|(_, end)| end.output.is_some()) {
+        let key = ended.task.item(*item);
+        if let Some((token, bytes)) = arrived.remove(&key) {
+            kept.push((key, token, bytes));
+        }
+    }
+}

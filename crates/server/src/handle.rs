@@ -1,0 +1,125 @@
+//! What the API may ask of the driver. Cheap to clone; every answer follows the durable facts.
+
+use std::sync::mpsc::Sender;
+
+use engine::{Answer, Engine};
+use model::fact::{RunAdmitted, StopCause};
+use model::graph::GraphParts;
+use model::{RunId, Seq, TaskId, Timestamp};
+use protocol::api::Storage;
+use tokio::sync::oneshot;
+
+use crate::driver::Event;
+use crate::fleet::LiveLogs;
+use crate::shelf::Shelf;
+
+/// A way to the driver.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    inbox: Sender<Event>,
+}
+
+/// The driver has ended: its process is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+/// What a question may look at. It is asked on the driver's thread, so it must be quick: page what
+/// can be long. Its answer leaves when what it was made from is durable.
+pub struct View<'a> {
+    /// State, explanations.
+    pub engine: &'a Engine,
+    /// The texts of workflows.
+    pub shelf: &'a Shelf,
+    /// What live attempts have written so far.
+    pub live_logs: &'a LiveLogs,
+    /// The driver's clock.
+    pub now: Timestamp,
+    /// Whether facts can be stored at the moment.
+    pub storage: Storage,
+    /// Everything up to here is durable.
+    pub durable: Seq,
+}
+
+/// Something to look at a [`View`] with.
+pub(crate) type Question = Box<dyn FnOnce(&View<'_>) -> Reply + Send>;
+/// What sends the answer on its way.
+pub(crate) type Reply = Box<dyn FnOnce() + Send>;
+
+/// A checked workflow on its way to the engine.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    /// As it will be recorded; `run` is given by the engine, digests are filled in here.
+    pub run: RunAdmitted,
+    /// The compiled graph.
+    pub graph: GraphParts,
+    /// The stored form of the graph.
+    pub graph_bytes: Vec<u8>,
+    /// The stored form of the definition.
+    pub definition_bytes: Vec<u8>,
+}
+
+impl Handle {
+    pub(crate) const fn new(inbox: Sender<Event>) -> Self {
+        Self { inbox }
+    }
+
+    fn send(&self, event: Event) -> Result<(), Gone> {
+        self.inbox.send(event).map_err(|_| Gone)
+    }
+
+    /// Looks at the state. The answer comes when everything it was made from is durable.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Event::Question(Box::new(move |view| {
+            let answer = question(view);
+            Box::new(move || drop(sender.send(answer)))
+        })))?;
+        receiver.await.map_err(|_| Gone)
+    }
+
+    pub(crate) async fn admit(&self, admission: Admission) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Submit(Box::new(admission), reply)).await
+    }
+
+    /// Ends a run before it is done.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn stop(&self, run: RunId, cause: StopCause) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Stop { run, cause, reply }).await
+    }
+
+    /// Runs what did not succeed once more, or a task and all that follows it.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn retry(&self, run: RunId, from: Option<TaskId>) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Retry { run, from, reply }).await
+    }
+
+    async fn request(
+        &self,
+        event: impl FnOnce(oneshot::Sender<Answer>) -> Event,
+    ) -> Result<Answer, Gone> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(event(sender))?;
+        receiver.await.map_err(|_| Gone)
+    }
+
+    /// Durable facts after `after`, in order, at most `limit` of them.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn history(&self, after: Seq, limit: usize) -> Result<Vec<journal::Entry>, Gone> {
+        let (sender, receiver) = oneshot::channel();
+        self.send(Event::History { after, limit, reply: sender })?;
+        receiver.await.map_err(|_| Gone)
+    }
+}
+

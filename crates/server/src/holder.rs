@@ -1,0 +1,327 @@
+//! The process that holds a state folder: everything is put together here, and taken down.
+//!
+//! The order matters: lock, journal, replay, lead, and only then a worker and the API. A process
+//! that only reads takes no lock, leads nothing and writes nothing.
+
+use std::collections::HashSet;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use artifacts::objects::Objects;
+use engine::Engine;
+use journal::Journal;
+use model::{Fact, Seq, Timestamp};
+use stores::sqlite::{Options, SqliteJournal};
+use tokio::net::UnixListener;
+use tokio::sync::oneshot;
+
+use crate::api;
+use crate::clock::Clock;
+use crate::driver::{Driver, Event, Parts};
+use crate::fleet::{Link, Mailbox};
+use crate::follower::Follower;
+use crate::handle::Handle;
+use crate::home::{Home, Lock, LockError};
+use crate::shelf::Shelf;
+use crate::storage::{Fatal, Listeners, Storage};
+
+/// The name under which the local holder leads. One folder has one lock, and so one holder.
+const HOLDER: &str = "local";
+
+/// How to hold a folder.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The state folder.
+    pub home: PathBuf,
+    /// The version that is reported.
+    pub version: &'static str,
+    /// Whether to lead, or only to answer questions.
+    pub mode: Mode,
+}
+
+/// What a holder may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Lead: accept, decide, run.
+    Lead,
+    /// Answer questions on this socket from what is durable; change nothing.
+    ReadOnly {
+        /// Where to serve, since the folder's own socket belongs to a holder.
+        socket: PathBuf,
+    },
+}
+
+/// Why a folder cannot be held.
+#[derive(Debug)]
+pub enum StartError {
+    /// Another process holds it.
+    Held {
+        /// Its id, if it has said so.
+        pid: Option<u32>,
+    },
+    /// The folder, its journal or its socket cannot be used. A code, what is wrong, what to do.
+    Unusable(String),
+}
+
+/// A folder that is held by this process.
+#[derive(Debug)]
+pub struct Holder {
+    handle: Handle,
+    inbox: Sender<Event>,
+    home: Home,
+    stop_api: Option<oneshot::Sender<()>>,
+    api: Option<JoinHandle<()>>,
+    driver: Option<JoinHandle<Result<(), Fatal>>>,
+    _lock: Option<Lock>,
+}
+
+impl From<io::Error> for StartError {
+    fn from(error: io::Error) -> Self {
+        Self::Unusable(format!("[E0307] the state folder cannot be used: {error}"))
+    }
+}
+
+impl From<LockError> for StartError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Held { pid } => Self::Held { pid },
+            LockError::Io(error) => error.into(),
+        }
+    }
+}
+
+fn unusable(error: impl std::fmt::Display) -> StartError {
+    StartError::Unusable(error.to_string())
+}
+
+impl Holder {
+    /// Takes the folder, replays its journal, and serves.
+    ///
+    /// # Errors
+    /// Another process holds the folder, or it cannot be used.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let home = Home::open(&config.home)?;
+        let leads = config.mode == Mode::Lead;
+        let lock = if leads { Some(home.lock()?) } else { None };
+        let options = Options { create: leads, ..Options::from_environment() };
+        let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
+        let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
+        let objects = Objects::open(&home.objects())?;
+        let replayed = replay(&mut reader, &objects).map_err(StartError::Unusable)?;
+        let clock = Clock::starting(replayed.engine.state().at());
+        let epoch = if leads {
+            writer.acquire(HOLDER, clock.now()).map_err(unusable)?
+        } else {
+            replayed.engine.state().epoch()
+        };
+        let (inbox, events) = channel();
+        let (storage, follower) = if leads {
+            let follower = Follower::start(inbox.clone())?;
+            let listeners = Listeners { driver: inbox.clone(), follower: follower.facts() };
+            (Some(Storage::start(Box::new(writer), epoch, clock, listeners)?), Some(follower))
+        } else {
+            (None, None)
+        };
+        let parts = Parts {
+            engine: replayed.engine,
+            shelf: replayed.shelf,
+            clock,
+            storage,
+            reader: Box::new(reader),
+            objects,
+            inbox: events,
+        };
+        let driver = thread::Builder::new().name("driver".into()).spawn(move || {
+            let mut driver = Driver::new(parts);
+            if leads {
+                driver.lead(epoch);
+            }
+            let ended = driver.run();
+            drop(driver);
+            drop(follower);
+            ended
+        })?;
+        let handle = Handle::new(inbox.clone());
+        let mut holder = Self {
+            handle: handle.clone(),
+            inbox,
+            home: home.clone(),
+            stop_api: None,
+            api: None,
+            driver: Some(driver),
+            _lock: lock,
+        };
+        let socket = match &config.mode {
+            Mode::Lead => home.socket(),
+            Mode::ReadOnly { socket } => socket.clone(),
+        };
+        let context =
+            api::Context { handle, home, since: clock.now(), version: config.version, epoch };
+        holder.serve(&socket, context)?;
+        Ok(holder)
+    }
+
+    /// Serves the API on a thread of its own.
+    fn serve(&mut self, socket: &Path, context: api::Context) -> Result<(), StartError> {
+        // Whoever made it is gone: this process holds the folder's lock.
+        let _ = std::fs::remove_file(socket);
+        let listener = std::os::unix::net::UnixListener::bind(short(socket)?)?;
+        std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name("api".into()).spawn(move || {
+            runtime.block_on(async {
+                let Ok(listener) = UnixListener::from_std(listener) else { return };
+                let stopped = async {
+                    let _ = stopped.await;
+                };
+                api::serve(listener, context, stopped).await;
+            });
+        })?;
+        (self.stop_api, self.api) = (Some(stop), Some(thread));
+        Ok(())
+    }
+
+    /// A way to the driver.
+    #[must_use]
+    pub const fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The folder that is held.
+    #[must_use]
+    pub const fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Where a worker in this process delivers its messages.
+    #[must_use]
+    pub fn mailbox(&self) -> Mailbox {
+        Mailbox::new(self.inbox.clone())
+    }
+
+    /// Connects a worker in this process.
+    pub fn connect(&self, name: &str, link: Box<dyn Link>) {
+        let _ = self.inbox.send(Event::Connect(name.into(), link));
+    }
+
+    /// Blocks until no run has anything left to do, or the driver has ended.
+    pub fn wait_idle(&self) {
+        let (sender, idle) = oneshot::channel();
+        if self.inbox.send(Event::WhenIdle(sender)).is_ok() {
+            let _ = idle.blocking_recv();
+        }
+    }
+
+    /// Ends: what is answered is durable, what is under way is written. Returns why the driver had
+    /// to end before, if it had to.
+    ///
+    /// # Errors
+    /// What made it impossible to go on, for people.
+    pub fn stop(mut self) -> Result<(), String> {
+        self.take_down()
+    }
+
+    fn take_down(&mut self) -> Result<(), String> {
+        if let Some(stop) = self.stop_api.take() {
+            let _ = stop.send(());
+        }
+        let _ = self.inbox.send(Event::Shutdown);
+        let ended = self.driver.take().map(JoinHandle::join);
+        if let Some(api) = self.api.take() {
+            let _ = api.join();
+        }
+        let _ = std::fs::remove_file(self.home.socket());
+        match ended {
+            Some(Ok(Err(Fatal::Fenced(reason) | Fatal::Storage(reason)))) => Err(reason),
+            Some(Err(_)) => Err("[E0210] the driver panicked".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.take_down();
+    }
+}
+
+/// A path for `bind`, which takes at most 107 bytes: a longer one goes by way of the folder's
+/// descriptor.
+fn short(socket: &Path) -> io::Result<PathBuf> {
+    const SOCKET_PATH_BYTES_MAX: usize = 107;
+    if socket.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+        return Ok(socket.to_owned());
+    }
+    let (Some(folder), Some(name)) = (socket.parent(), socket.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let folder = std::fs::File::open(folder)?;
+    let number = std::os::fd::AsRawFd::as_raw_fd(&folder);
+    // Kept open for the life of the process: the path leads through it.
+    std::mem::forget(folder);
+    Ok(PathBuf::from(format!("/proc/self/fd/{number}")).join(name))
+}
+
+struct Replayed {
+    engine: Engine,
+    shelf: Shelf,
+}
+
+/// The state that the journal holds: its snapshot, and what came after.
+fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
+    let mut engine = Engine::new();
+    let mut shelf = Shelf::default();
+    let mut after = Seq(0);
+    if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
+        after = snapshot.covers;
+        for (seq, at, fact) in snapshot.facts {
+            take(&mut engine, &mut shelf, (seq, at, &fact), journal, objects)?;
+        }
+    }
+    // Objects are read from the same store, so facts are taken in pages.
+    loop {
+        let mut page = Vec::new();
+        let mut sink = |entry| {
+            page.push(entry);
+            if page.len() < REPLAY_PAGE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        journal.read(after, &mut sink).map_err(|error| error.to_string())?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for entry in &page {
+            let placed = (entry.seq, entry.at, &entry.fact);
+            take(&mut engine, &mut shelf, placed, journal, objects)?;
+        }
+    }
+    let state = engine.state();
+    let named: HashSet<_> = state
+        .runs()
+        .flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition])
+        .collect();
+    shelf.keep(&named);
+    Ok(Replayed { engine, shelf })
+}
+
+/// Facts that are read at once.
+const REPLAY_PAGE: usize = 65_536;
+
+fn take(
+    engine: &mut Engine,
+    shelf: &mut Shelf,
+    (seq, at, fact): (Seq, Timestamp, &Fact),
+    journal: &mut dyn Journal,
+    objects: &Objects,
+) -> Result<(), String> {
+    if let Fact::RunAdmitted(run) = fact {
+        shelf.load(run.graph, run.definition, journal, objects)?;
+    }
+    engine.replay(seq, at, fact, shelf);
+    Ok(())
+}
+

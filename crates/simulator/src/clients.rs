@@ -1,0 +1,178 @@
+//! The clients: they submit, stop, terminate and retry, and ask again when nobody answers.
+//!
+//! A client that has a key may ask as often as it likes. One without asks again only when it knows
+//! that nobody heard it.
+
+use std::sync::Arc;
+
+use engine::{Answer, Input, Rejection, RequestId, Submission};
+use model::collections::HashMap;
+use model::fact::StopCause;
+use model::{RunId, Span};
+
+use crate::event::{Event, Wish};
+use crate::invariants::s13_idempotency;
+use crate::mark::Mark;
+use crate::mutant::Mutant;
+use crate::plan::Plan;
+use crate::records::Records;
+use crate::stage::Stage;
+use crate::workload;
+
+/// How long a client waits for an answer.
+const PATIENCE: Span = Span::secs(5);
+
+/// All clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    waiting: HashMap<RequestId, Wish>,
+    next: u64,
+    /// Wishes that are planned or wait for an answer.
+    open: usize,
+}
+
+impl Clients {
+    /// Plans the submissions of a plan.
+    pub fn start(&mut self, stage: &mut Stage, plan: &Plan) {
+        for (index, run) in plan.runs.iter().enumerate() {
+            for copy in 0..run.submissions.max(1) {
+                self.open += 1;
+                let later = Span(run.at.0 + u64::from(copy) * 700_000);
+                stage.after(later, Event::Ask { wish: Wish::Submit { index } });
+            }
+        }
+    }
+
+    /// Whether nobody wants anything any more.
+    #[must_use]
+    pub fn are_content(&self) -> bool {
+        self.open == 0
+    }
+
+    /// A client wants something. Returns what the coordinator is to be told, if one is there.
+    pub fn ask(
+        &mut self,
+        stage: &mut Stage,
+        records: &mut Records,
+        wish: Wish,
+        is_led: bool,
+    ) -> Option<Input> {
+        if !is_led {
+            stage.after(PATIENCE, Event::Ask { wish });
+            return None;
+        }
+        self.next += 1;
+        let request = RequestId(self.next);
+        self.waiting.insert(request, wish);
+        stage.after(PATIENCE, Event::Unanswered { request });
+        stage.tell(|| format!("a client asks: {wish:?}"));
+        let stop = |run, cause| Input::Stop { request, run, cause };
+        Some(match wish {
+            Wish::Submit { index } => {
+                let work = &records.works[index];
+                let mut run = workload::admission(&work.plan, &work.graph);
+                if stage.has(Mutant::NoIdempotency) {
+                    run.key = None;
+                }
+                let graph = Arc::clone(&work.graph);
+                Input::Submit(Box::new(Submission { request, run, graph }))
+            }
+            Wish::Stop { run } => {
+                records.asked.insert(run);
+                stop(run, StopCause::Stopped)
+            }
+            Wish::Terminate { run } => {
+                records.asked.insert(run);
+                stop(run, StopCause::Terminated)
+            }
+            Wish::Retry { run } => Input::Retry { request, run, from: None },
+        })
+    }
+
+    /// Nobody has answered in time.
+    pub fn give_up(&mut self, stage: &mut Stage, records: &Records, request: RequestId) {
+        let Some(wish) = self.waiting.remove(&request) else { return };
+        let may_repeat = match wish {
+            Wish::Submit { index } => records.works[index].plan.submissions > 1,
+            Wish::Stop { .. } | Wish::Terminate { .. } => true,
+            Wish::Retry { .. } => false,
+        };
+        if may_repeat {
+            stage.after(PATIENCE, Event::Ask { wish });
+        } else {
+            self.open -= 1;
+        }
+    }
+
+    /// An answer has come.
+    pub fn answered(
+        &mut self,
+        stage: &mut Stage,
+        records: &mut Records,
+        (request, answer): (RequestId, Answer),
+    ) {
+        let Some(wish) = self.waiting.remove(&request) else { return };
+        stage.tell(|| format!("a client is told {answer:?}"));
+        self.open -= 1;
+        match (wish, answer) {
+            (Wish::Submit { index }, Answer::Admitted { run, again }) => {
+                self.admitted(stage, records, index, (run, again));
+            }
+            (Wish::Stop { run }, Answer::Stopping { status }) if !status.is_final() => {
+                note_stop(stage, run, StopCause::Stopped);
+            }
+            (Wish::Terminate { run }, Answer::Stopping { status }) if !status.is_final() => {
+                note_stop(stage, run, StopCause::Terminated);
+            }
+            (Wish::Submit { .. }, answer) => {
+                stage.judge("S1", Err(format!("a submission was answered with {answer:?}")));
+            }
+            (_, Answer::Rejected(Rejection::UnknownRun(run))) => {
+                let forgotten = records.ledger.run(run).is_none();
+                let unknown = Err(format!("run {run} is unknown to the engine alone"));
+                stage.judge("S1", if forgotten { Ok(()) } else { unknown });
+            }
+            _ => {}
+        }
+    }
+
+    fn admitted(
+        &mut self,
+        stage: &mut Stage,
+        records: &Records,
+        index: usize,
+        (run, again): (RunId, bool),
+    ) {
+        let work = &records.works[index];
+        let key = workload::admission(&work.plan, &work.graph).key;
+        stage.truth.acknowledged.insert(run, key);
+        let told = s13_idempotency::answered(&mut stage.truth, key, run);
+        stage.judge("S13", told);
+        if again {
+            return stage.hit(Mark::Again);
+        }
+        let wishes = [
+            (work.plan.stop, Wish::Stop { run }),
+            (work.plan.terminate, Wish::Terminate { run }),
+        ];
+        for (after, wish) in wishes {
+            if let Some(after) = after {
+                self.open += 1;
+                stage.after(after, Event::Ask { wish });
+            }
+        }
+    }
+
+    /// A run is to be retried: counted here, planned where its end was seen.
+    pub fn expect(&mut self) {
+        self.open += 1;
+    }
+}
+
+fn note_stop(stage: &mut Stage, run: RunId, cause: StopCause) {
+    let durable = stage.truth.durable;
+    let known = stage.truth.stopped.entry(run).or_insert((cause, durable));
+    if cause == StopCause::Terminated {
+        *known = (cause, durable);
+    }
+}

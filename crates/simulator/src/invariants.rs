@@ -1,0 +1,84 @@
+//! The invariants, by their permanent ids: one small file each.
+//!
+//! Those on facts see each fact after it has become durable and before the ledger takes it in, with
+//! the world as it really was. The others are called where the world reaches what they watch.
+//! S7 is checked by the ledger itself, on each transition.
+
+pub mod l01_runs_end;
+pub mod l02_no_idle_wait;
+pub mod s01_acknowledged;
+pub mod s02_one_lease;
+pub mod s03_dependencies;
+pub mod s04_room;
+pub mod s05_fencing;
+pub mod s06_replay;
+pub mod s07_transitions;
+pub mod s08_counts_and_timers;
+pub mod s09_durable_effects;
+pub mod s11_stopped;
+pub mod s12_concurrency;
+pub mod s13_idempotency;
+pub mod s14_limits;
+
+use std::fmt;
+
+use journal::Entry;
+use model::Timestamp;
+
+use crate::ledger::Ledger;
+use crate::truth::Truth;
+
+/// An invariant does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which: `S1`, `L4`.
+    pub id: &'static str,
+    /// When, in the world.
+    pub at: Timestamp,
+    /// What was seen.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:?}: {}", self.id, self.at, self.what)
+    }
+}
+
+/// What an invariant on facts may look at.
+pub struct View<'a> {
+    /// The facts before.
+    pub ledger: &'a Ledger,
+    /// The world.
+    pub truth: &'a Truth,
+    /// The fact.
+    pub entry: &'a Entry,
+    /// Now, in the world.
+    pub now: Timestamp,
+}
+
+type Check = fn(&View<'_>) -> Result<(), String>;
+
+const ON_FACTS: [(&str, Check); 7] = [
+    ("S2", s02_one_lease::check),
+    ("S3", s03_dependencies::check),
+    ("S5", s05_fencing::check),
+    ("S8", s08_counts_and_timers::check),
+    ("S11", s11_stopped::check),
+    ("S12", s12_concurrency::check),
+    ("S13", s13_idempotency::check),
+];
+
+/// Holds a durable fact against every invariant on facts.
+///
+/// # Errors
+/// The first that does not hold.
+pub fn on_fact(view: &View<'_>) -> Result<(), Violation> {
+    for (id, check) in ON_FACTS {
+        check(view).map_err(|what| {
+            let what = format!("{what} ({:?} at {:?})", view.entry.seq, view.entry.at);
+            Violation { id, at: view.now, what }
+        })?;
+    }
+    s14_limits::fact(view.entry).map_err(|what| Violation { id: "S14", at: view.now, what })
+}

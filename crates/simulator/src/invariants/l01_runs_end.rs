@@ -1,0 +1,55 @@
+//! L1 and L4: after healing every run ends, and every lease returns, within a bound that is
+//! computed from the work that is left and the capacity there is.
+
+use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
+use model::{Span, Timestamp};
+
+use crate::ledger::Ledger;
+use crate::plan::Plan;
+use crate::workload;
+
+/// How long the world may take to finish after everything has healed: the longest of the critical
+/// path and the work in its worst form, one after the other on what can run at once (Graham 1969),
+/// and the time in which the last leases of what broke run out.
+#[must_use]
+pub fn bound(plan: &Plan) -> Span {
+    let light: u64 = plan.nodes.iter().map(|node| node.cpu_milli / 500).sum();
+    let heavy: u64 = plan.nodes.iter().map(|node| node.slots.min(node.cpu_milli / 1_000)).sum();
+    let at_once = light.min(heavy).max(1);
+    let mut work = 0_u64;
+    for run in &plan.runs {
+        let attempts = u64::from(run.retries) + 2;
+        let backoff = 31_000_000 * attempts;
+        let one = workload::attempt_max(run).0 * attempts + backoff;
+        let limit = run.concurrency.map_or(u64::MAX, u64::from);
+        let path = u64::from(run.size) + 10;
+        let rounds = 2;
+        let items = u64::from(run.size) + 10;
+        work = work.saturating_add(rounds * one * items / at_once.min(limit).max(1));
+        work = work.saturating_add(rounds * one * path.min(items));
+    }
+    Span(work.saturating_add(4 * (ATTEMPT_LEASE.0 + UNSATISFIABLE_GRACE.0)))
+}
+
+/// Looks at the world after its bound, or when it says that it has finished.
+///
+/// # Errors
+/// A run that has not ended, or a lease that has not returned.
+pub fn check(ledger: &Ledger, deadline: Timestamp) -> Result<(), String> {
+    let open = ledger.runs.iter().find(|(_, run)| !run.status.is_final());
+    if let Some((id, run)) = open {
+        let tasks = run.graph.tasks().filter(|task| run.tasks[task.0 as usize].open > 0);
+        let first: Vec<_> = tasks
+            .take(3)
+            .map(|task| (task, run.items_of(task).iter().map(|item| item.status).max()))
+            .collect();
+        return Err(format!(
+            "run {id} is {} at {deadline:?}, {} leased, open tasks: {first:?}",
+            run.status, run.live
+        ));
+    }
+    if ledger.live > 0 {
+        return Err(format!("{} leases are live after the last run has ended", ledger.live));
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! L2: no ready item waits for long while a worker that could take it idles.
+
+use model::collections::HashMap;
+use model::{ItemKey, Request, RunId, Span, TaskId, TaskStatus, Timestamp, WorkerId};
+
+use crate::ledger::Ledger;
+
+/// How long an item may be ready beside an idle worker. Covers a commit, a plan and a heartbeat.
+pub const PATIENCE: Span = Span::secs(10);
+
+/// Finds a task with a ready item that would fit on a worker with nothing to do. Runs at their
+/// concurrency limit are left out. O(tasks): for quiet moments only.
+#[must_use]
+pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
+    let mut idle: HashMap<WorkerId, &Request> =
+        ledger.workers.iter().map(|(&id, joined)| (id, &joined.offers)).collect();
+    for run in ledger.runs.values() {
+        for item in run.items.iter().filter(|item| item.status.is_live()) {
+            idle.remove(&item.worker);
+        }
+    }
+    if idle.is_empty() {
+        return None;
+    }
+    for (&id, run) in &ledger.runs {
+        let full = run.admitted.concurrency.is_some_and(|limit| run.live >= limit);
+        if run.status.is_final() || full {
+            continue;
+        }
+        for task in run.graph.tasks().filter(|task| run.tasks[task.0 as usize].open > 0) {
+            let request = &run.graph.policy(task).request;
+            let waits = run.items_of(task).iter().any(|item| match item.status {
+                TaskStatus::Ready => true,
+                TaskStatus::Retrying => item.retry_at <= now,
+                _ => false,
+            });
+            if waits && idle.values().any(|offers| fits(offers, request)) {
+                return Some((id, task));
+            }
+        }
+    }
+    None
+}
+
+/// How it is told.
+#[must_use]
+pub fn complaint(task: (RunId, TaskId)) -> String {
+    let key = ItemKey { run: task.0, task: task.1, item: model::ItemId(0) };
+    format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
+}
+
+fn fits(offers: &Request, request: &Request) -> bool {
+    let has = |name: &str| {
+        let found = offers.custom.iter().find(|(known, _)| **known == *name);
+        found.map_or(0, |(_, amount)| *amount)
+    };
+    request.cpu_milli <= offers.cpu_milli
+        && request.memory_bytes <= offers.memory_bytes
+        && request.custom.iter().all(|(name, asked)| *asked <= has(name))
+}

@@ -1,0 +1,230 @@
+//! The durable facts as they come: held against the invariants, then taken into the ledger.
+//!
+//! It reads them back from the journal, through the codec, and never from the engine's memory.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use journal::memory::{MemoryJournal, Removed};
+use journal::{Entry, Journal};
+use model::collections::{HashMap, HashSet};
+use model::fact::{AttemptsEnded, LossCause, StopCause};
+use model::outcome::Then;
+use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq};
+
+use crate::disk::FaultyDisk;
+use crate::event::{Event, Wish};
+use crate::invariants::s06_replay::GraphStore;
+use crate::invariants::{View, Violation, on_fact};
+use crate::ledger::Ledger;
+use crate::mark::Mark;
+use crate::mutant::Mutant;
+use crate::oracle;
+use crate::plan::{Plan, RunPlan};
+use crate::stage::Stage;
+use crate::workload;
+
+/// Where things rest.
+#[derive(Debug)]
+pub struct Store {
+    /// The journal.
+    pub journal: MemoryJournal<FaultyDisk>,
+    /// The graphs of all runs.
+    pub graphs: GraphStore,
+}
+
+impl Store {
+    /// An empty store for a plan.
+    #[must_use]
+    pub fn new(plan: &Plan, mutant: Option<Mutant>) -> Self {
+        let removed = Removed {
+            fence: mutant == Some(Mutant::NoJournalFence),
+            sync: mutant == Some(Mutant::NoSync),
+            rewrite: false,
+        };
+        let disk = FaultyDisk::new(plan.seed, plan.disk);
+        let journal = MemoryJournal::with_removed(disk, removed);
+        Self { journal, graphs: GraphStore::default() }
+    }
+}
+
+/// A run of the plan, ready to be submitted.
+#[derive(Debug)]
+pub struct Work {
+    /// Its plan.
+    pub plan: RunPlan,
+    /// Its graph.
+    pub graph: Arc<Graph>,
+}
+
+/// What has been recorded.
+#[derive(Debug)]
+pub struct Records {
+    /// The durable facts.
+    pub ledger: Ledger,
+    /// The runs of the plan.
+    pub works: Vec<Work>,
+    /// Runs whose end a client has asked for.
+    pub asked: HashSet<RunId>,
+    /// Ended runs, in the order of their ends.
+    pub ended: Vec<RunId>,
+    /// How many items have ended for good.
+    pub items_ended: u64,
+    by_graph: HashMap<Digest, usize>,
+    retried: HashSet<RunId>,
+    undisturbed: bool,
+}
+
+impl Records {
+    /// Nothing recorded yet.
+    #[must_use]
+    pub fn new(plan: &Plan, store: &mut Store) -> Self {
+        let works: Vec<Work> = plan
+            .runs
+            .iter()
+            .map(|&run| Work { plan: run, graph: workload::graph(&run) })
+            .collect();
+        works.iter().for_each(|work| store.graphs.insert(Arc::clone(&work.graph)));
+        let by_graph = works.iter().enumerate().map(|(index, work)| (work.graph.digest(), index));
+        Self {
+            ledger: Ledger::default(),
+            by_graph: by_graph.collect(),
+            works,
+            asked: HashSet::default(),
+            ended: Vec::new(),
+            items_ended: 0,
+            retried: HashSet::default(),
+            undisturbed: oracle::is_undisturbed(plan),
+        }
+    }
+
+    /// The plan of a run.
+    #[must_use]
+    pub fn work(&self, run: RunId) -> Option<&Work> {
+        let graph = self.ledger.run(run)?.graph.digest();
+        self.by_graph.get(&graph).map(|&index| &self.works[index])
+    }
+
+    /// Takes in what has become durable, up to `up_to`.
+    pub fn take_in(&mut self, stage: &mut Stage, store: &mut Store, up_to: Seq) {
+        let mut entries = Vec::new();
+        let read = store.journal.read(self.ledger.last, &mut |entry| {
+            if entry.seq > up_to {
+                return ControlFlow::Break(());
+            }
+            entries.push(entry);
+            ControlFlow::Continue(())
+        });
+        stage.judge("S1", read.map_err(|error| format!("the journal cannot be read: {error}")));
+        for entry in entries {
+            stage.tell(|| format!("{:?} {:?}", entry.seq, entry.fact));
+            self.take_one(stage, store, &entry);
+        }
+    }
+
+    fn take_one(&mut self, stage: &mut Stage, store: &Store, entry: &Entry) {
+        let view = View { ledger: &self.ledger, truth: &stage.truth, entry, now: stage.now };
+        if let Err(violation) = on_fact(&view) {
+            stage.violation.get_or_insert(violation);
+        }
+        self.mark(stage, entry);
+        self.follow(stage, entry);
+        self.ledger.apply(entry, |digest| engine::Graphs::graph(&store.graphs, digest));
+        if let Some(what) = self.ledger.illegal.take() {
+            let what = format!("{what} ({:?}: {:?})", entry.seq, entry.fact);
+            stage.violation.get_or_insert(Violation { id: "S7", at: stage.now, what });
+        }
+    }
+
+    /// What the rest of the world does because of a fact.
+    fn follow(&mut self, stage: &mut Stage, entry: &Entry) {
+        match &entry.fact {
+            Fact::RunEnded { run, status } => {
+                self.ended.push(*run);
+                let (Some(work), Some(record)) = (self.work(*run), self.ledger.run(*run)) else {
+                    return;
+                };
+                let context = (self.undisturbed, self.asked.contains(run));
+                let judged = oracle::check(&work.plan, record, *status, context);
+                stage.judge("S3", judged.map_err(|what| format!("run {run}: {what}")));
+                if let Some(after) = work.plan.retry.filter(|_| self.retried.insert(*run)) {
+                    stage.after(after, Event::Ask { wish: Wish::Retry { run: *run } });
+                }
+            }
+            Fact::RoundOpened { run, .. } => {
+                stage.truth.stopped.remove(run);
+                self.asked.remove(run);
+                self.ended.retain(|ended| ended != run);
+            }
+            Fact::RunForgotten { run } => {
+                let key = self.ledger.run(*run).and_then(|run| run.admitted.key);
+                key.map(|key| stage.truth.told.remove(&key));
+                self.ended.retain(|ended| ended != run);
+            }
+            Fact::AttemptsEnded(ended) if ended.then == Then::Final => {
+                self.items_ended += ended.ends.len() as u64;
+            }
+            _ => {}
+        }
+    }
+
+    fn mark(&self, stage: &mut Stage, entry: &Entry) {
+        let mark = match &entry.fact {
+            Fact::LeaderStarted { .. } if self.ledger.live > 0 => Mark::Adopted,
+            Fact::WorkerLost { cause, .. } => match cause {
+                LossCause::Expired => Mark::Expired,
+                LossCause::Replaced => Mark::Replaced,
+                LossCause::DiedWithLeader => Mark::DiedWithLeader,
+            },
+            Fact::AttemptsLeased { task, items, .. } => {
+                if items.len() > 1 {
+                    stage.hit(Mark::ManyItems);
+                }
+                self.mark_lease(stage, *task, items.clone());
+                return;
+            }
+            Fact::AttemptOverran { .. } => Mark::Overran,
+            Fact::AttemptsEnded(ended) => match self.end_mark(ended) {
+                Some(mark) => mark,
+                None => return,
+            },
+            Fact::LeasesReturned { .. } => Mark::Returned,
+            Fact::HandlersReleased { .. } => Mark::Handled,
+            Fact::TasksSkipped { .. } => Mark::Skipped,
+            Fact::RunStopping { cause, .. } => match cause {
+                StopCause::TaskFailed => Mark::FailedFast,
+                StopCause::TimedOut => Mark::RunTimedOut,
+                StopCause::Stopped => Mark::Stopped,
+                StopCause::Terminated => Mark::Terminated,
+            },
+            Fact::RoundOpened { .. } => Mark::Reopened,
+            _ => return,
+        };
+        stage.hit(mark);
+    }
+
+    fn mark_lease(&self, stage: &mut Stage, task: model::TaskKey, items: std::ops::Range<u32>) {
+        let Some(run) = self.ledger.run(task.run) else { return };
+        let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
+        if run.admitted.concurrency == Some(run.live + count) {
+            stage.hit(Mark::Concurrency);
+        }
+        if items.map(|item| task.item(ItemId(item))).any(|key| stage.truth.alive.contains_key(&key)) {
+            stage.hit(Mark::Zombie);
+        }
+    }
+
+    fn end_mark(&self, ended: &AttemptsEnded) -> Option<Mark> {
+        let overran = || {
+            let (first, _) = ended.ends.first()?;
+            Some(self.ledger.item(ended.task.item(*first))?.overran)
+        };
+        match (ended.outcome, ended.then) {
+            (Outcome::Lost, Then::Retry { .. }) => Some(Mark::RetriedAfterLoss),
+            (Outcome::Succeeded, _) if overran() == Some(true) => Some(Mark::SucceededLate),
+            (_, Then::Retry { .. }) => Some(Mark::Retried),
+            (Outcome::Failed(_) | Outcome::Lost, Then::Final) => Some(Mark::OutOfRetries),
+            _ => None,
+        }
+    }
+}

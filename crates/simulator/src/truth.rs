@@ -1,0 +1,71 @@
+//! What really happened in the world: which processes lived where, what clients were told.
+//!
+//! The product never sees this; the invariants hold what it recorded against it.
+
+use model::collections::HashMap;
+use model::fact::StopCause;
+use model::message::LeaseId;
+use model::{Digest, ItemKey, Outcome, RunId, Seq, Timestamp, Token};
+
+/// A process that was started for an attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Process {
+    /// Where.
+    pub node: u32,
+    /// When it ended, and how, as its executor saw it; `None` while it lives.
+    pub ended: Option<(Timestamp, Outcome)>,
+    /// Whether its worker has been told, or has decided, to kill it.
+    pub doomed: bool,
+}
+
+/// Facts about the world.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// The newest process of each lease.
+    pub processes: HashMap<LeaseId, Process>,
+    /// Living processes of each item.
+    pub alive: HashMap<ItemKey, Vec<Token>>,
+    /// For each node, since when its worker is awake; `None` while it sleeps or is down.
+    pub awake_since: Vec<Option<Timestamp>>,
+    /// The instances that each node has really had, the last one running.
+    pub instances: Vec<Vec<u64>>,
+    /// When a coordinator last took in a heartbeat or a hello of each instance.
+    pub heard: HashMap<u64, Timestamp>,
+    /// When each instance was last down for good, if it is.
+    pub dead: HashMap<u64, Timestamp>,
+    /// What clients were told of their submissions.
+    pub acknowledged: HashMap<RunId, Option<Digest>>,
+    /// The run that the client of each key was told.
+    pub told: HashMap<Digest, RunId>,
+    /// Stops that clients were told of, with the last fact that was durable then.
+    pub stopped: HashMap<RunId, (StopCause, Seq)>,
+    /// The last fact that has been acknowledged as durable.
+    pub durable: Seq,
+}
+
+impl Truth {
+    /// A process begins.
+    pub fn start(&mut self, lease: LeaseId, process: Process) {
+        self.alive.entry(lease.item).or_default().push(lease.token);
+        self.processes.insert(lease, process);
+    }
+
+    /// A process ends.
+    pub fn end(&mut self, lease: LeaseId, at: Timestamp, outcome: Outcome) {
+        let Some(process) = self.processes.get_mut(&lease) else { return };
+        process.ended = Some((at, outcome));
+        if let Some(alive) = self.alive.get_mut(&lease.item) {
+            alive.retain(|&known| known != lease.token);
+            if alive.is_empty() {
+                self.alive.remove(&lease.item);
+            }
+        }
+    }
+
+    /// A process is to be killed.
+    pub fn doom(&mut self, lease: LeaseId) {
+        if let Some(process) = self.processes.get_mut(&lease) {
+            process.doomed = true;
+        }
+    }
+}

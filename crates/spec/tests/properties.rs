@@ -1,0 +1,230 @@
+//! What holds for every input: graphs come out as they went in, and nothing panics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use model::{Digest, Graph, ItemId, TaskId};
+use proptest::prelude::*;
+use proptest::sample::SizeRange;
+use serde_json::{Value, json};
+use spec::{Definition, Source, TaskOutputs, check};
+
+/// Names of tasks: Unicode, with everything that YAML could stumble over.
+fn name() -> impl Strategy<Value = String> {
+    let plain = "[a-zA-Z_-]{1,12}";
+    let strange = "[\\pL\\pN :#'\"{}\\[\\],&*!|>%@`.?=-]{1,12}";
+    prop_oneof![3 => plain, 1 => strange]
+        .prop_map(|name: String| name.trim().to_owned())
+        .prop_filter("a name", |name| !name.is_empty() && name != "." && name != "..")
+}
+
+/// A graph without circles: names, and edges from an earlier to a later one.
+fn dag() -> impl Strategy<Value = (Vec<String>, BTreeSet<(usize, usize)>)> {
+    let names = proptest::collection::btree_set(name(), SizeRange::from(1..24));
+    names.prop_map(|names| names.into_iter().collect::<Vec<_>>()).prop_shuffle().prop_flat_map(
+        |names| {
+            let count = names.len();
+            let edges = proptest::collection::btree_set((0..count, 0..count), 0..count * 3);
+            let edges = edges.prop_map(|edges| {
+                let apart = edges.into_iter().filter(|(one, other)| one != other);
+                apart.map(|(one, other)| (one.min(other), one.max(other))).collect()
+            });
+            (Just(names), edges)
+        },
+    )
+}
+
+/// The file of a graph, its tasks in the order `order`, in one of the forms.
+fn file(names: &[String], edges: &BTreeSet<(usize, usize)>, form: u8) -> String {
+    let task = |number: usize| {
+        let earlier: Vec<&str> = edges
+            .iter()
+            .filter(|edge| edge.1 == number)
+            .map(|edge| names[edge.0].as_str())
+            .collect();
+        match (earlier.as_slice(), form) {
+            ([one], 0) => json!({"script": "echo", "depends_on": one}),
+            _ => json!({"script": "echo", "depends_on": earlier}),
+        }
+    };
+    let quoted = |text: &str| Value::from(text).to_string();
+    match form {
+        0 => {
+            let tasks: BTreeMap<&str, Value> =
+                (0..names.len()).map(|number| (names[number].as_str(), task(number))).collect();
+            json!({"task_graph": tasks}).to_string()
+        }
+        1 => {
+            let tasks = (0..names.len()).rev().map(|number| {
+                let mut task = task(number);
+                task["name"] = json!(names[number]);
+                task
+            });
+            format!("{:#}", json!({"tasks": tasks.collect::<Vec<_>>()}))
+        }
+        _ => {
+            let mut text = "tasks:\n".to_owned();
+            for number in 0..names.len() {
+                text += &format!("  {}:\n    script: |\n      echo\n", quoted(&names[number]));
+                text += "    depends_on:\n";
+                let task = task(number);
+                let earlier = task["depends_on"].as_array().unwrap();
+                if earlier.is_empty() {
+                    text.truncate(text.len() - "    depends_on:\n".len());
+                }
+                for name in earlier {
+                    text += &format!("      - {name}\n");
+                }
+            }
+            text
+        }
+    }
+}
+
+fn source(text: impl Into<Vec<u8>>) -> Source {
+    Source { name: "generated.yaml".to_owned(), folder: PathBuf::from("/"), text: text.into() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_graph_comes_out_as_it_went_in((names, edges) in dag(), form in 0_u8..3) {
+        let text = file(&names, &edges, form);
+        let compiled = check(&source(text.as_str()))
+            .and_then(|workflow| workflow.bind(&BTreeMap::new()))
+            .and_then(spec::Bound::compile);
+        let compiled = compiled.map_err(|told| TestCaseError::fail(format!("{told}\n{text}")))?;
+        let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
+        let graph = Graph::new(Digest::default(), compiled.parts).unwrap();
+        let mut found = BTreeSet::new();
+        for task in graph.tasks() {
+            let number = |task| names.iter().position(|name| name == definition.task_name(task));
+            prop_assert_eq!(definition.task(definition.task_name(task)), Some(task));
+            for next in graph.successors(task) {
+                found.insert((number(task).unwrap(), number(next).unwrap()));
+            }
+        }
+        prop_assert_eq!(graph.len(), names.len());
+        prop_assert_eq!(found, edges);
+    }
+
+    #[test]
+    fn a_circle_is_always_told((names, edges) in dag(), ends in (0_usize..24, 0_usize..24)) {
+        let (one, other) = (ends.0 % names.len(), ends.1 % names.len());
+        prop_assume!(one != other);
+        let mut edges = edges;
+        edges.insert((one, other));
+        edges.insert((other, one));
+        let told = check(&source(file(&names, &edges, 1))).unwrap_err();
+        prop_assert_eq!(told.code(), spec::code::CYCLE);
+    }
+
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        survives(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_text_does_no_harm(text in "[\\PC\\n\\t -:#{}\\[\\]&*!|>'\"%]{0,400}") {
+        survives(text.as_bytes());
+    }
+
+    #[test]
+    fn arbitrary_templates_do_no_harm(text in "[{}%|. a-z'\"\\[\\]()#-]{0,60}") {
+        let script = format!("a {{{{{text}}}}} {{%{text}%}}");
+        survives(json!({"tasks": {"a": {"script": script, "foreach": script}}}).to_string().as_bytes());
+    }
+}
+
+/// Checks, binds, compiles, renders and shows; any answer will do.
+fn survives(bytes: &[u8]) {
+    let workflow = match check(&source(bytes)) {
+        Ok(workflow) => workflow,
+        Err(diagnostics) => {
+            assert!(!diagnostics.diagnostics.is_empty());
+            assert!(!diagnostics.to_terminal(true).is_empty());
+            assert!(diagnostics.to_json().is_object());
+            return;
+        }
+    };
+    let Ok(compiled) = workflow.bind(&BTreeMap::new()).and_then(spec::Bound::compile) else { return };
+    let graph = Graph::new(Digest::default(), compiled.parts).expect("a checked graph");
+    let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
+    let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
+    for task in graph.tasks().take(50) {
+        for item in (0..graph.items(task).min(2)).map(ItemId) {
+            let _label = definition.item_label(task, item);
+            let _ = definition.render(task, item, &nothing);
+        }
+    }
+}
+
+/// A small generator of its own, so that a seed names a run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 16).unwrap() % bound.max(1)
+    }
+}
+
+/// Mutates the cases for a time: `AUTOGLM_FUZZ_SECONDS=60 cargo test -p spec fuzz_parser`.
+#[test]
+fn fuzz_parser() {
+    let seconds = env::var("AUTOGLM_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(2));
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
+    let mut corpus: Vec<Vec<u8>> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind != "txt"))
+        .map(|path| fs::read(path).unwrap())
+        .collect();
+    corpus.sort();
+    let words: Vec<Vec<u8>> =
+        corpus.iter().flatten().copied().collect::<Vec<u8>>().split(|b| *b == b' ').map(Vec::from).collect();
+    let seed = env::var("AUTOGLM_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
+    let mut random = Random(seed);
+    let mut tried = 0_u64;
+    while Instant::now() < end {
+        let mut bytes = corpus[random.below(corpus.len())].clone();
+        for _ in 0..=random.below(8) {
+            mutate(&mut bytes, &mut random, &words);
+        }
+        let survived = std::panic::catch_unwind(|| survives(&bytes));
+        if survived.is_err() {
+            panic!("seed {seed}, input {tried}: {:?}", String::from_utf8_lossy(&bytes));
+        }
+        tried += 1;
+    }
+    println!("{tried} mutated files, seed {seed}");
+    assert!(tried > 100);
+}
+
+fn mutate(bytes: &mut Vec<u8>, random: &mut Random, words: &[Vec<u8>]) {
+    const MARKS: &[u8] = b"{}[]:,-&*!|>'\"%#\n\t @`?~<\\\0\xff";
+    let at = random.below(bytes.len() + 1);
+    let end = at + random.below(20).min(bytes.len() - at);
+    match random.below(6) {
+        0 => bytes.insert(at, MARKS[random.below(MARKS.len())]),
+        1 if at < bytes.len() => bytes[at] = MARKS[random.below(MARKS.len())],
+        2 => drop(bytes.drain(at..end)),
+        3 => {
+            let word = words[random.below(words.len())].clone();
+            drop(bytes.splice(at..at, word));
+        }
+        4 => {
+            let piece = bytes[at..end].to_vec();
+            let to = random.below(bytes.len() + 1);
+            drop(bytes.splice(to..to, piece));
+        }
+        _ => bytes.truncate(at.max(1)),
+    }
+}

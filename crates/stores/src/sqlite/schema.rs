@@ -1,0 +1,141 @@
+//! The tables of the journal's file, and the settings of a connection to it.
+//!
+//! `frames` has one row a frame, under the number of its last fact, so that "what comes after" is
+//! one range of the primary key; everything else about a frame stands inside it, under its checksum.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::error::{FOREIGN, Failure, StoreError, newer};
+
+/// Tells our files from other databases: "AGLM".
+pub(crate) const APPLICATION_ID: i64 = 0x4147_4c4d;
+
+/// How long a connection waits for another one's transaction. There is another one only when a
+/// snapshot is written or a stale leader still lives.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The journal's tables, version 1.
+pub(super) const JOURNAL: &str = "
+    CREATE TABLE leader (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        epoch INTEGER NOT NULL,
+        holder TEXT NOT NULL,
+        until INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO leader VALUES (1, 0, '', 0);
+
+    CREATE TABLE frames (
+        last INTEGER PRIMARY KEY,
+        frame BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE outputs (
+        run INTEGER NOT NULL,
+        task INTEGER NOT NULL,
+        item INTEGER NOT NULL,
+        token INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (run, task, item)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE objects (
+        digest BLOB PRIMARY KEY,
+        bytes BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- A snapshot counts when its row is here; parts without one are what a crash left.
+    CREATE TABLE snapshots (
+        covers INTEGER PRIMARY KEY,
+        parts INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE snapshot_parts (
+        covers INTEGER NOT NULL,
+        part INTEGER NOT NULL,
+        frame BLOB NOT NULL,
+        PRIMARY KEY (covers, part)
+    ) STRICT;
+";
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    /// The version of `tables`.
+    pub(crate) version: i64,
+    /// What makes an empty file one of ours.
+    pub(crate) tables: &'static str,
+    /// `OFF`, `NORMAL` or `FULL`.
+    pub(crate) synchronous: &'static str,
+    /// Whether a file is made when there is none.
+    pub(crate) create: bool,
+}
+
+/// Opens a file and makes its tables when it is new.
+///
+/// - Pages of 4 KiB: a commit of one fact rewrites the last page and the one above it, so larger
+///   pages only make small commits heavier; large frames are chains of pages of any size.
+/// - `wal_autocheckpoint` off: SQLite would check the log in by itself, and drop the error when the
+///   sync of that fails. The owner does it by rule and sees the error.
+/// - `journal_size_limit`: a log that one large transaction has stretched is cut back when it is
+///   begun anew.
+pub(crate) fn open(path: &Path, layout: Layout) -> Result<Connection, StoreError> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if layout.create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(path);
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    configure(&connection, layout.synchronous).map_err(failed)?;
+    let (application, version) = identify(&connection).map_err(failed)?;
+    match (application, version) {
+        (APPLICATION_ID, version) if version == layout.version => {}
+        (APPLICATION_ID, version) => return Err(newer(path, version, layout.version)),
+        (0, 0) => create(&mut connection, layout, path)?,
+        _ => return Err(foreign(path)),
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn foreign(path: &Path) -> StoreError {
+    let message = "is a database of another program; set AUTOGLM_HOME to another folder";
+    StoreError::new(FOREIGN, path, message)
+}
+
+fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "page_size", 4096)?;
+    // Answers with the mode, which is another one where the file system cannot share memory.
+    connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
+    connection.query_row("PRAGMA journal_size_limit = 16777216", [], |_| Ok(()))
+}
+
+fn identify(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    let read = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    Ok((read("application_id")?, read("user_version")?))
+}
+
+fn create(connection: &mut Connection, layout: Layout, path: &Path) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(path);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    // Somebody else may have made them while this one waited.
+    let tables = "SELECT count(*) FROM sqlite_schema";
+    let tables: i64 = transaction.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
+    if identify(&transaction).map_err(failed)? == (APPLICATION_ID, layout.version) {
+        return Ok(());
+    }
+    if tables > 0 {
+        return Err(foreign(path));
+    }
+    transaction.execute_batch(layout.tables).map_err(failed)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", layout.version).map_err(failed)?;
+    transaction.commit().map_err(failed)
+}

@@ -1,0 +1,32 @@
+//! Whose facts are whose: what the archive and the catalog index by.
+
+use model::fact::Restored;
+use model::{Fact, RunId};
+
+/// The run that a fact belongs to; `None` for facts about leaders, workers and everything.
+#[must_use]
+pub fn run_of(fact: &Fact) -> Option<RunId> {
+    match fact {
+        Fact::LeaderStarted { .. } | Fact::WorkerJoined(_) | Fact::WorkerLost { .. } => None,
+        Fact::RunAdmitted(admitted) => Some(admitted.run),
+        Fact::AttemptsLeased { task, .. }
+        | Fact::AttemptsStarted { task, .. }
+        | Fact::LeasesReturned { task, .. } => Some(task.run),
+        Fact::AttemptOverran { item } => Some(item.run),
+        Fact::AttemptsEnded(ended) => Some(ended.task.run),
+        Fact::HandlersReleased { run, .. }
+        | Fact::TasksSkipped { run, .. }
+        | Fact::TasksCancelled { run, .. }
+        | Fact::TasksUnsatisfiable { run, .. }
+        | Fact::RunStopping { run, .. }
+        | Fact::RunEnded { run, .. }
+        | Fact::RoundOpened { run, .. }
+        | Fact::RunForgotten { run } => Some(*run),
+        Fact::Restored(piece) => match **piece {
+            Restored::Counters { .. } | Restored::End { .. } => None,
+            Restored::Run { run, .. } | Restored::Tasks { run, .. } => Some(run),
+            Restored::Items { task, .. } => Some(task.run),
+            Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
+        },
+    }
+}
