@@ -1,7 +1,7 @@
 //! The content-addressed store of one machine: bytes under the name of their BLAKE3 hash.
 //!
-//! `put` answers when the bytes would survive a power cut. What is there never changes: an object is
-//! written beside, made durable, and moved to its name, so no reader sees half of one. What is read
+//! `put` answers when the bytes would survive a power cut. What is there never changes: an object
+//! is written beside, made durable, and moved to its name, so no reader sees half of one. What is read
 //! is checked against its name.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -92,7 +92,7 @@ impl Objects {
         }
     }
 
-    /// Removes what writers that died have left unfinished. Only for whoever is alone with the store.
+    /// Removes what writers that died have left unfinished. Only for who is alone with the store.
     ///
     /// # Errors
     /// If the disk cannot be read or written.

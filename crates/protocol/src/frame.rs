@@ -73,8 +73,8 @@ pub fn encode_batch(
     facts: &[Fact],
 ) -> Result<Vec<Frame>, EncodeError> {
     let mut writer = Writer::new(0, epoch);
-    for (seq, fact) in (first.0..).map(Seq).zip(facts) {
-        writer.push(seq, at, fact)?;
+    for (fact, seq) in facts.iter().zip(first.0..) {
+        writer.push(Seq(seq), at, fact)?;
     }
     Ok(writer.finish())
 }

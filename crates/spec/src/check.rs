@@ -82,8 +82,10 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
         computed: compiled
             .computed
             .into_iter()
-            .map(|(task, expression, extent)| {
-                ComputedItems { task, expression, place: lines.place(extent) }
+            .map(|(task, expression, extent)| ComputedItems {
+                task,
+                expression,
+                place: lines.place(extent),
             })
             .collect(),
         description: file.description.clone(),
@@ -165,7 +167,8 @@ fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
         return;
     };
     let fault = Fault::new(code::BAD_NAME, name.extent, format!("the name of {what} {wrong}"));
-    faults.push(fault.hint("names are texts of up to 200 bytes, without `/` and control characters"));
+    faults
+        .push(fault.hint("names are texts of up to 200 bytes, without `/` and control characters"));
 }
 
 /// A parameter whose place is not yet known as line and column.
@@ -203,9 +206,21 @@ fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
         };
         converted.map_err(note).ok()
     });
-    let place = Place { line: 0, column: 0, offset: 0, length: 0, excerpt: String::new(), excerpt_start: 0 };
-    let parameter =
-        Parameter { name: name.value.clone(), kind, default, description: description.clone(), place };
+    let place = Place {
+        line: 0,
+        column: 0,
+        offset: 0,
+        length: 0,
+        excerpt: String::new(),
+        excerpt_start: 0,
+    };
+    let parameter = Parameter {
+        name: name.value.clone(),
+        kind,
+        default,
+        description: description.clone(),
+        place,
+    };
     Declared { parameter, extent: name.extent }
 }
 

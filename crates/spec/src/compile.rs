@@ -97,6 +97,7 @@ impl Bound {
         parts.fan_outs = fan_outs(&workflow.tasks);
         let definition = Definition::new(crate::definition::Parts {
             name: workflow.options.name.clone(),
+            path: file.into(),
             folder,
             params,
             env,
@@ -108,7 +109,8 @@ impl Bound {
 }
 
 fn fan_outs(tasks: &[crate::definition::TaskDefinition]) -> Vec<(u32, u32)> {
-    let counts = (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.items.count()?)));
+    let counts =
+        (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.items.count()?)));
     counts.collect()
 }
 
@@ -160,7 +162,10 @@ impl Compiler {
         let value = compiled.and_then(|expression| expression.eval(&self.context));
         let value = value.map_err(|error| format!("the items cannot be worked out: {error}"))?;
         let Ok(json) = serde_json::to_value(&value) else {
-            return Err(format!("`foreach` takes a list, and the expression gives a {}", value.kind()));
+            return Err(format!(
+                "`foreach` takes a list, and the expression gives a {}",
+                value.kind()
+            ));
         };
         match json {
             Json::Array(values) => {
@@ -201,7 +206,9 @@ pub(crate) fn range_items(first: i64, end: i64) -> Result<Items, String> {
 pub(crate) fn check_count(count: u64) -> Result<u32, String> {
     match u32::try_from(count) {
         Ok(count) if count <= ITEMS_PER_TASK_MAX => Ok(count),
-        _ => Err(format!("a fan-out may have {ITEMS_PER_TASK_MAX} items, and this one has {count}")),
+        _ => {
+            Err(format!("a fan-out may have {ITEMS_PER_TASK_MAX} items, and this one has {count}"))
+        }
     }
 }
 

@@ -6,12 +6,13 @@
 use crate::read::{Placed, choice, record};
 
 mod foreign;
+mod shapes;
 mod values;
 
-pub(crate) use values::{
-    Command, Declaration, Declarations, Duration, Foreach, NamedTask, OneOrMany, Resources, Retry,
-    Shell, Tasks, Variables, Version, Whole,
+pub(crate) use shapes::{
+    Declaration, Declarations, Foreach, NamedTask, Resources, Tasks, Variables,
 };
+pub(crate) use values::{Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
 
 use crate::limits::RETRIES_MAX;
 use crate::params::ParameterType;

@@ -122,7 +122,7 @@ impl Workflow {
                 Ok(value) => {
                     params.insert(parameter.name.clone(), value);
                 }
-                Err(diagnostic) => diagnostics.push(diagnostic),
+                Err(diagnostic) => diagnostics.push(*diagnostic),
             }
         }
         let is_unknown = |name: &&String| self.parameters.iter().all(|x| x.name != **name);
@@ -151,18 +151,22 @@ impl Workflow {
 }
 
 impl Parameter {
-    fn value(&self, given: Option<&Json>) -> Result<Json, Diagnostic> {
+    fn value(&self, given: Option<&Json>) -> Result<Json, Box<Diagnostic>> {
         let Some(given) = given.or(self.default.as_ref()) else {
-            return Err(self.missing());
+            return Err(Box::new(self.missing()));
         };
-        convert(given, self.kind).map_err(|found| Diagnostic {
+        convert(given, self.kind).map_err(|found| Box::new(self.wrong(&found)))
+    }
+
+    fn wrong(&self, found: &str) -> Diagnostic {
+        Diagnostic {
             related: self.declared_here(),
             hint: self.kind.example().map(|example| format!("write {example}")),
             ..fault(
                 code::WRONG_PARAMETER,
                 format!("parameter `{}` takes {}, not {found}", self.name, self.kind),
             )
-        })
+        }
     }
 
     fn missing(&self) -> Diagnostic {

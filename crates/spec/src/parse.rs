@@ -18,10 +18,8 @@ use crate::source::Extent;
 /// The text of a file, if it is of an allowed size and UTF-8. A byte order mark is left out.
 pub(crate) fn decode<'s>(bytes: &'s [u8], faults: &mut Faults) -> Option<&'s str> {
     if bytes.len() > WORKFLOW_FILE_BYTES_MAX {
-        let message = format!(
-            "the file has {} bytes, and may have {WORKFLOW_FILE_BYTES_MAX}",
-            bytes.len()
-        );
+        let message =
+            format!("the file has {} bytes, and may have {WORKFLOW_FILE_BYTES_MAX}", bytes.len());
         faults.push(Fault::nowhere(code::TOO_LARGE, message));
         return None;
     }
@@ -31,9 +29,7 @@ pub(crate) fn decode<'s>(bytes: &'s [u8], faults: &mut Faults) -> Option<&'s str
             let at = error.valid_up_to();
             let message = format!("byte {at} of the file (0x{:02x}) is not UTF-8", bytes[at]);
             let extent = Extent::new(at, at + 1);
-            faults.push(
-                Fault::new(code::ENCODING, extent, message).hint("save the file as UTF-8"),
-            );
+            faults.push(Fault::new(code::ENCODING, extent, message).hint("save the file as UTF-8"));
             None
         }
     }
@@ -42,14 +38,23 @@ pub(crate) fn decode<'s>(bytes: &'s [u8], faults: &mut Faults) -> Option<&'s str
 /// The tree of a text; nothing after a fault of syntax, or if there is nothing in it.
 pub(crate) fn parse<'s>(text: &'s str, faults: &mut Faults) -> Option<Node<'s>> {
     let options = granit_parser::options! { emit_comments: false };
-    let mut builder = Builder { text, faults, open: Vec::new(), root: None, anchors: HashMap::default(), unfolded: 0 };
+    let mut builder = Builder {
+        text,
+        faults,
+        open: Vec::new(),
+        root: None,
+        anchors: HashMap::default(),
+        unfolded: 0,
+    };
     for event in Parser::new_from_str_with_options(text, options) {
         let step = match event {
             Ok((event, span)) => builder.take(event, extent_of(&span)),
-            Err(error) => Err(json_fault(text).unwrap_or_else(|| syntax_fault(&error, text))),
+            Err(error) => {
+                Err(Box::new(json_fault(text).unwrap_or_else(|| syntax_fault(&error, text))))
+            }
         };
         if let Err(fault) = step {
-            builder.faults.push(fault);
+            builder.faults.push(*fault);
             return None;
         }
     }
@@ -84,7 +89,8 @@ fn json_fault(text: &str) -> Option<Fault> {
 fn syntax_fault(error: &ScanError, text: &str) -> Fault {
     let at = error.marker().byte_offset().unwrap_or_default().min(text.len());
     let at = if at == text.len() { text.trim_end().len() } else { at };
-    let is_tab = text[..text.floor_char_boundary(at)].ends_with('\t') || text[text.floor_char_boundary(at)..].starts_with('\t');
+    let is_tab = text[..text.floor_char_boundary(at)].ends_with('\t')
+        || text[text.floor_char_boundary(at)..].starts_with('\t');
     let fault = Fault::new(code::SYNTAX, Extent::new(at, at + 1), "this is not valid YAML");
     let fault = fault.label(error.info());
     fault.hint(if is_tab {
@@ -93,6 +99,9 @@ fn syntax_fault(error: &ScanError, text: &str) -> Fault {
         "look just before this for a bracket or quote that is not closed, or for wrong indentation"
     })
 }
+
+/// What an event leads to; a fault that is returned ends the reading.
+type Read = Result<(), Box<Fault>>;
 
 /// A list or mapping that is still being read.
 struct Open<'s> {
@@ -120,13 +129,13 @@ struct Builder<'s, 'f> {
 }
 
 impl<'s> Builder<'s, '_> {
-    /// Takes the next event; a fault that is returned ends the reading.
-    fn take(&mut self, event: Event<'s>, extent: Extent) -> Result<(), Fault> {
+    /// Takes the next event.
+    fn take(&mut self, event: Event<'s>, extent: Extent) -> Read {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
                 let message = "a second document begins here";
                 let fault = Fault::new(code::SYNTAX, extent, message);
-                Err(fault.hint("put each workflow into a file of its own"))
+                Err(fault.hint("put each workflow into a file of its own").into())
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let is_text_by_tag = self.is_text(tag.as_deref(), extent);
@@ -158,15 +167,15 @@ impl<'s> Builder<'s, '_> {
         tag.is_yaml_core_schema_tag("str") || tag.suffix().is_empty()
     }
 
-    fn open(&mut self, content: Content<'s>, start: Extent, anchor: usize) -> Result<(), Fault> {
+    fn open(&mut self, content: Content<'s>, start: Extent, anchor: usize) -> Read {
         if self.open.len() >= DEPTH_MAX {
-            return Err(too_deep(start));
+            return Err(too_deep(start).into());
         }
         self.open.push(Open { start, anchor, content, key: None });
         Ok(())
     }
 
-    fn close(&mut self, end: Extent) -> Result<(), Fault> {
+    fn close(&mut self, end: Extent) -> Read {
         let Some(open) = self.open.pop() else { return Ok(()) };
         // The end of a block lies behind its last line break: the break is not part of it.
         let end = self.text[..(end.end as usize).min(self.text.len())].trim_end().len();
@@ -178,7 +187,7 @@ impl<'s> Builder<'s, '_> {
         self.complete(Node { extent, content }, open.anchor)
     }
 
-    fn complete(&mut self, node: Node<'s>, anchor: usize) -> Result<(), Fault> {
+    fn complete(&mut self, node: Node<'s>, anchor: usize) -> Read {
         if anchor != 0 {
             let (weight, depth) = (node.weight(), node.depth());
             self.unfold(weight, node.extent)?;
@@ -199,14 +208,14 @@ impl<'s> Builder<'s, '_> {
         Ok(())
     }
 
-    fn alias(&mut self, anchor: usize, extent: Extent) -> Result<(), Fault> {
+    fn alias(&mut self, anchor: usize, extent: Extent) -> Read {
         let Some(anchored) = self.anchors.get(&anchor) else {
             let message = "this value contains itself";
-            return Err(Fault::new(code::ALIASES, extent, message));
+            return Err(Fault::new(code::ALIASES, extent, message).into());
         };
         let (weight, depth) = (anchored.weight, anchored.depth);
         if self.open.len() + depth > DEPTH_MAX {
-            return Err(too_deep(extent));
+            return Err(too_deep(extent).into());
         }
         self.unfold(weight, extent)?;
         let node = self.anchors[&anchor].node.clone();
@@ -214,13 +223,14 @@ impl<'s> Builder<'s, '_> {
     }
 
     /// Counts copied values against the budget, before they are copied.
-    fn unfold(&mut self, weight: usize, extent: Extent) -> Result<(), Fault> {
+    fn unfold(&mut self, weight: usize, extent: Extent) -> Read {
         self.unfolded = self.unfolded.saturating_add(weight);
         if self.unfolded <= ALIAS_VALUES_MAX {
             return Ok(());
         }
         let message = format!("the aliases unfold to more than {ALIAS_VALUES_MAX} values");
-        Err(Fault::new(code::ALIASES, extent, message).hint("write a fan-out with `foreach`"))
+        let fault = Fault::new(code::ALIASES, extent, message);
+        Err(fault.hint("write a fan-out with `foreach`").into())
     }
 
     /// Tells keys that stand twice, keeps the first, and unfolds `<<`.
@@ -258,7 +268,12 @@ impl<'s> Builder<'s, '_> {
     }
 
     /// Adds the keys of a merged mapping, or of a list of them, that are not there yet.
-    fn merge(&mut self, value: Node<'s>, kept: &mut Vec<Entry<'s>>, present: &mut HashSet<Cow<'s, str>>) {
+    fn merge(
+        &mut self,
+        value: Node<'s>,
+        kept: &mut Vec<Entry<'s>>,
+        present: &mut HashSet<Cow<'s, str>>,
+    ) {
         match value.content {
             Content::Map(entries) => {
                 kept.extend(entries.into_iter().filter(|entry| present.insert(entry.key.clone())));

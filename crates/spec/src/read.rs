@@ -166,10 +166,17 @@ pub(crate) fn unknown_key(
             fault.hint_if(until_then.map(str::to_owned))
         }
         None => unknown()
+            .hint_if(comma_hint(entry))
             .hint_if(did_you_mean(key, keys.iter().copied()))
             .hint_if(Some(format!("{noun} takes: {}", keys.join(", ")))),
     };
     faults.push(fault);
+}
+
+/// In `{description: First, second}` the second half of the text is taken for a key.
+fn comma_hint(entry: &Entry<'_>) -> Option<String> {
+    let is_rest = entry.key.contains(' ') && entry.value.is_null();
+    is_rest.then(|| "a text with a comma in it needs quotes between `{` and `}`".to_owned())
 }
 
 /// Declares a mapping with fixed keys, all of which may be absent.

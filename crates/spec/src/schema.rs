@@ -17,10 +17,8 @@ pub fn schema() -> Json {
     let mut schema = generator.into_root_schema_for::<WorkflowFile>();
     RecursiveTransform(forget_null).transform(&mut schema);
     schema.insert("title".to_owned(), json!("Open-AutoGLM workflow"));
-    schema.insert(
-        "anyOf".to_owned(),
-        json!([{"required": ["tasks"]}, {"required": ["task_graph"]}]),
-    );
+    schema
+        .insert("anyOf".to_owned(), json!([{"required": ["tasks"]}, {"required": ["task_graph"]}]));
     schema.insert("patternProperties".to_owned(), json!({"^x-": true}));
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         properties.insert("$schema".to_owned(), json!({"type": "string"}));

@@ -181,10 +181,16 @@ mod tests {
 
     #[test]
     fn values_are_written_as_scripts_want_them() {
-        assert_eq!(render("{{ params.rate }} ${{ params.words }}\n").unwrap(), "0.1 [\"a\",\"b\"]\n");
+        assert_eq!(
+            render("{{ params.rate }} ${{ params.words }}\n").unwrap(),
+            "0.1 [\"a\",\"b\"]\n"
+        );
         assert_eq!(render("{{ params.on }} {{ params.none }}").unwrap(), "true null");
         assert_eq!(render("{{ item.k | quote }} {{ item.k }}").unwrap(), r"'it'\''s' it's");
-        assert_eq!(render("{{ params.words | tojson }}{% if params.on %}!{% endif %}").unwrap(), "[\"a\", \"b\"]!");
+        assert_eq!(
+            render("{{ params.words | tojson }}{% if params.on %}!{% endif %}").unwrap(),
+            "[\"a\", \"b\"]!"
+        );
     }
 
     #[test]
@@ -200,7 +206,10 @@ mod tests {
 
     #[test]
     fn rendering_is_bounded() {
-        assert!(render("{% for i in range(99999) %}{% for j in range(99) %}{% endfor %}{% endfor %}").is_err());
+        assert!(
+            render("{% for i in range(99999) %}{% for j in range(99) %}{% endfor %}{% endfor %}")
+                .is_err()
+        );
         let error = render("{{ 'x' * 2000000 }}").unwrap_err();
         assert!(render("{{ 'x' * 1000000 }}").is_ok());
         assert_eq!(error.kind(), ErrorKind::WriteFailure);

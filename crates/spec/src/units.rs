@@ -10,7 +10,7 @@ use crate::limits::DURATION_SECS_MAX;
 /// What a number of 128 bits holds at most, as digits: more is refused before it is multiplied.
 const DIGITS_MAX: usize = 18;
 
-/// A duration: `30s`, `5m`, `1h30m`, `250ms`, `1.5h`, ISO 8601 `PT5M`, or a plain number of seconds.
+/// A duration: `30s`, `1h30m`, `250ms`, `1.5h`, ISO 8601 `PT5M`, or a plain number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Span, String> {
     let text = text.trim();
     let micros = match text.strip_prefix(['P', 'p']) {
@@ -73,7 +73,8 @@ fn sum(text: &str, unit: impl Fn(&str) -> Option<u128>) -> Option<u128> {
     let (mut rest, mut total, mut last) = (text, 0_u128, u128::MAX);
     while !rest.is_empty() {
         let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let behind = rest[number..].find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len() - number);
+        let behind =
+            rest[number..].find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len() - number);
         let scale = unit(rest[number..number + behind].trim())?;
         if scale >= last {
             return None;
@@ -163,8 +164,25 @@ mod tests {
             assert_eq!(micros(text), Ok(expected), "{text}");
         }
         let bad = [
-            "", "s", "5 parsecs", "-1s", "1m1h", "1s1s", "P", "PT", "P1Y", "1e3", ".5s", "5.", "1.s",
-            "11y", "3651d", "99999999999999999999s", "0.0000001s", "1h-5m", "∞",
+            "",
+            "s",
+            "5 parsecs",
+            "-1s",
+            "1m1h",
+            "1s1s",
+            "P",
+            "PT",
+            "P1Y",
+            "1e3",
+            ".5s",
+            "5.",
+            "1.s",
+            "11y",
+            "3651d",
+            "99999999999999999999s",
+            "0.0000001s",
+            "1h-5m",
+            "∞",
         ];
         for text in bad {
             assert_eq!(micros(text), Err(()), "{text}");
@@ -176,7 +194,12 @@ mod tests {
         assert_eq!(["1", "0.5", "500m", "2.25"].map(cpu_milli), [1000, 500, 500, 2250].map(Ok));
         let memory = ["512Mi", "1G", "1.5Gi", "42", "16 GiB", "3k"].map(bytes);
         assert_eq!(memory, [512 << 20, 1_000_000_000, 3 << 29, 42, 16 << 30, 3_000].map(Ok));
-        assert!(["", "m", "0.0005", "-1", "1 core", "1000000000000000000"].map(cpu_milli).iter().all(Result::is_err));
+        assert!(
+            ["", "m", "0.0005", "-1", "1 core", "1000000000000000000"]
+                .map(cpu_milli)
+                .iter()
+                .all(Result::is_err)
+        );
         assert!(["", "Gi", "1Zi", "1.5", "99999999Pi", "1g"].map(bytes).iter().all(Result::is_err));
     }
 }

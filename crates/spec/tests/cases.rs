@@ -1,6 +1,7 @@
 //! Files beside what is said of them: `cases/*.yaml` and `*.json` with `*.txt`.
 //!
 //! `UPDATE=1 cargo test -p spec --test cases` writes the expectations anew; read the difference.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +28,7 @@ fn every_case_says_what_is_written_beside_it() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let told = told_of(&Source {
             name,
-            folder: PathBuf::from("/work"),
+            folder: PathBuf::from("/folder"),
             text: fs::read(&path).unwrap(),
         });
         let beside = path.with_extension("txt");
@@ -37,15 +38,18 @@ fn every_case_says_what_is_written_beside_it() {
             failed.push(format!("--- {}\n{told}", path.display()));
         }
     }
-    assert!(failed.is_empty(), "these differ from what is written beside them:\n{}", failed.concat());
+    assert!(
+        failed.is_empty(),
+        "these differ from what is written beside them:\n{}",
+        failed.concat()
+    );
 }
 
 /// The diagnostics, or what the workflow compiles to.
 fn told_of(source: &Source) -> String {
     let given: BTreeMap<String, Value> = given(&source.text);
-    let compiled = check(source)
-        .and_then(|workflow| workflow.bind(&given))
-        .and_then(spec::Bound::compile);
+    let compiled =
+        check(source).and_then(|workflow| workflow.bind(&given)).and_then(spec::Bound::compile);
     let compiled = match compiled {
         Ok(compiled) => compiled,
         Err(diagnostics) => return diagnostics.to_terminal(false),
@@ -82,7 +86,9 @@ fn told_of(source: &Source) -> String {
 /// Parameters stand in a first line `# given: {...}`.
 fn given(text: &[u8]) -> BTreeMap<String, Value> {
     let first = String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned();
-    first.strip_prefix("# given: ").map_or_else(BTreeMap::new, |given| serde_json::from_str(given).unwrap())
+    first
+        .strip_prefix("# given: ")
+        .map_or_else(BTreeMap::new, |given| serde_json::from_str(given).unwrap())
 }
 
 /// Task 0 is plain, all others are fan-outs.

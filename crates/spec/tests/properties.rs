@@ -1,4 +1,5 @@
 //! What holds for every input: graphs come out as they went in, and nothing panics.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -66,8 +67,8 @@ fn file(names: &[String], edges: &BTreeSet<(usize, usize)>, form: u8) -> String 
         }
         _ => {
             let mut text = "tasks:\n".to_owned();
-            for number in 0..names.len() {
-                text += &format!("  {}:\n    script: |\n      echo\n", quoted(&names[number]));
+            for (number, name) in names.iter().enumerate() {
+                text += &format!("  {}:\n    script: |\n      echo\n", quoted(name));
                 text += "    depends_on:\n";
                 let task = task(number);
                 let earlier = task["depends_on"].as_array().unwrap();
@@ -87,8 +88,12 @@ fn source(text: impl Into<Vec<u8>>) -> Source {
     Source { name: "generated.yaml".to_owned(), folder: PathBuf::from("/"), text: text.into() }
 }
 
+fn settings() -> ProptestConfig {
+    ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(settings())]
 
     #[test]
     fn a_graph_comes_out_as_it_went_in((names, edges) in dag(), form in 0_u8..3) {
@@ -135,7 +140,8 @@ proptest! {
     #[test]
     fn arbitrary_templates_do_no_harm(text in "[{}%|. a-z'\"\\[\\]()#-]{0,60}") {
         let script = format!("a {{{{{text}}}}} {{%{text}%}}");
-        survives(json!({"tasks": {"a": {"script": script, "foreach": script}}}).to_string().as_bytes());
+        let file = json!({"tasks": {"a": {"script": script, "foreach": script}}});
+        survives(file.to_string().as_bytes());
     }
 }
 
@@ -150,7 +156,9 @@ fn survives(bytes: &[u8]) {
             return;
         }
     };
-    let Ok(compiled) = workflow.bind(&BTreeMap::new()).and_then(spec::Bound::compile) else { return };
+    let Ok(compiled) = workflow.bind(&BTreeMap::new()).and_then(spec::Bound::compile) else {
+        return;
+    };
     let graph = Graph::new(Digest::default(), compiled.parts).expect("a checked graph");
     let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
@@ -187,8 +195,14 @@ fn fuzz_parser() {
         .map(|path| fs::read(path).unwrap())
         .collect();
     corpus.sort();
-    let words: Vec<Vec<u8>> =
-        corpus.iter().flatten().copied().collect::<Vec<u8>>().split(|b| *b == b' ').map(Vec::from).collect();
+    let words: Vec<Vec<u8>> = corpus
+        .iter()
+        .flatten()
+        .copied()
+        .collect::<Vec<u8>>()
+        .split(|b| *b == b' ')
+        .map(Vec::from)
+        .collect();
     let seed = env::var("AUTOGLM_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
     let mut random = Random(seed);

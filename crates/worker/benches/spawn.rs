@@ -9,7 +9,7 @@ use std::io;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use model::Token;
+use artifacts::logs::Ticket;
 use worker::supervisor::{
     self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Start, Supervisor,
 };
@@ -35,11 +35,11 @@ fn main() -> ExitCode {
 fn compare() -> io::Result<()> {
     let state = tempfile::tempdir()?;
     let (mut supervisor, mut events) = Supervisor::launch(&Config::new(state.path().into()))?;
-    let mut token = 0;
+    let mut ticket = 0;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         theirs.push(xargs()?);
-        ours.push(run_all(&mut supervisor, &mut events, &mut token)?);
+        ours.push(run_all(&mut supervisor, &mut events, &mut ticket)?);
     }
     supervisor.shut_down()?;
 
@@ -63,18 +63,18 @@ fn xargs() -> io::Result<Duration> {
 fn run_all(
     supervisor: &mut Supervisor,
     events: &mut EventReader,
-    token: &mut u64,
+    ticket: &mut u64,
 ) -> io::Result<Duration> {
     let began = Instant::now();
-    let last = *token + TASKS;
+    let last = *ticket + TASKS;
     let mut ended = 0;
     let mut free = SLOTS;
     let mut batch = Vec::new();
     while ended < TASKS {
-        while free > 0 && *token < last {
-            *token += 1;
+        while free > 0 && *ticket < last {
+            *ticket += 1;
             free -= 1;
-            supervisor.start(start(*token));
+            supervisor.start(start(*ticket));
         }
         supervisor.flush()?;
         assert!(events.read(&mut batch)?, "the supervisor is gone");
@@ -89,15 +89,15 @@ fn run_all(
     Ok(began.elapsed())
 }
 
-fn start(token: u64) -> Start {
-    let variable = |key: &str| (format!("AUTOGLM_{key}"), token.to_string());
+fn start(ticket: u64) -> Start {
+    let variable = |key: &str| (format!("AUTOGLM_{key}"), ticket.to_string());
     Start {
-        token: Token(token),
+        ticket: Ticket(ticket),
         argv: vec!["/bin/true".into()],
         env: ["RUN_ID", "TASK", "ITEM", "ATTEMPT", "WORKDIR", "OUTPUT"].map(variable).to_vec(),
         cwd: "/tmp".into(),
         work_dir: None,
-        output_file: format!("/tmp/none-{token}").into(),
+        output_file: format!("/tmp/none-{ticket}").into(),
         output_cap_bytes: 16 << 20,
     }
 }

@@ -204,9 +204,8 @@ impl Executor {
     /// Live attempts whose output has grown, with how far it has come.
     pub(crate) fn grown(&mut self) -> Vec<(LeaseId, LogRef)> {
         let grown = std::mem::take(&mut self.grown);
-        let so_far = |ticket: Ticket| {
-            Some((self.live.get(&ticket)?.lease, self.log.log_so_far(ticket)?))
-        };
+        let so_far =
+            |ticket: Ticket| Some((self.live.get(&ticket)?.lease, self.log.log_so_far(ticket)?));
         grown.into_iter().filter_map(so_far).collect()
     }
 

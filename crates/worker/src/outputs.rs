@@ -40,8 +40,8 @@ pub enum OutputError {
     NotJson(#[from] serde_json::Error),
     /// A line is not `key=value`.
     #[error(
-        "line {line} of the output file is not `key=value`: `{text}` (a key is letters, digits, `_` \
-         and `-`, with no space before the `=`; a JSON object begins with `{{`)"
+        "line {line} of the output file is not `key=value`: `{text}` (a key is letters, digits, \
+         `_` and `-`, with no space before the `=`; a JSON object begins with `{{`)"
     )]
     NotAPair {
         /// Counted from 1.

@@ -6,12 +6,12 @@
 //!        ◀── events ───  (one thread, one epoll)  ◀── stdout, stderr, exit
 //! ```
 //!
-//! The worker starts it by running its own binary again with [`HIDDEN_ARGUMENT`]. It leads a session
-//! of its own, so the keyboard cannot interrupt it; it is a child subreaper, so whatever a task
+//! The worker starts it by running its own binary again with [`HIDDEN_ARGUMENT`]. It leads its own
+//! session, so the keyboard cannot interrupt it; it is a child subreaper, so whatever a task
 //! leaves behind becomes its child. When the pipe from the worker ends, however the worker died, it
 //! kills everything and exits, and only then is its lock free for the next one. A supervisor that
-//! was itself killed has left a mark in the lock file, and a cookie in the environment of its tasks:
-//! the next one finds them by it and kills them before it starts anything.
+//! was itself killed has left a mark in the lock file, and a cookie in its tasks' environment: the
+//! next one finds them by it and kills them before it starts anything.
 //!
 //! The supervisor knows nothing of runs, retries or leases. It must never block on a task or on the
 //! worker, and never have a second thread.
@@ -38,7 +38,7 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-pub use artifacts::logs::Stream;
+pub use artifacts::logs::{Stream, Ticket};
 pub use handle::{Batch, Config, EventReader, Supervisor};
 pub use wire::{Event, Exit, Start, Step, StopKind};
 
@@ -52,8 +52,8 @@ pub const HIDDEN_ARGUMENT: &str = "__supervise";
 /// The variable that names the supervisor of a task, by its canonical state directory.
 pub const COOKIE_VARIABLE: &str = "AUTOGLM_SUPERVISOR";
 
-/// The variable that holds a task's fencing token.
-pub const TOKEN_VARIABLE: &str = "AUTOGLM_TOKEN";
+/// The variable that names an attempt to its supervisor: no use to the task itself.
+pub const TICKET_VARIABLE: &str = "AUTOGLM_TICKET";
 
 /// Runs this process as a supervisor until its worker is gone and so are all tasks.
 ///

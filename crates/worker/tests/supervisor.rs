@@ -1,8 +1,8 @@
 //! The supervisor with real processes.
 //!
 //! This binary is three things: the tests; with the hidden argument, the supervisor that they
-//! launch; and with `stand-in-worker`, a worker for the tests to kill. Nothing here waits for a time
-//! to pass: it waits for events and for processes to be gone, and gives up after [`PATIENCE`].
+//! launch; and with `stand-in-worker`, a worker for the tests to kill. Nothing here waits for
+//! time to pass: it waits for events and for processes to be gone, and gives up after [`PATIENCE`].
 
 #![expect(clippy::unwrap_used, reason = "clippy cannot tell tests that bring their own harness")]
 
@@ -15,9 +15,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use artifacts::logs::Ticket;
 use libtest_mimic::{Arguments, Trial};
+use model::Span;
 use model::outcome::Usage;
-use model::{Span, Token};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 use worker::supervisor::{
@@ -107,10 +108,10 @@ impl Fixture {
         }
     }
 
-    fn ended(&mut self, token: u64) -> Ended {
+    fn ended(&mut self, ticket: u64) -> Ended {
         self.wait(|event| match event.clone() {
-            Event::Exited { token: Token(of), how, oom, usage, stopped_by, has_output_file }
-                if of == token =>
+            Event::Exited { ticket: Ticket(of), how, oom, usage, stopped_by, has_output_file }
+                if of == ticket =>
             {
                 Some(Ended { how, oom, usage, stopped_by, has_output_file })
             }
@@ -119,12 +120,12 @@ impl Fixture {
     }
 
     /// What a process has written to a stream so far.
-    fn output(&self, token: u64, stream: Stream) -> Vec<u8> {
+    fn output(&self, ticket: u64, stream: Stream) -> Vec<u8> {
         let mut all = Vec::new();
         for event in &self.seen {
             match event {
-                Event::Output { token: of, stream: to, bytes, .. }
-                    if of.0 == token && *to == stream =>
+                Event::Output { ticket: of, stream: to, bytes, .. }
+                    if of.0 == ticket && *to == stream =>
                 {
                     all.extend(bytes);
                 }
@@ -134,22 +135,22 @@ impl Fixture {
         all
     }
 
-    fn stdout(&self, token: u64) -> String {
-        String::from_utf8(self.output(token, Stream::Out)).unwrap()
+    fn stdout(&self, ticket: u64) -> String {
+        String::from_utf8(self.output(ticket, Stream::Out)).unwrap()
     }
 
     /// Waits until a process has written `count` lines.
-    fn lines(&mut self, token: u64, count: usize) -> Vec<String> {
-        while self.stdout(token).lines().count() < count {
+    fn lines(&mut self, ticket: u64, count: usize) -> Vec<String> {
+        while self.stdout(ticket).lines().count() < count {
             let event = self.events.recv_timeout(PATIENCE).expect("the lines never came");
             self.seen.push(event);
         }
-        self.stdout(token).lines().map(str::to_owned).collect()
+        self.stdout(ticket).lines().map(str::to_owned).collect()
     }
 
-    fn dropped(&mut self, token: u64) -> (u64, u64) {
+    fn dropped(&mut self, ticket: u64) -> (u64, u64) {
         self.wait(|event| match event {
-            Event::Dropped { token: of, over_cap_bytes, stalled_bytes } if of.0 == token => {
+            Event::Dropped { ticket: of, over_cap_bytes, stalled_bytes } if of.0 == ticket => {
                 Some((*over_cap_bytes, *stalled_bytes))
             }
             _ => None,
@@ -187,9 +188,9 @@ fn listen(mut reader: EventReader) -> Receiver<Event> {
     receiver
 }
 
-fn script(token: u64, script: &str) -> Start {
+fn script(ticket: u64, script: &str) -> Start {
     Start {
-        token: Token(token),
+        ticket: Ticket(ticket),
         argv: ["sh", "-eu", "-c", script].map(Into::into).to_vec(),
         env: vec![],
         cwd: "/".into(),
@@ -283,7 +284,7 @@ fn what_a_process_is_given() {
     let state = state();
     let dir = state.path().join("made").join("for it");
     let mut fixture = Fixture::new(state.path());
-    let text = "pwd; cat; echo \"$A $AUTOGLM_TOKEN $AUTOGLM_SUPERVISOR\"; \
+    let text = "pwd; cat; echo \"$A $AUTOGLM_TICKET $AUTOGLM_SUPERVISOR\"; \
                 grep -E '^Sig(Blk|Ign)' /proc/self/status; ls -l /proc/self/fd >&2; \
                 ps -o pgid= -p $$; echo $$; : > out";
     fixture.start(Start {
@@ -325,11 +326,11 @@ fn programs_are_found_by_the_tasks_path() {
         path("relative:."),
         path("/nowhere:"),
     ];
-    for (token, env) in (1..).zip(cases) {
+    for (ticket, env) in (1..).zip(cases) {
         let (argv, cwd) = (argv.clone(), state.path().into());
-        fixture.start(Start { argv, env, cwd, ..script(token, "") });
-        assert_eq!(fixture.ended(token).how, Exit::Code(0));
-        assert_eq!(fixture.stdout(token), "hello\n");
+        fixture.start(Start { argv, env, cwd, ..script(ticket, "") });
+        assert_eq!(fixture.ended(ticket).how, Exit::Code(0));
+        assert_eq!(fixture.stdout(ticket), "hello\n");
     }
 }
 
@@ -350,13 +351,13 @@ fn starts_that_fail_say_why() {
         (Start { work_dir: Some(file), ..script(7, "") }, 17, "a file"),
     ];
     for (start, errno, said) in cases {
-        let token = start.token.0;
+        let ticket = start.ticket.0;
         fixture.start(start);
-        let Exit::SpawnFailed { errno: got, message } = fixture.ended(token).how else {
-            panic!("{token} ran");
+        let Exit::SpawnFailed { errno: got, message } = fixture.ended(ticket).how else {
+            panic!("{ticket} ran");
         };
-        assert_eq!(got, errno, "{token}: {message}");
-        assert!(message.contains(said), "{token}: {message}");
+        assert_eq!(got, errno, "{ticket}: {message}");
+        assert!(message.contains(said), "{ticket}: {message}");
     }
     fixture.start(script(8, "echo $$; sleep 1000"));
     let pids = fixture.lines(8, 1);
@@ -380,28 +381,28 @@ fn open_files_are_limited_for_tasks_only() {
     let mut fixture = Fixture { supervisor, events: listen(reader), seen: Vec::new() };
     let gate = state.path().join("gate");
     let text = format!("ulimit -S -n; while ! [ -e '{}' ]; do sleep 0.01; done", gate.display());
-    for token in 0..60 {
-        fixture.start(script(token, &text));
+    for ticket in 0..60 {
+        fixture.start(script(ticket, &text));
     }
-    for token in 0..60 {
-        assert_eq!(fixture.lines(token, 1), ["100"]);
+    for ticket in 0..60 {
+        assert_eq!(fixture.lines(ticket, 1), ["100"]);
     }
     fs::write(gate, "").unwrap();
-    for token in 0..60 {
-        assert_eq!(fixture.ended(token).how, Exit::Code(0));
+    for ticket in 0..60 {
+        assert_eq!(fixture.ended(ticket).how, Exit::Code(0));
     }
 }
 
 fn many_at_once_leave_nothing() {
     let state = state();
     let mut fixture = Fixture::new(state.path());
-    for token in 0..200 {
-        fixture.supervisor.start(script(token, "echo $AUTOGLM_TOKEN; sleep 0.01 & :"));
+    for ticket in 0..200 {
+        fixture.supervisor.start(script(ticket, "echo $AUTOGLM_TICKET; sleep 0.01 & :"));
     }
     fixture.supervisor.flush().unwrap();
-    for token in 0..200 {
-        assert_eq!(fixture.ended(token).how, Exit::Code(0));
-        assert_eq!(fixture.stdout(token), format!("{token}\n"));
+    for ticket in 0..200 {
+        assert_eq!(fixture.ended(ticket).how, Exit::Code(0));
+        assert_eq!(fixture.stdout(ticket), format!("{ticket}\n"));
     }
     until("no child, no zombie", || fixture.children() == 0);
     fixture.supervisor.shut_down().unwrap();
@@ -454,20 +455,20 @@ fn term_then_kill() {
         (":", term(1_000_000), Exit::Signal { signal: 15, core: false }, Step::Term),
         ("trap '' TERM", StopKind::Kill, Exit::Signal { signal: 9, core: false }, Step::Kill),
     ];
-    for (token, (trap, kind, how, step)) in (1..).zip(cases) {
-        fixture.start(script(token, &format!("{trap}; {wait}")));
-        fixture.lines(token, 1);
-        fixture.supervisor.stop(Token(token), kind);
+    for (ticket, (trap, kind, how, step)) in (1..).zip(cases) {
+        fixture.start(script(ticket, &format!("{trap}; {wait}")));
+        fixture.lines(ticket, 1);
+        fixture.supervisor.stop(Ticket(ticket), kind);
         fixture.supervisor.flush().unwrap();
-        let ended = fixture.ended(token);
+        let ended = fixture.ended(ticket);
         assert_eq!((ended.how, ended.stopped_by), (how, Some(step)), "{trap}, {kind:?}");
         assert!(!ended.oom);
     }
     // A stop again, with less grace, and one for a process that has ended.
     fixture.start(script(9, &format!("trap '' TERM; {wait}")));
     fixture.lines(9, 1);
-    for (token, grace_ms) in [(9, 1_000_000), (9, 10), (9, 2_000_000), (1, 10)] {
-        fixture.supervisor.stop(Token(token), term(grace_ms));
+    for (ticket, grace_ms) in [(9, 1_000_000), (9, 10), (9, 2_000_000), (1, 10)] {
+        fixture.supervisor.stop(Ticket(ticket), term(grace_ms));
     }
     fixture.supervisor.flush().unwrap();
     assert_eq!(fixture.ended(9).stopped_by, Some(Step::Kill));
@@ -479,7 +480,7 @@ fn escaped_descendants_end_with_their_task() {
     fixture.start(script(1, FAMILY));
     fixture.start(script(2, FAMILY));
     let (ends, stays) = (fixture.lines(1, FAMILY_SIZE), fixture.lines(2, FAMILY_SIZE));
-    fixture.supervisor.stop(Token(1), StopKind::Kill);
+    fixture.supervisor.stop(Ticket(1), StopKind::Kill);
     fixture.supervisor.flush().unwrap();
     fixture.ended(1);
     all_gone(&ends);
@@ -489,7 +490,7 @@ fn escaped_descendants_end_with_their_task() {
     fixture.start(script(3, "env -i setsid sleep 1000 & echo $!"));
     fixture.ended(3);
     let hidden = fixture.lines(3, 1);
-    fixture.supervisor.stop(Token(2), StopKind::Kill);
+    fixture.supervisor.stop(Ticket(2), StopKind::Kill);
     fixture.supervisor.flush().unwrap();
     fixture.ended(2);
     all_gone(&stays);

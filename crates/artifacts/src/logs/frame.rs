@@ -3,7 +3,9 @@
 //! The layout is on disk and does not change under the magic that a segment begins with. A frame
 //! that does not check out is torn or foreign; that is an answer here, never an error or a panic.
 
-use model::{Timestamp, Token};
+use model::Timestamp;
+
+use super::Ticket;
 
 /// What every segment begins with; its last byte is the version of the layout.
 pub const MAGIC: [u8; 8] = *b"AGLMLOG\x01";
@@ -63,7 +65,7 @@ pub struct Header {
     /// What the frame is.
     pub kind: Kind,
     /// The attempt that it belongs to.
-    pub token: Token,
+    pub ticket: Ticket,
     /// When its bytes were read from the process.
     pub at: Timestamp,
     /// How many frames of the attempt come before it.
@@ -80,7 +82,7 @@ pub fn put(out: &mut Vec<u8>, header: &Header, payload: &[u8]) {
     out.extend([0; 8]);
     out.extend((payload.len() as u32).to_le_bytes());
     out.extend(header.kind.number().to_le_bytes());
-    out.extend(header.token.0.to_le_bytes());
+    out.extend(header.ticket.0.to_le_bytes());
     out.extend(header.at.0.to_le_bytes());
     out.extend(header.sequence.to_le_bytes());
     out.extend(header.previous.segment.to_le_bytes());
@@ -100,7 +102,7 @@ pub fn header(bytes: &[u8; HEADER_BYTES]) -> Option<Header> {
     }
     Some(Header {
         kind: Kind::of(u32_at(12))?,
-        token: Token(u64_at(16)),
+        ticket: Ticket(u64_at(16)),
         at: Timestamp(u64_at(24)),
         sequence: u32_at(32),
         previous: Position { segment: u32_at(36), offset: u64_at(40) },
@@ -164,7 +166,7 @@ mod tests {
     fn example() -> Header {
         Header {
             kind: Kind::Output(Stream::Err),
-            token: Token(0x0102_0304_0506_0708),
+            ticket: Ticket(0x0102_0304_0506_0708),
             at: Timestamp(0x1112_1314_1516_1718),
             sequence: 0x2122_2324,
             previous: Position { segment: 0x3132_3334, offset: 0x4142_4344_4546_4748 },

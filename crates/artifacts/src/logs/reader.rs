@@ -8,8 +8,10 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use model::Timestamp;
 use model::outcome::LogRef;
-use model::{Timestamp, Token};
+
+use super::Ticket;
 
 use super::file_name;
 use super::frame::{self, Content, HEADER_BYTES, Header, Kind, MAGIC, Position};
@@ -44,7 +46,7 @@ pub fn read(dir: &Path, log: LogRef, from: u32) -> io::Result<Log> {
     let mut chunks = Vec::new();
     let mut segment: Option<Segment> = None;
     let mut position = Position { segment: log.segment, offset: log.offset };
-    let mut token = None;
+    let mut ticket = None;
     let mut damage = None;
     for sequence in (from..log.frames).rev() {
         if segment.as_ref().is_none_or(|open| open.number != position.segment) {
@@ -56,7 +58,7 @@ pub fn read(dir: &Path, log: LogRef, from: u32) -> io::Result<Log> {
         }
         let frame = segment.as_ref().map_or(Ok(None), |segment| segment.frame(position.offset))?;
         let chunk = frame.and_then(|(header, payload)| {
-            chunk(&header, &payload, sequence, *token.get_or_insert(header.token))
+            chunk(&header, &payload, sequence, *ticket.get_or_insert(header.ticket))
                 .map(|chunk| (header, chunk))
         });
         let Some((header, chunk)) = chunk else {
@@ -75,8 +77,8 @@ pub fn read(dir: &Path, log: LogRef, from: u32) -> io::Result<Log> {
 }
 
 /// The frame as a chunk, if it is the one that was looked for.
-fn chunk(header: &Header, payload: &[u8], sequence: u32, token: Token) -> Option<Chunk> {
-    if header.sequence != sequence || header.token != token {
+fn chunk(header: &Header, payload: &[u8], sequence: u32, ticket: Ticket) -> Option<Chunk> {
+    if header.sequence != sequence || header.ticket != ticket {
         return None;
     }
     let content = Content::of(header.kind, payload)?;

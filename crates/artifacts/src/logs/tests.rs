@@ -3,8 +3,10 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
+use model::Timestamp;
 use model::outcome::LogRef;
-use model::{Timestamp, Token};
+
+use super::Ticket;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -19,12 +21,12 @@ fn open(dir: &TempDir) -> Writer {
     Writer::open(dir.path()).unwrap().0
 }
 
-fn out(writer: &mut Writer, token: u64, text: &str) {
-    writer.append(Token(token), Stream::Out, Timestamp(token * 100), text.as_bytes());
+fn out(writer: &mut Writer, ticket: u64, text: &str) {
+    writer.append(Ticket(ticket), Stream::Out, Timestamp(ticket * 100), text.as_bytes());
 }
 
-fn finish(writer: &mut Writer, token: u64) -> LogRef {
-    let log = writer.finish(Token(token), Timestamp(1)).unwrap();
+fn finish(writer: &mut Writer, ticket: u64) -> LogRef {
+    let log = writer.finish(Ticket(ticket), Timestamp(1)).unwrap();
     writer.flush().unwrap();
     log
 }
@@ -61,7 +63,7 @@ fn interleaved_attempts_come_apart() {
         out(&mut writer, 2, &word.to_uppercase());
         writer.flush().unwrap();
     }
-    writer.append(Token(1), Stream::Err, Timestamp(7), b"!");
+    writer.append(Ticket(1), Stream::Err, Timestamp(7), b"!");
     let (one, two) = (finish(&mut writer, 1), finish(&mut writer, 2));
     assert_eq!((one.bytes, one.frames, two.bytes, two.frames), (4, 4, 3, 3));
     assert_eq!((text(&dir, one), text(&dir, two)), ("abc!".into(), "ABC".into()));
@@ -70,7 +72,7 @@ fn interleaved_attempts_come_apart() {
     let content = Content::Output(Stream::Err, b"!".to_vec());
     assert_eq!(last, &[Chunk { sequence: 3, at: Timestamp(7), content }]);
     assert_eq!(read(dir.path(), one, 4).unwrap(), Log::default());
-    assert_eq!(writer.finish(Token(1), Timestamp(1)), None, "it has ended");
+    assert_eq!(writer.finish(Ticket(1), Timestamp(1)), None, "it has ended");
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn no_output_makes_no_file() {
     let dir = folder();
     let mut writer = open(&dir);
     writer.flush().unwrap();
-    assert_eq!(writer.finish(Token(1), Timestamp(1)), None);
+    assert_eq!(writer.finish(Ticket(1), Timestamp(1)), None);
     writer.close().unwrap();
     assert_eq!(files(dir.path()), Vec::<String>::new());
 }
@@ -87,10 +89,10 @@ fn no_output_makes_no_file() {
 fn a_running_attempt_can_be_read() {
     let dir = folder();
     let mut writer = open(&dir);
-    assert_eq!(writer.log_so_far(Token(1)), None);
+    assert_eq!(writer.log_so_far(Ticket(1)), None);
     out(&mut writer, 1, "so far");
     writer.sync().unwrap();
-    assert_eq!(text(&dir, writer.log_so_far(Token(1)).unwrap()), "so far");
+    assert_eq!(text(&dir, writer.log_so_far(Ticket(1)).unwrap()), "so far");
 }
 
 #[test]
@@ -126,7 +128,7 @@ fn dropped_output_is_noted() {
     let dir = folder();
     let mut writer = open(&dir);
     out(&mut writer, 1, "kept");
-    writer.note_dropped(Token(1), Timestamp(5), 10, 20);
+    writer.note_dropped(Ticket(1), Timestamp(5), 10, 20);
     let log = finish(&mut writer, 1);
     assert_eq!((log.bytes, log.frames), (4, 2));
     let content = Content::Dropped { over_cap_bytes: 10, stalled_bytes: 20, unwritten_bytes: 0 };
@@ -140,7 +142,7 @@ fn output_beyond_what_may_wait_is_dropped_and_noted() {
     let mut writer = open(&dir);
     let chunk = vec![b'x'; PAYLOAD_BYTES_MAX];
     for _ in 0..20 {
-        writer.append(Token(1), Stream::Out, Timestamp(1), &chunk);
+        writer.append(Ticket(1), Stream::Out, Timestamp(1), &chunk);
     }
     let log = finish(&mut writer, 1);
     let last = read(dir.path(), log, log.frames - 1).unwrap().chunks.remove(0);
@@ -227,13 +229,13 @@ proptest! {
         let dir = folder();
         let mut writer = open(&dir);
         let mut expected = vec![String::new(); 4];
-        for (token, word) in &writes {
+        for (ticket, word) in &writes {
             if !word.is_empty() {
-                out(&mut writer, *token, word);
-                expected[*token as usize] += word;
+                out(&mut writer, *ticket, word);
+                expected[*ticket as usize] += word;
             }
         }
-        let logs: Vec<_> = (0..4).map(|token| writer.finish(Token(token), Timestamp(1))).collect();
+        let logs: Vec<_> = (0..4).map(|ticket| writer.finish(Ticket(ticket), Timestamp(1))).collect();
         writer.flush().unwrap();
         drop(writer);
         let path = dir.path().join(file_name(0));

@@ -9,9 +9,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use model::Timestamp;
 use model::collections::HashMap;
 use model::outcome::LogRef;
-use model::{Timestamp, Token};
+
+use super::Ticket;
 
 use super::frame::{self, HEADER_BYTES, Header, Kind, MAGIC, PAYLOAD_BYTES_MAX, Position, Stream};
 use super::reader::Segment;
@@ -39,7 +41,7 @@ pub struct Writer {
     written: u64,
     /// The bytes that follow them.
     waiting: Vec<u8>,
-    live: HashMap<Token, Live>,
+    live: HashMap<Ticket, Live>,
 }
 
 /// The log of an attempt that may still write.
@@ -75,13 +77,13 @@ impl Writer {
     }
 
     /// Adds output of an attempt to the next flush.
-    pub fn append(&mut self, token: Token, stream: Stream, at: Timestamp, bytes: &[u8]) {
+    pub fn append(&mut self, ticket: Ticket, stream: Stream, at: Timestamp, bytes: &[u8]) {
         for piece in bytes.chunks(PAYLOAD_BYTES_MAX) {
             if self.waiting.len() + piece.len() > WAITING_BYTES_MAX {
-                self.live.entry(token).or_default().unwritten_bytes += piece.len() as u64;
+                self.live.entry(ticket).or_default().unwritten_bytes += piece.len() as u64;
             } else {
-                self.put(token, Kind::Output(stream), at, piece);
-                self.live.entry(token).or_default().log.bytes += piece.len() as u64;
+                self.put(ticket, Kind::Output(stream), at, piece);
+                self.live.entry(ticket).or_default().log.bytes += piece.len() as u64;
             }
         }
     }
@@ -89,30 +91,30 @@ impl Writer {
     /// Adds a note of output that never came here.
     pub fn note_dropped(
         &mut self,
-        token: Token,
+        ticket: Ticket,
         at: Timestamp,
         over_cap_bytes: u64,
         stalled_bytes: u64,
     ) {
-        let unwritten = self.live.entry(token).or_default().unwritten_bytes;
+        let unwritten = self.live.entry(ticket).or_default().unwritten_bytes;
         let counts = [over_cap_bytes, stalled_bytes, unwritten].map(u64::to_le_bytes);
-        self.put(token, Kind::Dropped, at, counts.as_flattened());
-        self.live.entry(token).or_default().unwritten_bytes = 0;
+        self.put(ticket, Kind::Dropped, at, counts.as_flattened());
+        self.live.entry(ticket).or_default().unwritten_bytes = 0;
     }
 
     /// Ends an attempt's log. What it names can be read after the next flush; `None` if there is
     /// nothing to name.
-    pub fn finish(&mut self, token: Token, at: Timestamp) -> Option<LogRef> {
-        if self.live.get(&token)?.unwritten_bytes > 0 {
-            self.note_dropped(token, at, 0, 0);
+    pub fn finish(&mut self, ticket: Ticket, at: Timestamp) -> Option<LogRef> {
+        if self.live.get(&ticket)?.unwritten_bytes > 0 {
+            self.note_dropped(ticket, at, 0, 0);
         }
-        Some(self.live.remove(&token)?.log)
+        Some(self.live.remove(&ticket)?.log)
     }
 
-    /// The log so far of an attempt that still runs. What it names can be read after the next flush.
+    /// The log so far of an attempt that still runs. It can be read after the next flush.
     #[must_use]
-    pub fn log_so_far(&self, token: Token) -> Option<LogRef> {
-        self.live.get(&token).map(|live| live.log).filter(|log| log.frames > 0)
+    pub fn log_so_far(&self, ticket: Ticket) -> Option<LogRef> {
+        self.live.get(&ticket).map(|live| live.log).filter(|log| log.frames > 0)
     }
 
     /// Writes what was added, with one call.
@@ -151,7 +153,7 @@ impl Writer {
         self.end_segment()
     }
 
-    fn put(&mut self, token: Token, kind: Kind, at: Timestamp, payload: &[u8]) {
+    fn put(&mut self, ticket: Ticket, kind: Kind, at: Timestamp, payload: &[u8]) {
         let end = self.position().offset;
         let length = (HEADER_BYTES + payload.len()) as u64;
         let is_full = end > MAGIC.len() as u64 && end + length > self.segment_bytes_max;
@@ -163,10 +165,10 @@ impl Writer {
             self.waiting.extend(MAGIC);
         }
         let position = self.position();
-        let log = &mut self.live.entry(token).or_default().log;
+        let log = &mut self.live.entry(ticket).or_default().log;
         let header = Header {
             kind,
-            token,
+            ticket,
             at,
             sequence: log.frames,
             previous: Position { segment: log.segment, offset: log.offset },
@@ -196,7 +198,7 @@ impl Writer {
 /// The frame that ends a segment.
 pub const END: Header = Header {
     kind: Kind::End,
-    token: Token(0),
+    ticket: Ticket(0),
     at: Timestamp(0),
     sequence: 0,
     previous: Position { segment: 0, offset: 0 },

@@ -261,6 +261,12 @@ impl Run {
         self.ended_at
     }
 
+    /// When it was admitted, or last retried by hand: what its time limit counts from.
+    #[must_use]
+    pub const fn opened_at(&self) -> Timestamp {
+        self.opened_at
+    }
+
     /// Its graph.
     #[must_use]
     pub const fn graph(&self) -> &Arc<Graph> {

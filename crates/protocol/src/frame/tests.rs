@@ -11,6 +11,8 @@ use crate::golden;
 use crate::record::{arbitrary, samples};
 
 const AT: Timestamp = Timestamp(1_790_000_000_123_456);
+/// The last place that has one after it.
+const LAST: Seq = Seq(u64::MAX - 1);
 
 fn read(frames: &[Frame]) -> Result<Vec<Entry>, DecodeError> {
     let mut entries = Vec::new();
@@ -52,7 +54,8 @@ proptest! {
     fn any_bytes_end_in_a_frame_or_an_error(mut bytes in vec(any::<u8>(), 0..200)) {
         let _ = open(&bytes);
         if bytes.len() > 1 {
-            bytes[..2].copy_from_slice(&[1, bytes[1] & 3]);
+            bytes[0] = 1;
+            bytes[1] &= 3;
             let _ = open(&bytes);
         }
     }
@@ -124,10 +127,10 @@ fn a_fact_beyond_the_limit_is_refused() {
 #[test]
 fn the_overhead_covers_the_largest_numbers() {
     let fact = Fact::RunForgotten { run: RunId(u64::MAX) };
-    let frames = encode_batch(Epoch(u64::MAX), Seq(u64::MAX), Timestamp(u64::MAX), &[fact]);
+    let frames = encode_batch(Epoch(u64::MAX), LAST, Timestamp(u64::MAX), &[fact]);
     let frame = frames.unwrap().remove(0);
     assert!(frame.bytes.len() < OVERHEAD_MAX + 20);
-    assert_eq!(open(&frame.bytes).unwrap().0.last(), Ok(Seq(u64::MAX)));
+    assert_eq!(open(&frame.bytes).unwrap().0.last(), Ok(LAST));
 }
 
 #[test]
@@ -136,4 +139,54 @@ fn a_frame_of_the_future_says_so() {
     frame.bytes[0] = 2;
     let newer = DecodeError::Newer { what: "frame", version: 2, known: 1 };
     assert_eq!(open(&frame.bytes).unwrap_err(), newer);
+}
+
+/// The life of a fan-out's items: leased, started and ended, each fact in a frame of its own, with
+/// usage and logs that differ as real ones do.
+fn life_bytes(items: u32, with_output: bool) -> usize {
+    use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
+    use model::{Digest, ItemId, Outcome, TaskId, TaskKey, WorkerId, fact::AttemptsEnded};
+
+    let task = TaskKey { run: RunId(900), task: TaskId(70) };
+    let end = |item: u32| {
+        let noise = model::hash::mix(item.into());
+        let digest = Digest(std::array::from_fn(|at| model::hash::mix(noise + at as u64) as u8));
+        let log = LogRef {
+            segment: 2,
+            offset: u64::from(item) * 150 + noise % 64,
+            bytes: 60 + noise % 32,
+            frames: 1,
+        };
+        let usage = Usage {
+            wall_us: 1_000_000 + noise % 100_000,
+            cpu_us: 900_000 + (noise >> 20) % 100_000,
+            peak_rss_kib: 20_000 + (noise >> 40) % 1_000,
+        };
+        let output = with_output.then_some(OutputRef { digest, bytes: 30 });
+        (ItemId(item), AttemptEnd { usage, log: Some(log), output })
+    };
+    let range = 500_000..500_000 + items;
+    let ended = AttemptsEnded {
+        task,
+        outcome: Outcome::Succeeded,
+        then: Then::Final,
+        ends: range.clone().map(end).collect(),
+    };
+    let facts = [
+        Fact::AttemptsLeased { task, items: range.clone(), worker: WorkerId(3) },
+        Fact::AttemptsStarted { task, items: IdSet::range(range.start, range.end) },
+        Fact::AttemptsEnded(Box::new(ended)),
+    ];
+    let frames = facts.map(|fact| encode_batch(Epoch(3), Seq(1 << 20), AT, &[fact]).unwrap());
+    frames.iter().flatten().map(|frame| frame.bytes.len()).sum()
+}
+
+#[test]
+fn the_whole_life_of_an_item_costs_a_few_bytes() {
+    for items in [32, 256, 4_096] {
+        let bytes = life_bytes(items, false) as f64 / f64::from(items);
+        assert!(bytes <= 18.0, "{bytes} bytes an item, {items} a fact");
+    }
+    let bytes = life_bytes(1_024, true) as f64 / 1_024.0;
+    assert!(bytes <= 48.0, "{bytes} bytes an item with outputs");
 }

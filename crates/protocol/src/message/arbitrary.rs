@@ -61,7 +61,9 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     ];
     let report = (lease(), event).prop_map(|(lease, event)| Report { lease, event });
     let news = prop_oneof![
-        (request(), of(span())).prop_map(|(offers, lease)| News::Hello { offers, lease }),
+        (request(), of(span()), any::<u64>()).prop_map(|(offers, lease, reports_from)| {
+            News::Hello { offers, lease, reports_from }
+        }),
         (any::<u64>(), vec(lease(), 0..4)).prop_map(|(beat, held)| News::Beat { beat, held }),
         (any::<u64>(), vec(report, 0..4))
             .prop_map(|(first, reports)| News::Reports { first, reports }),

@@ -61,10 +61,14 @@ fn reports(events: Vec<AttemptEvent>) -> FromWorker {
     from_worker(News::Reports { first: 40, reports: events.into_iter().map(report).collect() })
 }
 
+fn hello(lease: Option<Span>, reports_from: u64) -> FromWorker {
+    from_worker(News::Hello { offers: samples::request(), lease, reports_from })
+}
+
 fn news() -> Vec<FromWorker> {
     vec![
-        from_worker(News::Hello { offers: samples::request(), lease: Some(Span::secs(60)) }),
-        from_worker(News::Hello { offers: samples::request(), lease: None }),
+        hello(Some(Span::secs(60)), 40),
+        hello(None, 1),
         from_worker(News::Beat { beat: 9, held: leases() }),
         reports(events()),
     ]

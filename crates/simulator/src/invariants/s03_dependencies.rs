@@ -21,7 +21,10 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
                 matches!(status, Some(TaskStatus::Ready | TaskStatus::Retrying))
             };
             match items.clone().find(|&item| !may(item)) {
-                Some(item) => Err(format!("{task:?} item {item} is leased and was not ready")),
+                Some(index) => {
+                    let status = run.item(task.task, ItemId(index)).map(|item| item.status);
+                    Err(format!("{task:?} item {index} is leased and was {status:?}"))
+                }
                 None => Ok(()),
             }
         }

@@ -60,7 +60,8 @@ pub(super) fn check<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> TaskGrap
 
 fn number_names<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> HashMap<&'f str, u32> {
     let mut numbers = HashMap::with_capacity_and_hasher(tasks.len(), Default::default());
-    for (number, NamedTask { name, .. }) in (0..).zip(tasks).filter(|x| !x.1.name.value.is_empty()) {
+    for (number, NamedTask { name, .. }) in (0..).zip(tasks).filter(|x| !x.1.name.value.is_empty())
+    {
         if let Some(&first) = numbers.get(name.value.as_str()) {
             let first: u32 = first;
             let message = format!("there are two tasks named `{}`", name.value);
@@ -81,7 +82,8 @@ fn unknown_task(name: &Placed<String>, numbers: &HashMap<&str, u32>, is_full: bo
 
 /// The hint for a mistyped task; the order of the map never shows.
 pub(super) fn meant_task(name: &str, numbers: &HashMap<&str, u32>) -> Option<String> {
-    let mut names: Vec<(&str, u32)> = numbers.iter().map(|(name, number)| (*name, *number)).collect();
+    let mut names: Vec<(&str, u32)> =
+        numbers.iter().map(|(name, number)| (*name, *number)).collect();
     names.sort_unstable_by_key(|&(_, number)| number);
     did_you_mean(name, names.into_iter().map(|(name, _)| name))
 }
@@ -172,7 +174,7 @@ impl TaskGraph<'_> {
             // A handler starts when every ordinary task has ended.
             let is_handler = |task: u32| tasks[task as usize].task.on.is_some();
             let is_direct = self.edges_into(order.task).any(|from| from == order.earlier);
-            !is_direct && !(is_handler(order.task) && !is_handler(order.earlier))
+            !is_direct && (!is_handler(order.task) || is_handler(order.earlier))
         });
         orders.sort_unstable_by_key(|order| (order.earlier, order.extent));
         let mut search = Search { graph, reached: vec![u32::MAX; tasks.len()], steps: 0 };
@@ -183,7 +185,8 @@ impl TaskGraph<'_> {
                 let fault = Fault::new(code::TOO_LARGE, group[0].extent, message);
                 return faults.push(fault.hint("name it in `depends_on`"));
             }
-            for order in group.iter().filter(|order| search.reached[order.task as usize] != earlier) {
+            for order in group.iter().filter(|order| search.reached[order.task as usize] != earlier)
+            {
                 let [task, earlier] =
                     [order.task, earlier].map(|task| tasks[task as usize].name.value.as_str());
                 if task == earlier {

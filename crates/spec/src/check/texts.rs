@@ -36,7 +36,10 @@ pub(super) struct Scene<'f> {
 enum User<'f> {
     /// The file itself, before any task: parameters alone.
     File,
-    Task { number: u32, task: &'f TaskFile },
+    Task {
+        number: u32,
+        task: &'f TaskFile,
+    },
 }
 
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
@@ -107,9 +110,7 @@ impl<'f> Checker<'f, '_> {
                     place.unwrap_or(text.extent),
                     format!("this template cannot be read: {what}"),
                 );
-                return self.faults.push(
-                    fault.hint("a literal `{{` is written `{{ '{{' }}`"),
-                );
+                return self.faults.push(fault.hint("a literal `{{` is written `{{ '{{' }}`"));
             }
         };
         let mut open: Vec<String> = open.into_iter().filter(|name| !self.is_known(name)).collect();

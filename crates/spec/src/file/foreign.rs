@@ -34,7 +34,10 @@ pub(crate) const WORKFLOW: &[Foreign] = &[
     write("fail_fast", "on_failure: stop"),
     write("cwd", "working_dir"),
     until_then("handlers", "give a task `on: failure`, `success`, `cancel` or `exit`"),
-    until_then("defaults", "share values by a YAML anchor: `x-defaults: &defaults`, `<<: *defaults`"),
+    until_then(
+        "defaults",
+        "share values by a YAML anchor: `x-defaults: &defaults`, `<<: *defaults`",
+    ),
     until_then("retry", "give each task a `retry`"),
     later("labels"),
     later("schedule"),

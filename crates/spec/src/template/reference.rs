@@ -39,7 +39,8 @@ pub(crate) fn words(text: &str) -> Words {
     let mut at = 0;
     while let Some((start, end_mark)) = next_mark(text, at) {
         let mut reader = Reader { text, at: start, end_mark };
-        let is_raw = end_mark == "%}" && reader.text[start..].trim_start_matches(['-', '+', ' ']).starts_with("raw");
+        let is_raw = end_mark == "%}"
+            && reader.text[start..].trim_start_matches(['-', '+', ' ']).starts_with("raw");
         reader.collect(&mut found);
         at = reader.at;
         if is_raw {
@@ -85,9 +86,16 @@ impl Reader<'_> {
                     let word = self.word();
                     if after_pipe {
                         found.filters.push(start..self.at);
-                    } else if !after_dot && ROOTS.contains(&word.as_str()) && !self.is_keyword_argument() {
+                    } else if !after_dot
+                        && ROOTS.contains(&word.as_str())
+                        && !self.is_keyword_argument()
+                    {
                         let path = self.path();
-                        found.references.push(Reference { root: word, path, range: start..self.at });
+                        found.references.push(Reference {
+                            root: word,
+                            path,
+                            range: start..self.at,
+                        });
                     }
                     (after_dot, after_pipe) = (false, false);
                     continue;
@@ -193,7 +201,14 @@ mod tests {
         words(text)
             .references
             .iter()
-            .map(|reference| format!("{}/{} {}", reference.root, reference.path.join("/"), &text[reference.range.clone()]))
+            .map(|reference| {
+                format!(
+                    "{}/{} {}",
+                    reference.root,
+                    reference.path.join("/"),
+                    &text[reference.range.clone()]
+                )
+            })
             .collect()
     }
 

@@ -22,7 +22,7 @@ fn admitted(run: u64) -> Fact {
         key: (run == 3).then_some(Digest([9; 32])),
         tenant: "default".into(),
         queue: "default".into(),
-        name: if run % 2 == 0 { "even" } else { "odd" }.into(),
+        name: if run.is_multiple_of(2) { "even" } else { "odd" }.into(),
         identity: Digest([u8::try_from(run % 2).unwrap(); 32]),
         content: Digest([2; 32]),
         graph: Digest([3; 32]),

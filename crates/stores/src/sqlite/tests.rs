@@ -196,11 +196,9 @@ fn a_read_only_connection_says_so() {
 fn the_log_stays_short() {
     let (folder, mut journal) = three_frames();
     let log = folder.path().join(format!("{FILE_NAME}-wal"));
-    let mut after = 6;
     let mut longest = 0;
-    for _ in 0..3 * CHECKPOINT_PAGES / 2 {
+    for after in (6..).take(3 * CHECKPOINT_PAGES / 2) {
         append(&mut journal, Epoch(1), after, &facts(1)).unwrap();
-        after += 1;
         longest = longest.max(fs::metadata(&log).unwrap().len());
     }
     let limit = (CHECKPOINT_PAGES as u64 + 16) * 4_200;

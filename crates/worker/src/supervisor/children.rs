@@ -12,11 +12,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use model::Token;
+use artifacts::logs::Ticket;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
-use super::{COOKIE_VARIABLE, TOKEN_VARIABLE};
+use super::{COOKIE_VARIABLE, TICKET_VARIABLE};
 
 /// What the kernel writes of a list at once; no page is smaller.
 const PAGE_BYTES: usize = 4096;
@@ -74,7 +74,7 @@ struct Stranger {
     /// Readable when it has ended.
     exit: OwnedFd,
     /// The task that it comes from; `None` while it hides it.
-    token: Option<Token>,
+    ticket: Option<Ticket>,
 }
 
 /// All such children that are known.
@@ -88,7 +88,7 @@ impl Strangers {
         &mut self,
         pid: Pid,
         state_dir: &Path,
-        may_live: impl Fn(Option<Token>) -> bool,
+        may_live: impl Fn(Option<Ticket>) -> bool,
     ) -> io::Result<Option<&OwnedFd>> {
         let is_new = !self.0.contains_key(&pid);
         if is_new {
@@ -98,13 +98,13 @@ impl Strangers {
                 Err(Errno::MFILE | Errno::NFILE) => return Ok(None),
                 Err(error) => return Err(error.into()),
             };
-            self.0.insert(pid, Stranger { exit, token: None });
+            self.0.insert(pid, Stranger { exit, ticket: None });
         }
         let stranger = self.0.get_mut(&pid).expect("just inserted");
-        if stranger.token.is_none() {
-            stranger.token = token_of(pid, state_dir);
+        if stranger.ticket.is_none() {
+            stranger.ticket = ticket_of(pid, state_dir);
         }
-        if !may_live(stranger.token) {
+        if !may_live(stranger.ticket) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
         Ok(is_new.then_some(&stranger.exit))
@@ -125,13 +125,13 @@ impl Strangers {
 
 /// The task that a process comes from, by its environment; `None` if it has cleared it, is just
 /// executing another program, or belongs to a supervisor further down.
-fn token_of(pid: Pid, state_dir: &Path) -> Option<Token> {
+fn ticket_of(pid: Pid, state_dir: &Path) -> Option<Ticket> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let cookie = variable(&environment, COOKIE_VARIABLE)?;
     if cookie != state_dir.as_os_str().as_encoded_bytes() {
         return None;
     }
-    str::from_utf8(variable(&environment, TOKEN_VARIABLE)?).ok()?.parse().ok().map(Token)
+    str::from_utf8(variable(&environment, TICKET_VARIABLE)?).ok()?.parse().ok().map(Ticket)
 }
 
 /// The value of a variable in the text of `/proc/PID/environ`.
@@ -147,8 +147,8 @@ mod tests {
 
     #[test]
     fn variables_are_found_by_their_whole_name() {
-        let environment = b"XAUTOGLM_TOKEN=1\0AUTOGLM_TOKENS=2\0AUTOGLM_TOKEN=3\0EMPTY=\0";
-        assert_eq!(variable(environment, TOKEN_VARIABLE), Some(&b"3"[..]));
+        let environment = b"XAUTOGLM_TICKET=1\0AUTOGLM_TICKETS=2\0AUTOGLM_TICKET=3\0EMPTY=\0";
+        assert_eq!(variable(environment, TICKET_VARIABLE), Some(&b"3"[..]));
         assert_eq!(variable(environment, "EMPTY"), Some(&b""[..]));
         assert_eq!(variable(environment, "AUTOGLM"), None);
     }

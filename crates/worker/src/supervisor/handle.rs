@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
-use model::Token;
+use artifacts::logs::Ticket;
 
 use super::HIDDEN_ARGUMENT;
 use super::wire::{self, Command, Event, Start, StopKind};
@@ -83,8 +83,8 @@ impl Supervisor {
     }
 
     /// Adds the end of a process to the next flush. A process that has ended is left alone.
-    pub fn stop(&mut self, token: Token, kind: StopKind) {
-        wire::put(&mut self.waiting, &Command::Stop(token, kind));
+    pub fn stop(&mut self, ticket: Ticket, kind: StopKind) {
+        wire::put(&mut self.waiting, &Command::Stop(ticket, kind));
     }
 
     /// Sends what was added since the last flush.

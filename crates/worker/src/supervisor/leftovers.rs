@@ -16,8 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::COOKIE_VARIABLE;
 use super::children::variable;
 
-/// Kills every process that carries the cookie of `state_dir`, and waits until all are gone. Returns
-/// how many there were.
+/// Kills every process that carries the cookie of `state_dir`, and waits until all are gone.
+/// Returns how many there were.
 pub fn kill(state_dir: &Path) -> io::Result<u32> {
     let mut killed = 0;
     loop {

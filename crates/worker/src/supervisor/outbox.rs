@@ -7,8 +7,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use artifacts::logs::Stream;
-use model::{Timestamp, Token};
+use artifacts::logs::{Stream, Ticket};
+use model::Timestamp;
 use rustix::io::Errno;
 
 use super::wire::{self, Event};
@@ -61,14 +61,14 @@ impl Outbox {
     /// Adds output, or refuses it because the worker does not read.
     pub fn push_output(
         &mut self,
-        token: Token,
+        ticket: Ticket,
         stream: Stream,
         at: Timestamp,
         bytes: &[u8],
     ) -> bool {
         let fits = self.waiting.len() - self.written + bytes.len() <= WAITING_BYTES_MAX;
         if fits {
-            wire::put_output(&mut self.waiting, token, stream, at, bytes);
+            wire::put_output(&mut self.waiting, ticket, stream, at, bytes);
             self.urgent = true;
         }
         fits
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     fn event() -> Event {
-        Event::Started { token: Token(1), pid: 2, at: Timestamp(3) }
+        Event::Started { ticket: Ticket(1), pid: 2, at: Timestamp(3) }
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         let mut outbox = Outbox::new(writer).unwrap();
         let chunk = vec![b'x'; 1 << 20];
-        let mut accept = || outbox.push_output(Token(1), Stream::Out, Timestamp(0), &chunk);
+        let mut accept = || outbox.push_output(Ticket(1), Stream::Out, Timestamp(0), &chunk);
         let accepted = (0..20).filter(|_| accept()).count();
         assert_eq!(accepted, WAITING_BYTES_MAX / chunk.len() - 1, "frames have headers too");
         outbox.push(&event());

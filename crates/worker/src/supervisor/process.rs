@@ -12,7 +12,7 @@ use std::process::ExitStatus;
 use std::time::Instant;
 
 use artifacts::logs::Stream;
-use model::Token;
+use artifacts::logs::Ticket;
 use model::outcome::Usage;
 use rustix::fs::Access;
 use rustix::io::Errno;
@@ -24,7 +24,7 @@ use super::wire::{Exit, Start, Step};
 /// A process that was started and not yet reaped.
 pub struct Process {
     /// The attempt it belongs to.
-    pub token: Token,
+    pub ticket: Ticket,
     /// Its id, and its group's.
     pub pid: Pid,
     /// Readable when it has ended.
@@ -89,7 +89,7 @@ impl Process {
         let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty())
             .map_err(|error| abandon(pid, error))?;
         Ok(Self {
-            token: start.token,
+            ticket: start.ticket,
             pid,
             exit,
             started,

@@ -14,9 +14,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use artifacts::logs::Stream;
+use artifacts::logs::{Stream, Ticket};
+use model::Timestamp;
 use model::outcome::Usage;
-use model::{Timestamp, Token};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -85,11 +85,11 @@ pub struct Reactor {
     outbox_watched: bool,
     worker_gone: bool,
     processes: HashMap<Pid, Process>,
-    pids: HashMap<Token, Pid>,
+    pids: HashMap<Ticket, Pid>,
     /// Started lately, their pipes not yet watched; the oldest first.
-    young: VecDeque<(Instant, Pid, Token)>,
+    young: VecDeque<(Instant, Pid, Ticket)>,
     /// The groups to be killed, the first due first.
-    kills: BTreeSet<(Instant, Token)>,
+    kills: BTreeSet<(Instant, Ticket)>,
     children: Children,
     strangers: Strangers,
     sweep_at: Option<Instant>,
@@ -188,7 +188,7 @@ impl Reactor {
         while let Some(command) = wire::take(&mut rest)? {
             match command {
                 Command::Start(start) => self.start(start, now),
-                Command::Stop(token, kind) => self.stop(token, kind, now),
+                Command::Stop(ticket, kind) => self.stop(ticket, kind, now),
             }
         }
         let taken = bytes.len() - rest.len();
@@ -198,20 +198,20 @@ impl Reactor {
     }
 
     fn start(&mut self, start: Start, now: Instant) {
-        let token = start.token;
+        let ticket = start.ticket;
         match self.start_watched(start) {
             Ok(mut process) => {
                 let pid = process.pid;
                 process.oom_kills_before = self.oom_kills.at_start(now);
                 let number = pid.as_raw_nonzero().get().unsigned_abs();
-                self.outbox.push_lazily(&Event::Started { token, pid: number, at: wall_clock() });
-                self.young.push_back((process.started + WATCH_AFTER, pid, token));
+                self.outbox.push_lazily(&Event::Started { ticket, pid: number, at: wall_clock() });
+                self.young.push_back((process.started + WATCH_AFTER, pid, ticket));
                 self.sweep_at.get_or_insert(now + SWEEP_EVERY);
-                self.pids.insert(token, pid);
+                self.pids.insert(ticket, pid);
                 self.processes.insert(pid, process);
             }
             Err(how) => self.outbox.push(&Event::Exited {
-                token,
+                ticket,
                 how,
                 oom: false,
                 usage: Usage::default(),
@@ -223,9 +223,9 @@ impl Reactor {
 
     /// Starts a process whose end will be noticed.
     fn start_watched(&mut self, start: Start) -> Result<Process, Exit> {
-        let token = start.token;
-        if self.pids.contains_key(&token) {
-            let message = format!("attempt {token} runs already");
+        let ticket = start.ticket;
+        if self.pids.contains_key(&ticket) {
+            let message = format!("attempt {} runs already", ticket.0);
             return Err(Exit::SpawnFailed { errno: 0, message });
         }
         let process = Process::start(start, &self.spawner)?;
@@ -236,8 +236,8 @@ impl Reactor {
         }
     }
 
-    fn stop(&mut self, token: Token, kind: StopKind, now: Instant) {
-        let Some(process) = self.pids.get(&token).and_then(|pid| self.processes.get_mut(pid))
+    fn stop(&mut self, ticket: Ticket, kind: StopKind, now: Instant) {
+        let Some(process) = self.pids.get(&ticket).and_then(|pid| self.processes.get_mut(pid))
         else {
             return;
         };
@@ -249,9 +249,9 @@ impl Reactor {
                 // A second stop may shorten the grace, never lengthen it.
                 if process.kill_at.is_none_or(|before| kill_at < before) {
                     if let Some(before) = process.kill_at.replace(kill_at) {
-                        self.kills.remove(&(before, token));
+                        self.kills.remove(&(before, ticket));
                     }
-                    self.kills.insert((kill_at, token));
+                    self.kills.insert((kill_at, ticket));
                 }
             }
         }
@@ -266,7 +266,7 @@ impl Reactor {
             let count = process.read(stream, &mut self.buffer[..wanted]);
             let kept = process.output.admit(&self.buffer[..count]);
             if !kept.is_empty()
-                && !self.outbox.push_output(process.token, stream, wall_clock(), kept)
+                && !self.outbox.push_output(process.ticket, stream, wall_clock(), kept)
             {
                 let length = kept.len();
                 process.output.stall(length);
@@ -288,20 +288,20 @@ impl Reactor {
             self.forward(pid, stream, readable);
         }
         let process = self.processes.remove(&pid).expect("found above");
-        let (token, output, before) = (process.token, process.output, process.oom_kills_before);
-        self.pids.remove(&token);
+        let (ticket, output, before) = (process.ticket, process.output, process.oom_kills_before);
+        self.pids.remove(&ticket);
         if let Some(kill_at) = process.kill_at {
-            self.kills.remove(&(kill_at, token));
+            self.kills.remove(&(kill_at, ticket));
         }
         let ended = process.reap(now)?;
         if output.over_cap > 0 || output.stalled > 0 {
             let (over_cap_bytes, stalled_bytes) = (output.over_cap, output.stalled);
-            self.outbox.push(&Event::Dropped { token, over_cap_bytes, stalled_bytes });
+            self.outbox.push(&Event::Dropped { ticket, over_cap_bytes, stalled_bytes });
         }
         let killed = matches!(ended.how, Exit::Signal { signal: 9, .. });
         let by_us = stopped_by == Some(Step::Kill);
         self.outbox.push(&Event::Exited {
-            token,
+            ticket,
             how: ended.how,
             oom: killed && !by_us && self.oom_kills.rose_since(before, now),
             usage: ended.usage,
@@ -319,14 +319,14 @@ impl Reactor {
     }
 
     fn fire_deadlines(&mut self, now: Instant) -> io::Result<()> {
-        while let Some((_, pid, token)) = self.young.pop_front_if(|(at, ..)| *at <= now) {
-            if self.pids.get(&token) == Some(&pid) {
+        while let Some((_, pid, ticket)) = self.young.pop_front_if(|(at, ..)| *at <= now) {
+            if self.pids.get(&ticket) == Some(&pid) {
                 self.watch(pid)?;
             }
         }
         while self.kills.first().is_some_and(|(at, _)| *at <= now) {
-            let (_, token) = self.kills.pop_first().expect("just seen");
-            self.stop(token, StopKind::Kill, now);
+            let (_, ticket) = self.kills.pop_first().expect("just seen");
+            self.stop(ticket, StopKind::Kill, now);
         }
         if self.sweep_at.is_some_and(|at| at <= now) {
             self.sweep(now)?;
@@ -353,8 +353,8 @@ impl Reactor {
             if self.processes.contains_key(&pid) {
                 continue;
             }
-            let may_live = |token: Option<Token>| match token {
-                Some(token) => self.pids.contains_key(&token),
+            let may_live = |ticket: Option<Ticket>| match ticket {
+                Some(ticket) => self.pids.contains_key(&ticket),
                 None => !self.pids.is_empty(),
             };
             if let Some(exit) = self.strangers.meet(pid, &self.state_dir, may_live)? {

@@ -20,7 +20,7 @@ use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
 
 use super::wire::{Exit, Start};
-use super::{COOKIE_VARIABLE, TOKEN_VARIABLE};
+use super::{COOKIE_VARIABLE, TICKET_VARIABLE};
 
 /// Where a program without a slash is looked for when no `PATH` is set, as `execvp` has it.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -56,7 +56,7 @@ impl Spawner {
     pub fn new(state_dir: &Path) -> io::Result<Self> {
         let mut inherited = Vec::new();
         for (name, value) in env::vars_os() {
-            if name != COOKIE_VARIABLE && name != TOKEN_VARIABLE {
+            if name != COOKIE_VARIABLE && name != TICKET_VARIABLE {
                 inherited.push(variable(&name, &value)?);
             }
         }
@@ -99,7 +99,7 @@ impl Spawner {
             .env
             .iter()
             .map(|(name, value)| variable(name.as_ref(), value.as_ref()))
-            .chain([variable(TOKEN_VARIABLE.as_ref(), start.token.to_string().as_ref())])
+            .chain([variable(TICKET_VARIABLE.as_ref(), start.ticket.0.to_string().as_ref())])
             .collect::<io::Result<Vec<_>>>()?;
         let replaced = |inherited: &CString| {
             let name = name_of(inherited);

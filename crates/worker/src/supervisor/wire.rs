@@ -12,9 +12,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use artifacts::logs::Stream;
+use artifacts::logs::{Stream, Ticket};
 use model::outcome::Usage;
-use model::{Span, Timestamp, Token};
+use model::{Span, Timestamp};
 
 /// Bytes of one frame without its length: far above a start command at its limits.
 const FRAME_BYTES_MAX: usize = 64 << 20;
@@ -25,14 +25,14 @@ pub enum Command {
     /// Start a process.
     Start(Start),
     /// End a process that was started; nothing happens if it has already ended.
-    Stop(Token, StopKind),
+    Stop(Ticket, StopKind),
 }
 
 /// A process to start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// The attempt that the process belongs to; unique among those that run.
-    pub token: Token,
+    pub ticket: Ticket,
     /// The program and its arguments. A program without a slash is searched in `PATH`.
     pub argv: Vec<OsString>,
     /// Variables beside those that the supervisor inherited, which they replace.
@@ -70,7 +70,7 @@ pub enum Event {
     /// A process runs.
     Started {
         /// Its attempt.
-        token: Token,
+        ticket: Ticket,
         /// Its process id, which is also the id of its process group.
         pid: u32,
         /// When it was started.
@@ -79,7 +79,7 @@ pub enum Event {
     /// A process wrote something.
     Output {
         /// Its attempt.
-        token: Token,
+        ticket: Ticket,
         /// Where it wrote.
         stream: Stream,
         /// When it was read.
@@ -90,7 +90,7 @@ pub enum Event {
     /// Output was dropped; said once before `Exited`, for all of the attempt.
     Dropped {
         /// Its attempt.
-        token: Token,
+        ticket: Ticket,
         /// Bytes beyond the cap.
         over_cap_bytes: u64,
         /// Bytes that came while the worker did not read.
@@ -99,7 +99,7 @@ pub enum Event {
     /// A process ended, and so did its group; the last event of its attempt.
     Exited {
         /// Its attempt.
-        token: Token,
+        ticket: Ticket,
         /// How it ended.
         how: Exit,
         /// Whether the kernel killed it for want of memory.
@@ -170,8 +170,8 @@ pub fn put(out: &mut Vec<u8>, frame: &impl Frame) {
 }
 
 /// Appends an output event without owning its bytes.
-pub fn put_output(out: &mut Vec<u8>, token: Token, stream: Stream, at: Timestamp, bytes: &[u8]) {
-    framed(out, |out| encode_output(out, token, stream, at, bytes));
+pub fn put_output(out: &mut Vec<u8>, ticket: Ticket, stream: Stream, at: Timestamp, bytes: &[u8]) {
+    framed(out, |out| encode_output(out, ticket, stream, at, bytes));
 }
 
 /// Takes the first whole frame off `bytes`; `None` if there is no whole frame yet.
@@ -204,14 +204,14 @@ impl Frame for Command {
                 out.push(0);
                 start.encode(out);
             }
-            Self::Stop(token, StopKind::Term { grace }) => {
+            Self::Stop(ticket, StopKind::Term { grace }) => {
                 out.push(1);
-                put_u64(out, token.0);
+                put_u64(out, ticket.0);
                 put_u64(out, grace.0);
             }
-            Self::Stop(token, StopKind::Kill) => {
+            Self::Stop(ticket, StopKind::Kill) => {
                 out.push(2);
-                put_u64(out, token.0);
+                put_u64(out, ticket.0);
             }
         }
     }
@@ -220,8 +220,8 @@ impl Frame for Command {
         let mut body = Body(body);
         let command = match body.u8()? {
             0 => Self::Start(Start::decode(&mut body)?),
-            1 => Self::Stop(Token(body.u64()?), StopKind::Term { grace: Span(body.u64()?) }),
-            2 => Self::Stop(Token(body.u64()?), StopKind::Kill),
+            1 => Self::Stop(Ticket(body.u64()?), StopKind::Term { grace: Span(body.u64()?) }),
+            2 => Self::Stop(Ticket(body.u64()?), StopKind::Kill),
             _ => return Err(Malformed),
         };
         body.end(command)
@@ -230,7 +230,7 @@ impl Frame for Command {
 
 impl Start {
     fn encode(&self, out: &mut Vec<u8>) {
-        put_u64(out, self.token.0);
+        put_u64(out, self.ticket.0);
         put_u64(out, self.output_cap_bytes);
         put_u32(out, self.argv.len() as u32);
         self.argv.iter().for_each(|argument| put_bytes(out, argument.as_bytes()));
@@ -249,7 +249,7 @@ impl Start {
 
     fn decode(body: &mut Body<'_>) -> Result<Self, Malformed> {
         Ok(Self {
-            token: Token(body.u64()?),
+            ticket: Ticket(body.u64()?),
             output_cap_bytes: body.u64()?,
             argv: (0..body.u32()?).map(|_| body.os_string()).collect::<Result<_, _>>()?,
             env: (0..body.u32()?)
@@ -269,24 +269,24 @@ impl Frame for Event {
                 out.push(0);
                 put_u32(out, *leftovers);
             }
-            Self::Started { token, pid, at } => {
+            Self::Started { ticket, pid, at } => {
                 out.push(1);
-                put_u64(out, token.0);
+                put_u64(out, ticket.0);
                 put_u32(out, *pid);
                 put_u64(out, at.0);
             }
-            Self::Output { token, stream, at, bytes } => {
-                encode_output(out, *token, *stream, *at, bytes);
+            Self::Output { ticket, stream, at, bytes } => {
+                encode_output(out, *ticket, *stream, *at, bytes);
             }
-            Self::Dropped { token, over_cap_bytes, stalled_bytes } => {
+            Self::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
                 out.push(4);
-                put_u64(out, token.0);
+                put_u64(out, ticket.0);
                 put_u64(out, *over_cap_bytes);
                 put_u64(out, *stalled_bytes);
             }
-            Self::Exited { token, how, oom, usage, stopped_by, has_output_file } => {
+            Self::Exited { ticket, how, oom, usage, stopped_by, has_output_file } => {
                 out.push(5);
-                put_u64(out, token.0);
+                put_u64(out, ticket.0);
                 put_u64(out, usage.wall_us);
                 put_u64(out, usage.cpu_us);
                 put_u64(out, usage.peak_rss_kib);
@@ -303,23 +303,23 @@ impl Frame for Event {
         let event = match body.u8()? {
             0 => Self::Ready { leftovers: body.u32()? },
             1 => Self::Started {
-                token: Token(body.u64()?),
+                ticket: Ticket(body.u64()?),
                 pid: body.u32()?,
                 at: Timestamp(body.u64()?),
             },
             kind @ (2 | 3) => Self::Output {
                 stream: if kind == 2 { Stream::Out } else { Stream::Err },
-                token: Token(body.u64()?),
+                ticket: Ticket(body.u64()?),
                 at: Timestamp(body.u64()?),
                 bytes: std::mem::take(&mut body.0).to_vec(),
             },
             4 => Self::Dropped {
-                token: Token(body.u64()?),
+                ticket: Ticket(body.u64()?),
                 over_cap_bytes: body.u64()?,
                 stalled_bytes: body.u64()?,
             },
             5 => Self::Exited {
-                token: Token(body.u64()?),
+                ticket: Ticket(body.u64()?),
                 usage: Usage {
                     wall_us: body.u64()?,
                     cpu_us: body.u64()?,
@@ -341,9 +341,9 @@ impl Frame for Event {
     }
 }
 
-fn encode_output(out: &mut Vec<u8>, token: Token, stream: Stream, at: Timestamp, bytes: &[u8]) {
+fn encode_output(out: &mut Vec<u8>, ticket: Ticket, stream: Stream, at: Timestamp, bytes: &[u8]) {
     out.push(if stream == Stream::Out { 2 } else { 3 });
-    put_u64(out, token.0);
+    put_u64(out, ticket.0);
     put_u64(out, at.0);
     out.extend_from_slice(bytes);
 }

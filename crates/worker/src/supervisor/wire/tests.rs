@@ -4,7 +4,7 @@ use super::*;
 
 fn start() -> Start {
     Start {
-        token: Token(7),
+        ticket: Ticket(7),
         argv: ["sh", "-c", "echo \"$A\"\n"].map(OsString::from).to_vec(),
         env: vec![("A".into(), "ä=b".into()), ("EMPTY".into(), String::new())],
         cwd: "/".into(),
@@ -18,27 +18,27 @@ fn commands() -> Vec<Command> {
     vec![
         Command::Start(start()),
         Command::Start(Start { work_dir: None, argv: vec![], env: vec![], ..start() }),
-        Command::Stop(Token(u64::MAX), StopKind::Term { grace: Span::secs(10) }),
-        Command::Stop(Token(0), StopKind::Kill),
+        Command::Stop(Ticket(u64::MAX), StopKind::Term { grace: Span::secs(10) }),
+        Command::Stop(Ticket(0), StopKind::Kill),
     ]
 }
 
 fn events() -> Vec<Event> {
     let exited = |how, stopped_by, flag| Event::Exited {
-        token: Token(3),
+        ticket: Ticket(3),
         how,
         oom: flag,
         usage: Usage { wall_us: 1, cpu_us: 2, peak_rss_kib: 3 },
         stopped_by,
         has_output_file: !flag,
     };
-    let (token, at) = (Token(9), Timestamp(1_234));
+    let (ticket, at) = (Ticket(9), Timestamp(1_234));
     vec![
         Event::Ready { leftovers: 2 },
-        Event::Started { token, pid: 4_000_000, at },
-        Event::Output { token, stream: Stream::Out, at, bytes: b"a\0\xff\n".to_vec() },
-        Event::Output { token, stream: Stream::Err, at, bytes: vec![] },
-        Event::Dropped { token, over_cap_bytes: 5, stalled_bytes: 6 },
+        Event::Started { ticket, pid: 4_000_000, at },
+        Event::Output { ticket, stream: Stream::Out, at, bytes: b"a\0\xff\n".to_vec() },
+        Event::Output { ticket, stream: Stream::Err, at, bytes: vec![] },
+        Event::Dropped { ticket, over_cap_bytes: 5, stalled_bytes: 6 },
         exited(Exit::Code(-1), None, true),
         exited(Exit::Signal { signal: 9, core: false }, Some(Step::Kill), false),
         exited(Exit::Signal { signal: 6, core: true }, Some(Step::Term), true),
@@ -85,9 +85,9 @@ fn mangled_frames_are_refused() {
 
 #[test]
 fn borrowed_output_is_the_same_frame() {
-    let (token, stream, at) = (Token(1), Stream::Err, Timestamp(2));
+    let (ticket, stream, at) = (Ticket(1), Stream::Err, Timestamp(2));
     let (mut borrowed, mut owned) = (Vec::new(), Vec::new());
-    put_output(&mut borrowed, token, stream, at, b"text");
-    put(&mut owned, &Event::Output { token, stream, at, bytes: b"text".to_vec() });
+    put_output(&mut borrowed, ticket, stream, at, b"text");
+    put(&mut owned, &Event::Output { ticket, stream, at, bytes: b"text".to_vec() });
     assert_eq!(borrowed, owned);
 }

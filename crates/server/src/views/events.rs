@@ -1,0 +1,230 @@
+//! The durable facts of a run in words.
+
+use std::ops::Range;
+
+use journal::Entry;
+use model::fact::{AttemptsEnded, Fact, RoundScope};
+use model::outcome::{Outcome, Then};
+use model::{IdSet, ItemId, RunId, RunStatus, TaskId, TaskStatus};
+use protocol::api::{Event, Time};
+
+use super::names::Names;
+use super::words::{cause, plural, trouble};
+
+/// What a fact means for a run; `None` if it is about something else.
+pub(crate) fn event(entry: &Entry, run: RunId, names: &Names) -> Option<Event> {
+    let said = say(&entry.fact, run, names)?;
+    Some(Event {
+        seq: entry.seq.0,
+        time: Time(entry.at),
+        kind: said.kind.to_owned(),
+        task: said.task.map(|task| names.task(task)),
+        count: said.count,
+        status: said.status.map(str::to_owned),
+        text: said.text,
+    })
+}
+
+/// A fact in words.
+#[derive(Default)]
+struct Said {
+    kind: &'static str,
+    task: Option<TaskId>,
+    count: Option<u64>,
+    status: Option<&'static str>,
+    text: String,
+}
+
+impl Said {
+    fn of_task(kind: &'static str, task: TaskId, count: usize, status: TaskStatus) -> Self {
+        let status = Some(status.as_str());
+        Self { kind, task: Some(task), count: Some(count as u64), status, text: String::new() }
+    }
+
+    fn of_tasks(kind: &'static str, tasks: &IdSet, status: TaskStatus) -> Self {
+        let only = tasks.iter().next().filter(|_| tasks.len() == 1).map(TaskId);
+        let count = Some(tasks.len() as u64);
+        Self { kind, task: only, count, status: Some(status.as_str()), text: String::new() }
+    }
+
+    fn of_run(kind: &'static str, status: RunStatus, text: String) -> Self {
+        Self { kind, status: Some(status.as_str()), text, ..Self::default() }
+    }
+
+    fn text(self, text: String) -> Self {
+        Self { text, ..self }
+    }
+}
+
+fn say(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
+    match fact {
+        Fact::RunAdmitted(admitted) if admitted.run == run => {
+            let text = format!("run {run} of {} was accepted", admitted.name);
+            Some(Said::of_run("run_admitted", RunStatus::Running, text))
+        }
+        Fact::RunStopping { run: id, cause: why } if *id == run => {
+            let text = format!("the run is being stopped: {}", cause(*why));
+            Some(Said::of_run("run_stopping", RunStatus::Stopping, text))
+        }
+        Fact::RunEnded { run: id, status } if *id == run => {
+            Some(Said::of_run("run_ended", *status, format!("the run has ended: {status}")))
+        }
+        Fact::RunForgotten { run: id } if *id == run => {
+            let text = "the run was moved to the archive".to_owned();
+            Some(Said { kind: "run_forgotten", text, ..Said::default() })
+        }
+        _ => of_attempts(fact, run, names).or_else(|| of_tasks(fact, run, names)),
+    }
+}
+
+fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
+    let status = TaskStatus::Leased;
+    match fact {
+        Fact::AttemptsLeased { task, items, worker } if task.run == run => {
+            let what = some_items(names, task.task, &IdSet::range(items.start, items.end));
+            let said = Said::of_task("attempts_leased", task.task, items.len(), status);
+            Some(said.text(format!("{what} given to worker number {worker}")))
+        }
+        Fact::AttemptsStarted { task, items } if task.run == run => {
+            let what = some_items(names, task.task, items);
+            let running = TaskStatus::Running;
+            let said = Said::of_task("attempts_started", task.task, items.len(), running);
+            Some(said.text(format!("{what} started")))
+        }
+        Fact::AttemptOverran { item } if item.run == run => {
+            let what = some_items(names, item.task, &IdSet::one(item.item.0));
+            let running = TaskStatus::Running;
+            let said = Said::of_task("attempt_overran", item.task, 1, running);
+            Some(said.text(format!("{what} has run for longer than it may and is being ended")))
+        }
+        Fact::AttemptsEnded(ended) if ended.task.run == run => Some(attempts_ended(ended, names)),
+        Fact::LeasesReturned { task, items } if task.run == run => {
+            let what = some_items(names, task.task, items);
+            let ready = TaskStatus::Ready;
+            let said = Said::of_task("leases_returned", task.task, items.len(), ready);
+            Some(said.text(format!("{what} given back unstarted by the worker")))
+        }
+        _ => None,
+    }
+}
+
+fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
+    let items: IdSet = ended.ends.iter().map(|(item, _)| item.0).collect();
+    let what = some_items(names, ended.task.task, &items);
+    let status = status_after(ended);
+    let trouble = trouble(ended.outcome).map_or_else(String::new, |word| format!(": {word}"));
+    let text = match ended.then {
+        Then::Retry { .. } => format!("{what} will be tried again{trouble}"),
+        // The word for the status says it all where the trouble would only say it again.
+        Then::Final => match ended.outcome {
+            Outcome::Failed(_) | Outcome::Lost => format!("{what} failed{trouble}"),
+            _ => format!("{what} {}", status.as_str().replace('_', " ")),
+        },
+    };
+    Said::of_task("attempts_ended", ended.task.task, ended.ends.len(), status).text(text)
+}
+
+const fn status_after(ended: &AttemptsEnded) -> TaskStatus {
+    match (ended.then, ended.outcome) {
+        (Then::Retry { .. }, _) => TaskStatus::Retrying,
+        (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
+        (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
+        (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
+        (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
+        (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
+    }
+}
+
+fn of_tasks(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
+    let some = |tasks: &IdSet| names.some(tasks.iter().map(TaskId), tasks.len());
+    match fact {
+        Fact::HandlersReleased { run: id, tasks } if *id == run => {
+            let said = Said::of_tasks("handlers_released", tasks, TaskStatus::Ready);
+            Some(said.text(format!("what runs at the end may start: {}", some(tasks))))
+        }
+        Fact::TasksSkipped { run: id, tasks } if *id == run => {
+            let said = Said::of_tasks("tasks_skipped", tasks, TaskStatus::Skipped);
+            Some(said.text(format!("skipped {}", some(tasks))))
+        }
+        Fact::TasksCancelled { run: id, tasks } if *id == run => {
+            let said = Said::of_tasks("tasks_cancelled", tasks, TaskStatus::Cancelled);
+            Some(said.text(format!("cancelled {}", some(tasks))))
+        }
+        Fact::TasksUnsatisfiable { run: id, tasks } if *id == run => {
+            let said = Said::of_tasks("tasks_unsatisfiable", tasks, TaskStatus::Failed);
+            Some(said.text(format!("no worker can ever hold {}", some(tasks))))
+        }
+        Fact::RoundOpened { run: id, tasks, scope } if *id == run => {
+            let whole = if *scope == RoundScope::All { ", with all items" } else { "" };
+            let said = Said::of_tasks("round_opened", tasks, TaskStatus::Pending);
+            Some(said.text(format!("{} run again: {}{whole}", plural_tasks(tasks), some(tasks))))
+        }
+        _ => None,
+    }
+}
+
+fn plural_tasks(tasks: &IdSet) -> String {
+    plural(tasks.len() as u64, "task")
+}
+
+/// Items of a task: `train`, `train[3]`, `train[0..36]`, `train: 7 items`.
+fn some_items(names: &Names, task: TaskId, items: &IdSet) -> String {
+    let name = names.task(task);
+    match items.ranges() {
+        [Range { start, .. }] if !names.has_item(task, ItemId(*start)) => name,
+        [Range { start, end }] if *end == start + 1 => format!("{name}[{start}]"),
+        [Range { start, end }] => format!("{name}[{start}..{end}]"),
+        _ => format!("{name}: {}", plural(items.len() as u64, "item")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::*;
+
+    fn texts(stage: &Stage, run: RunId) -> Vec<String> {
+        let names = stage.subject(run).names;
+        let events = stage.journal.iter().filter_map(|entry| event(entry, run, &names));
+        events.map(|event| event.text).collect()
+    }
+
+    #[test]
+    fn a_life_reads_as_a_story() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(
+            "name: story\ntasks:\n  - {name: a, script: 'true'}\n  - {name: wide, foreach: [x, y], script: 'true', depends_on: [a]}\n  - {name: end, script: 'true', depends_on: [wide]}\n",
+        );
+        stage.work(2, |item| if item == 1 { FAILED } else { Outcome::Succeeded });
+        stage.work(1, |_| FAILED);
+        let texts = texts(&stage, run);
+        for text in [
+            "run 1 of story was accepted",
+            "a given to worker number 1",
+            "a started",
+            "a succeeded",
+            "wide[0..2] given to worker number 1",
+            "wide[0] succeeded",
+            "wide[1] failed: exit 1",
+            "the run is being stopped: task failed",
+            "cancelled end",
+            "the run has ended: failed",
+        ] {
+            assert!(texts.iter().any(|said| said == text), "{text}: {texts:#?}");
+        }
+    }
+
+    #[test]
+    fn other_runs_are_other_stories() {
+        let mut stage = Stage::new(1);
+        let (first, second) = (stage.submit(DIAMOND), stage.submit(DIAMOND));
+        stage.work(9, |_| Outcome::Succeeded);
+        let names = stage.subject(first).names;
+        let of = |run| stage.journal.iter().filter_map(|entry| event(entry, run, &names)).collect();
+        let (one, two): (Vec<_>, Vec<_>) = (of(first), of(second));
+        assert_eq!((one.len(), two.len()), (two.len(), one.len()));
+        assert!(one.iter().all(|event| two.iter().all(|other| other.seq != event.seq)));
+        let ended = one.last().expect("it ended");
+        assert_eq!((ended.kind.as_str(), ended.status.as_deref()), ("run_ended", Some("succeeded")));
+    }
+}

@@ -1,0 +1,392 @@
+//! Why something waits, where it runs, or how it ended: the engine's blockers in plain words.
+//!
+//! Reasons are the planner's own refusals; here they only get names, numbers and units.
+
+use model::fact::StopCause;
+use model::wait::{Blocker, Miss};
+use model::{ItemId, ItemKey, TaskId, TaskStatus, WorkerId};
+use protocol::api;
+
+use super::subject::Subject;
+use super::words::{amount, listed, plural, trouble};
+
+/// Blockers that are spelled out; more are counted.
+const BLOCKERS_MAX: usize = 100;
+/// Names in one sentence.
+const NAMED_MAX: usize = 3;
+
+/// Explains an item of a task; without one, the item that has come least far. `None` if there is
+/// no such item.
+pub(crate) fn explain(
+    subject: &Subject<'_>,
+    task: TaskId,
+    item: Option<u32>,
+) -> Option<api::Explanation> {
+    let fan = subject.run.fan(task);
+    let item = match item {
+        Some(item) => ItemId(item),
+        None => fan.map_or(ItemId(0), |_| least_far(subject, task)),
+    };
+    let key = subject.key(task).item(item);
+    let text = Text { subject, key };
+    let Some(explained) = subject.engine.explain(key) else {
+        let is_empty = fan.is_some_and(|fan| fan.items().is_empty()) && item == ItemId(0);
+        return is_empty.then(|| text.of_no_items(task));
+    };
+    let blockers = &explained.blockers;
+    let queues = matches!(explained.status, TaskStatus::Ready);
+    Some(api::Explanation {
+        run: subject.id,
+        task: subject.names.task(task),
+        item: fan.map(|_| item.0),
+        status: explained.status,
+        summary: text.summary(explained.status, blockers),
+        blockers: text.blockers(blockers),
+        position: behind(blockers).or(queues.then_some(0)),
+        unblock: text.unblock(blockers),
+        placed: text.placement(),
+    })
+}
+
+/// The first item of a fan-out in the earliest status that any has.
+fn least_far(subject: &Subject<'_>, task: TaskId) -> ItemId {
+    let Some(fan) = subject.run.fan(task) else { return ItemId(0) };
+    let earliest = fan.tally().iter().next().map(|(status, _)| status);
+    let found = (0..).zip(fan.items()).find(|(_, item)| Some(item.status()) == earliest);
+    ItemId(found.map_or(0, |(number, _)| number))
+}
+
+fn behind(blockers: &[Blocker]) -> Option<u64> {
+    blockers.iter().find_map(|blocker| match blocker {
+        Blocker::Behind { items } => Some(*items),
+        _ => None,
+    })
+}
+
+/// Sentences about one item.
+struct Text<'s, 'a> {
+    subject: &'s Subject<'a>,
+    key: ItemKey,
+}
+
+impl Text<'_, '_> {
+    /// A fan-out whose list is empty: the status of the task is all there is.
+    fn of_no_items(&self, task: TaskId) -> api::Explanation {
+        api::Explanation {
+            run: self.subject.id,
+            task: self.subject.names.task(task),
+            item: None,
+            status: self.subject.run.task(task).status(),
+            summary: "its list of items is empty".to_owned(),
+            blockers: Vec::new(),
+            position: None,
+            unblock: None,
+            placed: None,
+        }
+    }
+
+    /// One sentence, to follow "it is ready: ".
+    fn summary(&self, status: TaskStatus, blockers: &[Blocker]) -> String {
+        match status {
+            TaskStatus::Pending | TaskStatus::Ready | TaskStatus::Retrying => {
+                self.waiting(status, blockers)
+            }
+            TaskStatus::Leased => {
+                format!("worker {} has it and starts it when it has room", self.worker_name())
+            }
+            TaskStatus::Running => match self.lease().and_then(|lease| lease.started_at) {
+                Some(started) => {
+                    let span = self.subject.now.since(started);
+                    format!("it has run on worker {} for {span}", self.worker_name())
+                }
+                None => "it runs".to_owned(),
+            },
+            TaskStatus::Succeeded => format!("it succeeded{}", self.after_attempts()),
+            TaskStatus::Failed => {
+                let trouble = self.subject.run.task(self.key.task).trouble().and_then(trouble);
+                let trouble = trouble.unwrap_or_else(|| "no attempt succeeded".to_owned());
+                format!("{trouble}{}", self.after_attempts())
+            }
+            TaskStatus::TimedOut => match self.subject.run.graph().policy(self.key.task).timeout {
+                Some(limit) => format!("it ran longer than its limit of {limit}"),
+                None => "it ran out of time".to_owned(),
+            },
+            TaskStatus::Cancelled => self.cancelled(),
+            TaskStatus::Skipped => self.skipped(),
+            TaskStatus::Terminated => "its run was terminated before it could end".to_owned(),
+        }
+    }
+
+    fn waiting(&self, status: TaskStatus, blockers: &[Blocker]) -> String {
+        match blockers {
+            [] if status == TaskStatus::Pending => "what it depends on is about to end".to_owned(),
+            [] => "nothing keeps it, it starts next".to_owned(),
+            [Blocker::Dependency { .. }, ..] => {
+                format!("it waits for {}", self.dependencies(blockers))
+            }
+            [Blocker::NoRoom { .. }, ..] => "no worker has room for it".to_owned(),
+            [Blocker::NeverFits { .. }, ..] => "it is too large for every worker".to_owned(),
+            [first, ..] => self.blocker(first),
+        }
+    }
+
+    fn dependencies(&self, blockers: &[Blocker]) -> String {
+        let tasks = blockers.iter().filter_map(|blocker| match blocker {
+            Blocker::Dependency { task, .. } => Some(*task),
+            _ => None,
+        });
+        let total = tasks.clone().count();
+        self.subject.names.some(tasks, total)
+    }
+
+    fn cancelled(&self) -> String {
+        let why = match self.subject.run.cause() {
+            Some(StopCause::TaskFailed) => "another task of its run failed",
+            Some(StopCause::TimedOut) => "its run ran out of time",
+            Some(StopCause::Stopped) => "its run was stopped",
+            Some(StopCause::Terminated) => "its run was terminated",
+            None => "its run ended",
+        };
+        format!("{why} before it could end")
+    }
+
+    fn skipped(&self) -> String {
+        let run = self.subject.run;
+        let bad: Vec<_> = run
+            .graph()
+            .predecessors(self.key.task)
+            .filter(|&task| run.task(task).status().is_unsuccessful())
+            .collect();
+        if bad.is_empty() {
+            return "the run did not end in the way that it is for".to_owned();
+        }
+        let names = bad.iter().take(NAMED_MAX).map(|&task| {
+            format!("{} ({})", self.subject.names.task(task), run.task(task).status())
+        });
+        format!("it depends on {}", listed(names.collect(), bad.len()))
+    }
+
+    fn after_attempts(&self) -> String {
+        let item = self.subject.run.item(self.key.task, self.key.item);
+        match item.map_or(0, |item| item.attempts().0) {
+            0 | 1 => String::new(),
+            attempts => format!(" after {attempts} attempts"),
+        }
+    }
+
+    fn blockers(&self, blockers: &[Blocker]) -> Vec<api::Blocker> {
+        let mut shown: Vec<_> = blockers
+            .iter()
+            .take(BLOCKERS_MAX)
+            .map(|blocker| api::Blocker {
+                kind: kind(blocker).to_owned(),
+                text: self.blocker(blocker),
+            })
+            .collect();
+        let more = blockers.len() - shown.len();
+        if more > 0 {
+            let text = format!("it depends on {more} more tasks that have not succeeded");
+            shown.push(api::Blocker { kind: "dependency".to_owned(), text });
+        }
+        shown
+    }
+
+    fn blocker(&self, blocker: &Blocker) -> String {
+        match blocker {
+            Blocker::Dependency { task, status } => {
+                format!("it depends on {}, which is {status}", self.subject.names.task(*task))
+            }
+            Blocker::Handler => "it runs when all other tasks of the run have ended".to_owned(),
+            Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
+            Blocker::Backoff { until } => {
+                let span = until.since(self.subject.now);
+                format!("its last attempt ended badly, the next one may start in {span}")
+            }
+            Blocker::Concurrency { limit } => {
+                let attempts = plural(u64::from(*limit), "attempt");
+                format!("its run has {attempts} under way, which is its limit")
+            }
+            Blocker::NoWorker => "no worker is connected".to_owned(),
+            Blocker::Behind { items } => {
+                format!("{} like it go first", plural(*items, "item"))
+            }
+            Blocker::NoRoom { misses } => self.misses(misses, |miss| {
+                let (asked, free) = (&miss.asked, &miss.free);
+                let capacity = amount(&miss.resource, miss.capacity);
+                let [asked, free] = [asked, free].map(|&value| amount(&miss.resource, value));
+                format!("it asks for {asked}, {free} of {capacity} are free")
+            }),
+            Blocker::NeverFits { misses, fails_at } => {
+                let sizes = self.misses(misses, |miss| {
+                    let [asked, capacity] =
+                        [miss.asked, miss.capacity].map(|value| amount(&miss.resource, value));
+                    format!("it asks for {asked}, there are {capacity} in all")
+                });
+                format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
+            }
+        }
+    }
+
+    fn misses(&self, misses: &[Miss], say: impl Fn(&Miss) -> String) -> String {
+        let said = misses.iter().take(NAMED_MAX);
+        let said = said.map(|miss| format!("worker {}: {}", self.worker(miss.worker), say(miss)));
+        let mut said: Vec<_> = said.collect();
+        if misses.len() > said.len() {
+            said.push(plural((misses.len() - said.len()) as u64, "more worker"));
+        }
+        if said.is_empty() { "no worker has room".to_owned() } else { said.join("; ") }
+    }
+
+    /// What would let it start, to follow "what would let it start: ".
+    fn unblock(&self, blockers: &[Blocker]) -> Option<String> {
+        let nearest = |misses: &[Miss], has: fn(&Miss) -> u64| {
+            let miss = misses.iter().min_by_key(|miss| miss.asked.saturating_sub(has(miss)))?;
+            let short = amount(&miss.resource, miss.asked.saturating_sub(has(miss)));
+            Some((short, amount(&miss.resource, miss.asked), self.worker(miss.worker)))
+        };
+        Some(match blockers.first()? {
+            Blocker::Dependency { .. } => {
+                format!("the success of {}", self.dependencies(blockers))
+            }
+            Blocker::Handler => "the end of all other tasks of the run".to_owned(),
+            Blocker::Run(_) => "nothing while its run stands so".to_owned(),
+            Blocker::Backoff { until } => {
+                format!("the end of its pause in {}", until.since(self.subject.now))
+            }
+            Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
+            Blocker::NoWorker => "a worker that connects".to_owned(),
+            Blocker::Behind { .. } => "the start of what goes first".to_owned(),
+            Blocker::NoRoom { misses } => match nearest(misses, |miss| miss.free) {
+                Some((short, _, worker)) => {
+                    format!("the end of work that frees {short} more on worker {worker}")
+                }
+                None => "the end of work that frees room".to_owned(),
+            },
+            Blocker::NeverFits { misses, .. } => match nearest(misses, |miss| miss.capacity) {
+                Some((_, asked, _)) => format!("a worker with at least {asked}, or asking for less"),
+                None => "a larger worker".to_owned(),
+            },
+        })
+    }
+
+    fn placement(&self) -> Option<api::Placement> {
+        let lease = self.lease()?;
+        let item = self.subject.run.item(self.key.task, self.key.item)?;
+        Some(api::Placement {
+            worker: self.worker_name(),
+            attempt: item.attempts().0,
+            token: lease.token.0,
+            started: lease.started_at.map(api::Time),
+        })
+    }
+
+    fn lease(&self) -> Option<&engine::state::Lease> {
+        self.subject.engine.state().lease(self.key)
+    }
+
+    fn worker_name(&self) -> String {
+        self.lease().map_or_else(|| "?".to_owned(), |lease| self.worker(lease.worker))
+    }
+
+    fn worker(&self, id: WorkerId) -> String {
+        let worker = self.subject.engine.state().worker(id);
+        worker.map_or_else(|| format!("number {id}"), |worker| worker.name.to_string())
+    }
+}
+
+const fn kind(blocker: &Blocker) -> &'static str {
+    match blocker {
+        Blocker::Dependency { .. } => "dependency",
+        Blocker::Handler => "handler",
+        Blocker::Run(_) => "run",
+        Blocker::Backoff { .. } => "backoff",
+        Blocker::Concurrency { .. } => "concurrency",
+        Blocker::NoWorker => "no_worker",
+        Blocker::Behind { .. } => "behind",
+        Blocker::NoRoom { .. } => "no_room",
+        Blocker::NeverFits { .. } => "never_fits",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::outcome::Outcome;
+
+    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::*;
+
+    #[track_caller]
+    fn explained(stage: &Stage, run: model::RunId, task: &str) -> api::Explanation {
+        let subject = stage.subject(run);
+        let task = subject.names.find(task).expect("a task of the file");
+        explain(&subject, task, None).expect("it has an item")
+    }
+
+    #[test]
+    fn a_pending_task_names_what_it_waits_for() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(DIAMOND);
+        let seen = explained(&stage, run, "join");
+        assert_eq!(seen.summary, "it waits for left and right");
+        assert_eq!(seen.blockers[0].text, "it depends on left, which is pending");
+        assert_eq!(seen.unblock.as_deref(), Some("the success of left and right"));
+        assert_eq!(seen.position, None);
+    }
+
+    #[test]
+    fn a_ready_task_says_what_is_missing_in_units() {
+        let mut stage = Stage::new(2);
+        let run = stage.submit(
+            "tasks:\n  - {name: first, script: 'true', resources: {cpu: 1500m}}\n  - {name: second, script: 'true', resources: {cpu: 1}}\n  - {name: huge, script: 'true', resources: {cpu: 8}}\n",
+        );
+        stage.start(1);
+        let seen = explained(&stage, run, "second");
+        assert_eq!(seen.status, TaskStatus::Ready);
+        assert_eq!(
+            (seen.blockers[0].kind.as_str(), seen.blockers[0].text.as_str()),
+            ("no_room", "worker w: it asks for 1 CPU, 0.5 CPU of 2 CPU are free"),
+        );
+        assert_eq!(
+            seen.unblock.as_deref(),
+            Some("the end of work that frees 0.5 CPU more on worker w")
+        );
+        assert_eq!(seen.position, Some(0));
+
+        let huge = explained(&stage, run, "huge");
+        assert_eq!(huge.summary, "it is too large for every worker");
+        assert!(huge.blockers[0].text.contains("8 CPU, there are 2 CPU in all; it fails in "));
+
+        let first = explained(&stage, run, "first");
+        assert_eq!(first.status, TaskStatus::Running);
+        let placed = first.placed.expect("it runs somewhere");
+        assert_eq!((placed.worker.as_str(), placed.attempt), ("w", 1));
+        assert!(placed.started.is_some());
+    }
+
+    #[test]
+    fn what_ended_says_how() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(
+            "on_failure: continue\ntasks:\n  - {name: a, script: 'true'}\n  - {name: b, script: 'true', depends_on: [a]}\n",
+        );
+        stage.work(9, |_| FAILED);
+        assert_eq!(explained(&stage, run, "a").summary, "exit 1");
+        assert_eq!(explained(&stage, run, "b").summary, "it depends on a (failed)");
+    }
+
+    #[test]
+    fn without_an_item_the_one_least_far_is_explained() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(
+            "tasks:\n  - {name: wide, foreach: {range: 600}, script: 'true'}\n  - {name: none, foreach: [], script: 'true'}\n",
+        );
+        stage.work(1, |_| Outcome::Succeeded);
+        let seen = explained(&stage, run, "wide");
+        assert_eq!(seen.status, TaskStatus::Ready);
+        let ahead = seen.item.expect("an item of the fan-out");
+        assert!(ahead > 1, "the first ones are done or with the worker");
+        let subject = stage.subject(run);
+        assert!(explain(&subject, TaskId(0), Some(600)).is_none());
+        assert_eq!(explained(&stage, run, "none").summary, "its list of items is empty");
+    }
+}

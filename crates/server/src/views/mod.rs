@@ -1,0 +1,31 @@
+//! What people and programs are shown of the state: pure functions from a moment to API types.
+//!
+//! Everything here runs on the driver's thread, between two steps of the engine, so it must be
+//! quick: what can be long comes in pages, and nothing walks the items of a fan-out that is not
+//! shown. Nothing here changes state, reads a clock, does IO or knows of HTTP.
+
+mod events;
+mod explain;
+mod items;
+mod names;
+mod page;
+mod progress;
+mod retry;
+mod runs;
+mod subject;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use events::event;
+pub(crate) use explain::explain;
+pub(crate) use items::items;
+pub(crate) use names::Names;
+pub(crate) use page::Page;
+pub(crate) use progress::{PathLeft, progress};
+pub(crate) use retry::retry;
+pub(crate) use runs::{list, summary};
+pub(crate) use subject::Subject;
+pub(crate) use tasks::detail;
+pub(crate) use words::{amount, plural};

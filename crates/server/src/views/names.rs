@@ -1,0 +1,63 @@
+//! Names instead of numbers: the text of a workflow, as far as it can be read.
+//!
+//! A run whose text is lost is still shown, with numbers for names.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{ItemId, TaskId};
+use serde_json::Value;
+use spec::Definition;
+
+use super::words::listed;
+
+/// How many names a sentence has at most.
+const NAMED_MAX: usize = 3;
+
+/// The text of one run's workflow.
+#[derive(Clone, Default)]
+pub(crate) struct Names(Option<Arc<Definition>>);
+
+impl Names {
+    /// The names in a definition.
+    pub(crate) const fn new(definition: Option<Arc<Definition>>) -> Self {
+        Self(definition)
+    }
+
+    /// The name of a task.
+    pub(crate) fn task(&self, task: TaskId) -> String {
+        let name = self.0.as_deref().map_or("", |text| text.task_name(task));
+        if name.is_empty() { format!("task {task}") } else { name.to_owned() }
+    }
+
+    /// The task of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<TaskId> {
+        self.0.as_deref()?.task(name)
+    }
+
+    /// The first of some tasks by name, and how many more there are: `a, b, c and 4 more`.
+    pub(crate) fn some(&self, tasks: impl Iterator<Item = TaskId>, total: usize) -> String {
+        listed(tasks.take(NAMED_MAX).map(|task| self.task(task)).collect(), total)
+    }
+
+    /// What an item stands for; nothing if its task is no fan-out.
+    pub(crate) fn item(&self, task: TaskId, item: ItemId) -> Option<Value> {
+        self.0.as_deref()?.item_label(task, item).map(Value::String)
+    }
+
+    /// Whether a task is a fan-out with such an item.
+    pub(crate) fn has_item(&self, task: TaskId, item: ItemId) -> bool {
+        self.0.as_deref().is_some_and(|text| text.item_label(task, item).is_some())
+    }
+
+    /// The workflow file.
+    pub(crate) fn path(&self) -> String {
+        self.0.as_deref().map(|text| text.path().to_string_lossy().into_owned()).unwrap_or_default()
+    }
+
+    /// The parameters, defaults included.
+    pub(crate) fn params(&self) -> BTreeMap<String, Value> {
+        let params = self.0.as_deref().map(Definition::params).into_iter().flatten();
+        params.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! Runs in short, and the list of them.
+
+use engine::state::{Run, Tally};
+use model::{RunId, TaskStatus};
+use protocol::api::{Counts, RunList, RunSummary, RunsQuery, Seconds, Time};
+
+use super::page::Page;
+use super::subject::Subject;
+use super::words;
+use crate::handle::View;
+
+/// A page of the runs in memory, newest first.
+pub(crate) fn list(view: &View<'_>, query: &RunsQuery, page: Page) -> RunList {
+    let from = page.from.unwrap_or(u64::MAX);
+    let wanted = |id: RunId, run: &Run| {
+        id.0 <= from
+            && query.status.is_none_or(|status| run.status() == status)
+            && query.name.as_deref().is_none_or(|name| *run.admitted().name == *name)
+    };
+    let found = view.engine.state().runs().rev().filter(|&(id, run)| wanted(id, run));
+    let (shown, next) = page.cut(found.map(|(id, _)| id), |id| id.0);
+    let subjects = shown.into_iter().filter_map(|id| Subject::of(view, id));
+    RunList { runs: subjects.map(|subject| summary(&subject)).collect(), next }
+}
+
+/// A run in short.
+pub(crate) fn summary(subject: &Subject<'_>) -> RunSummary {
+    let run = subject.run;
+    RunSummary {
+        run: subject.id,
+        name: run.admitted().name.as_ref().to_owned(),
+        status: run.status(),
+        cause: run.cause().map(|cause| words::cause(cause).to_owned()),
+        path: subject.names.path(),
+        created: Time(run.admitted_at()),
+        ended: run.ended_at().map(Time),
+        duration_seconds: Seconds(subject.until().since(run.admitted_at())),
+        tasks: tasks(run),
+        items: counts(run.items()),
+        round: rounds(run),
+    }
+}
+
+/// A tally as it is sent.
+pub(crate) fn counts(tally: &Tally) -> Counts {
+    tally.iter().map(|(status, count)| (status, u64::from(count))).collect()
+}
+
+/// The tasks of a run by status. Kept are the counts of items, which differ from those of tasks by
+/// the fan-outs alone, so only these are looked at.
+pub(crate) fn tasks(run: &Run) -> Counts {
+    let mut tasks = counts(run.items());
+    for &(task, _) in run.graph().fan_outs() {
+        for (status, count) in run.fan(task).into_iter().flat_map(|fan| fan.tally().iter()) {
+            tasks[status] -= u64::from(count);
+        }
+        tasks[run.task(task).status()] += 1;
+    }
+    tasks
+}
+
+/// The greatest number of rounds that a task of the run has had after its first.
+fn rounds(run: &Run) -> u16 {
+    run.graph().tasks().map(|task| run.task(task).round().0).max().unwrap_or(0)
+}
+
+/// How many items have not ended.
+pub(crate) fn open_items(run: &Run) -> u64 {
+    let open = run.items().iter().filter(|&(status, _)| !TaskStatus::is_final(status));
+    open.map(|(_, count)| u64::from(count)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use model::RunStatus;
+    use model::outcome::Outcome;
+
+    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::*;
+
+    #[test]
+    fn tasks_are_counted_apart_from_items() {
+        let mut stage = Stage::new(2);
+        let run = stage.submit(
+            "name: wide\ntasks:\n  - {name: a, script: 'true'}\n  - {name: b, foreach: {range: 5}, script: 'true', depends_on: [a]}\n  - {name: none, foreach: [], script: 'true'}\n",
+        );
+        let seen = summary(&stage.subject(run));
+        assert_eq!((seen.tasks.total(), seen.items.total()), (3, 6));
+        assert_eq!(seen.tasks[TaskStatus::Succeeded], 1, "the fan-out without items");
+        stage.work(1, |_| Outcome::Succeeded);
+        let seen = summary(&stage.subject(run));
+        assert_eq!(seen.items[TaskStatus::Succeeded], 1);
+        assert_eq!(seen.tasks[TaskStatus::Succeeded], 2);
+        assert_eq!(seen.tasks.total(), 3);
+    }
+
+    #[test]
+    fn a_failed_run_says_why() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(DIAMOND);
+        stage.work(9, |_| FAILED);
+        let seen = summary(&stage.subject(run));
+        assert_eq!((seen.status, seen.cause.as_deref()), (RunStatus::Failed, Some("task failed")));
+        assert!(seen.ended.is_some());
+        assert_eq!(seen.round, 0);
+        stage.retry(run, None);
+        assert_eq!(summary(&stage.subject(run)).round, 1);
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_pages_fit() {
+        let mut stage = Stage::new(1);
+        let runs: Vec<_> = (0..5).map(|_| stage.submit(DIAMOND)).collect();
+        stage.stop(runs[1]);
+        let list = |stage: &Stage, query: RunsQuery| {
+            let page = Page::new(query.limit, query.cursor.as_deref()).expect("a page");
+            stage.view(|view| list(view, &query, page))
+        };
+        let first = list(&stage, RunsQuery { limit: Some(2), ..RunsQuery::default() });
+        let ids = |list: &RunList| list.runs.iter().map(|run| run.run.0).collect::<Vec<_>>();
+        assert_eq!(ids(&first), [5, 4]);
+        let second = RunsQuery { limit: Some(2), cursor: first.next, ..RunsQuery::default() };
+        assert_eq!(ids(&list(&stage, second)), [3, 2]);
+        let unknown = RunsQuery { name: Some("other".to_owned()), ..RunsQuery::default() };
+        assert_eq!(list(&stage, unknown), RunList::default());
+        let ended = RunsQuery { status: Some(RunStatus::Running), ..RunsQuery::default() };
+        assert_eq!(list(&stage, ended).runs.len(), 4);
+    }
+}

@@ -1,0 +1,310 @@
+//! The mappings and lists that have rules of their own: resources, variables, items, tasks and
+//! parameters.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value as Json;
+
+use super::values::{Cpu, Memory, OneOrMany, Whole, inline_schema};
+use super::{DeclarationFile, TaskFile};
+use crate::code;
+use crate::diagnostic::{Fault, Faults};
+use crate::node::{Content, Node};
+use crate::params::ParameterType;
+use crate::read::{Placed, Read, mapping, read_text, unknown_key, wrong_type};
+use crate::source::Extent;
+
+/// What an attempt needs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resources {
+    pub cpu: Option<Cpu>,
+    pub memory: Option<Memory>,
+    /// Amounts by name, such as `gpu: 1` or `license: 2`.
+    pub custom: Vec<(Placed<String>, u64)>,
+}
+
+inline_schema!(Resources, |_generator| json_schema!({
+    "type": "object",
+    "properties": {
+        "cpu": {
+            "description": "CPUs: `2`, `0.5` or `500m`. 1 if left out.",
+            "type": ["number", "string"]
+        },
+        "memory": {
+            "description": "Bytes: `512Mi`, `16Gi`, `1G` or a number.",
+            "type": ["integer", "string"]
+        }
+    },
+    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX}
+}));
+
+/// The largest custom amount.
+const AMOUNT_MAX: u64 = 1_000_000_000_000;
+
+impl Read for Resources {
+    const TAKES: &'static str = "a mapping such as `{cpu: 2, memory: 4Gi}`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let mut resources = Self::default();
+        for entry in mapping::<Self>(node, key, faults)? {
+            let (name, value) = (&*entry.key, &entry.value);
+            match name {
+                "cpu" => resources.cpu = Cpu::read(value, name, faults),
+                "memory" => resources.memory = Memory::read(value, name, faults),
+                "cpus" | "mem" | "ram" => {
+                    let ours = if name == "cpus" { "cpu" } else { "memory" };
+                    let message = format!("`resources` has no key `{name}`");
+                    let fault = Fault::new(code::UNKNOWN_KEY, entry.key_extent, message);
+                    faults.push(fault.hint(format!("write `{ours}`")));
+                }
+                _ => {
+                    if let Some(Whole(amount)) = Whole::<0, AMOUNT_MAX>::read(value, name, faults) {
+                        let name = Placed { value: name.to_owned(), extent: entry.key_extent };
+                        resources.custom.push((name, amount));
+                    }
+                }
+            }
+        }
+        Some(resources)
+    }
+}
+
+/// Variables, each name once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Variables(pub Vec<(Placed<String>, Placed<String>)>);
+
+inline_schema!(Variables, |_generator| json_schema!({
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean"]}
+}));
+
+impl Read for Variables {
+    const TAKES: &'static str = "a mapping from variable to text";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let mut variables = Vec::new();
+        for entry in mapping::<Self>(node, key, faults)? {
+            let name = &*entry.key;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let message = format!("`{}` cannot be the name of a variable", name.escape_debug());
+                faults.push(Fault::new(code::BAD_NAME, entry.key_extent, message));
+            } else if let Some(value) = Placed::read(&entry.value, name, faults) {
+                variables
+                    .push((Placed { value: name.to_owned(), extent: entry.key_extent }, value));
+            }
+        }
+        Some(Self(variables))
+    }
+}
+
+/// The items of a fan-out.
+#[derive(Clone, Debug)]
+pub(crate) enum Foreach {
+    Values(Vec<Json>),
+    /// A text that should be one expression over parameters.
+    Expression(String),
+    Range(RangeBounds),
+}
+
+/// The bounds of a range: whole numbers, or templates that become some. The end is not part of it.
+#[derive(Clone, Debug)]
+pub(crate) struct RangeBounds {
+    pub first: String,
+    pub end: String,
+}
+
+inline_schema!(Foreach, |_generator| {
+    let bound = json_schema!({"type": ["integer", "string"]});
+    json_schema!({
+        "anyOf": [
+            {"description": "The items.", "type": "array"},
+            {"description": "One expression over parameters that gives a list.", "type": "string"},
+            {
+                "type": "object",
+                "properties": {
+                    "range": {
+                        "description": "`N` for 0 to N - 1, or `[first, end]`, without the end.",
+                        "anyOf": [
+                            bound,
+                            {"type": "array", "items": bound, "minItems": 2, "maxItems": 2}
+                        ]
+                    }
+                },
+                "required": ["range"],
+                "additionalProperties": false
+            }
+        ]
+    })
+});
+
+impl Read for Foreach {
+    const TAKES: &'static str =
+        "a list, `{range: N}`, `{range: [first, end]}` or text such as `{{ params.list }}`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match &node.content {
+            Content::List(items) => Some(Self::Values(items.iter().map(Node::to_json).collect())),
+            Content::Scalar(scalar) if scalar.text.contains("{{") => {
+                Some(Self::Expression(scalar.text.to_string()))
+            }
+            Content::Scalar(_) => wrong_type(node, key, faults),
+            Content::Map(entries) => match entries.as_slice() {
+                [entry] if entry.key == "range" => range(&entry.value, faults).map(Self::Range),
+                _ => {
+                    for entry in entries.iter().filter(|entry| entry.key != "range") {
+                        unknown_key(entry, "`foreach`", (&["range"], &[]), faults);
+                    }
+                    None
+                }
+            },
+        }
+    }
+}
+
+fn range(node: &Node<'_>, faults: &mut Faults) -> Option<RangeBounds> {
+    let bounds: OneOrMany<String> = Read::read(node, "range", faults)?;
+    match <[String; 2]>::try_from(bounds.0) {
+        Ok([first, end]) => Some(RangeBounds { first, end }),
+        Err(mut one) if one.len() == 1 && node.scalar().is_some() => {
+            Some(RangeBounds { first: "0".to_owned(), end: one.remove(0) })
+        }
+        Err(_) => {
+            let message = "a range is `N` or `[first, end]`";
+            faults.push(Fault::new(code::BAD_ITEMS, node.extent, message));
+            None
+        }
+    }
+}
+
+/// A task with its name.
+#[derive(Debug, Default)]
+pub(crate) struct NamedTask {
+    pub name: Placed<String>,
+    pub task: TaskFile,
+    /// Whether all of it could be read.
+    pub is_whole: bool,
+}
+
+/// The tasks in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(pub Vec<NamedTask>);
+
+inline_schema!(Tasks, |generator| {
+    let task = generator.subschema_for::<TaskFile>();
+    json_schema!({
+        "anyOf": [
+            {"type": "array", "items": {"allOf": [task], "required": ["name"]}},
+            {"type": "object", "additionalProperties": task}
+        ]
+    })
+});
+
+impl Read for Tasks {
+    const TAKES: &'static str = "a list of tasks, or a mapping from name to task";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let tasks = match &node.content {
+            Content::Scalar(_) => return wrong_type(node, key, faults),
+            Content::List(items) => {
+                items.iter().filter_map(|item| listed_task(item, faults)).collect()
+            }
+            Content::Map(entries) => entries
+                .iter()
+                .filter_map(|entry| {
+                    let before = faults.count();
+                    let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
+                    let task = TaskFile::read(&entry.value, &name.value, faults)?;
+                    if let Some(second) = &task.name {
+                        let message = "in the mapping form the key is the name of the task";
+                        faults.push(
+                            Fault::new(code::CONFLICT, second.extent, message)
+                                .hint("leave `name` out")
+                                .related(name.extent, "the name"),
+                        );
+                    }
+                    Some(NamedTask { name, task, is_whole: faults.count() == before })
+                })
+                .collect(),
+        };
+        Some(Self(tasks))
+    }
+}
+
+fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<NamedTask> {
+    let before = faults.count();
+    let mut task = TaskFile::read(node, "tasks", faults)?;
+    let name = task.name.take();
+    if name.is_none() && !has_key(node, "name") {
+        let start = node.extent.start as usize;
+        let extent = Extent::new(start, start + 1);
+        let fault = Fault::new(code::MISSING_KEY, extent, "this task has no `name`");
+        faults.push(fault.hint("in the list form each task needs a `name`"));
+    }
+    Some(NamedTask { name: name.unwrap_or_default(), task, is_whole: faults.count() == before })
+}
+
+fn has_key(node: &Node<'_>, key: &str) -> bool {
+    match &node.content {
+        Content::Map(entries) => entries.iter().any(|entry| entry.key == key),
+        _ => false,
+    }
+}
+
+/// A parameter as it is declared: by its default, or in full.
+#[derive(Debug)]
+pub(crate) struct Declaration {
+    pub name: Placed<String>,
+    pub kind: Option<ParameterType>,
+    pub default: Option<Placed<Json>>,
+    pub description: Option<String>,
+}
+
+/// The parameters in the order of the file.
+#[derive(Debug, Default)]
+pub(crate) struct Declarations(pub Vec<Declaration>);
+
+inline_schema!(Declarations, |generator| {
+    let full = generator.subschema_for::<DeclarationFile>();
+    let short = json_schema!({"type": ["string", "number", "boolean", "array", "null"]});
+    json_schema!({"type": "object", "additionalProperties": {"anyOf": [full, short]}})
+});
+
+impl Read for Declarations {
+    const TAKES: &'static str =
+        "a mapping from parameter to default, or to `{type: ..., default: ...}`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let entries = mapping::<Self>(node, key, faults)?;
+        let declarations = entries.iter().filter_map(|entry| {
+            let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
+            let (value, extent) = (&entry.value, entry.value.extent);
+            if let Content::Map(_) = value.content {
+                let full = DeclarationFile::read(value, &entry.key, faults)?;
+                let DeclarationFile { r#type: kind, default, description } = full;
+                return Some(Declaration { name, kind, default, description });
+            }
+            let default = (!value.is_null()).then(|| Placed { value: value.to_json(), extent });
+            Some(Declaration { name, kind: None, default, description: None })
+        });
+        Some(Self(declarations.collect()))
+    }
+}
+
+impl Read for ParameterType {
+    const TAKES: &'static str = "`string`, `int`, `float`, `bool`, `list` or `object`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        const WORDS: [&str; 6] = ["string", "int", "float", "bool", "list", "object"];
+        let parse = |text: &str| match text {
+            "string" => Ok(Self::String),
+            "int" => Ok(Self::Int),
+            "float" => Ok(Self::Float),
+            "bool" => Ok(Self::Bool),
+            "list" => Ok(Self::List),
+            "object" => Ok(Self::Object),
+            _ => Err(crate::read::not_a_choice(text, &WORDS)),
+        };
+        read_text(node, key, faults, (code::BAD_VALUE, parse))
+    }
+}
