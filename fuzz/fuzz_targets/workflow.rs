@@ -15,6 +15,6 @@ fuzz_target!(|text: &[u8]| {
         .and_then(|workflow| workflow.bind(&BTreeMap::new()))
         .and_then(Bound::compile);
     if let Err(diagnostics) = compiled {
-        diagnostics.to_terminal(true);
+        assert!(!diagnostics.to_terminal(true).is_empty());
     }
 });

@@ -40,8 +40,8 @@ pub(crate) struct Error {
     pub hint: Option<String>,
     /// What is printed for people instead of code and message: diagnostics with their places.
     pub rendered: Option<String>,
-    /// What stands beside code and message in JSON.
-    pub details: Value,
+    /// What stands beside code and message in JSON. Boxed, because most results are no errors.
+    pub details: Option<Box<Value>>,
 }
 
 /// What every command returns.
@@ -55,7 +55,7 @@ impl Error {
             message: message.into(),
             hint: None,
             rendered: None,
-            details: Value::Null,
+            details: None,
         }
     }
 
@@ -69,7 +69,7 @@ impl Error {
     pub(crate) fn invalid(diagnostics: &spec::Diagnostics, tone: Tone) -> Self {
         Self {
             rendered: Some(diagnostics.to_terminal(tone.is_coloured())),
-            details: diagnostics.to_json(),
+            details: Some(Box::new(diagnostics.to_json())),
             ..Self::new(
                 Exit::InvalidWorkflow,
                 diagnostics.code(),
@@ -122,7 +122,7 @@ impl From<Problem> for Error {
             message,
             hint: problem.hint.clone(),
             rendered: is_rendered.then_some(rendered),
-            details: serde_json::to_value(&problem).unwrap_or_default(),
+            details: serde_json::to_value(&problem).ok().map(Box::new),
         }
     }
 }

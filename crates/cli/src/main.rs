@@ -12,6 +12,8 @@ mod home;
 mod interrupt;
 mod output;
 mod quantity;
+#[cfg(test)]
+mod reference;
 mod render;
 mod settings;
 mod style;

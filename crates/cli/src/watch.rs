@@ -3,6 +3,7 @@
 //! When the process that held the state dies meanwhile, this one takes its place, so that whoever
 //! waits for a run sees it end.
 
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ const FAILED_SHOWN: usize = 5;
 /// Lines of it.
 const LINES_SHOWN: u64 = 10;
 
+/// What the holder answers.
+type Answer<T> = std::result::Result<T, client::Error>;
+
 /// How the watch over a run came to its end.
 enum Seen {
     /// The run has ended.
@@ -37,16 +41,21 @@ enum Seen {
     Left,
 }
 
-/// Watches a run until it has ended, tells how, and waits for what else this process holds.
+/// Says `note`, watches the run until it has ended, tells how, and waits for what else this
+/// process holds.
 pub(crate) async fn to_the_end(
     context: &Context,
     mut session: Session,
     run: RunId,
+    note: &str,
 ) -> Result<Exit> {
+    // Whoever has read the note may press Ctrl-C: it must mean the run by then.
     let mut interrupts = Interrupts::catch()?;
-    let mut display = Display::new(std::io::stderr().is_terminal(), context.tone);
-    let seen = watch(context, &mut session, run, (&mut display, &mut interrupts)).await;
-    display.finish();
+    context.say(note);
+    let display = Display::new(std::io::stderr().is_terminal(), context.tone);
+    let display = RefCell::new(display);
+    let seen = watch(context, &mut session, run, (&display, &mut interrupts)).await;
+    display.into_inner().finish();
     if let Seen::Left = seen? {
         context.say(&format!("Left run {run} before its end: autoglm resume {run}"));
         return Ok(Exit::Interrupted);
@@ -62,13 +71,19 @@ async fn watch(
     context: &Context,
     session: &mut Session,
     run: RunId,
-    (display, interrupts): (&mut Display, &mut Interrupts),
+    (display, interrupts): (&RefCell<Display>, &mut Interrupts),
 ) -> Result<Seen> {
     loop {
-        match follow(&session.client, run, display, interrupts).await {
+        // Ctrl-C is obeyed even while the holder does not answer.
+        let seen = tokio::select! {
+            seen = follow(&session.client, run, display) => seen,
+            seen = obey(&session.client, run, display, interrupts) => seen,
+        };
+        match seen {
             Ok(seen) => return Ok(seen),
             Err(error) if error.is_gone() && !session.is_own() => {
-                display.line("The process that held the state has ended; this one goes on.");
+                let line = "The process that held the state has ended; this one goes on.";
+                display.borrow().line(line);
                 *session = context.home.attach_or_hold().await?;
             }
             Err(error) => return Err(error.into()),
@@ -77,12 +92,7 @@ async fn watch(
 }
 
 /// Follows the progress of a run until it has ended.
-async fn follow(
-    client: &Client,
-    run: RunId,
-    display: &mut Display,
-    interrupts: &mut Interrupts,
-) -> std::result::Result<Seen, client::Error> {
+async fn follow(client: &Client, run: RunId, display: &RefCell<Display>) -> Answer<Seen> {
     let mut stream = client.progress(run.into()).await?;
     let mut ticks = tokio::time::interval(TICK);
     loop {
@@ -91,29 +101,42 @@ async fn follow(
                 Some(progress) => show(client, display, &progress).await?,
                 None => return Ok(Seen::End),
             },
-            _ = ticks.tick() => display.tick(),
-            wish = interrupts.next() => match wish {
-                Wish::End(mode) => {
-                    display.line(ending(mode));
-                    end(client, run, mode).await?;
-                }
-                Wish::Leave => return Ok(Seen::Left),
-            },
+            _ = ticks.tick() => display.borrow_mut().tick(),
         }
     }
 }
 
-async fn show(
-    client: &Client,
-    display: &mut Display,
-    progress: &Progress,
-) -> std::result::Result<(), client::Error> {
-    for query in display.wants(progress) {
+async fn show(client: &Client, display: &RefCell<Display>, progress: &Progress) -> Answer<()> {
+    let wanted = display.borrow_mut().wants(progress);
+    for query in wanted {
         let detail = client.run(progress.run.into(), &query).await?;
-        display.tasks(&detail.tasks);
+        display.borrow_mut().tasks(&detail.tasks);
     }
-    display.progress(progress);
+    display.borrow_mut().progress(progress);
     Ok(())
+}
+
+/// Does as each Ctrl-C wishes. It ends when the user does not want to wait any longer.
+async fn obey(
+    client: &Client,
+    run: RunId,
+    display: &RefCell<Display>,
+    interrupts: &mut Interrupts,
+) -> Answer<Seen> {
+    let mut wish = interrupts.next().await;
+    loop {
+        let Wish::End(mode) = wish else { return Ok(Seen::Left) };
+        display.borrow().line(ending(mode));
+        let asked = async {
+            end(client, run, mode).await?;
+            // Accepted: what follows shows in the progress.
+            std::future::pending::<Answer<Wish>>().await
+        };
+        wish = tokio::select! {
+            refused = asked => refused?,
+            next = interrupts.next() => next,
+        };
+    }
 }
 
 const fn ending(mode: StopMode) -> &'static str {
@@ -124,11 +147,7 @@ const fn ending(mode: StopMode) -> &'static str {
 }
 
 /// Asks for the end of a run. That it has just ended by itself is no error.
-async fn end(
-    client: &Client,
-    run: RunId,
-    mode: StopMode,
-) -> std::result::Result<(), client::Error> {
+async fn end(client: &Client, run: RunId, mode: StopMode) -> Answer<()> {
     match client.stop(run.into(), mode).await {
         Err(error) if has_code(&error, &code::RUN_ENDED) => Ok(()),
         other => other.map(drop),

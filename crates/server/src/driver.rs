@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
+use crate::follower::Built;
 use crate::handle::{Admission, Question, Reply, View};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Fatal, Storage};
@@ -54,6 +55,8 @@ pub(crate) enum Event {
     Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
     /// The archive holds a run.
     Forget(RunId),
+    /// A snapshot was built beside the loop.
+    Snapshot(Box<Built>),
     /// Somebody wants to know something.
     Question(Question),
     /// Somebody wants to read facts.
@@ -86,7 +89,7 @@ pub(crate) struct Parts {
     /// For outputs and history, beside the thread that writes.
     pub reader: Box<dyn Journal + Send>,
     /// Large objects are durable before the facts that name them.
-    pub objects: artifacts::objects::Objects,
+    pub objects: Arc<artifacts::objects::Objects>,
     pub inbox: Receiver<Event>,
 }
 
@@ -184,6 +187,11 @@ impl Driver {
                 self.step(Input::Retry { request, run, from });
             }
             Event::Forget(run) => self.step(Input::Forget { run }),
+            Event::Snapshot(built) => {
+                if let Some(storage) = &self.parts.storage {
+                    storage.put_snapshot(*built);
+                }
+            }
             Event::Question(question) => self.answer(question),
             Event::History { after, limit, reply } => {
                 let _ = reply.send(self.history(after, limit));
@@ -286,7 +294,10 @@ impl Driver {
         self.commit();
         self.release();
         if !self.idle_waiters.is_empty() && self.is_idle() {
-            self.idle_waiters.drain(..).for_each(|waiter| drop(waiter.send(())));
+            for waiter in self.idle_waiters.drain(..) {
+                // Whoever asked may have gone.
+                let _ = waiter.send(());
+            }
         }
     }
 

@@ -47,7 +47,7 @@ pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 
 /// A checked workflow on its way to the engine.
 #[derive(Debug)]
-pub(crate) struct Admission {
+pub struct Admission {
     /// As it will be recorded; `run` is given by the engine, digests are filled in here.
     pub run: RunAdmitted,
     /// The compiled graph.
@@ -83,7 +83,11 @@ impl Handle {
         receiver.await.map_err(|_| Gone)
     }
 
-    pub(crate) async fn admit(&self, admission: Admission) -> Result<Answer, Gone> {
+    /// Hands a checked workflow to the engine.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn admit(&self, admission: Admission) -> Result<Answer, Gone> {
         self.request(|reply| Event::Submit(Box::new(admission), reply)).await
     }
 

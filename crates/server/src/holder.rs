@@ -3,18 +3,15 @@
 //! The order matters: lock, journal, replay, lead, and only then a worker and the API. A process
 //! that only reads takes no lock, leads nothing and writes nothing.
 
-use std::collections::HashSet;
 use std::io;
-use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use artifacts::objects::Objects;
-use engine::Engine;
 use journal::Journal;
-use model::{Fact, Seq, Timestamp};
 use stores::sqlite::{Options, SqliteJournal};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -23,10 +20,10 @@ use crate::api;
 use crate::clock::Clock;
 use crate::driver::{Driver, Event, Parts};
 use crate::fleet::{Link, Mailbox};
-use crate::follower::Follower;
+use crate::follower::{Follower, Known};
 use crate::handle::Handle;
 use crate::home::{Home, Lock, LockError};
-use crate::shelf::Shelf;
+use crate::replay::replay;
 use crate::storage::{Fatal, Listeners, Storage};
 
 /// The name under which the local holder leads. One folder has one lock, and so one holder.
@@ -110,7 +107,7 @@ impl Holder {
         let options = Options { create: leads, ..Options::from_environment() };
         let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
-        let objects = Objects::open(&home.objects())?;
+        let objects = Arc::new(Objects::open(&home.objects())?);
         let replayed = replay(&mut reader, &objects).map_err(StartError::Unusable)?;
         let clock = Clock::starting(replayed.engine.state().at());
         let epoch = if leads {
@@ -120,7 +117,8 @@ impl Holder {
         };
         let (inbox, events) = channel();
         let (storage, follower) = if leads {
-            let follower = Follower::start(inbox.clone())?;
+            let known = Known::of(replayed.engine.state());
+            let follower = Follower::start(&home, Arc::clone(&objects), known, inbox.clone())?;
             let listeners = Listeners { driver: inbox.clone(), follower: follower.facts() };
             (Some(Storage::start(Box::new(writer), epoch, clock, listeners)?), Some(follower))
         } else {
@@ -267,61 +265,3 @@ fn short(socket: &Path) -> io::Result<PathBuf> {
     std::mem::forget(folder);
     Ok(PathBuf::from(format!("/proc/self/fd/{number}")).join(name))
 }
-
-struct Replayed {
-    engine: Engine,
-    shelf: Shelf,
-}
-
-/// The state that the journal holds: its snapshot, and what came after.
-fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    let mut engine = Engine::new();
-    let mut shelf = Shelf::default();
-    let mut after = Seq(0);
-    if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
-        after = snapshot.covers;
-        for (seq, at, fact) in snapshot.facts {
-            take(&mut engine, &mut shelf, (seq, at, &fact), journal, objects)?;
-        }
-    }
-    // Objects are read from the same store, so facts are taken in pages.
-    loop {
-        let mut page = Vec::new();
-        let mut sink = |entry| {
-            page.push(entry);
-            if page.len() < REPLAY_PAGE { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        };
-        journal.read(after, &mut sink).map_err(|error| error.to_string())?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        for entry in &page {
-            let placed = (entry.seq, entry.at, &entry.fact);
-            take(&mut engine, &mut shelf, placed, journal, objects)?;
-        }
-    }
-    let state = engine.state();
-    let named: HashSet<_> = state
-        .runs()
-        .flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition])
-        .collect();
-    shelf.keep(&named);
-    Ok(Replayed { engine, shelf })
-}
-
-/// Facts that are read at once.
-const REPLAY_PAGE: usize = 65_536;
-
-fn take(
-    engine: &mut Engine,
-    shelf: &mut Shelf,
-    (seq, at, fact): (Seq, Timestamp, &Fact),
-    journal: &mut dyn Journal,
-    objects: &Objects,
-) -> Result<(), String> {
-    if let Fact::RunAdmitted(run) = fact {
-        shelf.load(run.graph, run.definition, journal, objects)?;
-    }
-    engine.replay(seq, at, fact, shelf);
-    Ok(())
-}
-

@@ -20,6 +20,8 @@ mod follower;
 mod handle;
 mod holder;
 mod home;
+pub mod inspect;
+mod replay;
 mod shelf;
 mod storage;
 mod submission;
@@ -27,5 +29,6 @@ mod views;
 
 pub use fleet::{Link, Mailbox};
 pub use holder::{Config, Holder, Mode, StartError};
-pub use handle::{Gone, Handle, View};
+pub use handle::{Admission, Gone, Handle, View};
 pub use home::Home;
+pub use stores::sqlite::FILE_NAME as JOURNAL_NAME;

@@ -8,14 +8,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use journal::{AppendError, Batch, Journal, OutputRow, Snapshot};
+use journal::{AppendError, Batch, Journal, OutputRow};
 use model::limits::LEADER_RENEW;
 use model::{Digest, Epoch, Fact, ItemKey, Seq, Timestamp, Token};
 use protocol::api;
 
 use crate::clock::Clock;
 use crate::driver::Event;
-use crate::follower::Committed;
+use crate::follower::{Built, Committed};
 
 /// How long to wait for room on a full disk before the next try.
 const RETRY: Duration = Duration::from_millis(250);
@@ -32,7 +32,7 @@ pub(crate) struct Commit {
 
 enum Task {
     Commit(Box<Commit>),
-    Snapshot(Box<Snapshot>),
+    Snapshot(Box<Built>),
     Release,
 }
 
@@ -79,8 +79,8 @@ impl Storage {
         let _ = self.tasks.send(Task::Commit(Box::new(commit)));
     }
 
-    pub(crate) fn put_snapshot(&self, snapshot: Snapshot) {
-        let _ = self.tasks.send(Task::Snapshot(Box::new(snapshot)));
+    pub(crate) fn put_snapshot(&self, built: Built) {
+        let _ = self.tasks.send(Task::Snapshot(Box::new(built)));
     }
 }
 
@@ -107,7 +107,7 @@ impl Keeper {
         loop {
             let served = match inbox.recv_timeout(renew) {
                 Ok(Task::Commit(commit)) => self.commit(*commit),
-                Ok(Task::Snapshot(snapshot)) => self.snapshot(&snapshot),
+                Ok(Task::Snapshot(built)) => self.snapshot(&built),
                 Ok(Task::Release) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                     // The lease runs out by itself, too.
                     let _ = self.journal.release(self.epoch);
@@ -151,7 +151,8 @@ impl Keeper {
         self.append(&batch)?;
         let last = batch.last();
         let _ = self.listeners.driver.send(Event::Durable(last));
-        let committed = Committed { after: commit.after, at: commit.at, facts: commit.facts };
+        let Commit { after, at, facts, .. } = commit;
+        let committed = Committed { after, at, epoch: self.epoch, facts };
         let _ = self.listeners.follower.send(committed);
         Ok(())
     }
@@ -193,10 +194,10 @@ impl Keeper {
     }
 
     /// A snapshot that can't be stored is made again later: nothing depends on it.
-    fn snapshot(&mut self, snapshot: &Snapshot) -> Result<(), Fatal> {
-        match self.journal.put_snapshot(self.epoch, snapshot) {
+    fn snapshot(&mut self, built: &Built) -> Result<(), Fatal> {
+        match self.journal.put_snapshot(self.epoch, &built.snapshot) {
             Ok(()) => {
-                let _ = self.journal.cut(snapshot.covers);
+                let _ = self.journal.cut(built.cut);
                 Ok(())
             }
             Err(error @ AppendError::SyncFailed(_)) => Err(Fatal::Storage(error.to_string())),

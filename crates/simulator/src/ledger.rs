@@ -197,16 +197,18 @@ impl Run {
 
     fn reopen(&mut self, tasks: &IdSet, scope: RoundScope) {
         for id in tasks.iter() {
+            let handler = self.graph.policy(TaskId(id)).trigger.is_handler();
             let task = &mut self.tasks[id as usize];
             (task.open, task.bad) = (0, false);
             for index in task.first..task.first + task.count {
                 let item = &mut self.items[index as usize];
-                if scope == RoundScope::All || item.status != TaskStatus::Succeeded {
+                // The run ends anew, so its handlers run anew.
+                if scope == RoundScope::All || handler || item.status != TaskStatus::Succeeded {
                     (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
                     task.open += 1;
                 }
             }
-            task.waits_for = u32::from(self.graph.policy(TaskId(id)).trigger.is_handler());
+            task.waits_for = u32::from(handler);
         }
         for from in self.graph.tasks() {
             let Task { open, bad, .. } = self.tasks[from.0 as usize];

@@ -63,9 +63,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
         let allowed = match item.status {
             TaskStatus::Skipped => blocked,
-            TaskStatus::Cancelled => {
-                matches!(run.cause, Some(cause) if cause != StopCause::Terminated)
-            }
+            // A termination may outdo an earlier stop, so all causes can cancel.
+            TaskStatus::Cancelled => run.cause.is_some(),
             TaskStatus::Terminated => run.cause == Some(StopCause::Terminated),
             // Who is asked to end may finish well after all.
             TaskStatus::Succeeded => {

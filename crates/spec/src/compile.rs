@@ -20,6 +20,7 @@ use crate::params::{Bound, Located, fault};
 use crate::template::{Templates, environment, is_template, normalised, to_value};
 
 /// A workflow as the engine and the workers take it.
+#[derive(Debug)]
 pub struct Compiled {
     /// For [`model::Graph::new`]: acyclic and within the limits.
     pub parts: GraphParts,

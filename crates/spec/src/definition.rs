@@ -22,7 +22,7 @@ mod render;
 use render::{Failure, Renderer};
 
 /// All tasks of a workflow as they are started.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Definition {
     name: String,
     /// The workflow file, as its source was named.
@@ -41,7 +41,7 @@ pub struct Definition {
 }
 
 /// What follows from the definition and is worked out when it is first needed.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Derived {
     by_name: OnceLock<Vec<u32>>,
     params: OnceLock<Value>,

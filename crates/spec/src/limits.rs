@@ -15,7 +15,7 @@ pub const RENDER_FUEL: u64 = 1_000_000;
 /// Parsed templates that are kept between renderings.
 pub const TEMPLATES_CACHED_MAX: usize = 1_024;
 /// Steps that finding the ancestors of a file's tasks may take.
-pub const ANCESTOR_STEPS_MAX: usize = 200_000_000;
+pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 /// The longest duration that a file may ask for, in seconds: ten years.
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.

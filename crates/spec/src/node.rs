@@ -73,6 +73,9 @@ fn number(text: &str) -> Option<Number> {
     if let Some(digits) = unsigned.strip_prefix("0o") {
         return i64::from_str_radix(digits, 8).ok().map(Number::from);
     }
+    if unsigned.starts_with('0') && unsigned[1..].starts_with(|next: char| next.is_ascii_digit()) {
+        return None; // `007`: versions of YAML disagree on it, and people mean the text.
+    }
     let plain = text.strip_prefix('+').unwrap_or(text);
     if let Ok(whole) = plain.parse::<i64>() {
         return Some(Number::from(whole));
@@ -162,10 +165,14 @@ mod tests {
 
     #[test]
     fn plain_scalars_are_what_yaml_1_2_says() {
-        for text in ["yes", "on", "1.2.3", "1h", "-", ".", "0x", "inf", "nan", ".inf", "1e999"] {
+        for text in
+            ["yes", "on", "1.2.3", "1h", "-", ".", "0x", "inf", "nan", ".inf", "1e999", "007"]
+        {
             assert_eq!(kind(text), format!("Text({text:?})"));
         }
-        for (text, value) in [("0x1F", "31"), ("-7", "-7"), ("1e3", "1000.0"), ("+2", "2")] {
+        for (text, value) in
+            [("0x1F", "31"), ("-7", "-7"), ("1e3", "1000.0"), ("+2", "2"), ("0.5", "0.5")]
+        {
             assert_eq!(kind(text), format!("Number(Number({value}))"));
         }
         assert_eq!(kind("~"), "Null");

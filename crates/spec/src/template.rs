@@ -42,10 +42,13 @@ pub(crate) fn environment() -> Environment<'static> {
         SyntaxConfig::builder()
             .comment_delimiters("{#{", "}#}")
             .keep_trailing_newline(true)
+            .trim_blocks(true)
+            .lstrip_blocks(true)
             .build()
             .expect("the marks differ from each other"),
     );
     environment.add_filter("quote", quote);
+    environment.add_filter("tojson", tojson);
     environment
 }
 
@@ -75,15 +78,27 @@ fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
 
 /// One word of a shell command, whatever is in it.
 fn quote(value: &Value) -> Result<String, Error> {
-    Ok(format!("'{}'", written(value)?.replace('\'', r"'\''")))
+    Ok(format!("'{}'", written(defined(value)?)?.replace('\'', r"'\''")))
+}
+
+/// Compact JSON. The engine's own writes `null` for what is not defined and escapes for HTML.
+fn tojson(value: &Value) -> Result<String, Error> {
+    let json = serde_json::to_string(defined(value)?);
+    json.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+fn defined(value: &Value) -> Result<&Value, Error> {
+    if value.is_undefined() { Err(ErrorKind::UndefinedError.into()) } else { Ok(value) }
 }
 
 /// Parsed templates, shared by all that render. When it is full it is emptied, so that a file of
 /// a million different texts does not keep a million parsed ones.
+#[derive(Debug)]
 pub(crate) struct Templates {
     parsed: RwLock<Parsed>,
 }
 
+#[derive(Debug)]
 struct Parsed {
     /// Each template under its own text as the name.
     environment: Environment<'static>,
@@ -189,8 +204,14 @@ mod tests {
         assert_eq!(render("{{ item.k | quote }} {{ item.k }}").unwrap(), r"'it'\''s' it's");
         assert_eq!(
             render("{{ params.words | tojson }}{% if params.on %}!{% endif %}").unwrap(),
-            "[\"a\", \"b\"]!"
+            "[\"a\",\"b\"]!"
         );
+    }
+
+    #[test]
+    fn a_line_of_statements_leaves_nothing_behind() {
+        let text = "a\n  {% for word in params.words %}\n  {{ word }}\n  {% endfor %}\nb\n";
+        assert_eq!(render(text).unwrap(), "a\n  a\n  b\nb\n");
     }
 
     #[test]
@@ -200,7 +221,10 @@ mod tests {
 
     #[test]
     fn undefined_names_are_errors_unless_a_default_is_given() {
-        assert!(render("{{ params.rat }}").is_err());
+        for text in ["params.rat", "params.rat | tojson", "params.rat | quote", "params.rat.x"] {
+            let error = render(&format!("{{{{ {text} }}}}")).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::UndefinedError, "{text}");
+        }
         assert_eq!(render("{{ params.rat | default('x') }}").unwrap(), "x");
     }
 

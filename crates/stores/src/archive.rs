@@ -137,7 +137,7 @@ impl Archive {
         rows.map_err(|error| self.failed(&error))
     }
 
-    /// The index is small: its log is copied into it whenever it has grown past one step.
+    /// The index is small and seldom written: its log is copied into it each time.
     fn check_in(&self) -> Result<(), StoreError> {
         let query = "PRAGMA wal_checkpoint(PASSIVE)";
         self.index.query_row(query, [], |_| Ok(())).map_err(|error| self.failed(&error))

@@ -162,3 +162,36 @@ pub(crate) fn newer(path: &Path, version: i64, known: i64) -> StoreError {
     );
     StoreError::new(NEWER, path, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn errors_of_sqlite_are_told_apart_by_what_may_follow() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            Failure::of(&error, folder.path())
+        };
+        assert_eq!(of(ffi::SQLITE_FULL), Failure::NoSpace);
+        assert_eq!(of(ffi::SQLITE_IOERR_SHMSIZE), Failure::NoSpace);
+        assert_eq!(of(ffi::SQLITE_READONLY_DBMOVED), Failure::ReadOnly);
+        assert!(matches!(of(ffi::SQLITE_IOERR_FSYNC), Failure::Sync(_)));
+        assert!(matches!(of(ffi::SQLITE_IOERR_DIR_FSYNC), Failure::Sync(_)));
+        assert!(matches!(of(ffi::SQLITE_CORRUPT), Failure::Corrupt(_)));
+        assert!(matches!(of(ffi::SQLITE_NOTADB), Failure::Corrupt(_)));
+        assert!(matches!(of(ffi::SQLITE_IOERR_WRITE), Failure::Io(_)));
+        assert!(matches!(of(ffi::SQLITE_BUSY), Failure::Other(_)));
+    }
+
+    #[test]
+    fn only_a_commit_leaves_its_outcome_open() {
+        let io = || Failure::Io("x".to_owned());
+        assert_eq!(io().into_append(), AppendError::Store("x".to_owned()));
+        assert_eq!(io().into_commit(), AppendError::Unknown("x".to_owned()));
+        assert_eq!(Failure::NoSpace.into_commit(), AppendError::NoSpace);
+    }
+}

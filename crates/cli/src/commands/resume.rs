@@ -44,12 +44,13 @@ impl Resume {
             Some(run) => open_run(&session.client, run).await?,
             None => last_open_run(&session.client).await?,
         };
-        context.say(&format!("Run {run} goes on."));
+        let note = format!("Run {run} goes on.");
         if self.detach && !session.is_own() {
+            context.say(&note);
             commands::run::accepted(context, run)?;
             return Ok(Exit::Ok);
         }
-        watch::to_the_end(context, session, run).await
+        watch::to_the_end(context, session, run, &note).await
     }
 }
 

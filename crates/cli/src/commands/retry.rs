@@ -70,11 +70,13 @@ impl RetryRun {
             return Ok(Exit::Ok);
         }
         let plan = session.client.retry(plan.run.into(), &self.request(false)).await?;
+        let note = format!("Run {} runs again.", plan.run);
         if self.detach && !session.is_own() {
+            context.say(&note);
             commands::run::accepted(context, plan.run)?;
             return Ok(Exit::Ok);
         }
-        watch::to_the_end(context, session, plan.run).await
+        watch::to_the_end(context, session, plan.run, &note).await
     }
 
     async fn show(&self, context: &Context) -> Result<Exit> {

@@ -80,12 +80,13 @@ impl Run {
                 None => Error::from(error),
             }
         })?;
-        context.say(&note(&submitted));
+        let note = note(&submitted);
         if self.detach && !session.is_own() {
+            context.say(&note);
             accepted(context, submitted.run)?;
             return Ok(Exit::Ok);
         }
-        watch::to_the_end(context, session, submitted.run).await
+        watch::to_the_end(context, session, submitted.run, &note).await
     }
 
     fn submission(&self, file: &WorkflowFile) -> Result<Submit> {

@@ -48,11 +48,12 @@ pub(super) async fn end(
         StopMode::Stop => "is being stopped",
         StopMode::Terminate => "is being terminated",
     };
-    context.say(&format!("Run {run} ({}) {verb}.", summary.name));
+    let note = format!("Run {run} ({}) {verb}.", summary.name);
     if wait || session.is_own() {
-        let exit = watch::to_the_end(context, session, run).await?;
+        let exit = watch::to_the_end(context, session, run, &note).await?;
         return Ok(if wait { exit } else { Exit::Ok });
     }
+    context.say(&note);
     match context.output.format {
         Format::Json | Format::Jsonl => context.output.json(&summary)?,
         Format::Name => context.output.text(&format!("{run}\n"))?,

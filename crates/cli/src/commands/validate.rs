@@ -77,9 +77,11 @@ impl Validate {
 }
 
 /// The diagnostics of a file, with the answer up front.
-fn invalid(file: &WorkflowFile, details: Value) -> Value {
+fn invalid(file: &WorkflowFile, details: Option<Box<Value>>) -> Value {
     let mut report = json!({ "file": file.source.name, "valid": false });
-    if let (Some(report), Value::Object(details)) = (report.as_object_mut(), details) {
+    if let (Some(report), Some(Value::Object(details))) =
+        (report.as_object_mut(), details.map(|details| *details))
+    {
         report.extend(details);
     }
     report

@@ -88,7 +88,7 @@ fn frame(progress: &Progress, since: Span, size: Size, tone: Tone) -> String {
 fn bar(progress: &Progress, since: Span, size: Size, tone: Tone) -> String {
     let (ended, total) = (progress.items.ended(), progress.items.total());
     let width = BAR_WIDTH.min(size.columns / 3);
-    let filled = if total == 0 { 0 } else { width as u64 * ended / total };
+    let filled = (width as u64 * ended).checked_div(total).unwrap_or(0);
     let filled = usize::try_from(filled).unwrap_or(width);
     let elapsed = Seconds(Span(progress.elapsed_seconds.0.0 + since.0));
     let mut text = format!(" {ended}/{total}  {}", duration(elapsed));

@@ -34,15 +34,18 @@ pub(crate) struct Display {
 }
 
 enum Shape {
-    Live(Live),
+    Live(Box<Live>),
     Plain(Plain),
 }
 
 impl Display {
     /// A display for standard error; `is_terminal` tells which one.
     pub(crate) fn new(is_terminal: bool, tone: Tone) -> Self {
-        let shape =
-            if is_terminal { Shape::Live(Live::new(tone)) } else { Shape::Plain(Plain::new()) };
+        let shape = if is_terminal {
+            Shape::Live(Box::new(Live::new(tone)))
+        } else {
+            Shape::Plain(Plain::new())
+        };
         Self { tone, shape, shown: HashSet::new(), asked_at: None }
     }
 

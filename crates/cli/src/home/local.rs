@@ -135,3 +135,35 @@ fn config(folder: &Path, mode: Mode) -> server::Config {
 fn unusable(reason: impl std::fmt::Display) -> Error {
     Error::new(Exit::Storage, HOLDER_ENDED, reason.to_string())
 }
+
+/// What is done to the journal itself, without its holder.
+pub(crate) mod journal {
+    use std::ops::ControlFlow;
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::unusable;
+    use crate::error::Result;
+
+    /// Reads all of it and checks every sum and every number. The report has `ok`, `facts`,
+    /// `frames` and, when not all is well, `damage`: a list of sentences.
+    pub(crate) fn verify(folder: &Path) -> Result<Value> {
+        server::inspect::verify(folder).map_err(unusable)
+    }
+
+    /// Hands each fact to `each` as JSON, in order, until it says no more.
+    pub(crate) fn export(folder: &Path, each: &mut dyn FnMut(Value) -> Result<()>) -> Result<()> {
+        let mut outcome = Ok(());
+        let read = server::inspect::export(folder, &mut |fact| {
+            outcome = each(fact);
+            if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        read.map_err(unusable).and(outcome)
+    }
+
+    /// How much is in it, and of what: names with numbers.
+    pub(crate) fn stat(folder: &Path) -> Result<Value> {
+        server::inspect::stat(folder).map_err(unusable)
+    }
+}

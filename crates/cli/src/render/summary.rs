@@ -23,7 +23,10 @@ pub(crate) fn render(detail: &RunDetail, failed: &[FailedTask], tone: Tone) -> S
     let run = &detail.run;
     let mut text = String::new();
     for task in failed {
+        text.push('\n');
         text.push_str(&failure(run.run.0, task, tone));
+    }
+    if !failed.is_empty() {
         text.push('\n');
     }
     let hidden = run.tasks.failed().saturating_sub(failed.len() as u64);

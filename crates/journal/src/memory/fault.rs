@@ -41,7 +41,8 @@ pub enum Fault {
         /// Whether it was done nevertheless.
         committed: bool,
     },
-    /// Written, but the sync fails. Every later call fails too, until [`super::MemoryJournal::crash`].
+    /// Written, but the sync fails. Every later call fails too, until
+    /// [`super::MemoryJournal::crash`].
     SyncFailed,
     /// The power goes between write and sync. Whoever called is dead; the journal is as the next
     /// start finds it.

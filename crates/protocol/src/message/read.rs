@@ -1,4 +1,5 @@
-//! From the sent form back to messages. Whatever the bytes were, this ends in a message or an error.
+//! From the sent form back to messages. Whatever the bytes were, this ends in a message or an
+//! error.
 
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Usage};

@@ -3,8 +3,6 @@
 //! Rates need two moments, so they are worked out by whoever takes the samples; here is what one
 //! moment tells.
 
-use std::cmp::Reverse;
-
 use engine::state::{Lease, Run};
 use model::policy::Trigger;
 use model::{ItemId, ItemKey, RunStatus, Span, TaskId, Timestamp};
@@ -115,6 +113,8 @@ fn ran_for(run: &Run, started_ms: u32, now: Timestamp) -> Span {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+
     use model::TaskStatus;
     use model::outcome::Outcome;
 

@@ -12,9 +12,9 @@ use super::subject::Subject;
 pub(crate) fn retry(subject: &Subject<'_>, from: Option<TaskId>) -> RetryPlan {
     let (tasks, scope) = subject.run.retry_scope(from);
     let items = |task: TaskId| items_again(subject, task, scope);
-    let listed: Vec<_> = tasks.iter().take(PAGE_SIZE_MAX).map(TaskId).collect();
-    let why = because(subject, &tasks);
-    let shown = listed.into_iter().map(|task| RetryTask {
+    let shown: Vec<_> = tasks.iter().take(PAGE_SIZE_MAX).map(TaskId).collect();
+    let why = because(subject, &tasks, &shown);
+    let shown = shown.into_iter().map(|task| RetryTask {
         name: subject.names.task(task),
         items: items(task),
         reason: reason(subject, task, from, &why),
@@ -40,15 +40,15 @@ fn items_again(subject: &Subject<'_>, task: TaskId, scope: RoundScope) -> u64 {
     }
 }
 
-/// For each task that depends on another of the set, the first of those. One pass over the edges
-/// of the set.
-fn because(subject: &Subject<'_>, tasks: &IdSet) -> HashMap<TaskId, TaskId> {
+/// For each of the tasks that are shown, the first of the set that it depends on. One pass over the
+/// edges of the set.
+fn because(subject: &Subject<'_>, tasks: &IdSet, shown: &[TaskId]) -> HashMap<TaskId, TaskId> {
+    let last = shown.last().copied();
     let mut why = HashMap::new();
     for task in tasks.iter().map(TaskId) {
-        for next in subject.run.graph().successors(task) {
-            if why.len() < PAGE_SIZE_MAX * 4 || tasks.iter().take(PAGE_SIZE_MAX).any(|t| t == next.0) {
-                why.entry(next).or_insert(task);
-            }
+        let after = subject.run.graph().successors(task);
+        for next in after.filter(|&next| Some(next) <= last) {
+            why.entry(next).or_insert(task);
         }
     }
     why

@@ -1,7 +1,7 @@
 //! Runs in short, and the list of them.
 
 use engine::state::{Run, Tally};
-use model::{RunId, TaskStatus};
+use model::RunId;
 use protocol::api::{Counts, RunList, RunSummary, RunsQuery, Seconds, Time};
 
 use super::page::Page;
@@ -64,15 +64,9 @@ fn rounds(run: &Run) -> u16 {
     run.graph().tasks().map(|task| run.task(task).round().0).max().unwrap_or(0)
 }
 
-/// How many items have not ended.
-pub(crate) fn open_items(run: &Run) -> u64 {
-    let open = run.items().iter().filter(|&(status, _)| !TaskStatus::is_final(status));
-    open.map(|(_, count)| u64::from(count)).sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use model::RunStatus;
+    use model::{RunStatus, TaskStatus};
     use model::outcome::Outcome;
 
     use super::super::tests::{DIAMOND, FAILED, Stage};

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use model::fact::{LossCause, StopCause};
+use model::fact::StopCause;
 use model::outcome::{Failure, Outcome};
 
 /// How an attempt ended badly, in a word or two; nothing if it ended well.
@@ -42,15 +42,6 @@ pub(crate) const fn cause(cause: StopCause) -> &'static str {
     }
 }
 
-/// Why a worker is held to be gone.
-pub(crate) const fn loss(cause: LossCause) -> &'static str {
-    match cause {
-        LossCause::Expired => "it has not been heard of for too long",
-        LossCause::Replaced => "its node registered anew",
-        LossCause::DiedWithLeader => "it ended with the process that held the state",
-    }
-}
-
 /// An amount of a resource with its unit: `1.5 CPU`, `8 GiB memory`, `2 gpu`.
 pub(crate) fn amount(resource: &str, value: u64) -> String {
     match resource {
@@ -67,7 +58,7 @@ fn milli(value: u64) -> String {
 }
 
 /// Bytes in the largest binary unit that they fill, with at most one decimal, rounded down.
-pub(crate) fn bytes(value: u64) -> String {
+fn bytes(value: u64) -> String {
     const UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let Some(&(unit, shift)) = UNITS.iter().find(|&&(_, shift)| value >> shift > 0) else {
         return format!("{value} B");

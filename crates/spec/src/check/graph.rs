@@ -41,7 +41,11 @@ pub(super) fn check<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> TaskGrap
         for dependency in task.depends_on.iter().flat_map(|depends_on| &depends_on.0) {
             let found = numbers.get(dependency.value.as_str()).copied();
             let Some(earlier) = found else {
-                faults.push(unknown_task(dependency, &numbers, faults.is_full()));
+                let hint =
+                    if faults.is_full() { None } else { meant_task(&dependency.value, tasks) };
+                let message = format!("there is no task `{}`", dependency.value);
+                let fault = Fault::new(code::UNKNOWN_TASK, dependency.extent, message);
+                faults.push(fault.hint_if(hint));
                 continue;
             };
             if dependency.value == name.value {
@@ -74,18 +78,9 @@ fn number_names<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> HashMap<&'f 
     numbers
 }
 
-fn unknown_task(name: &Placed<String>, numbers: &HashMap<&str, u32>, is_full: bool) -> Fault {
-    let message = format!("there is no task `{}`", name.value);
-    let fault = Fault::new(code::UNKNOWN_TASK, name.extent, message);
-    if is_full { fault } else { fault.hint_if(meant_task(&name.value, numbers)) }
-}
-
-/// The hint for a mistyped task; the order of the map never shows.
-pub(super) fn meant_task(name: &str, numbers: &HashMap<&str, u32>) -> Option<String> {
-    let mut names: Vec<(&str, u32)> =
-        numbers.iter().map(|(name, number)| (*name, *number)).collect();
-    names.sort_unstable_by_key(|&(_, number)| number);
-    did_you_mean(name, names.into_iter().map(|(name, _)| name))
+/// The hint for a mistyped task.
+pub(super) fn meant_task(name: &str, tasks: &[NamedTask]) -> Option<String> {
+    did_you_mean(name, tasks.iter().map(|task| task.name.value.as_str()))
 }
 
 /// Handlers run when all ordinary tasks have ended: neither kind waits for the other by name.
@@ -180,7 +175,8 @@ impl TaskGraph<'_> {
         let mut search = Search { graph, reached: vec![u32::MAX; tasks.len()], steps: 0 };
         for group in orders.chunk_by(|one, next| one.earlier == next.earlier) {
             let earlier = group[0].earlier;
-            if !search.forward_from(earlier) {
+            let ranks = group.iter().map(|order| graph.rank(TaskId(order.task)));
+            if !search.forward_from(earlier, ranks.min().unwrap_or(0)) {
                 let message = "it takes too long to find whether this task comes before";
                 let fault = Fault::new(code::TOO_LARGE, group[0].extent, message);
                 return faults.push(fault.hint("name it in `depends_on`"));
@@ -218,13 +214,15 @@ struct Search<'g> {
 }
 
 impl Search<'_> {
-    /// False when the budget of all walks together is used up.
-    fn forward_from(&mut self, start: u32) -> bool {
+    /// Walks to all tasks of at least `rank_min`: ranks fall along every edge, so that what lies
+    /// behind the others is of a lower rank still. False when the budget of all walks is used up.
+    fn forward_from(&mut self, start: u32, rank_min: u32) -> bool {
         let mut open = vec![start];
         while let Some(task) = open.pop() {
             for next in self.graph.successors(TaskId(task)) {
                 self.steps += 1;
-                if std::mem::replace(&mut self.reached[next.0 as usize], start) != start {
+                let is_new = std::mem::replace(&mut self.reached[next.0 as usize], start) != start;
+                if is_new && self.graph.rank(next) > rank_min {
                     open.push(next.0);
                 }
             }

@@ -50,7 +50,8 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
         source: scene.text,
         params: params.map(|declaration| declaration.name.value.as_str()).collect(),
         env: env.clone().map(|(name, _)| name.value.as_str()).collect(),
-        tasks: &scene.graph.numbers,
+        tasks: scene.tasks,
+        numbers: &scene.graph.numbers,
         orders: Vec::new(),
         faults,
     };
@@ -77,7 +78,8 @@ struct Checker<'f, 'm> {
     source: &'f str,
     params: Vec<&'f str>,
     env: Vec<&'f str>,
-    tasks: &'m HashMap<&'f str, u32>,
+    tasks: &'f [NamedTask],
+    numbers: &'m HashMap<&'f str, u32>,
     orders: Vec<Order>,
     faults: &'m mut Faults,
 }
@@ -113,19 +115,20 @@ impl<'f> Checker<'f, '_> {
                 return self.faults.push(fault.hint("a literal `{{` is written `{{ '{{' }}`"));
             }
         };
-        let mut open: Vec<String> = open.into_iter().filter(|name| !self.is_known(name)).collect();
-        open.sort_unstable();
         let words = words(&content);
         if let Some(fault) = self.hyphenated(text, &content) {
             return self.faults.push(fault);
         }
-        for name in &open {
+        let mut unknown: Vec<&String> = open.iter().filter(|name| !self.is_known(name)).collect();
+        unknown.sort_unstable();
+        for name in unknown {
             self.unknown_name(name, text, &content);
         }
         for filter in words.filters {
             self.check_filter(&content[filter.clone()], self.locate(text.extent, &content, filter));
         }
-        for reference in words.references {
+        // A name that the template gives itself, as in `{% for item in ... %}`, is its own affair.
+        for reference in words.references.into_iter().filter(|it| open.contains(&it.root)) {
             let extent = self.locate(text.extent, &content, reference.range.clone());
             self.check_reference(&reference, extent, user);
         }
@@ -156,7 +159,7 @@ impl<'f> Checker<'f, '_> {
         content.match_indices("tasks.").find_map(|(at, root)| {
             let behind = &content[at + root.len()..];
             let name = &behind[..behind.find(|c| !is_name(c)).unwrap_or(behind.len())];
-            if !name.contains('-') || !self.tasks.contains_key(name) {
+            if !name.contains('-') || !self.numbers.contains_key(name) {
                 return None;
             }
             let extent = self.locate(text.extent, content, at..at + root.len() + name.len());
@@ -221,7 +224,7 @@ impl<'f> Checker<'f, '_> {
             let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
             return self.faults.push(fault.hint("write `tasks[\"name\"].outputs.key`"));
         };
-        let Some(&earlier) = self.tasks.get(name) else {
+        let Some(&earlier) = self.numbers.get(name) else {
             let message = format!("there is no task `{name}`");
             let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
             let hint = if self.faults.is_full() { None } else { meant_task(name, self.tasks) };

@@ -18,6 +18,8 @@ pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -100,7 +102,11 @@ impl SqliteJournal {
             synchronous: if options.sync { "FULL" } else { "OFF" },
             create: options.create,
         };
+        let is_new = !path.exists();
         let mut connection = schema::open(&path, layout)?;
+        if is_new && options.sync {
+            sync_names(folder).map_err(|error| StoreError::of_io(folder, &error))?;
+        }
         let log_pages = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&log_pages);
         let count = move |_: &mut _, pages| {
@@ -175,6 +181,17 @@ impl SqliteJournal {
             // The commit itself stands, and the log keeps what could not be copied.
             Ok(()) | Err(_) => Ok(()),
         }
+    }
+}
+
+/// Makes the names of new files durable, and that of the folder, which may be as new.
+fn sync_names(folder: &Path) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    File::open(&folder)?.sync_all()?;
+    match folder.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all()) {
+        // Whoever may not list the parent did not make the folder: its name is old.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
     }
 }
 

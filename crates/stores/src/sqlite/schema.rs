@@ -1,7 +1,8 @@
 //! The tables of the journal's file, and the settings of a connection to it.
 //!
 //! `frames` has one row a frame, under the number of its last fact, so that "what comes after" is
-//! one range of the primary key; everything else about a frame stands inside it, under its checksum.
+//! one range of the primary key; everything else about a frame stands inside it, under its
+//! checksum.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,0 +1,169 @@
+//! Real processes, on the real binary: against `xargs`, and against what a hop must cost.
+//!
+//! Compares, in turn within one run:
+//! - 2,000 × `/bin/true` on 2 slots with `xargs -P2 -I{} /bin/true`. Chases 0.85 of its rate, and
+//!   0.8 with 5 ms added to every sync.
+//! - a chain of 1,000 `/bin/true` with one spawn and one journal commit, both measured here. Chases
+//!   their sum and 0.5 ms.
+//! - the start of `run` to the end of the first task. Chases 30 ms.
+//! - the resident memory of a holder that has nothing to do. Chases 25 MiB.
+//!
+//! The binary is the release build: `cargo build --release` first.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use benches::median;
+
+const ROUNDS: usize = 5;
+const TASKS: usize = 2_000;
+const HOPS: usize = 1_000;
+
+fn main() {
+    let binary = binary();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    against_xargs(&binary, folder.path());
+    chain(&binary, folder.path());
+    cold_start(&binary, folder.path());
+    at_rest(&binary, folder.path());
+}
+
+fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("this program");
+    let found = own.ancestors().map(|folder| folder.join("autoglm")).find(|path| path.is_file());
+    found.expect("the release binary: cargo build --release")
+}
+
+/// Runs a workflow in a fresh state folder; seconds from start to end.
+fn run(binary: &Path, file: &Path, delay_ms: Option<u32>) -> f64 {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut command = Command::new(binary);
+    command.args(["--cpu", "2", "run"]).arg(file).env("AUTOGLM_HOME", home.path());
+    if let Some(delay) = delay_ms {
+        command.env("AUTOGLM_TEST_SYNC_DELAY_MS", delay.to_string());
+    }
+    let begun = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status().expect("it runs");
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!(status.success(), "the run ended with {status}");
+    seconds
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("written");
+    path
+}
+
+fn against_xargs(binary: &Path, folder: &Path) {
+    let text = format!(
+        "tasks:\n  - name: all\n    command: [/bin/true]\n    foreach: {{range: {TASKS}}}\n"
+    );
+    let file = write(folder, "true.yaml", &text);
+    for (delay, goal) in [(None, 0.85), (Some(5), 0.8)] {
+        let mut ratios = Vec::new();
+        let mut rates = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let theirs = xargs();
+            let ours = run(binary, &file, delay);
+            ratios.push(theirs / ours);
+            rates.0.push(TASKS as f64 / theirs);
+            rates.1.push(TASKS as f64 / ours);
+        }
+        println!(
+            "2,000 x /bin/true on 2 slots, {}: xargs {:.0}/s, autoglm {:.0}/s, ratio {:.2} (goal {goal})",
+            delay.map_or("this disk".to_owned(), |ms| format!("{ms} ms a sync")),
+            median(rates.0),
+            median(rates.1),
+            median(ratios),
+        );
+    }
+}
+
+fn xargs() -> f64 {
+    let script = format!("seq {TASKS} | xargs -P2 -I{{}} /bin/true");
+    let begun = Instant::now();
+    let status = Command::new("sh").args(["-c", &script]).status().expect("it runs");
+    assert!(status.success());
+    begun.elapsed().as_secs_f64()
+}
+
+fn chain(binary: &Path, folder: &Path) {
+    let mut text = String::from("tasks:\n");
+    for hop in 0..HOPS {
+        let _ = writeln!(text, "  - name: t{hop}\n    command: [/bin/true]");
+        if hop > 0 {
+            let _ = writeln!(text, "    depends_on: t{}", hop - 1);
+        }
+    }
+    let file = write(folder, "chain.yaml", &text);
+    for delay in [None, Some(5)] {
+        let hops = (0..ROUNDS).map(|_| run(binary, &file, delay) / HOPS as f64 * 1_000.0);
+        let hop = median(hops.collect());
+        let spawn = median((0..ROUNDS).map(|_| spawn_ms()).collect());
+        let commit = median((0..ROUNDS).map(|_| commit_ms()).collect()) + f64::from(delay.unwrap_or(0));
+        println!(
+            "a hop, {}: {hop:.2} ms; spawn {spawn:.2} + commit {commit:.2} + 0.5 = {:.2} ms",
+            delay.map_or("this disk".to_owned(), |ms| format!("{ms} ms a sync")),
+            spawn + commit + 0.5,
+        );
+    }
+}
+
+fn spawn_ms() -> f64 {
+    let begun = Instant::now();
+    for _ in 0..200 {
+        assert!(Command::new("/bin/true").status().expect("it runs").success());
+    }
+    begun.elapsed().as_secs_f64() * 1_000.0 / 200.0
+}
+
+/// One fact a commit, as a hop makes them.
+fn commit_ms() -> f64 {
+    use journal::Journal;
+    use model::{Epoch, Fact, Seq, Timestamp};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let options = stores::sqlite::Options::default();
+    let mut journal = stores::SqliteJournal::open(folder.path(), options).expect("opened");
+    let epoch = journal.acquire("bench", Timestamp(1)).expect("free");
+    let facts = [Fact::LeaderStarted { epoch: Epoch(1), format: 1 }];
+    let begun = Instant::now();
+    for after in 0..500 {
+        let batch = journal::Batch {
+            epoch,
+            after: Seq(after),
+            at: Timestamp(1),
+            facts: &facts,
+            outputs: &[],
+            objects: &[],
+        };
+        journal.append(&batch).expect("written");
+    }
+    begun.elapsed().as_secs_f64() * 1_000.0 / 500.0
+}
+
+fn cold_start(binary: &Path, folder: &Path) {
+    let file = write(folder, "one.yaml", "tasks:\n  - name: one\n    command: [/bin/true]\n");
+    let times = (0..20).map(|_| run(binary, &file, None) * 1_000.0);
+    println!("cold start of `run` to its end: {:.1} ms (goal 30)", median(times.collect()));
+}
+
+fn at_rest(binary: &Path, folder: &Path) {
+    let file = write(folder, "wait.yaml", "tasks:\n  - name: one\n    command: [sleep, '3']\n");
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut child = Command::new(binary)
+        .args(["run"])
+        .arg(&file)
+        .env("AUTOGLM_HOME", home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("resident memory");
+    println!("resident memory of a holder at rest: {} (goal 25 MiB)", line[6..].trim());
+    let _ = child.wait();
+}

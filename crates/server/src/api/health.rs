@@ -1,0 +1,26 @@
+//! Who holds the state folder, and how it fares.
+
+use axum::Json;
+use axum::extract::State;
+use protocol::api::{Health, Time};
+
+use super::Shared;
+use super::problem::Refusal;
+
+pub(super) async fn health(State(service): State<Shared>) -> Result<Json<Health>, Refusal> {
+    let context = &service.context;
+    let look = context.handle.ask(|view| {
+        let state = view.engine.state();
+        (view.storage, state.runs().count() - state.ended().len())
+    });
+    let (storage, runs_active) = look.await?;
+    Ok(Json(Health {
+        pid: std::process::id(),
+        version: context.version.to_owned(),
+        epoch: context.epoch.0,
+        home: context.home.root().to_string_lossy().into_owned(),
+        since: Time(context.since),
+        storage,
+        runs_active: runs_active as u64,
+    }))
+}

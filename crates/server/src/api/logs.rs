@@ -1,0 +1,319 @@
+//! The output of a run's tasks: of attempts that have ended as the journal names it, of those under
+//! way as their workers say how far it has come.
+
+use std::io;
+use std::path::PathBuf;
+
+use artifacts::logs::{self, Log};
+use axum::extract::State;
+use axum::response::Response;
+use model::message::LeaseId;
+use model::outcome::LogRef;
+use model::{ItemId, ItemKey, RunId, Seq, TaskId};
+use protocol::api::{LogsQuery, Time};
+
+use super::attempts::{Attempts, Ended, Filter, Reopened};
+use super::events::HISTORY_PAGE;
+use super::extract::{Query, Target, task};
+use super::output::{Origin, Place, Sent, keep_tail, remark};
+use super::problem::{self, Refusal};
+use super::stream::{Cut, Lines, POLL};
+use super::Shared;
+use crate::views::{Names, Subject};
+
+/// Bytes of logs that are read at once, a single larger one apart.
+const BATCH_BYTES_MAX: u64 = 1 << 20;
+/// Logs that are read at once.
+const BATCH_LOGS_MAX: usize = 256;
+
+pub(super) async fn logs(
+    State(service): State<Shared>,
+    target: Target,
+    Query(query): Query<LogsQuery>,
+) -> Result<Response, Refusal> {
+    let (tail, follow) = (query.tail, query.follow);
+    let look = service.about(target.run, move |subject, _| {
+        let run = subject.run;
+        Ok(Wanted {
+            run: subject.id,
+            names: subject.names.clone(),
+            filter: filter(subject, &query)?,
+            admitted: run.admitted_seq(),
+            is_retried: run.graph().tasks().any(|task| run.task(task).round().0 > 0),
+        })
+    });
+    let wanted = look.await?;
+    let (mut lines, response) = service.stream();
+    let attempts = Attempts::new(wanted.run, wanted.filter);
+    let after = Seq(wanted.admitted.0.saturating_sub(1));
+    let dir = service.context.home.logs();
+    let reader = Reader { service, wanted, tail, dir, attempts, after, reopened: Vec::new() };
+    tokio::spawn(async move {
+        let ended = reader.read(&mut lines, follow).await;
+        lines.finish(ended).await;
+    });
+    Ok(response)
+}
+
+fn filter(subject: &Subject<'_>, query: &LogsQuery) -> Result<Filter, Refusal> {
+    let Some(name) = query.task.as_deref() else {
+        if query.item.is_some() {
+            return Err(problem::bad_request("an item is named without its task"));
+        }
+        return Ok(Filter { attempt: query.attempt, ..Filter::default() });
+    };
+    let task = task(subject, name)?;
+    let item = query.item.map(ItemId);
+    let only = item.or(subject.run.fan(task).is_none().then_some(ItemId(0)));
+    if let Some(item) = only {
+        let state = subject.run.item(task, item);
+        let state = state.ok_or_else(|| problem::no_such_item(subject.id, name, item.0))?;
+        let attempts = state.attempts().0;
+        if let Some(attempt) = query.attempt.filter(|&attempt| attempt == 0 || attempt > attempts) {
+            return Err(problem::no_such_attempt(subject.id, attempt, attempts));
+        }
+    }
+    Ok(Filter { task: Some(task), item, attempt: query.attempt })
+}
+
+/// What is to be read.
+struct Wanted {
+    run: RunId,
+    names: Names,
+    filter: Filter,
+    admitted: Seq,
+    is_retried: bool,
+}
+
+/// Where attempts stand at a moment.
+struct Standing {
+    /// The last fact.
+    last: Seq,
+    /// Whether nothing more will be written.
+    has_ended: bool,
+    /// How far the output of what is under way has come.
+    live: Vec<(LeaseId, LogRef)>,
+}
+
+/// The log of an attempt that is to be read.
+struct Job {
+    origin: Origin,
+    log: LogRef,
+    sent: Sent,
+}
+
+struct Reader {
+    service: Shared,
+    wanted: Wanted,
+    tail: Option<u64>,
+    dir: PathBuf,
+    attempts: Attempts,
+    /// The facts have been read up to here.
+    after: Seq,
+    /// Turns that were opened by hand before anything was read.
+    reopened: Vec<Reopened>,
+}
+
+impl Reader {
+    async fn read(mut self, lines: &mut Lines, follow: bool) -> Result<(), Cut> {
+        if self.wanted.is_retried {
+            self.find_reopened().await?;
+        }
+        let mut only_last = self.wanted.filter.attempt.is_none();
+        loop {
+            let standing = self.standing().await?;
+            self.read_ended(standing.last, only_last, lines).await?;
+            self.read_live(standing.live, lines).await?;
+            if standing.has_ended || !follow {
+                return Ok(());
+            }
+            // From now on whatever is written is news.
+            only_last = false;
+            lines.pause(POLL).await?;
+        }
+    }
+
+    /// Finds out which attempts were followed by a retry by hand.
+    async fn find_reopened(&mut self) -> Result<(), Cut> {
+        let mut after = self.after;
+        let (last, _) = self.service.standing(self.wanted.run).await?;
+        while after < last {
+            let page = self.service.context.handle.history(after, HISTORY_PAGE).await?;
+            let Some(newest) = page.last() else { break };
+            after = newest.seq;
+            let opened = page.iter().filter_map(|entry| Reopened::of(entry, self.wanted.run));
+            self.reopened.extend(opened);
+        }
+        Ok(())
+    }
+
+    async fn standing(&self) -> Result<Standing, Cut> {
+        let (id, filter) = (self.wanted.run, self.wanted.filter);
+        let look = self.service.about(id.into(), move |subject, view| {
+            let state = view.engine.state();
+            let first = ItemKey { run: id, task: TaskId(0), item: ItemId(0) };
+            let held = state.workers().flat_map(|(_, worker)| {
+                worker.items.range(first..).take_while(|key| key.run == id).copied()
+            });
+            let live = held.filter(|key| filter.wants((key.task, key.item))).filter_map(|item| {
+                let lease = LeaseId { item, token: state.lease(item)?.token };
+                Some((lease, view.live_logs.get(lease)?))
+            });
+            let task_ended =
+                filter.task.is_some_and(|task| subject.run.task(task).status().is_final());
+            let has_ended = subject.run.status().is_final() || task_ended;
+            Ok(Standing { last: state.last(), has_ended, live: live.collect() })
+        });
+        Ok(look.await?)
+    }
+
+    /// Reads what ended up to `last`; with `only_last`, only the last attempt of each item.
+    async fn read_ended(
+        &mut self,
+        last: Seq,
+        only_last: bool,
+        lines: &mut Lines,
+    ) -> Result<(), Cut> {
+        while self.after < last {
+            let page = self.service.context.handle.history(self.after, HISTORY_PAGE).await?;
+            let Some(newest) = page.last() else { break };
+            self.after = newest.seq;
+            let mut ended = Vec::new();
+            for entry in &page {
+                let attempts = self.attempts.take(entry).into_iter();
+                ended.extend(attempts.filter(|attempt| self.is_wanted(entry.seq, attempt)));
+            }
+            if only_last {
+                ended = self.without_repeated(ended).await?;
+            }
+            let jobs = ended.into_iter().filter_map(|ended| self.job(ended)).collect();
+            self.send(jobs, lines).await?;
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, seq: Seq, ended: &Ended) -> bool {
+        self.wanted.filter.attempt.is_none_or(|attempt| attempt == ended.attempt)
+            && !self.reopened.iter().any(|round| round.outdates(seq, ended))
+    }
+
+    /// Leaves out the attempts that were followed by another.
+    async fn without_repeated(&self, ended: Vec<Ended>) -> Result<Vec<Ended>, Cut> {
+        if ended.iter().all(|attempt| attempt.is_final) {
+            return Ok(ended);
+        }
+        let look = self.service.about(self.wanted.run.into(), move |subject, _| {
+            let is_last = |ended: &Ended| {
+                let item = subject.run.item(ended.place.0, ended.place.1);
+                ended.is_final || item.is_none_or(|item| item.attempts().0 <= ended.attempt)
+            };
+            Ok(ended.into_iter().filter(is_last).collect())
+        });
+        Ok(look.await?)
+    }
+
+    fn job(&self, ended: Ended) -> Option<Job> {
+        let log = ended.log?;
+        let origin = self.origin(ended.place, ended.attempt);
+        Some(Job { origin, log, sent: ended.sent })
+    }
+
+    fn origin(&self, (task, item): Place, attempt: u16) -> Origin {
+        let names = &self.wanted.names;
+        let item = names.has_item(task, item).then_some(item.0);
+        Origin { task: names.task(task), item, attempt }
+    }
+
+    /// Reads the logs of attempts that have ended to their end.
+    async fn send(&self, jobs: Vec<Job>, lines: &mut Lines) -> Result<(), Cut> {
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            let mut batch = Vec::new();
+            let mut bytes = 0;
+            while let Some(job) = jobs.next_if(|job| {
+                batch.is_empty() || bytes + job.log.bytes <= BATCH_BYTES_MAX
+            }) {
+                bytes += job.log.bytes;
+                batch.push(job);
+                if batch.len() == BATCH_LOGS_MAX {
+                    break;
+                }
+            }
+            for (job, log) in self.load(batch).await? {
+                self.send_whole(job, log, lines).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_whole(
+        &self,
+        mut job: Job,
+        log: io::Result<Log>,
+        lines: &mut Lines,
+    ) -> Result<(), Cut> {
+        let is_begun = job.sent.frames > 0;
+        let (frames, damage) = match log {
+            Ok(log) => (log.chunks, log.damage),
+            Err(error) => (Vec::new(), Some(format!("the log cannot be read: {error}"))),
+        };
+        let first = frames.first().map_or_else(Time::default, |frame| Time(frame.at));
+        let mut chunks = job.sent.take(&job.origin, frames);
+        chunks.extend(job.sent.end(chunks.last()));
+        if let Some(tail) = self.tail.filter(|_| !is_begun) {
+            keep_tail(&mut chunks, tail);
+        }
+        if let Some(damage) = damage {
+            lines.send(&remark(&job.origin, first, format!("{damage}\n"))).await?;
+        }
+        for chunk in &chunks {
+            lines.send(chunk).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads what attempts under way have written since the last look.
+    async fn read_live(&mut self, live: Vec<(LeaseId, LogRef)>, lines: &mut Lines) -> Result<(), Cut> {
+        let mut jobs = Vec::new();
+        for (lease, log) in live {
+            let place = (lease.item.task, lease.item.item);
+            let Some(open) = self.attempts.open(place) else { continue };
+            let (attempt, sent) = (open.attempts, open.sent.clone());
+            let is_news = open.token == lease.token && log.frames > sent.frames;
+            if is_news && self.wanted.filter.attempt.is_none_or(|only| only == attempt) {
+                jobs.push((place, Job { origin: self.origin(place, attempt), log, sent }));
+            }
+        }
+        for (place, job) in jobs {
+            for (mut job, log) in self.load(vec![job]).await? {
+                // What is not on the disk yet is read the next time.
+                let Some(log) = log.ok().filter(|log| log.damage.is_none()) else { continue };
+                let is_begun = job.sent.frames > 0;
+                let mut chunks = job.sent.take(&job.origin, log.chunks);
+                if let Some(tail) = self.tail.filter(|_| !is_begun) {
+                    keep_tail(&mut chunks, tail);
+                }
+                for chunk in &chunks {
+                    lines.send(chunk).await?;
+                }
+                if let Some(open) = self.attempts.open(place) {
+                    open.sent = job.sent;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads log files on a thread that may wait for the disk.
+    async fn load(&self, jobs: Vec<Job>) -> Result<Vec<(Job, io::Result<Log>)>, Cut> {
+        let dir = self.dir.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let read = |job: Job| {
+                let log = logs::read(&dir, job.log, job.sent.frames);
+                (job, log)
+            };
+            jobs.into_iter().map(read).collect()
+        });
+        read.await.map_err(|_| Cut::Ending)
+    }
+}

@@ -1,0 +1,127 @@
+//! The HTTP API over the socket of a state folder: routes, nothing else.
+//!
+//! A handler reads a request, asks the driver through its handle, and sends what the views make of
+//! the state. Every error is a problem (RFC 9457) with a code and a hint. Nothing here decides what
+//! runs, looks at the state by itself, or blocks the thread that serves: files are read and
+//! workflows checked on other threads.
+
+mod attempts;
+mod control;
+mod events;
+mod extract;
+mod health;
+mod logs;
+mod meter;
+mod output;
+mod problem;
+mod progress;
+mod runs;
+mod stream;
+mod submit;
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use model::{Epoch, Timestamp};
+use protocol::api::{RunRef, route};
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+
+use crate::handle::{Handle, View};
+use crate::home::Home;
+use crate::views::Subject;
+use problem::Refusal;
+
+/// How long requests may take to end once the server is told to.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// What the holder says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// The way to the driver.
+    pub handle: Handle,
+    /// The state folder.
+    pub home: Home,
+    /// When this process began to hold it.
+    pub since: Timestamp,
+    /// The version of this build.
+    pub version: &'static str,
+    /// The term of this process.
+    pub epoch: Epoch,
+}
+
+/// What all handlers share.
+#[derive(Debug)]
+struct Service {
+    context: Context,
+    /// Whether the server is to end: streams stop then.
+    stopping: watch::Receiver<bool>,
+}
+
+type Shared = Arc<Service>;
+
+/// Serves until `shutdown` is done and the requests under way have ended, or have been given a few
+/// seconds to.
+pub(crate) async fn serve(
+    listener: UnixListener,
+    context: Context,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let (stop, stopping) = watch::channel(false);
+    let mut stopped = stopping.clone();
+    let shutdown = async move {
+        shutdown.await;
+        stop.send_replace(true);
+    };
+    let service = axum::serve(listener, router(context, stopping));
+    let serving = service.with_graceful_shutdown(shutdown);
+    tokio::select! {
+        // It never fails: what goes wrong with a connection concerns that connection alone.
+        _ = async { serving.await } => {}
+        () = async {
+            // An error says that the sender is gone, and so is the server then.
+            let _ = stopped.wait_for(|&stopped| stopped).await;
+            tokio::time::sleep(SHUTDOWN_GRACE).await;
+        } => {}
+    }
+}
+
+fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
+    Router::new()
+        .route(route::HEALTH, get(health::health))
+        .route(route::RUNS, get(runs::list).post(submit::submit))
+        .route(route::RUN, get(runs::detail))
+        .route(route::ITEMS, get(runs::items))
+        .route(route::EXPLAIN, get(runs::explain))
+        .route(route::LOGS, get(logs::logs))
+        .route(route::EVENTS, get(events::events))
+        .route(route::PROGRESS, get(progress::progress))
+        .route(route::STOP, post(control::stop))
+        .route(route::RETRY, post(control::retry))
+        .fallback(async |uri| problem::no_such_route(&uri))
+        .method_not_allowed_fallback(async |method, uri| problem::wrong_method(&method, &uri))
+        .with_state(Arc::new(Service { context, stopping }))
+}
+
+impl Service {
+    /// Looks at a run.
+    async fn about<T: Send + 'static>(
+        &self,
+        run: RunRef,
+        look: impl FnOnce(&Subject<'_>, &View<'_>) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let asked = self.context.handle.ask(move |view| {
+            let subject = match run {
+                RunRef::Last => Subject::last(view).ok_or_else(problem::no_runs),
+                RunRef::Id(id) => Subject::of(view, id).ok_or_else(|| problem::no_such_run(id)),
+            }?;
+            look(&subject, view)
+        });
+        asked.await?
+    }
+}

@@ -1,0 +1,189 @@
+//! Refusals: problem details (RFC 9457) with a code, what is wrong, and what to do.
+
+use axum::Json;
+use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use model::code::Code;
+use model::{RunId, RunStatus};
+use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
+
+use crate::handle::Gone;
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub(super) struct Refusal(Box<Problem>);
+
+impl Refusal {
+    fn new(status: StatusCode, code: Code, title: &str, detail: impl Into<String>) -> Self {
+        Self(Box::new(Problem {
+            status: status.as_u16(),
+            code: code.to_string(),
+            title: title.to_owned(),
+            detail: detail.into(),
+            ..Problem::default()
+        }))
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    fn run(mut self, run: RunId) -> Self {
+        self.0.run = Some(run.0);
+        self
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(Box::new(problem))
+    }
+}
+
+impl From<Gone> for Refusal {
+    fn from(_: Gone) -> Self {
+        let detail = "the process that holds the state folder is ending";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, code::INTERNAL, "The holder is ending", detail)
+            .hint("Send the request again: another process will hold the folder.")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status);
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
+        let kind = HeaderValue::from_static(PROBLEM_JSON);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
+    }
+}
+
+pub(super) fn bad_request(detail: impl Into<String>) -> Refusal {
+    Refusal::new(
+        StatusCode::BAD_REQUEST,
+        code::BAD_REQUEST,
+        "The request is malformed",
+        detail,
+    )
+}
+
+pub(super) fn bad_cursor() -> Refusal {
+    bad_request("the cursor is none that this server gave")
+        .hint("Leave it out to begin with the first page.")
+}
+
+pub(super) fn too_large(bytes_max: usize) -> Refusal {
+    let detail = format!("the request is larger than {bytes_max} bytes");
+    let title = "The request is too large";
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, code::BAD_REQUEST, title, detail)
+}
+
+pub(super) fn no_such_route(uri: &Uri) -> Refusal {
+    let detail = format!("there is nothing at {}", uri.path());
+    Refusal::new(StatusCode::NOT_FOUND, code::NO_SUCH_ROUTE, "No such path", detail)
+        .hint("All paths begin with /api/v1; a newer client may know more of them.")
+}
+
+pub(super) fn wrong_method(method: &Method, uri: &Uri) -> Refusal {
+    let detail = format!("{} does not take {method}", uri.path());
+    let title = "The path does not take this method";
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, code::NO_SUCH_ROUTE, title, detail)
+}
+
+fn not_found(code: Code, title: &str, detail: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, code, title, detail)
+}
+
+pub(super) fn no_such_run(run: RunId) -> Refusal {
+    not_found(code::NO_SUCH_RUN, "No such run", format!("there is no run {run}"))
+        .hint("`autoglm list` shows the runs that there are.")
+}
+
+pub(super) fn no_runs() -> Refusal {
+    not_found(code::NO_SUCH_RUN, "No such run", "there are no runs yet, so there is no last one")
+        .hint("`autoglm run FILE` starts one.")
+}
+
+pub(super) fn no_such_task(run: RunId, name: &str) -> Refusal {
+    let detail = format!("run {run} has no task `{name}`");
+    not_found(code::NO_SUCH_TASK, "No such task", detail)
+        .hint(format!("`autoglm get {run}` shows its tasks."))
+        .run(run)
+}
+
+pub(super) fn no_such_item(run: RunId, name: &str, item: u32) -> Refusal {
+    let detail = format!("task `{name}` of run {run} has no item {item}");
+    not_found(code::NO_SUCH_TASK, "No such item", detail)
+        .hint("Items are counted from 0; `autoglm get RUN TASK` shows them.")
+        .run(run)
+}
+
+pub(super) fn no_such_attempt(run: RunId, attempt: u16, attempts: u16) -> Refusal {
+    let detail = format!("there is no attempt {attempt}: there have been {attempts} so far");
+    not_found(code::NO_SUCH_TASK, "No such attempt", detail)
+        .hint("Attempts are counted from 1, anew after each retry by hand.")
+        .run(run)
+}
+
+fn conflict(code: Code, title: &str, detail: impl Into<String>) -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, code, title, detail)
+}
+
+pub(super) fn content_changed(run: RunId) -> Refusal {
+    let detail = format!("run {run} of this file has not ended, and the file has changed since");
+    conflict(code::CONTENT_CHANGED, "The file has changed", detail)
+        .hint(format!(
+            "`autoglm resume {run}` goes on with the file as it was; `autoglm run FILE --new` \
+             starts a run of the file as it is."
+        ))
+        .run(run)
+}
+
+pub(super) fn run_ended(run: RunId, status: RunStatus) -> Refusal {
+    conflict(code::RUN_ENDED, "The run has ended", format!("run {run} has ended: {status}"))
+        .run(run)
+}
+
+pub(super) fn run_not_ended(run: RunId, status: RunStatus) -> Refusal {
+    let detail = format!("run {run} is {status}; only what has ended can be retried");
+    conflict(code::RUN_NOT_ENDED, "The run has not ended", detail)
+        .hint(format!("Wait for its end, or end it: `autoglm stop {run}`."))
+        .run(run)
+}
+
+pub(super) fn nothing_to_retry(run: RunId) -> Refusal {
+    let detail = format!("every task of run {run} succeeded");
+    conflict(code::NOTHING_TO_RETRY, "Nothing to retry", detail)
+        .hint(format!("`autoglm retry {run} --from TASK` runs a task and all that follows it."))
+        .run(run)
+}
+
+pub(super) fn key_reused(run: RunId) -> Refusal {
+    let detail = format!("the idempotency key was used before, for run {run} of something else");
+    conflict(code::KEY_REUSED, "The idempotency key was used before", detail)
+        .hint("Use another key: one names one submission.")
+        .run(run)
+}
+
+/// Whether something new can be accepted.
+pub(super) fn check_storage(storage: Storage) -> Result<(), Refusal> {
+    let (code, title, detail) = match storage {
+        Storage::Ok => return Ok(()),
+        Storage::Full => (journal::error::NO_SPACE, "The disk is full", "there is no room left"),
+        Storage::ReadOnly => {
+            (journal::error::READ_ONLY, "The disk is read-only", "nothing can be written")
+        }
+    };
+    let detail = format!("nothing new is accepted: {detail} where the state folder is");
+    Err(Refusal::new(StatusCode::INSUFFICIENT_STORAGE, code, title, detail)
+        .hint("What runs goes on, and new work is accepted once the disk takes writes again."))
+}
+
+/// A defect, or a part of this process that has failed.
+pub(super) fn internal(detail: impl Into<String>) -> Refusal {
+    let title = "The server met something unexpected";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, title, detail)
+        .hint("This is a defect: please report it with this message.")
+}

@@ -1,0 +1,67 @@
+//! How far a run has come, once or until its end.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use model::RunId;
+use protocol::api::{Progress, ProgressQuery};
+
+use super::Shared;
+use super::extract::{Query, Target};
+use super::meter::Meter;
+use super::problem::Refusal;
+use super::stream::{Cut, Lines};
+use crate::views;
+
+/// How often progress is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+pub(super) async fn progress(
+    State(service): State<Shared>,
+    target: Target,
+    Query(query): Query<ProgressQuery>,
+) -> Result<Response, Refusal> {
+    let run = service.about(target.run, |subject, _| Ok(subject.id)).await?;
+    let (mut lines, response) = service.stream();
+    tokio::spawn(async move {
+        let ended = watch(&service, run, &mut lines, query.follow).await;
+        lines.finish(ended).await;
+    });
+    Ok(response)
+}
+
+async fn watch(service: &Shared, run: RunId, lines: &mut Lines, follow: bool) -> Result<(), Cut> {
+    let mut meter = Meter::default();
+    let mut sent = None;
+    loop {
+        let look = service
+            .about(run.into(), |subject, _| Ok((subject.now, views::progress(subject))));
+        let (now, (mut progress, path)) = look.await?;
+        meter.complete(now, &mut progress, path);
+        let is_last = progress.status.is_final() || !follow;
+        if is_last || sent.as_ref().is_none_or(|sent| differs(sent, &progress)) {
+            lines.send(&progress).await?;
+            sent = Some(progress);
+        }
+        if is_last {
+            return Ok(());
+        }
+        lines.pause(LOOK_EVERY).await?;
+    }
+}
+
+/// Whether there is more to show than that time goes by.
+fn differs(sent: &Progress, new: &Progress) -> bool {
+    let whole = |progress: &Progress| {
+        let eta = progress.eta_seconds.map(|eta| eta.0.as_millis() / 1_000);
+        ((progress.per_second * 10.0).round() as u64, eta)
+    };
+    let names = |progress: &Progress| {
+        let running = progress.running.iter();
+        running.map(|task| (task.task.clone(), task.item, task.attempt)).collect::<Vec<_>>()
+    };
+    (sent.status, sent.tasks, sent.items) != (new.status, new.tasks, new.items)
+        || whole(sent) != whole(new)
+        || names(sent) != names(new)
+}

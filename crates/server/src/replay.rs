@@ -1,0 +1,82 @@
+//! The state that a journal holds: its snapshot, and what came after. The engine applies the facts
+//! with the code that runs live; here they are only read, with the objects that they name.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+use artifacts::objects::Objects;
+use engine::Engine;
+use journal::{Entry, Journal};
+use model::{Fact, Seq, Timestamp};
+
+use crate::shelf::Shelf;
+
+/// Facts that are read at once, since objects are read from the same store in between.
+const PAGE: usize = 65_536;
+
+/// A state with the graphs and texts that its runs name.
+pub(crate) struct Replayed {
+    pub engine: Engine,
+    pub shelf: Shelf,
+}
+
+/// Replays everything.
+///
+/// # Errors
+/// Something cannot be read, for people.
+pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
+    let mut replayed = Replayed { engine: Engine::new(), shelf: Shelf::default() };
+    let mut after = Seq(0);
+    if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
+        after = snapshot.covers;
+        for (seq, at, fact) in &snapshot.facts {
+            replayed.take((*seq, *at, fact), journal, objects)?;
+        }
+    }
+    loop {
+        let page = read_page(journal, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for entry in &page {
+            replayed.take((entry.seq, entry.at, &entry.fact), journal, objects)?;
+        }
+    }
+    let runs = replayed.engine.state().runs();
+    let named: HashSet<_> =
+        runs.flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition]).collect();
+    replayed.shelf.keep(&named);
+    Ok(replayed)
+}
+
+/// At most `limit` facts after `after`.
+///
+/// # Errors
+/// They cannot be read, for people.
+pub(crate) fn read_page(
+    journal: &mut dyn Journal,
+    after: Seq,
+    limit: usize,
+) -> Result<Vec<Entry>, String> {
+    let mut page = Vec::new();
+    let mut sink = |entry| {
+        page.push(entry);
+        if page.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    journal.read(after, &mut sink).map_err(|error| error.to_string())?;
+    Ok(page)
+}
+
+impl Replayed {
+    fn take(
+        &mut self,
+        (seq, at, fact): (Seq, Timestamp, &Fact),
+        journal: &mut dyn Journal,
+        objects: &Objects,
+    ) -> Result<(), String> {
+        if let Fact::RunAdmitted(run) = fact {
+            self.shelf.load(run.graph, run.definition, journal, objects)?;
+        }
+        self.engine.replay(seq, at, fact, &self.shelf);
+        Ok(())
+    }
+}
