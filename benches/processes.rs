@@ -40,7 +40,7 @@ fn binary() -> PathBuf {
 fn run(binary: &Path, file: &Path, delay_ms: Option<u32>) -> f64 {
     let home = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(binary);
-    command.args(["--cpu", "2", "run"]).arg(file).env("AUTOGLM_HOME", home.path());
+    command.args(["run", "--cpu", "2"]).arg(file).env("AUTOGLM_HOME", home.path());
     if let Some(delay) = delay_ms {
         command.env("AUTOGLM_TEST_SYNC_DELAY_MS", delay.to_string());
     }

@@ -4,6 +4,7 @@
 //! becomes part of the product: no crate imports it, and it links none of the product's crates.
 
 mod ci;
+mod sim;
 mod tidy;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ const CHORES: &[Chore] = &[
         does: "check the rules of the house; --bless lowers the ratchet",
         run: tidy::run,
     },
+    Chore { name: "sim", does: "run the simulator; --seeds, --hours, --seed", run: sim::run },
     Chore { name: "ci", does: "run every CI step; --list, --only STEP", run: ci::run },
 ];
 

@@ -28,10 +28,6 @@ pub(crate) struct Reports {
     sent: usize,
     /// How many of them have ever been sent: these may be acknowledged.
     told: usize,
-    /// Whether the coordinator has acknowledged a number in this session. Before that, and after
-    /// silence, every message begins with the first unacknowledged report, so that no loss can
-    /// make the first number that the coordinator sees a wrong one.
-    in_step: bool,
     /// When reports were last acknowledged, or the first of them was sent.
     progress_at: Timestamp,
 }
@@ -70,7 +66,6 @@ impl Reports {
     /// A new session: everything unacknowledged is sent again.
     pub(crate) fn rewind(&mut self) {
         self.sent = 0;
-        self.in_step = false;
     }
 
     /// Every report up to `number` is durable. Returns those that were acknowledged by this.
@@ -85,7 +80,6 @@ impl Reports {
         let count = usize::try_from(count).expect("at most the number sent");
         self.told -= count;
         self.sent = self.sent.saturating_sub(count);
-        self.in_step = true;
         self.progress_at = now;
         self.numbered.drain(..count)
     }
@@ -102,7 +96,7 @@ impl Reports {
         if self.sent == 0 {
             self.progress_at = now;
         }
-        let mut from = if self.in_step { self.sent } else { 0 };
+        let mut from = self.sent;
         while from < self.numbered.len() {
             let to = self.numbered.len().min(from + REPORTS_PER_MESSAGE_MAX);
             let reports: Vec<Report> = self.numbered.range(from..to).cloned().collect();

@@ -117,9 +117,13 @@ async fn an_error_without_an_explanation_is_told_apart() {
     );
 }
 
-const CHUNKS: &str = r#"{"time":"2026-11-20T10:00:00Z","task":"a","attempt":1,"stream":"stdout","seq":1,"text":"x\n"}
-
-{"time":"2026-11-20T10:00:01Z","task":"a","attempt":1,"stream":"stderr","seq":2,"text":"y"}"#;
+const CHUNKS: &str = concat!(
+    r#"{"time":"2026-11-20T10:00:00Z","task":"a","attempt":1,"stream":"stdout","#,
+    r#""seq":1,"text":"x\n"}"#,
+    "\n\n",
+    r#"{"time":"2026-11-20T10:00:01Z","task":"a","attempt":1,"stream":"stderr","#,
+    r#""seq":2,"text":"y"}"#,
+);
 
 #[tokio::test]
 async fn a_stream_ends_after_its_last_value() {

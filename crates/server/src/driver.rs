@@ -67,6 +67,8 @@ pub(crate) enum Event {
     StorageIs(api::Storage),
     /// The process may not go on.
     Fatal(Fatal),
+    /// Somebody wants to know when a run has ended.
+    WhenEnded(RunId, oneshot::Sender<()>),
     /// Somebody wants to know when nothing is left to do.
     WhenIdle(oneshot::Sender<()>),
     /// The holder ends.
@@ -105,6 +107,7 @@ pub(crate) struct Driver {
     requests: HashMap<RequestId, oneshot::Sender<Answer>>,
     next_request: u64,
     idle_waiters: Vec<oneshot::Sender<()>>,
+    end_waiters: Vec<(RunId, oneshot::Sender<()>)>,
     /// Outputs that arrived with the reports which are being stepped, of leases that were live.
     outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
 }
@@ -123,6 +126,7 @@ impl Driver {
             requests: HashMap::new(),
             next_request: 0,
             idle_waiters: Vec::new(),
+            end_waiters: Vec::new(),
             outputs: HashMap::new(),
         }
     }
@@ -201,6 +205,7 @@ impl Driver {
                 self.pipeline.advance(seq);
             }
             Event::StorageIs(storage) => self.storage_is = storage,
+            Event::WhenEnded(run, waiter) => self.end_waiters.push((run, waiter)),
             Event::WhenIdle(waiter) => self.idle_waiters.push(waiter),
             Event::Deadline | Event::Shutdown | Event::Fatal(_) => {}
         }
@@ -291,13 +296,32 @@ impl Driver {
         if self.parts.storage.is_some() {
             self.step(Input::Tick);
         }
+        self.tell_ended();
         self.commit();
         self.release();
-        if !self.idle_waiters.is_empty() && self.is_idle() {
-            for waiter in self.idle_waiters.drain(..) {
+        self.tell_idle();
+    }
+
+    /// Tells those who wait for the end of a run, once that end is durable.
+    fn tell_ended(&mut self) {
+        let state = self.parts.engine.state();
+        let has_ended = |run| state.run(run).is_none_or(|run| run.status().is_final());
+        for (_, waiter) in self.end_waiters.extract_if(.., |(run, _)| has_ended(*run)) {
+            let reply = Box::new(move || {
                 // Whoever asked may have gone.
                 let _ = waiter.send(());
-            }
+            });
+            self.pipeline.push(state.last(), Outgoing::Reply(reply));
+        }
+    }
+
+    fn tell_idle(&mut self) {
+        if self.idle_waiters.is_empty() || !self.is_idle() {
+            return;
+        }
+        for waiter in self.idle_waiters.drain(..) {
+            // Whoever asked may have gone.
+            let _ = waiter.send(());
         }
     }
 

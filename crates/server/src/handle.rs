@@ -107,6 +107,14 @@ impl Handle {
         self.request(|reply| Event::Retry { run, from, reply }).await
     }
 
+    /// Waits until a run has ended, durably. Ends early when the driver does.
+    pub async fn ended(&self, run: RunId) {
+        let (sender, ended) = oneshot::channel();
+        if self.send(Event::WhenEnded(run, sender)).is_ok() {
+            let _ = ended.await;
+        }
+    }
+
     async fn request(
         &self,
         event: impl FnOnce(oneshot::Sender<Answer>) -> Event,

@@ -39,7 +39,7 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Problem> {
     let bound = workflow.bind(&submit.params).map_err(|errors| invalid(&errors))?;
     let compiled = bound.compile().map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);
-    let definition_bytes = compiled.definition.to_bytes();
+    let definition_bytes = compiled.definition.with_env(&submit.env).to_bytes();
     let identity = identity(submit);
     let content = digest(submit.content.as_bytes());
     let priority = submit.priority.map_or(compiled.options.priority, Priority);

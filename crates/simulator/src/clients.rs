@@ -27,8 +27,6 @@ const PATIENCE: Span = Span::secs(5);
 pub struct Clients {
     waiting: HashMap<RequestId, Wish>,
     next: u64,
-    /// Wishes that are planned or wait for an answer.
-    open: usize,
 }
 
 impl Clients {
@@ -36,17 +34,11 @@ impl Clients {
     pub fn start(&mut self, stage: &mut Stage, plan: &Plan) {
         for (index, run) in plan.runs.iter().enumerate() {
             for copy in 0..run.submissions.max(1) {
-                self.open += 1;
+                stage.wishes += 1;
                 let later = Span(run.at.0 + u64::from(copy) * 700_000);
                 stage.after(later, Event::Ask { wish: Wish::Submit { index } });
             }
         }
-    }
-
-    /// Whether nobody wants anything any more.
-    #[must_use]
-    pub fn are_content(&self) -> bool {
-        self.open == 0
     }
 
     /// A client wants something. Returns what the coordinator is to be told, if one is there.
@@ -100,7 +92,7 @@ impl Clients {
         if may_repeat {
             stage.after(PATIENCE, Event::Ask { wish });
         } else {
-            self.open -= 1;
+            stage.wishes -= 1;
         }
     }
 
@@ -113,7 +105,7 @@ impl Clients {
     ) {
         let Some(wish) = self.waiting.remove(&request) else { return };
         stage.tell(|| format!("a client is told {answer:?}"));
-        self.open -= 1;
+        stage.wishes -= 1;
         match (wish, answer) {
             (Wish::Submit { index }, Answer::Admitted { run, again }) => {
                 self.admitted(stage, records, index, (run, again));
@@ -137,7 +129,7 @@ impl Clients {
     }
 
     fn admitted(
-        &mut self,
+        &self,
         stage: &mut Stage,
         records: &Records,
         index: usize,
@@ -151,21 +143,14 @@ impl Clients {
         if again {
             return stage.hit(Mark::Again);
         }
-        let wishes = [
-            (work.plan.stop, Wish::Stop { run }),
-            (work.plan.terminate, Wish::Terminate { run }),
-        ];
+        let wishes =
+            [(work.plan.stop, Wish::Stop { run }), (work.plan.terminate, Wish::Terminate { run })];
         for (after, wish) in wishes {
             if let Some(after) = after {
-                self.open += 1;
+                stage.wishes += 1;
                 stage.after(after, Event::Ask { wish });
             }
         }
-    }
-
-    /// A run is to be retried: counted here, planned where its end was seen.
-    pub fn expect(&mut self) {
-        self.open += 1;
     }
 }
 

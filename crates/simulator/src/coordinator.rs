@@ -112,6 +112,7 @@ impl Coordinator {
         }
         records.take_in(stage, store, last);
         stage.truth.durable = last;
+        stage.truth.leads_since = stage.now;
         stage.judge("S1", s01_acknowledged::runs(&records.ledger, &stage.truth));
         let known = records.ledger.workers.values().map(|joined| joined.instance);
         stage.truth.heard.extend(known.map(|instance| (instance, stage.now)));

@@ -68,7 +68,7 @@ fn draw_faults(random: &mut Random, nodes: &[NodePlan], length: Span) -> Vec<Fau
     let is_local = nodes[0].local;
     let mut faults = Vec::new();
     // For each kind: is it there, and how often in an hour.
-    for kind in 0..9 {
+    for kind in 0..10 {
         let allowed = !is_local || matches!(kind, 2 | 5 | 7 | 8);
         if !random.per_mille(400) || !allowed {
             continue;
@@ -103,6 +103,8 @@ fn draw_fault(random: &mut Random, kind: u32, node: u32) -> FaultKind {
         },
         6 => FaultKind::Takeover,
         7 => FaultKind::SyncError,
+        // The first machine can hold all work, so it always comes back.
+        9 if node > 0 => FaultKind::NodeGone { node },
         _ => FaultKind::DiskFull,
     }
 }

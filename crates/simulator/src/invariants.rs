@@ -6,6 +6,7 @@
 
 pub mod l01_runs_end;
 pub mod l02_no_idle_wait;
+pub mod l04_leases_return;
 pub mod s01_acknowledged;
 pub mod s02_one_lease;
 pub mod s03_dependencies;

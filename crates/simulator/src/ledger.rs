@@ -218,7 +218,9 @@ impl Run {
                 }
             }
         }
-        for id in tasks.iter().filter(|&id| self.tasks[id as usize].waits_for == 0).collect::<Vec<_>>() {
+        for id in
+            tasks.iter().filter(|&id| self.tasks[id as usize].waits_for == 0).collect::<Vec<_>>()
+        {
             self.make_ready(TaskId(id));
         }
     }
@@ -310,7 +312,11 @@ impl Ledger {
                 run.cause = Some(*cause);
                 // A termination may outdo a stop: the status then stays what it is.
                 let from = std::mem::replace(&mut run.status, RunStatus::Stopping);
-                if from == RunStatus::Stopping { Ok(()) } else { s07_transitions::run(from, run.status) }
+                if from == RunStatus::Stopping {
+                    Ok(())
+                } else {
+                    s07_transitions::run(from, run.status)
+                }
             }
             Fact::RunEnded { run, status } => {
                 let run = self.run_mut(*run)?;
@@ -430,9 +436,12 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
     let at = |key: TaskKey, items: u64| {
         mix(key.run.0 ^ u64::from(key.task.0) << 40) ^ mix(items).rotate_left(9)
     };
-    let set = |items: &IdSet| items.ranges().iter().fold(0, |hash, range| {
-        mix(hash ^ u64::from(range.start) << 32 ^ u64::from(range.end))
-    });
+    let set = |items: &IdSet| {
+        items
+            .ranges()
+            .iter()
+            .fold(0, |hash, range| mix(hash ^ u64::from(range.start) << 32 ^ u64::from(range.end)))
+    };
     let fact = match &entry.fact {
         Fact::AttemptsLeased { task, items, worker } => {
             at(*task, u64::from(items.start) << 32 | u64::from(items.end)) ^ u64::from(worker.0)

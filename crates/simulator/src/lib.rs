@@ -27,3 +27,6 @@ mod stage;
 mod truth;
 mod workload;
 pub mod world;
+
+#[cfg(test)]
+mod tests;

@@ -140,13 +140,17 @@ fn render(summary: &Summary, first: u64, took: Duration) -> String {
         format!("seeds     {} ({first} to {last}) in {seconds:.1} s", summary.seeds),
         format!("simulated {hours} h, {:.0} h a second", hours as f64 / seconds),
         format!("inputs    {} ({rate:.0} a second)", summary.inputs),
-        format!("items     {} ended, {} faults, {per_item:.4} a finished item", summary.items, summary.faults),
+        format!(
+            "items     {} ended, {} faults, {per_item:.4} a finished item",
+            summary.items, summary.faults
+        ),
     ];
     lines.iter().for_each(|line| writeln!(text, "{line}").expect("a string takes every line"));
     for &mark in Mark::ALL {
         let count = summary.marks.count(mark);
         let shown = if count == 0 { "MISSING".to_owned() } else { count.to_string() };
-        writeln!(text, "mark      {shown:>9}  {}", mark.as_str()).expect("a string takes every line");
+        writeln!(text, "mark      {shown:>9}  {}", mark.as_str())
+            .expect("a string takes every line");
     }
     text
 }

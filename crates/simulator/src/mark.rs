@@ -41,8 +41,8 @@ define_marks!(
     Replaced = "node registered anew",
     /// A worker in the leader's process died with it.
     DiedWithLeader = "worker died with its leader",
-    /// A worker killed what it held because it could reach nobody.
-    KilledByAgent = "worker ended its leases itself",
+    /// A worker killed a process because its lease was over.
+    Revoked = "process killed with its revoked lease",
     /// A process was alive while its worker slept, past the end of its lease.
     Zombie = "process outlived its lease while its worker slept",
     /// A result was refused because its lease was over.

@@ -51,6 +51,8 @@ pub struct Node {
     processes: HashMap<LeaseId, Pretender>,
     room: Room,
     serial: u64,
+    /// Whether it never comes back.
+    gone: bool,
     greeted: bool,
     outputs: Vec<AgentOutput>,
 }
@@ -71,6 +73,7 @@ impl Node {
             processes: HashMap::default(),
             room: Room::default(),
             serial: 0,
+            gone: false,
             greeted: false,
             outputs: Vec::new(),
         }
@@ -82,19 +85,19 @@ impl Node {
         self.plan.local
     }
 
-    /// Whether it is up, awake, and has nothing left to do or to tell.
+    /// Whether it is up and has nothing left to do or to tell, or will never do anything again.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.processes.is_empty() && self.agent.as_ref().is_some_and(Agent::idle)
+        self.gone || self.processes.is_empty() && self.agent.as_ref().is_some_and(Agent::idle)
     }
 
     /// Switches it on; nothing happens if it is on.
     pub fn start(&mut self, stage: &mut Stage) {
-        if self.agent.is_some() {
+        if self.agent.is_some() || self.gone {
             return;
         }
         let known = &mut stage.truth.instances[self.index as usize];
-        self.instance = u64::from(self.index) << 32 | known.len() as u64 + 1;
+        self.instance = (u64::from(self.index) << 32) | (known.len() as u64 + 1);
         known.push(self.instance);
         stage.truth.awake_since[self.index as usize] = Some(stage.now);
         self.agent = Some(Agent::new(self.config(stage)));
@@ -114,7 +117,12 @@ impl Node {
             offers.cpu_milli *= 2;
         }
         let lease = (!self.plan.local).then_some(ATTEMPT_LEASE);
-        AgentConfig { name: format!("node-{}", self.index).into(), instance: self.instance, offers, lease }
+        AgentConfig {
+            name: format!("node-{}", self.index).into(),
+            instance: self.instance,
+            offers,
+            lease,
+        }
     }
 
     /// Cuts its power. Everything on it is gone.
@@ -133,6 +141,12 @@ impl Node {
         stage.truth.awake_since[self.index as usize] = None;
         self.inbox.clear();
         (self.turn_at, self.asleep_until) = (None, None);
+    }
+
+    /// Takes it away for ever.
+    pub fn lose(&mut self, stage: &mut Stage) {
+        self.crash(stage);
+        self.gone = true;
     }
 
     /// Lets the worker sleep; its processes run on.
@@ -170,7 +184,9 @@ impl Node {
         }
         let mut message = match protocol::message::decode_to_worker(bytes) {
             Ok(message) => message,
-            Err(error) => return stage.judge("S9", Err(format!("an order is unreadable: {error}"))),
+            Err(error) => {
+                return stage.judge("S9", Err(format!("an order is unreadable: {error}")));
+            }
         };
         if let (Order::Welcome { lease, .. }, true) =
             (&mut message.order, stage.has(Mutant::WorkerLeaseNeverExpires))
@@ -223,7 +239,9 @@ impl Node {
     fn send(&mut self, stage: &mut Stage, message: &FromWorker) {
         match &message.news {
             News::Hello { .. } => {
-                if std::mem::replace(&mut self.greeted, true) && stage.has(Mutant::HelloForgetsLeases) {
+                if std::mem::replace(&mut self.greeted, true)
+                    && stage.has(Mutant::HelloForgetsLeases)
+                {
                     self.agent = Some(Agent::new(self.config(stage)));
                     self.greeted = false;
                 }
@@ -241,7 +259,9 @@ impl Node {
             *lease = lease.map(|_| Span(u64::MAX / 4));
         }
         stage.tell(|| match &message.news {
-            News::Beat { beat, held } => format!("node {} beats {beat}, {} held", self.index, held.len()),
+            News::Beat { beat, held } => {
+                format!("node {} beats {beat}, {} held", self.index, held.len())
+            }
             other => format!("node {} says {other:?}", self.index),
         });
         stage.send(self.index, Way::From, protocol::message::encode_from_worker(&message));
@@ -290,7 +310,7 @@ impl Node {
             (_, Manners::Finishes) => (quickly, Outcome::Succeeded),
         };
         if how == StopKind::Revoke {
-            stage.hit(Mark::KilledByAgent);
+            stage.hit(Mark::Revoked);
         }
         let (node, instance) = (self.index, self.instance);
         let ended = Some(ended);
@@ -298,7 +318,12 @@ impl Node {
     }
 
     /// Something has happened to a process, whether the worker is awake or not.
-    pub fn process(&mut self, stage: &mut Stage, lease: LeaseId, news: (u64, u64, Option<Outcome>)) {
+    pub fn process(
+        &mut self,
+        stage: &mut Stage,
+        lease: LeaseId,
+        news: (u64, u64, Option<Outcome>),
+    ) {
         let (instance, serial, ended) = news;
         let Some(&pretender) = self.processes.get(&lease) else { return };
         if instance != self.instance || pretender.serial != serial {
@@ -316,7 +341,8 @@ impl Node {
             other => other,
         };
         let wall_us = stage.now.since(pretender.started_at).0;
-        let end = AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..AttemptEnd::default() };
+        let end =
+            AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..AttemptEnd::default() };
         self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end });
     }
 }

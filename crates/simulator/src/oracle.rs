@@ -72,7 +72,10 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             }
             TaskStatus::Failed | TaskStatus::TimedOut => {
                 let ended_early = run.cause.is_some() && fate == Fate::Succeeds;
-                !blocked && (fate != Fate::Succeeds || run.gave_up || may_fail_when_stopped(item.last, ended_early))
+                !blocked
+                    && (fate != Fate::Succeeds
+                        || run.gave_up
+                        || may_fail_when_stopped(item.last, ended_early))
             }
             _ => false,
         };

@@ -138,6 +138,11 @@ pub enum FaultKind {
         /// Which.
         node: u32,
     },
+    /// The machine is gone for ever. Never the first one, which can hold all work.
+    NodeGone {
+        /// Which.
+        node: u32,
+    },
     /// The worker sleeps; its processes run on. Longer than a lease, it wakes as a zombie.
     NodePause {
         /// Which.
@@ -198,6 +203,14 @@ pub enum Tail {
 }
 
 impl Plan {
+    /// Whether a machine never comes back.
+    #[must_use]
+    pub fn loses(&self, node: usize) -> bool {
+        let gone = |fault: &Fault| matches!(fault.kind, FaultKind::NodeGone { .. });
+        let node = u32::try_from(node).ok();
+        self.faults.iter().any(|fault| gone(fault) && fault.kind.node() == node)
+    }
+
     /// The time until which things break.
     #[must_use]
     pub fn heals_at(&self) -> Timestamp {
@@ -211,11 +224,14 @@ impl FaultKind {
     pub const fn node(self) -> Option<u32> {
         match self {
             Self::NodeCrash { node }
+            | Self::NodeGone { node }
             | Self::NodePause { node }
             | Self::NodeSlow { node }
             | Self::CutTo { node }
             | Self::CutFrom { node } => Some(node),
-            Self::CoordinatorCrash { .. } | Self::Takeover | Self::SyncError | Self::DiskFull => None,
+            Self::CoordinatorCrash { .. } | Self::Takeover | Self::SyncError | Self::DiskFull => {
+                None
+            }
         }
     }
 }

@@ -79,11 +79,8 @@ impl Records {
     /// Nothing recorded yet.
     #[must_use]
     pub fn new(plan: &Plan, store: &mut Store) -> Self {
-        let works: Vec<Work> = plan
-            .runs
-            .iter()
-            .map(|&run| Work { plan: run, graph: workload::graph(&run) })
-            .collect();
+        let works: Vec<Work> =
+            plan.runs.iter().map(|&run| Work { plan: run, graph: workload::graph(&run) }).collect();
         works.iter().for_each(|work| store.graphs.insert(Arc::clone(&work.graph)));
         let by_graph = works.iter().enumerate().map(|(index, work)| (work.graph.digest(), index));
         Self {
@@ -148,6 +145,7 @@ impl Records {
                 let judged = oracle::check(&work.plan, record, *status, context);
                 stage.judge("S3", judged.map_err(|what| format!("run {run}: {what}")));
                 if let Some(after) = work.plan.retry.filter(|_| self.retried.insert(*run)) {
+                    stage.wishes += 1;
                     stage.after(after, Event::Ask { wish: Wish::Retry { run: *run } });
                 }
             }
@@ -209,7 +207,8 @@ impl Records {
         if run.admitted.concurrency == Some(run.live + count) {
             stage.hit(Mark::Concurrency);
         }
-        if items.map(|item| task.item(ItemId(item))).any(|key| stage.truth.alive.contains_key(&key)) {
+        if items.map(|item| task.item(ItemId(item))).any(|key| stage.truth.alive.contains_key(&key))
+        {
             stage.hit(Mark::Zombie);
         }
     }

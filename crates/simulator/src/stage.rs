@@ -33,6 +33,8 @@ pub struct Stage {
     pub violation: Option<Violation>,
     /// What hosts draw from: delays of processes and turns.
     pub hosts: Random,
+    /// Wishes of clients that are planned or wait for an answer.
+    pub wishes: usize,
     /// Whether everything is printed as it happens.
     pub trace: bool,
     net: Random,
@@ -72,6 +74,7 @@ impl Stage {
             mutant: None,
             violation: None,
             hosts: Random::stream(seed, "hosts in the world"),
+            wishes: 0,
             trace: false,
             net: Random::stream(seed, "net"),
             net_plan,

@@ -33,6 +33,8 @@ pub struct Truth {
     pub heard: HashMap<u64, Timestamp>,
     /// When each instance was last down for good, if it is.
     pub dead: HashMap<u64, Timestamp>,
+    /// When the present leader began.
+    pub leads_since: Timestamp,
     /// What clients were told of their submissions.
     pub acknowledged: HashMap<RunId, Option<Digest>>,
     /// The run that the client of each key was told.

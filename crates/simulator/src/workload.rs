@@ -19,8 +19,7 @@ use crate::random::Random;
 const LIGHT: u32 = 0;
 const HEAVY: u32 = 1;
 const LIMITED: u32 = 2;
-const HANDLERS: [Trigger; 4] =
-    [Trigger::Success, Trigger::Failure, Trigger::Cancel, Trigger::Exit];
+const HANDLERS: [Trigger; 4] = [Trigger::Success, Trigger::Failure, Trigger::Cancel, Trigger::Exit];
 
 /// What an attempt does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +70,8 @@ pub fn graph(run: &RunPlan) -> Arc<Graph> {
     let random = &mut Random::stream(run.seed, "graph");
     let (tasks, edges, fan_outs) = shape(run, random);
     let mut policies = policies(run);
-    let mut policy_of: Vec<u32> = (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
+    let mut policy_of: Vec<u32> =
+        (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
     if run.handlers {
         for trigger in HANDLERS {
             policy_of.push(u32::try_from(policies.len()).expect("few policies"));
@@ -182,11 +182,8 @@ fn policies(run: &RunPlan) -> Vec<Policy> {
         priority: Priority(run.priority),
         ..Policy::default()
     };
-    let heavy = Request {
-        cpu_milli: 1_000,
-        custom: Box::new([("slot".into(), 1)]),
-        ..Request::default()
-    };
+    let heavy =
+        Request { cpu_milli: 1_000, custom: Box::new([("slot".into(), 1)]), ..Request::default() };
     let limit = Span(run.wall_max.0 * 2 + 1_000_000);
     vec![
         light.clone(),

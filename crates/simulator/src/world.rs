@@ -11,7 +11,7 @@ use model::{Span, Timestamp};
 use crate::clients::Clients;
 use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
-use crate::invariants::{Violation, l01_runs_end, l02_no_idle_wait, s06_replay};
+use crate::invariants::{Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay};
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
 use crate::node::Node;
@@ -153,11 +153,30 @@ impl World {
 
     /// Whether nothing is left to do anywhere.
     fn is_done(&self) -> bool {
-        self.clients.are_content()
+        self.stage.wishes == 0
             && self.records.ledger.live == 0
             && self.leader.is_some()
             && self.records.ended.len() == self.records.ledger.runs.len()
             && self.nodes.iter().all(Node::is_idle)
+    }
+
+    /// What keeps the world going, in one line.
+    fn summary(&self) -> String {
+        let runs = &self.records.ledger.runs;
+        let open: Vec<_> = runs.iter().filter(|(_, run)| !run.status.is_final()).take(3).collect();
+        let open = open
+            .iter()
+            .map(|(id, run)| format!("{id}: {} {:?} {}", run.status, run.cause, run.live));
+        format!(
+            "{} wishes, {} leases, led: {}, {} of {} runs ended, busy nodes: {:?}, open: {:?}",
+            self.stage.wishes,
+            self.records.ledger.live,
+            self.leader.is_some(),
+            self.records.ended.len(),
+            runs.len(),
+            self.nodes.iter().filter(|node| !node.is_idle()).count(),
+            open.collect::<Vec<_>>(),
+        )
     }
 
     fn happen(&mut self, event: Event) {
@@ -184,9 +203,9 @@ impl World {
             }
             Event::NodeWake { node } => self.nodes[node as usize].wake(stage),
             Event::ToCoordinator { bytes } => self.hear(&bytes),
-            Event::CoordinatorTurn { life } => self.with(life, |leader, stage, store, _| {
-                leader.turn(stage, store)
-            }),
+            Event::CoordinatorTurn { life } => {
+                self.with(life, |leader, stage, store, _| leader.turn(stage, store))
+            }
             Event::Committed { life } => self.with(life, Coordinator::committed),
             Event::CoordinatorStart { host } => self.lead(host),
             Event::CoordinatorWake { life } => self.wake(life),
@@ -196,6 +215,7 @@ impl World {
             Event::Ask { wish } => self.ask(wish),
             Event::Unanswered { request } => self.clients.give_up(stage, &self.records, request),
             Event::Inspect => {
+                self.stage.tell(|| self.summary());
                 self.inspect();
                 self.forget_old();
                 self.stage.after(INSPECTION, Event::Inspect);
@@ -232,14 +252,10 @@ impl World {
     }
 
     fn ask(&mut self, wish: Wish) {
-        if let Wish::Retry { .. } = wish {
-            self.clients.expect();
-        }
         let is_led = self.reachable().is_some();
         let input = self.clients.ask(&mut self.stage, &mut self.records, wish, is_led);
         let stage = &mut self.stage;
-        if let (Some(input), Some(leader)) =
-            (input, self.leader.as_mut().or(self.sleeper.as_mut()))
+        if let (Some(input), Some(leader)) = (input, self.leader.as_mut().or(self.sleeper.as_mut()))
         {
             leader.hand_in(stage, input);
         }
@@ -353,6 +369,9 @@ impl World {
     }
 
     fn break_something(&mut self, fault: Fault) {
+        if self.healed {
+            return;
+        }
         self.faults += 1;
         let left = self.plan.heals_at().since(self.stage.now);
         let length = Span(fault.length.0.min(left.0).max(1));
@@ -365,6 +384,7 @@ impl World {
                 let down = Span(length.0.max(1_000_000));
                 stage.after(down, Event::NodeUp { node });
             }
+            FaultKind::NodeGone { node } => self.nodes[node as usize].lose(stage),
             FaultKind::NodePause { node } => self.nodes[node as usize].sleep(stage, length),
             FaultKind::NodeSlow { node } => self.nodes[node as usize].slow(stage.now + length),
             FaultKind::CutTo { node } => stage.cut(node, Way::To, length),
@@ -415,6 +435,9 @@ impl World {
             self.stage.judge("S10", Err(what));
         }
         self.stage.judge("S6", s06_replay::snapshot(engine, &self.store.graphs));
+        let dead =
+            l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
+        self.stage.judge("L4", dead);
         self.look_for_neglect();
     }
 

@@ -227,6 +227,14 @@ impl Definition {
         &self.name
     }
 
+    /// The same definition with variables that replace the file's own of the same name.
+    #[must_use]
+    pub fn with_env(mut self, env: &BTreeMap<String, String>) -> Self {
+        self.env.extend(env.clone());
+        self.derived = Derived::default();
+        self
+    }
+
     /// The workflow file, as its source was named.
     #[must_use]
     pub fn path(&self) -> &Path {

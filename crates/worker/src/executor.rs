@@ -63,8 +63,6 @@ impl Executor {
     pub(crate) fn open(home: &Path, supervisor: Supervisor) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
         let outputs = home.join("outputs");
-        // What an earlier worker has not read belongs to attempts that are lost.
-        let _ = std::fs::remove_dir_all(&outputs);
         std::fs::create_dir_all(&outputs)?;
         Ok(Self {
             supervisor,
@@ -77,6 +75,27 @@ impl Executor {
             grown: Vec::new(),
             at: Timestamp::default(),
         })
+    }
+
+    /// Goes on with another supervisor: what ran under the one before is lost.
+    pub(crate) fn begin_anew(&mut self, supervisor: Supervisor) {
+        let gone = std::mem::replace(&mut self.supervisor, supervisor);
+        // It did not end well, or it would not have been replaced.
+        let _ = gone.shut_down();
+        for (ticket, _) in self.live.drain() {
+            self.log.finish(ticket, self.at);
+        }
+        self.tickets.clear();
+        self.grown.clear();
+    }
+
+    /// What an earlier worker has not read belongs to attempts that are lost. Only now are all who
+    /// might write it gone.
+    fn forget_outputs(&self) {
+        for left in std::fs::read_dir(&self.outputs).into_iter().flatten().flatten() {
+            // A folder that cannot be written any more fails the attempts that have outputs.
+            let _ = std::fs::remove_file(left.path());
+        }
     }
 
     fn ticket(&mut self) -> Ticket {
@@ -144,7 +163,10 @@ impl Executor {
 
     fn take_one(&mut self, event: Event) -> Option<News> {
         match event {
-            Event::Ready { .. } => Some(News::Ready),
+            Event::Ready { .. } => {
+                self.forget_outputs();
+                Some(News::Ready)
+            }
             Event::Started { ticket, at, .. } => {
                 self.at = at;
                 Some(News::Started(self.live.get(&ticket)?.lease))

@@ -30,6 +30,8 @@ use crate::supervisor::{Batch, EventReader, Supervisor};
 const EVENTS_PER_TURN: usize = 4_096;
 /// How long the loop sleeps at most.
 const PATIENCE_MAX: Duration = Duration::from_secs(60);
+/// How long to wait before a supervisor that has died is followed by another one.
+const SUPERVISOR_PAUSE: Duration = Duration::from_millis(100);
 
 /// Who the worker is, and where it works.
 #[derive(Clone, Debug)]
@@ -57,7 +59,8 @@ pub trait Outbox: Send {
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>);
 }
 
-/// A worker that runs. Dropping it ends everything that it runs.
+/// A worker that runs. Dropping it ends everything that it runs. If its supervisor dies, it goes on
+/// with another one, as another instance of itself: what it ran is lost, and runs again.
 #[derive(Debug)]
 pub struct Node {
     inbox: Sender<Event>,
@@ -92,21 +95,13 @@ impl Node {
     /// # Errors
     /// The log or the supervisor cannot be opened.
     pub fn launch(config: NodeConfig, outbox: Box<dyn Outbox>) -> io::Result<Self> {
-        let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
         let (inbox, receiver) = channel();
+        let supervisor = launch_supervisor(&config, &inbox)?;
         let executor = Executor::open(&config.home, supervisor)?;
-        let agent = Agent::new(AgentConfig {
-            name: config.name,
-            instance: config.instance,
-            offers: config.offers,
-            lease: config.lease,
-        });
         let sender = inbox.clone();
-        thread::Builder::new().name("supervisor-events".into()).spawn(move || {
-            forward(events, &sender);
-        })?;
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
-            Loop::new(agent, executor, outbox, receiver).run();
+            let mut worker = Loop::new(config, executor, outbox, (receiver, sender));
+            while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
         })?;
         Ok(Self { inbox, thread: Some(thread) })
     }
@@ -127,6 +122,32 @@ impl Drop for Node {
     }
 }
 
+/// Why the loop has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Shutdown,
+    SupervisorGone,
+}
+
+/// Starts a supervisor and the thread that listens to it.
+fn launch_supervisor(config: &NodeConfig, inbox: &Sender<Event>) -> io::Result<Supervisor> {
+    let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
+    let inbox = inbox.clone();
+    thread::Builder::new().name("supervisor-events".into()).spawn(move || {
+        forward(events, &inbox);
+    })?;
+    Ok(supervisor)
+}
+
+fn agent(config: &NodeConfig) -> Agent {
+    Agent::new(AgentConfig {
+        name: config.name.clone(),
+        instance: config.instance,
+        offers: config.offers.clone(),
+        lease: config.lease,
+    })
+}
+
 /// Passes on what the supervisor says until it is gone.
 fn forward(mut events: EventReader, inbox: &Sender<Event>) {
     let mut batch = Batch::new();
@@ -139,10 +160,13 @@ fn forward(mut events: EventReader, inbox: &Sender<Event>) {
 }
 
 struct Loop {
+    config: NodeConfig,
     agent: Agent,
     executor: Executor,
     outbox: Box<dyn Outbox>,
     inbox: Receiver<Event>,
+    /// For the thread that listens to the supervisor.
+    sender: Sender<Event>,
     /// The work of grants that have not been started.
     work: HashMap<LeaseId, Work>,
     /// Outputs of attempts whose end is not known to be durable.
@@ -155,16 +179,18 @@ struct Loop {
 
 impl Loop {
     fn new(
-        agent: Agent,
+        config: NodeConfig,
         executor: Executor,
         outbox: Box<dyn Outbox>,
-        inbox: Receiver<Event>,
+        (inbox, sender): (Receiver<Event>, Sender<Event>),
     ) -> Self {
         Self {
-            agent,
+            agent: agent(&config),
+            config,
             executor,
             outbox,
             inbox,
+            sender,
             work: HashMap::new(),
             outputs: Vec::new(),
             started: Instant::now(),
@@ -178,18 +204,18 @@ impl Loop {
         self.origin + Span(elapsed)
     }
 
-    fn run(&mut self) {
+    fn run(&mut self) -> Over {
         loop {
             let first = match self.wait() {
                 Ok(event) => Some(event),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return Over::Shutdown,
             };
             let mut next = first;
             for _ in 0..EVENTS_PER_TURN {
                 let Some(event) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
-                if !self.handle(event) {
-                    return;
+                if let Some(over) = self.handle(event) {
+                    return over;
                 }
             }
             self.step(AgentInput::Tick);
@@ -207,8 +233,30 @@ impl Loop {
         self.inbox.recv_timeout(patience)
     }
 
-    /// Whether to go on.
-    fn handle(&mut self, event: Event) -> bool {
+    /// Goes on with another supervisor, which first kills what the one before has left, and as
+    /// another instance of the worker, whose registration ends all leases of this one. False: the
+    /// worker is to end.
+    fn begin_anew(&mut self) -> bool {
+        loop {
+            let at = Instant::now() + SUPERVISOR_PAUSE;
+            // Orders that come meanwhile are for the instance that is gone.
+            while let Some(left) = at.checked_duration_since(Instant::now()) {
+                match self.inbox.recv_timeout(left) {
+                    Ok(Event::Shutdown) | Err(RecvTimeoutError::Disconnected) => return false,
+                    Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                }
+            }
+            let Ok(supervisor) = launch_supervisor(&self.config, &self.sender) else { continue };
+            self.executor.begin_anew(supervisor);
+            self.config.instance = self.config.instance.wrapping_add(1);
+            self.agent = agent(&self.config);
+            (self.ready, self.work, self.outputs) = (false, HashMap::new(), Vec::new());
+            return true;
+        }
+    }
+
+    /// Says if that is the end.
+    fn handle(&mut self, event: Event) -> Option<Over> {
         match event {
             Event::Dispatch(Dispatch { message, work }) => {
                 if let Order::Assign(grants) = &message.order {
@@ -224,9 +272,10 @@ impl Loop {
                     self.hear(news);
                 }
             }
-            Event::SupervisorGone | Event::Shutdown => return false,
+            Event::SupervisorGone => return Some(Over::SupervisorGone),
+            Event::Shutdown => return Some(Over::Shutdown),
         }
-        true
+        None
     }
 
     fn hear(&mut self, news: News) {

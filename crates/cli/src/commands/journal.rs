@@ -92,7 +92,10 @@ mod tests {
     #[test]
     fn a_report_is_rows() {
         let report = serde_json::json!({
-            "ok": false, "facts": 12, "damage": ["frame 3: bad checksum"], "kinds": {"run_ended": 2},
+            "ok": false,
+            "facts": 12,
+            "damage": ["frame 3: bad checksum"],
+            "kinds": {"run_ended": 2},
         });
         let output = Output { format: Format::Table, tone: Tone::PLAIN };
         insta::assert_snapshot!(rows(&report, output), @r"

@@ -117,15 +117,14 @@ pub(super) fn accepted(context: &Context, run: RunId) -> Result<()> {
 
 /// What became of the submission, for people.
 fn note(submitted: &Submitted) -> String {
-    let Submitted { run, name, disposition, note } = submitted;
-    let text = match disposition {
+    let Submitted { run, name, disposition, .. } = submitted;
+    match disposition {
         Disposition::New => format!("Run {run} of {name} begins."),
         Disposition::Resumed => {
             format!("Run {run} of {name} had not ended: it goes on where it stopped.")
         }
         Disposition::Attached => format!("Run {run} of {name} is going on: watching it."),
-    };
-    if note.is_empty() { text } else { format!("{text} {note}") }
+    }
 }
 
 /// The two ways out when the file has changed.
@@ -159,14 +158,13 @@ mod tests {
 
     #[test]
     fn the_note_says_what_became_of_it() {
-        let submitted = |disposition| Submitted {
-            run: RunId(4),
-            name: "etl".to_owned(),
-            disposition,
-            note: String::new(),
+        let note = |disposition| {
+            let name = "etl".to_owned();
+            note(&Submitted { run: RunId(4), name, disposition, note: String::new() })
         };
-        insta::assert_snapshot!(note(&submitted(Disposition::New)), @"Run 4 of etl begins.");
-        insta::assert_snapshot!(note(&submitted(Disposition::Resumed)), @"Run 4 of etl had not ended: it goes on where it stopped.");
-        insta::assert_snapshot!(note(&submitted(Disposition::Attached)), @"Run 4 of etl is going on: watching it.");
+        assert_eq!(note(Disposition::New), "Run 4 of etl begins.");
+        let resumed = "Run 4 of etl had not ended: it goes on where it stopped.";
+        assert_eq!(note(Disposition::Resumed), resumed);
+        assert_eq!(note(Disposition::Attached), "Run 4 of etl is going on: watching it.");
     }
 }

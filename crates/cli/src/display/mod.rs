@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use model::TaskStatus;
 use protocol::api::{Progress, TaskSummary, TasksQuery};
 
-use crate::render::{duration_or_none, items_done};
+use crate::render::{duration, items_done};
 use crate::style::{self, Tone};
 use crate::table::printable;
 use live::Live;
@@ -123,9 +123,10 @@ fn task_line(task: &TaskSummary, tone: Tone) -> String {
     let name = printable(&task.name);
     let items = if task.fan_out { format!(" {}", items_done(task)) } else { String::new() };
     match (task.status, &task.trouble) {
-        (TaskStatus::Succeeded, _) => {
-            format!("{sign} {name}{items} {}", duration_or_none(task.duration_seconds))
-        }
+        (TaskStatus::Succeeded, _) => match task.duration_seconds {
+            Some(seconds) => format!("{sign} {name}{items} {}", duration(seconds)),
+            None => format!("{sign} {name}{items}"),
+        },
         (status, Some(trouble)) if status.is_unsuccessful() => {
             let trouble = tone.paint(paint, &printable(trouble));
             format!("{sign} {name}{items} {trouble}")

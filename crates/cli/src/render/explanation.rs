@@ -12,7 +12,7 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
     let name = format!("{}{item}", printable(&explanation.task));
     let status = tone.paint(style::of_task(explanation.status), word(explanation.status));
     let mut text = format!(
-        "{} of run {} is {status}: {}\n",
+        "{} of run {} ({status}): {}\n",
         tone.paint(Paint::Head, &name),
         explanation.run,
         printable(&explanation.summary),
@@ -77,7 +77,7 @@ mod tests {
             ..explanation(TaskStatus::Ready)
         };
         insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
-        train[3] of run 7 is ready: no worker has room for it
+        train[3] of run 7 (ready): no worker has room for it
           - no room: local: memory, asks for 8Gi, 3Gi of 16Gi are free
           - behind: 12 items are ahead of it
         12 items ahead of it in the queue.
@@ -98,7 +98,7 @@ mod tests {
             ..explanation(TaskStatus::Running)
         };
         insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
-        train[3] of run 7 is running: it runs
+        train[3] of run 7 (running): it runs
         It runs on local, attempt 2 under token 41.
         ");
     }

@@ -10,7 +10,10 @@ use crate::table::{Cell, Table, printable};
 pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     let mut text = head(&detail.run, tone);
     if !detail.params.is_empty() {
-        let params = detail.params.iter().map(|(name, value)| format!("{name}={value}"));
+        let params = detail.params.iter().map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}={text}"),
+            None => format!("{name}={value}"),
+        });
         let params = printable(&params.collect::<Vec<_>>().join(" "));
         text.push_str(&format!("{} {params}\n", tone.paint(Paint::Faint, "Params:")));
     }

@@ -52,9 +52,8 @@ mod tests {
           7  digits  running    3/3  38/38  1m 12s    1m ago
           7  digits  failed     3/3  38/38  1m 12s    1m ago
         ");
-        insta::assert_snapshot!(render(&runs[..1], after(90), true, Tone::PLAIN), @r"
-        RUN  NAME    STATUS   TASKS  ITEMS  DURATION  STARTED  CREATED                      FILE
-          7  digits  running    3/3  38/38  1m 12s    1m ago   2026-11-20T10:00:00.000000Z  /data/digits.yaml
-        ");
+        let wide = render(&runs[..1], after(90), true, Tone::PLAIN);
+        let row = wide.lines().nth(1).expect("there is a run");
+        assert!(row.ends_with("1m ago   2026-11-20T10:00:00.000000Z  /data/digits.yaml"), "{row}");
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use journal::Entry;
 use model::{RunId, Seq};
 use protocol::api::EventsQuery;
 
@@ -12,7 +13,7 @@ use super::stream::{Cut, Lines, POLL};
 use crate::views::{Names, event};
 
 /// Facts that are read at once.
-pub(super) const HISTORY_PAGE: usize = 1_024;
+const HISTORY_PAGE: usize = 1_024;
 
 pub(super) async fn events(
     State(service): State<Shared>,
@@ -46,11 +47,7 @@ impl Story {
         loop {
             let (last, has_ended) = self.service.standing(self.run).await?;
             while self.after < last {
-                let handle = &self.service.context.handle;
-                let page = handle.history(self.after, HISTORY_PAGE).await?;
-                let Some(newest) = page.last() else { break };
-                self.after = newest.seq;
-                for entry in &page {
+                for entry in &self.service.facts(&mut self.after).await? {
                     if let Some(event) = event(entry, self.run, &self.names) {
                         lines.send(&event).await?;
                     }
@@ -65,6 +62,14 @@ impl Story {
 }
 
 impl super::Service {
+    /// The next facts after `after`, which is moved to the last of them. That there are some is
+    /// known: facts that cannot be read any more cut the stream.
+    pub(super) async fn facts(&self, after: &mut Seq) -> Result<Vec<Entry>, Cut> {
+        let page = self.context.handle.history(*after, HISTORY_PAGE).await?;
+        *after = page.last().ok_or(Cut::Ending)?.seq;
+        Ok(page)
+    }
+
     /// The last durable fact, and whether the run had ended by then.
     pub(super) async fn standing(&self, run: RunId) -> Result<(Seq, bool), Cut> {
         let look = self.context.handle.ask(move |view| {

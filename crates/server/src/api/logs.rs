@@ -12,13 +12,12 @@ use model::outcome::LogRef;
 use model::{ItemId, ItemKey, RunId, Seq, TaskId};
 use protocol::api::{LogsQuery, Time};
 
+use super::Shared;
 use super::attempts::{Attempts, Ended, Filter, Reopened};
-use super::events::HISTORY_PAGE;
 use super::extract::{Query, Target, task};
 use super::output::{Origin, Place, Sent, keep_tail, remark};
 use super::problem::{self, Refusal};
 use super::stream::{Cut, Lines, POLL};
-use super::Shared;
 use crate::views::{Names, Subject};
 
 /// Bytes of logs that are read at once, a single larger one apart.
@@ -138,9 +137,7 @@ impl Reader {
         let mut after = self.after;
         let (last, _) = self.service.standing(self.wanted.run).await?;
         while after < last {
-            let page = self.service.context.handle.history(after, HISTORY_PAGE).await?;
-            let Some(newest) = page.last() else { break };
-            after = newest.seq;
+            let page = self.service.facts(&mut after).await?;
             let opened = page.iter().filter_map(|entry| Reopened::of(entry, self.wanted.run));
             self.reopened.extend(opened);
         }
@@ -175,9 +172,7 @@ impl Reader {
         lines: &mut Lines,
     ) -> Result<(), Cut> {
         while self.after < last {
-            let page = self.service.context.handle.history(self.after, HISTORY_PAGE).await?;
-            let Some(newest) = page.last() else { break };
-            self.after = newest.seq;
+            let page = self.service.facts(&mut self.after).await?;
             let mut ended = Vec::new();
             for entry in &page {
                 let attempts = self.attempts.take(entry).into_iter();
@@ -230,9 +225,9 @@ impl Reader {
         while jobs.peek().is_some() {
             let mut batch = Vec::new();
             let mut bytes = 0;
-            while let Some(job) = jobs.next_if(|job| {
-                batch.is_empty() || bytes + job.log.bytes <= BATCH_BYTES_MAX
-            }) {
+            while let Some(job) =
+                jobs.next_if(|job| batch.is_empty() || bytes + job.log.bytes <= BATCH_BYTES_MAX)
+            {
                 bytes += job.log.bytes;
                 batch.push(job);
                 if batch.len() == BATCH_LOGS_MAX {
@@ -273,7 +268,11 @@ impl Reader {
     }
 
     /// Reads what attempts under way have written since the last look.
-    async fn read_live(&mut self, live: Vec<(LeaseId, LogRef)>, lines: &mut Lines) -> Result<(), Cut> {
+    async fn read_live(
+        &mut self,
+        live: Vec<(LeaseId, LogRef)>,
+        lines: &mut Lines,
+    ) -> Result<(), Cut> {
         let mut jobs = Vec::new();
         for (lease, log) in live {
             let place = (lease.item.task, lease.item.item);

@@ -57,7 +57,8 @@ impl Meter {
 /// How long it will still take: the longest path, or the items that are left at the present rate,
 /// whichever is longer. `None` where either is not known and cannot be left out.
 fn forecast(path: PathLeft, open: u64, rate: Option<f64>, all_run: bool) -> Option<Span> {
-    let by_rate = rate.filter(|&rate| rate > 0.0).map(|rate| Span((open as f64 / rate * 1e6) as u64));
+    let by_rate =
+        rate.filter(|&rate| rate > 0.0).map(|rate| Span((open as f64 / rate * 1e6) as u64));
     match path {
         PathLeft::Unknown => None,
         PathLeft::Unmeasured => by_rate,
@@ -78,7 +79,9 @@ mod tests {
             run: RunId(1),
             status: RunStatus::Running,
             tasks: [].into_iter().collect(),
-            items: [(TaskStatus::Succeeded, ended), (TaskStatus::Ready, open)].into_iter().collect(),
+            items: [(TaskStatus::Succeeded, ended), (TaskStatus::Ready, open)]
+                .into_iter()
+                .collect(),
             running: Vec::new(),
             per_second: 0.0,
             elapsed_seconds: Seconds(Span::ZERO),

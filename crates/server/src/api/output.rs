@@ -227,8 +227,7 @@ mod tests {
 
     #[test]
     fn what_was_dropped_is_said() {
-        let content =
-            Content::Dropped { over_cap_bytes: 7, stalled_bytes: 0, unwritten_bytes: 2 };
+        let content = Content::Dropped { over_cap_bytes: 7, stalled_bytes: 0, unwritten_bytes: 2 };
         let frame = Chunk { sequence: 0, at: Timestamp(1), content };
         let chunks = Sent::default().take(&origin(), vec![frame]);
         assert_eq!((chunks[0].stream, chunks[0].dropped_bytes), (LogStream::Worker, Some(9)));

@@ -61,12 +61,7 @@ impl IntoResponse for Refusal {
 }
 
 pub(super) fn bad_request(detail: impl Into<String>) -> Refusal {
-    Refusal::new(
-        StatusCode::BAD_REQUEST,
-        code::BAD_REQUEST,
-        "The request is malformed",
-        detail,
-    )
+    Refusal::new(StatusCode::BAD_REQUEST, code::BAD_REQUEST, "The request is malformed", detail)
 }
 
 pub(super) fn bad_cursor() -> Refusal {
@@ -186,4 +181,29 @@ pub(super) fn internal(detail: impl Into<String>) -> Refusal {
     let title = "The server met something unexpected";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, title, detail)
         .hint("This is a defect: please report it with this message.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_sent_as_a_problem() {
+        let response = no_such_run(RunId(7)).into_response();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        let refusal = content_changed(RunId(7)).0;
+        assert_eq!((refusal.status, refusal.run), (409, Some(7)));
+    }
+
+    #[test]
+    fn a_disk_without_room_is_a_problem_of_storage() {
+        assert!(check_storage(Storage::Ok).is_ok());
+        let refused = |storage| {
+            let refusal = check_storage(storage).expect_err("nothing new is accepted");
+            (refusal.0.status, refusal.0.code.clone())
+        };
+        assert_eq!(refused(Storage::Full), (507, "E0303".to_owned()));
+        assert_eq!(refused(Storage::ReadOnly), (507, "E0304".to_owned()));
+    }
 }

@@ -1,5 +1,6 @@
 //! How far a run has come, once or until its end.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -32,11 +33,13 @@ pub(super) async fn progress(
 }
 
 async fn watch(service: &Shared, run: RunId, lines: &mut Lines, follow: bool) -> Result<(), Cut> {
+    let mut ended = pin!(service.context.handle.ended(run));
+    let mut told = false;
     let mut meter = Meter::default();
     let mut sent = None;
     loop {
-        let look = service
-            .about(run.into(), |subject, _| Ok((subject.now, views::progress(subject))));
+        let look =
+            service.about(run.into(), |subject, _| Ok((subject.now, views::progress(subject))));
         let (now, (mut progress, path)) = look.await?;
         meter.complete(now, &mut progress, path);
         let is_last = progress.status.is_final() || !follow;
@@ -47,7 +50,11 @@ async fn watch(service: &Shared, run: RunId, lines: &mut Lines, follow: bool) ->
         if is_last {
             return Ok(());
         }
-        lines.pause(LOOK_EVERY).await?;
+        // The end is told at once: somebody waits for it.
+        tokio::select! {
+            paused = lines.pause(LOOK_EVERY) => paused?,
+            () = &mut ended, if !told => told = true,
+        }
     }
 }
 

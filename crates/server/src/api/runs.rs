@@ -26,8 +26,8 @@ pub(super) async fn detail(
     Query(query): Query<TasksQuery>,
 ) -> Result<Json<RunDetail>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
-    let look = service
-        .about(target.run, move |subject, _| Ok(views::detail(subject, query.status, page)));
+    let look =
+        service.about(target.run, move |subject, _| Ok(views::detail(subject, query.status, page)));
     look.await.map(Json)
 }
 
@@ -51,9 +51,8 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, Refusal> {
     let look = service.about(target.run, move |subject, _| {
         let id = task(subject, &target.task)?;
-        views::explain(subject, id, query.item).ok_or_else(|| {
-            problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0))
-        })
+        views::explain(subject, id, query.item)
+            .ok_or_else(|| problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0)))
     });
     look.await.map(Json)
 }

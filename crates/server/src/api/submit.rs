@@ -30,20 +30,26 @@ pub(super) async fn submit(
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
     let key = given_key(&headers, &submit)?;
     let is_new = submit.new;
-    let prepared = tokio::task::spawn_blocking(move || submission::prepare(&submit))
-        .await
-        .map_err(|_| problem::internal("the check of the workflow file broke off"))??;
+    let prepared =
+        tokio::task::spawn_blocking(move || submission::prepare(&submit).map_err(Refusal::from))
+            .await
+            .map_err(|_| problem::internal("the check of the workflow file broke off"))??;
     let Prepared { mut admission, identity, content, name } = prepared;
     let wanted = Wanted { identity, content, key, is_new, since: service.context.since };
 
     let handle = &service.context.handle;
     let found = handle.ask(move |view| wanted.find(view)).await??;
     let key = match found {
-        Found::Run(submitted) => return Ok((StatusCode::OK, Json(submitted))),
+        Found::Run(submitted) => return Ok((StatusCode::CREATED, Json(submitted))),
         Found::Nothing { key } => key,
     };
     admission.run.key = key;
-    match handle.admit(admission).await? {
+    let Ok(answer) = handle.admit(admission).await else {
+        // The driver gives no answer, too, when the disk took no graph.
+        handle.ask(|view| problem::check_storage(view.storage)).await??;
+        return Err(problem::internal("the submission was dropped"));
+    };
+    match answer {
         Answer::Admitted { run, again: false } => {
             let note = format!("run {run} of {name} was accepted");
             let disposition = Disposition::New;
@@ -54,7 +60,7 @@ pub(super) async fn submit(
         Answer::Admitted { run, again: true } => {
             let look =
                 service.about(run.into(), move |subject, _| wanted.answer(subject.id, subject.run));
-            look.await.map(|submitted| (StatusCode::OK, Json(submitted)))
+            look.await.map(|submitted| (StatusCode::CREATED, Json(submitted)))
         }
         other => Err(problem::internal(format!("an answer to another question: {other:?}"))),
     }

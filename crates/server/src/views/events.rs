@@ -180,7 +180,7 @@ fn some_items(names: &Names, task: TaskId, items: &IdSet) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::super::tests::{DIAMOND, FAILED, Stage, flow};
     use super::*;
 
     fn texts(stage: &Stage, run: RunId) -> Vec<String> {
@@ -191,10 +191,11 @@ mod tests {
 
     #[test]
     fn a_life_reads_as_a_story() {
-        let mut stage = Stage::new(1);
-        let run = stage.submit(
-            "name: story\ntasks:\n  - {name: a, script: 'true'}\n  - {name: wide, foreach: [x, y], script: 'true', depends_on: [a]}\n  - {name: end, script: 'true', depends_on: [wide]}\n",
-        );
+        let mut stage = Stage::new(2);
+        let run = stage.submit(&flow(
+            "name: story",
+            &["a", "wide, foreach: [x, y], depends_on: [a]", "end, depends_on: [wide]"],
+        ));
         stage.work(2, |item| if item == 1 { FAILED } else { Outcome::Succeeded });
         stage.work(1, |_| FAILED);
         let texts = texts(&stage, run);
@@ -222,9 +223,12 @@ mod tests {
         let names = stage.subject(first).names;
         let of = |run| stage.journal.iter().filter_map(|entry| event(entry, run, &names)).collect();
         let (one, two): (Vec<_>, Vec<_>) = (of(first), of(second));
-        assert_eq!((one.len(), two.len()), (two.len(), one.len()));
+        assert_eq!(one.len(), two.len());
         assert!(one.iter().all(|event| two.iter().all(|other| other.seq != event.seq)));
         let ended = one.last().expect("it ended");
-        assert_eq!((ended.kind.as_str(), ended.status.as_deref()), ("run_ended", Some("succeeded")));
+        assert_eq!(
+            (ended.kind.as_str(), ended.status.as_deref()),
+            ("run_ended", Some("succeeded"))
+        );
     }
 }

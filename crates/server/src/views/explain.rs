@@ -263,7 +263,9 @@ impl Text<'_, '_> {
                 None => "the end of work that frees room".to_owned(),
             },
             Blocker::NeverFits { misses, .. } => match nearest(misses, |miss| miss.capacity) {
-                Some((_, asked, _)) => format!("a worker with at least {asked}, or asking for less"),
+                Some((_, asked, _)) => {
+                    format!("a worker with at least {asked}, or asking for less")
+                }
                 None => "a larger worker".to_owned(),
             },
         })
@@ -312,7 +314,7 @@ const fn kind(blocker: &Blocker) -> &'static str {
 mod tests {
     use model::outcome::Outcome;
 
-    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::super::tests::{DIAMOND, FAILED, Stage, flow};
     use super::*;
 
     #[track_caller]
@@ -336,9 +338,14 @@ mod tests {
     #[test]
     fn a_ready_task_says_what_is_missing_in_units() {
         let mut stage = Stage::new(2);
-        let run = stage.submit(
-            "tasks:\n  - {name: first, script: 'true', resources: {cpu: 1500m}}\n  - {name: second, script: 'true', resources: {cpu: 1}}\n  - {name: huge, script: 'true', resources: {cpu: 8}}\n",
-        );
+        let run = stage.submit(&flow(
+            "",
+            &[
+                "first, resources: {cpu: 1500m}",
+                "second, resources: {cpu: 1}",
+                "huge, resources: {cpu: 8}",
+            ],
+        ));
         stage.start(1);
         let seen = explained(&stage, run, "second");
         assert_eq!(seen.status, TaskStatus::Ready);
@@ -366,9 +373,7 @@ mod tests {
     #[test]
     fn what_ended_says_how() {
         let mut stage = Stage::new(1);
-        let run = stage.submit(
-            "on_failure: continue\ntasks:\n  - {name: a, script: 'true'}\n  - {name: b, script: 'true', depends_on: [a]}\n",
-        );
+        let run = stage.submit(&flow("on_failure: continue", &["a", "b, depends_on: [a]"]));
         stage.work(9, |_| FAILED);
         assert_eq!(explained(&stage, run, "a").summary, "exit 1");
         assert_eq!(explained(&stage, run, "b").summary, "it depends on a (failed)");
@@ -377,9 +382,7 @@ mod tests {
     #[test]
     fn without_an_item_the_one_least_far_is_explained() {
         let mut stage = Stage::new(1);
-        let run = stage.submit(
-            "tasks:\n  - {name: wide, foreach: {range: 600}, script: 'true'}\n  - {name: none, foreach: [], script: 'true'}\n",
-        );
+        let run = stage.submit(&flow("", &["wide, foreach: {range: 600}", "none, foreach: []"]));
         stage.work(1, |_| Outcome::Succeeded);
         let seen = explained(&stage, run, "wide");
         assert_eq!(seen.status, TaskStatus::Ready);

@@ -66,15 +66,13 @@ fn trouble(run: &Run, task: TaskId, item: Item) -> Option<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::{FAILED, Stage};
+    use super::super::tests::{FAILED, Stage, flow};
     use super::*;
 
     #[test]
     fn items_show_their_values_in_pages() {
         let mut stage = Stage::new(1);
-        let run = stage.submit(
-            "tasks:\n  - {name: wide, foreach: [x, y, z], script: 'true'}\n",
-        );
+        let run = stage.submit(&flow("", &["wide, foreach: [x, y, z]"]));
         stage.work(1, |_| FAILED);
         let subject = stage.subject(run);
         let first = items(&subject, TaskId(0), None, Page::new(Some(2), None).expect("a page"));
@@ -91,7 +89,7 @@ mod tests {
     #[test]
     fn a_plain_task_is_one_item() {
         let mut stage = Stage::new(1);
-        let run = stage.submit("tasks:\n  - {name: a, script: 'true'}\n");
+        let run = stage.submit(&flow("", &["a"]));
         stage.work(1, |_| FAILED);
         let subject = stage.subject(run);
         let list = items(&subject, TaskId(0), None, Page::new(None, None).expect("a page"));

@@ -49,7 +49,9 @@ pub(crate) fn progress(subject: &Subject<'_>) -> (Progress, PathLeft) {
 fn running(subject: &Subject<'_>) -> Vec<RunningTask> {
     let state = subject.engine.state();
     let first = ItemKey { run: subject.id, task: TaskId(0), item: ItemId(0) };
-    let held = state.workers().flat_map(|(_, worker)| worker.items.range(first..).copied().take_while(|key| key.run == subject.id));
+    let held = state.workers().flat_map(|(_, worker)| {
+        worker.items.range(first..).copied().take_while(|key| key.run == subject.id)
+    });
     let started = |key: ItemKey| -> Option<(Timestamp, ItemKey)> {
         Some((state.lease(key).and_then(|lease: &Lease| lease.started_at)?, key))
     };
@@ -93,8 +95,7 @@ fn path_left(subject: &Subject<'_>) -> PathLeft {
 /// How long a task still takes when it has room; `None` if nothing like it has ended yet.
 fn task_left(subject: &Subject<'_>, id: TaskId) -> Option<Span> {
     let (run, task) = (subject.run, subject.run.task(id));
-    let for_trouble =
-        matches!(run.graph().policy(id).trigger, Trigger::Failure | Trigger::Cancel);
+    let for_trouble = matches!(run.graph().policy(id).trigger, Trigger::Failure | Trigger::Cancel);
     if task.status().is_final() || for_trouble {
         return Some(Span::ZERO);
     }
@@ -118,7 +119,7 @@ mod tests {
     use model::TaskStatus;
     use model::outcome::Outcome;
 
-    use super::super::tests::{DIAMOND, Stage};
+    use super::super::tests::{DIAMOND, Stage, flow};
     use super::*;
 
     #[test]
@@ -138,13 +139,12 @@ mod tests {
     #[test]
     fn what_runs_is_shown_longest_first_and_not_what_waits_on_a_worker() {
         let mut stage = Stage::new(100);
-        let run = stage.submit(
-            "tasks:\n  - {name: wide, foreach: {range: 90}, script: 'true'}\n",
-        );
+        let run = stage.submit(&flow("", &["wide, foreach: {range: 90}"]));
         stage.start(80);
         let (seen, _) = progress(&stage.subject(run));
         assert_eq!(seen.running.len(), RUNNING_MAX);
-        let elapsed: Vec<_> = seen.running.iter().map(|task| Reverse(task.elapsed_seconds)).collect();
+        let elapsed: Vec<_> =
+            seen.running.iter().map(|task| Reverse(task.elapsed_seconds)).collect();
         assert!(elapsed.is_sorted());
         assert_eq!((seen.running[0].item, seen.running[0].attempt), (Some(0), 1));
         assert_eq!(seen.items[TaskStatus::Running], 80);

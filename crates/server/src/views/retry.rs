@@ -77,7 +77,7 @@ fn reason(
 mod tests {
     use model::outcome::Outcome;
 
-    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::super::tests::{DIAMOND, FAILED, Stage, flow};
     use super::*;
 
     fn reasons(plan: &RetryPlan) -> Vec<(&str, u64, &str)> {
@@ -88,9 +88,10 @@ mod tests {
     #[test]
     fn a_retry_runs_what_did_not_succeed_and_says_why() {
         let mut stage = Stage::new(4);
-        let run = stage.submit(
-            "on_failure: continue\ntasks:\n  - {name: fine, script: 'true'}\n  - {name: wide, foreach: [x, y, z], script: 'true'}\n  - {name: end, script: 'true', depends_on: [wide]}\n",
-        );
+        let run = stage.submit(&flow(
+            "on_failure: continue",
+            &["fine", "wide, foreach: [x, y, z]", "end, depends_on: [wide]"],
+        ));
         stage.work(9, |item| if item == 1 { FAILED } else { Outcome::Succeeded });
         let plan = retry(&stage.subject(run), None);
         assert_eq!(reasons(&plan), [("wide", 1, "failed"), ("end", 1, "depends on wide")]);

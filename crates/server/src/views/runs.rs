@@ -66,18 +66,19 @@ fn rounds(run: &Run) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use model::{RunStatus, TaskStatus};
     use model::outcome::Outcome;
+    use model::{RunStatus, TaskStatus};
 
-    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::super::tests::{DIAMOND, FAILED, Stage, flow};
     use super::*;
 
     #[test]
     fn tasks_are_counted_apart_from_items() {
         let mut stage = Stage::new(2);
-        let run = stage.submit(
-            "name: wide\ntasks:\n  - {name: a, script: 'true'}\n  - {name: b, foreach: {range: 5}, script: 'true', depends_on: [a]}\n  - {name: none, foreach: [], script: 'true'}\n",
-        );
+        let run = stage.submit(&flow(
+            "name: wide",
+            &["a", "b, foreach: {range: 5}, depends_on: [a]", "none, foreach: []"],
+        ));
         let seen = summary(&stage.subject(run));
         assert_eq!((seen.tasks.total(), seen.items.total()), (3, 6));
         assert_eq!(seen.tasks[TaskStatus::Succeeded], 1, "the fan-out without items");

@@ -12,19 +12,14 @@ use super::subject::Subject;
 use super::words;
 
 /// A run with a page of its tasks, in the order of the file.
-pub(crate) fn detail(
-    subject: &Subject<'_>,
-    status: Option<TaskStatus>,
-    page: Page,
-) -> RunDetail {
+pub(crate) fn detail(subject: &Subject<'_>, status: Option<TaskStatus>, page: Page) -> RunDetail {
     let run = subject.run;
     let from = page.from.unwrap_or(0);
     let wanted = |task: &TaskId| {
         u64::from(task.0) >= from && status.is_none_or(|status| run.task(*task).status() == status)
     };
-    let (shown, next) =
-        page.cut(run.graph().tasks().filter(wanted), |task| u64::from(task.0));
-    let critical = critical_path(run.graph());
+    let (shown, next) = page.cut(run.graph().tasks().filter(wanted), |task| u64::from(task.0));
+    let critical = critical(run.graph(), &shown);
     let tasks = shown.into_iter().map(|task| self::task(subject, task, critical.contains(&task)));
     RunDetail {
         run: summary(subject),
@@ -53,10 +48,8 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
         status: task.status(),
         round: task.round().0,
         fan_out: fan.is_some(),
-        items: fan.map_or_else(
-            || Counts::from_iter([(task.status(), 1)]),
-            |fan| counts(fan.tally()),
-        ),
+        items: fan
+            .map_or_else(|| Counts::from_iter([(task.status(), 1)]), |fan| counts(fan.tally())),
         attempts,
         losses,
         started: started.map(Time),
@@ -67,26 +60,27 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
     }
 }
 
-/// The tasks of a longest path, with every duration one; the first by number where several are as
-/// long. Empty where no task depends on another.
-fn critical_path(graph: &Graph) -> HashSet<TaskId> {
-    let mut path = HashSet::new();
-    let mut next = graph.tasks().min_by_key(|&task| Reverse(graph.rank(task)));
-    if next.is_some_and(|task| graph.rank(task) == 1) {
-        return path;
-    }
+/// Which of the tasks that are shown, ascending, lie on a longest path with every duration one; on
+/// the first by number where several are as long. None where no task depends on another.
+fn critical(graph: &Graph, shown: &[TaskId]) -> HashSet<TaskId> {
+    let mut critical = HashSet::new();
+    let (Some(first), Some(last)) = (shown.first(), shown.last()) else { return critical };
+    let start = graph.tasks().min_by_key(|&task| Reverse(graph.rank(task)));
+    let mut next = start.filter(|&task| graph.rank(task) > 1);
     while let Some(task) = next {
-        path.insert(task);
+        if (first..=last).contains(&&task) && shown.binary_search(&task).is_ok() {
+            critical.insert(task);
+        }
         next = graph.successors(task).find(|&after| graph.rank(after) + 1 == graph.rank(task));
     }
-    path
+    critical
 }
 
 #[cfg(test)]
 mod tests {
     use model::outcome::Outcome;
 
-    use super::super::tests::{DIAMOND, FAILED, Stage};
+    use super::super::tests::{DIAMOND, FAILED, Stage, flow};
     use super::*;
 
     fn all(stage: &Stage, run: model::RunId) -> RunDetail {
@@ -96,14 +90,15 @@ mod tests {
     #[test]
     fn the_longest_path_is_marked() {
         let mut stage = Stage::new(1);
-        let run = stage.submit(
-            "tasks:\n  - {name: x, script: 'true'}\n  - {name: a, script: 'true'}\n  - {name: b, script: 'true', depends_on: [a]}\n  - {name: c, script: 'true', depends_on: [b]}\n  - {name: d, script: 'true', depends_on: [a]}\n",
-        );
+        let run = stage.submit(&flow(
+            "",
+            &["x", "a", "b, depends_on: [a]", "c, depends_on: [b]", "d, depends_on: [a]"],
+        ));
         let tasks = all(&stage, run).tasks;
         let critical: Vec<_> =
             tasks.iter().filter(|task| task.critical).map(|task| task.name.as_str()).collect();
         assert_eq!(critical, ["a", "b", "c"]);
-        let flat = stage.submit("tasks:\n  - {name: x, script: 'true'}\n");
+        let flat = stage.submit(&flow("", &["x"]));
         assert!(all(&stage, flat).tasks.iter().all(|task| !task.critical));
     }
 
@@ -126,9 +121,7 @@ mod tests {
     #[test]
     fn a_task_tells_its_times_tries_and_trouble() {
         let mut stage = Stage::new(4);
-        let run = stage.submit(
-            "tasks:\n  - {name: wide, foreach: [x, y, z], script: 'true'}\n",
-        );
+        let run = stage.submit(&flow("", &["wide, foreach: [x, y, z]"]));
         stage.work(3, |item| if item == 1 { FAILED } else { Outcome::Succeeded });
         let task = &all(&stage, run).tasks[0];
         assert_eq!((task.attempts, task.fan_out, task.status), (3, true, TaskStatus::Failed));

@@ -28,6 +28,12 @@ pub(crate) const DIAMOND: &str = "name: diamond\ntasks:\n  - {name: split, scrip
      - {name: right, script: 'true', depends_on: [split]}\n  \
      - {name: join, script: 'true', depends_on: [left, right]}\n";
 
+/// A workflow file: lines at its head, and tasks by name with what else they say.
+pub(crate) fn flow(head: &str, tasks: &[&str]) -> String {
+    let tasks = tasks.iter().map(|task| format!("  - {{script: 'true', name: {task}}}\n"));
+    format!("{head}\ntasks:\n{}", tasks.collect::<String>())
+}
+
 /// What a process that exits with 1 leaves.
 pub(crate) const FAILED: Outcome = Outcome::Failed(Failure::Exit(1));
 

@@ -64,7 +64,7 @@ fn bytes(value: u64) -> String {
         return format!("{value} B");
     };
     let (whole, rest) = (value >> shift, value & ((1 << shift) - 1));
-    match rest * 10 >> shift {
+    match (rest * 10) >> shift {
         0 => format!("{whole} {unit}"),
         tenth => format!("{whole}.{tenth} {unit}"),
     }

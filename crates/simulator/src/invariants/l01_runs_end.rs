@@ -1,5 +1,5 @@
-//! L1 and L4: after healing every run ends, and every lease returns, within a bound that is
-//! computed from the work that is left and the capacity there is.
+//! L1: after healing every run ends, within a bound that is computed from the work and the capacity
+//! there is. With the last run the last lease has returned (L4).
 
 use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
 use model::{Span, Timestamp};
@@ -13,8 +13,10 @@ use crate::workload;
 /// and the time in which the last leases of what broke run out.
 #[must_use]
 pub fn bound(plan: &Plan) -> Span {
-    let light: u64 = plan.nodes.iter().map(|node| node.cpu_milli / 500).sum();
-    let heavy: u64 = plan.nodes.iter().map(|node| node.slots.min(node.cpu_milli / 1_000)).sum();
+    let stays = |index: &usize| !plan.loses(*index);
+    let nodes = (0..plan.nodes.len()).filter(stays).map(|index| plan.nodes[index]);
+    let light: u64 = nodes.clone().map(|node| node.cpu_milli / 500).sum();
+    let heavy: u64 = nodes.map(|node| node.slots.min(node.cpu_milli / 1_000)).sum();
     let at_once = light.min(heavy).max(1);
     let mut work = 0_u64;
     for run in &plan.runs {

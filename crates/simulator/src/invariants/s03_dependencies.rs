@@ -30,9 +30,8 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
         }
         Fact::TasksSkipped { run, tasks } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
-            let reason = |&task: &u32| {
-                run.is_handler(TaskId(task)) || has_bad_dependency(run, tasks, task)
-            };
+            let reason =
+                |&task: &u32| run.is_handler(TaskId(task)) || has_bad_dependency(run, tasks, task);
             match tasks.iter().find(|task| !reason(task)) {
                 Some(task) => Err(format!("task {task} is skipped and could run")),
                 None => Ok(()),
@@ -40,7 +39,8 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
         }
         Fact::HandlersReleased { run, .. } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
-            let open = |task: &TaskId| !run.is_handler(*task) && run.tasks[task.0 as usize].open > 0;
+            let open =
+                |task: &TaskId| !run.is_handler(*task) && run.tasks[task.0 as usize].open > 0;
             match run.graph.tasks().find(open) {
                 Some(task) => Err(format!("handlers are released, task {task} has not ended")),
                 None => Ok(()),

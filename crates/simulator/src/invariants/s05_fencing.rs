@@ -29,12 +29,7 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     }
 }
 
-fn ended_so(
-    view: &View<'_>,
-    key: ItemKey,
-    item: &Item,
-    recorded: Outcome,
-) -> Result<(), String> {
+fn ended_so(view: &View<'_>, key: ItemKey, item: &Item, recorded: Outcome) -> Result<(), String> {
     if recorded == Outcome::Lost {
         let known = view.ledger.workers.contains_key(&item.worker);
         return if known { Err("it is lost, its worker is not".to_owned()) } else { Ok(()) };
@@ -49,9 +44,7 @@ fn ended_so(
     let agrees = match recorded {
         Outcome::Succeeded | Outcome::Failed(_) => real == recorded,
         // It was told to end, and did: not well, or it would have succeeded.
-        Outcome::TimedOut | Outcome::Cancelled | Outcome::Terminated => {
-            real != Outcome::Succeeded
-        }
+        Outcome::TimedOut | Outcome::Cancelled | Outcome::Terminated => real != Outcome::Succeeded,
         Outcome::Lost => true,
     };
     if agrees { Ok(()) } else { Err(format!("{recorded:?} is recorded, it was {real:?}")) }

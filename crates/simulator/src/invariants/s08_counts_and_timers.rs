@@ -15,7 +15,11 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
         Fact::AttemptsLeased { task, items, .. } => items.clone().try_for_each(|item| {
             let Some(item) = view.ledger.item(task.item(ItemId(item))) else { return Ok(()) };
             let early = item.status == TaskStatus::Retrying && now < item.retry_at;
-            if early { Err(format!("{task:?} is tried again before {:?}", item.retry_at)) } else { Ok(()) }
+            if early {
+                Err(format!("{task:?} is tried again before {:?}", item.retry_at))
+            } else {
+                Ok(())
+            }
         }),
         Fact::AttemptsEnded(ended) => retries(view, ended),
         Fact::AttemptOverran { item } => {
@@ -23,12 +27,20 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
             let limit = run.graph.policy(item.task).timeout.ok_or("it has no time limit")?;
             let record = run.item(item.task, item.item).ok_or("the item is not known")?;
             let started = record.started_at.ok_or("it ran too long and has not started")?;
-            if now < started + limit { Err(format!("{item:?} is told to end early")) } else { Ok(()) }
+            if now < started + limit {
+                Err(format!("{item:?} is told to end early"))
+            } else {
+                Ok(())
+            }
         }
         Fact::RunStopping { run, cause: StopCause::TimedOut } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
             let limit = run.admitted.timeout.ok_or("the run has no time limit")?;
-            if now < run.opened_at + limit { Err("the run is stopped early".to_owned()) } else { Ok(()) }
+            if now < run.opened_at + limit {
+                Err("the run is stopped early".to_owned())
+            } else {
+                Ok(())
+            }
         }
         Fact::WorkerLost { worker, cause } => loss(view, *worker, *cause),
         _ => Ok(()),
@@ -48,7 +60,8 @@ fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
         if again && over {
             return Err(format!("{:?} is tried more often than it may be", ended.task));
         }
-        if again && !matches!(ended.outcome, Outcome::Lost | Outcome::Failed(_) | Outcome::TimedOut) {
+        if again && !matches!(ended.outcome, Outcome::Lost | Outcome::Failed(_) | Outcome::TimedOut)
+        {
             return Err(format!("{:?} is tried again after {:?}", ended.task, ended.outcome));
         }
         if ended.outcome == Outcome::TimedOut && !item.overran {
@@ -69,7 +82,11 @@ fn loss(view: &View<'_>, worker: WorkerId, cause: LossCause) -> Result<(), Strin
             let heard = view.truth.heard.get(&known.instance).copied().unwrap_or_default();
             let until = heard + lease;
             let early = view.entry.at < until && !dead;
-            if early { Err(format!("worker {worker} is given up before {until:?}")) } else { Ok(()) }
+            if early {
+                Err(format!("worker {worker} is given up before {until:?}"))
+            } else {
+                Ok(())
+            }
         }
         LossCause::Replaced | LossCause::DiedWithLeader if dead => Ok(()),
         LossCause::Replaced => Err(format!("worker {worker} is replaced, and it lives")),

@@ -1,7 +1,7 @@
 //! S9: no effect is seen outside without its durable fact.
 
-use model::message::{Grant, Order};
 use model::Seq;
+use model::message::{Grant, Order};
 
 /// Holds an effect that leaves against what is really on the disk.
 ///

@@ -10,9 +10,7 @@ use std::str::FromStr;
 use model::Span;
 use model::policy::FailurePolicy;
 
-use super::{
-    Boundary, DiskPlan, Fault, FaultKind, NetPlan, NodePlan, Plan, RunPlan, Shape, Tail,
-};
+use super::{Boundary, DiskPlan, Fault, FaultKind, NetPlan, NodePlan, Plan, RunPlan, Shape, Tail};
 
 const SHAPES: [(&str, Shape); 5] = [
     ("chain", Shape::Chain),
@@ -94,6 +92,7 @@ fn write_run(text: &mut String, run: &RunPlan) {
 fn write_fault(text: &mut String, fault: &Fault) {
     let what = match fault.kind {
         FaultKind::NodeCrash { node } => format!("node_crash node={node}"),
+        FaultKind::NodeGone { node } => format!("node_gone node={node}"),
         FaultKind::NodePause { node } => format!("node_pause node={node}"),
         FaultKind::NodeSlow { node } => format!("node_slow node={node}"),
         FaultKind::CutTo { node } => format!("cut_to node={node}"),
@@ -146,10 +145,8 @@ fn read_line(plan: &mut Plan, line: &str) -> Result<(), String> {
             };
         }
         "disk" => {
-            plan.disk = DiskPlan {
-                latency_max: keys.span("latency_max")?,
-                unknown: keys.take("unknown")?,
-            };
+            plan.disk =
+                DiskPlan { latency_max: keys.span("latency_max")?, unknown: keys.take("unknown")? };
         }
         "node" => plan.nodes.push(NodePlan {
             cpu_milli: keys.take("cpu_milli")?,
@@ -193,6 +190,7 @@ fn read_run(keys: &mut Keys<'_>) -> Result<RunPlan, String> {
 fn read_fault(kind: &str, keys: &mut Keys<'_>) -> Result<FaultKind, String> {
     Ok(match kind {
         "node_crash" => FaultKind::NodeCrash { node: keys.take("node")? },
+        "node_gone" => FaultKind::NodeGone { node: keys.take("node")? },
         "node_pause" => FaultKind::NodePause { node: keys.take("node")? },
         "node_slow" => FaultKind::NodeSlow { node: keys.take("node")? },
         "cut_to" => FaultKind::CutTo { node: keys.take("node")? },
@@ -264,7 +262,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_refused() {
         assert_eq!(read("plan seed=1"), Err("line 1: `length` is missing".to_owned()));
-        assert_eq!(read("# x\nfire at=1 length=2").unwrap_err(), "line 2: `fire` is not a kind of line");
+        assert_eq!(
+            read("# x\nfire at=1 length=2").unwrap_err(),
+            "line 2: `fire` is not a kind of line"
+        );
         assert!(read("takeover at=1 length=2 node=3").unwrap_err().contains("`node`"));
     }
 }

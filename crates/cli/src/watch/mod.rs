@@ -3,15 +3,15 @@
 //! When the process that held the state dies meanwhile, this one takes its place, so that whoever
 //! waits for a run sees it end.
 
+mod ended;
+
 use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use client::Client;
-use model::{RunId, TaskStatus};
-use protocol::api::{
-    ItemsQuery, LogsQuery, Progress, RunDetail, RunRef, StopMode, TaskSummary, TasksQuery, code,
-};
+use model::RunId;
+use protocol::api::{Progress, StopMode, TasksQuery, code};
 
 use crate::app::Context;
 use crate::display::Display;
@@ -20,26 +20,16 @@ use crate::exit::Exit;
 use crate::home::Session;
 use crate::interrupt::{Interrupts, Wish};
 use crate::output::Format;
-use crate::render::summary::FailedTask;
 use crate::render::{plural, summary};
+use ended::Ended;
 
 /// How often the display shows that time passes.
 const TICK: Duration = Duration::from_millis(250);
-/// Failed tasks whose output is shown at the end.
-const FAILED_SHOWN: usize = 5;
-/// Lines of it.
-const LINES_SHOWN: u64 = 10;
+/// How often to look for another holder while the last one is ending.
+const GONE_POLL: Duration = Duration::from_millis(20);
 
 /// What the holder answers.
 type Answer<T> = std::result::Result<T, client::Error>;
-
-/// How the watch over a run came to its end.
-enum Seen {
-    /// The run has ended.
-    End,
-    /// The user does not want to wait for its end.
-    Left,
-}
 
 /// Says `note`, watches the run until it has ended, tells how, and waits for what else this
 /// process holds.
@@ -54,52 +44,71 @@ pub(crate) async fn to_the_end(
     context.say(note);
     let display = Display::new(std::io::stderr().is_terminal(), context.tone);
     let display = RefCell::new(display);
-    let seen = watch(context, &mut session, run, (&display, &mut interrupts)).await;
+    let ended = watch(context, &mut session, run, (&display, &mut interrupts)).await;
     display.into_inner().finish();
-    if let Seen::Left = seen? {
+    let Some(ended) = ended? else {
         context.say(&format!("Left run {run} before its end: autoglm resume {run}"));
         return Ok(Exit::Interrupted);
-    }
-    let exit = tell(context, &session.client, run).await?;
+    };
+    let exit = tell(context, &ended)?;
     let exit =
         if interrupts.any() && exit == Exit::RunCancelled { Exit::Interrupted } else { exit };
     wait_for_others(context, session, interrupts).await?;
     Ok(exit)
 }
 
+/// Waits for the end of a run, whoever holds it; `None` when the user does not want to wait.
 async fn watch(
     context: &Context,
     session: &mut Session,
     run: RunId,
     (display, interrupts): (&RefCell<Display>, &mut Interrupts),
-) -> Result<Seen> {
+) -> Result<Option<Ended>> {
     loop {
         // Ctrl-C is obeyed even while the holder does not answer.
         let seen = tokio::select! {
-            seen = follow(&session.client, run, display) => seen,
-            seen = obey(&session.client, run, display, interrupts) => seen,
+            ended = follow(&session.client, run, display) => ended.map(Some),
+            left = obey(&session.client, run, display, interrupts) => left.map(|()| None),
         };
         match seen {
-            Ok(seen) => return Ok(seen),
+            Ok(ended) => return Ok(ended),
             Err(error) if error.is_gone() && !session.is_own() => {
-                let line = "The process that held the state has ended; this one goes on.";
-                display.borrow().line(line);
-                *session = context.home.attach_or_hold().await?;
+                *session = attach_again(context, run, display).await?;
             }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// Follows the progress of a run until it has ended.
-async fn follow(client: &Client, run: RunId, display: &RefCell<Display>) -> Answer<Seen> {
+/// A session after the holder has ended. It ends when its last run has; if this run is among
+/// them, it is enough to read.
+async fn attach_again(
+    context: &Context,
+    run: RunId,
+    display: &RefCell<Display>,
+) -> Result<Session> {
+    let query = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+    while let Some(reading) = context.home.attach_or_read().await? {
+        match reading.client.run(run.into(), &query).await {
+            Ok(detail) if detail.run.status.is_final() => return Ok(reading),
+            // It still answered while it was ending.
+            Err(error) if error.is_gone() => tokio::time::sleep(GONE_POLL).await,
+            _ => break,
+        }
+    }
+    display.borrow().line("The process that held the state has ended; this one goes on.");
+    context.home.attach_or_hold().await
+}
+
+/// Follows the progress of a run until it has ended, and reads how.
+async fn follow(client: &Client, run: RunId, display: &RefCell<Display>) -> Answer<Ended> {
     let mut stream = client.progress(run.into()).await?;
     let mut ticks = tokio::time::interval(TICK);
     loop {
         tokio::select! {
             progress = stream.next() => match progress? {
                 Some(progress) => show(client, display, &progress).await?,
-                None => return Ok(Seen::End),
+                None => return Ended::read(client, run).await,
             },
             _ = ticks.tick() => display.borrow_mut().tick(),
         }
@@ -122,10 +131,10 @@ async fn obey(
     run: RunId,
     display: &RefCell<Display>,
     interrupts: &mut Interrupts,
-) -> Answer<Seen> {
+) -> Answer<()> {
     let mut wish = interrupts.next().await;
     loop {
-        let Wish::End(mode) = wish else { return Ok(Seen::Left) };
+        let Wish::End(mode) = wish else { return Ok(()) };
         display.borrow().line(ending(mode));
         let asked = async {
             end(client, run, mode).await?;
@@ -159,79 +168,20 @@ fn has_code(error: &client::Error, code: &model::code::Code) -> bool {
 }
 
 /// Prints how the run ended: the summary for people, the result for programs.
-async fn tell(context: &Context, client: &Client, run: RunId) -> Result<Exit> {
-    let detail = client.run(run.into(), &TasksQuery::default()).await?;
-    if !detail.run.status.is_final() {
-        let message = format!("the progress of run {run} broke off before its end");
-        return Err(Error::new(Exit::Internal, OTHER_VERSION, message));
-    }
-    let failed = failed_tasks(client, &detail).await?;
-    context.say(summary::render(&detail, &failed, context.tone).trim_end());
+fn tell(context: &Context, ended: &Ended) -> Result<Exit> {
+    let Ended { detail, failed } = ended;
+    context.say(summary::render(detail, failed, context.tone).trim_end());
+    let run = &detail.run;
     match context.output.format {
-        Format::Json | Format::Jsonl => context.output.json(&detail)?,
-        Format::Name => context.output.text(&format!("{run}\n"))?,
+        Format::Json | Format::Jsonl => context.output.json(detail)?,
+        Format::Name => context.output.text(&format!("{}\n", run.run))?,
         Format::Table | Format::Wide => {}
     }
-    Ok(Exit::of_run(detail.run.status))
-}
-
-/// The first tasks that failed, each with the end of what it wrote.
-async fn failed_tasks(client: &Client, detail: &RunDetail) -> Result<Vec<FailedTask>> {
-    let run = RunRef::Id(detail.run.run);
-    let mut failed = Vec::new();
-    for status in [TaskStatus::Failed, TaskStatus::TimedOut] {
-        if detail.run.tasks[status] > 0 && failed.len() < FAILED_SHOWN {
-            let limit = Some(FAILED_SHOWN - failed.len());
-            let query = TasksQuery { status: Some(status), limit, cursor: None };
-            failed.extend(client.run(run, &query).await?.tasks);
-        }
+    if run.status.is_final() {
+        return Ok(Exit::of_run(run.status));
     }
-    let mut shown = Vec::new();
-    for task in failed {
-        let item = first_failed_item(client, run, &task).await?;
-        let lines = last_lines(client, run, &task.name, item).await.unwrap_or_default();
-        shown.push(FailedTask { task, item, lines });
-    }
-    Ok(shown)
-}
-
-async fn first_failed_item(
-    client: &Client,
-    run: RunRef,
-    task: &TaskSummary,
-) -> Result<Option<u32>> {
-    if !task.fan_out {
-        return Ok(None);
-    }
-    for status in [TaskStatus::Failed, TaskStatus::TimedOut] {
-        let query = ItemsQuery { status: Some(status), limit: Some(1), cursor: None };
-        if let Some(item) = client.items(run, &task.name, &query).await?.items.first() {
-            return Ok(Some(item.item));
-        }
-    }
-    Ok(None)
-}
-
-async fn last_lines(
-    client: &Client,
-    run: RunRef,
-    task: &str,
-    item: Option<u32>,
-) -> Result<Vec<String>> {
-    let query = LogsQuery {
-        task: Some(task.to_owned()),
-        item,
-        tail: Some(LINES_SHOWN),
-        ..LogsQuery::default()
-    };
-    let mut stream = client.logs(run, &query).await?;
-    let mut text = String::new();
-    while let Some(chunk) = stream.next().await? {
-        text.push_str(&chunk.text);
-    }
-    let lines: Vec<_> = text.lines().map(str::to_owned).collect();
-    let first = lines.len().saturating_sub(usize::try_from(LINES_SHOWN).unwrap_or(usize::MAX));
-    Ok(lines[first..].to_vec())
+    let message = format!("the progress of run {} broke off before its end", run.run);
+    Err(Error::new(Exit::Internal, OTHER_VERSION, message))
 }
 
 /// When this process holds the state, the runs of others live in it too.

@@ -1,0 +1,17 @@
+//! The real binary, hurt as the world hurts it: killed, suspended, out of disk, out of power.
+//!
+//! ```text
+//! cargo test -p cli --test real            all that takes seconds
+//! cargo test -p cli --test real -- --ignored --nocapture kill::   the minutes-long ones, by name
+//! ```
+//!
+//! Nothing here knows how the product works inside: it sees processes, files, exit codes, what is
+//! printed, and the journal as it is exported.
+
+mod behaviour;
+mod first_job;
+mod full_disk;
+mod kill;
+mod power_cut;
+mod stop_continue;
+mod support;

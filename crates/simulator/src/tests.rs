@@ -1,0 +1,121 @@
+//! The simulator holds on fresh seeds, finds every planted fault, and remembers what it found.
+//!
+//! The corpus holds one plan a file. A first line `# mutant NAME` says which planted fault the plan
+//! must find; without that fault every plan must hold.
+
+use model::Span;
+
+use crate::batch;
+use crate::draw::draw;
+use crate::invariants::Violation;
+use crate::mark::Mark;
+use crate::mutant::Mutant;
+use crate::plan::{Plan, text};
+use crate::shrink::shrink;
+use crate::world;
+
+/// Within so many seeds every planted fault must be found.
+const SEEDS_MAX: u64 = 60;
+const HOUR: Span = Span::secs(3_600);
+
+fn corpus() -> Vec<(String, Option<Mutant>, Plan)> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |path: std::path::PathBuf| {
+        let content = std::fs::read_to_string(&path).unwrap();
+        let name = content.lines().next().and_then(|line| line.strip_prefix("# mutant "));
+        let mutant = name.map(|name| find(name).unwrap_or_else(|| panic!("{name} is no mutant")));
+        let plan = text::read(&content).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        (path.display().to_string(), mutant, plan)
+    };
+    files.into_iter().map(read).collect()
+}
+
+fn find(name: &str) -> Option<Mutant> {
+    Mutant::ALL.iter().copied().find(|mutant| mutant.as_str() == name)
+}
+
+/// The plan of the corpus that finds this fault, with what it finds.
+fn found_by_corpus(mutant: Mutant) -> Violation {
+    let entry = corpus().into_iter().find(|(_, known, _)| *known == Some(mutant));
+    let (path, _, plan) = entry.expect("every mutant has a plan in the corpus");
+    let violation = world::run(&plan, Some(mutant), false).violation;
+    violation.unwrap_or_else(|| panic!("{path} does not find {}", mutant.as_str()))
+}
+
+#[test]
+fn the_corpus_holds() {
+    for (path, _, plan) in corpus() {
+        let violation = world::run(&plan, None, false).violation;
+        assert_eq!(violation, None, "{path}");
+    }
+}
+
+#[test]
+fn fresh_seeds_hold() {
+    let summary = batch::run(7_000, 40, HOUR, None);
+    assert_eq!(summary.failure, None);
+    assert!(summary.items > 10_000, "an idle cluster is no test: {summary:?}");
+    let reached = Mark::ALL.len() - summary.marks.missing().count();
+    assert!(reached > Mark::ALL.len() * 3 / 4, "{:?}", summary.marks.missing().collect::<Vec<_>>());
+}
+
+#[test]
+fn the_same_plan_gives_the_same_history() {
+    let plan = draw(3, HOUR);
+    let hash = || world::run(&plan, None, false).hash;
+    assert_eq!(hash(), hash());
+}
+
+#[test]
+fn the_canary_dies_with_the_first_seed() {
+    for seed in [1, 2, 3] {
+        let summary = batch::run(seed, 3, HOUR, Some(Mutant::Canary));
+        assert_eq!(summary.failure.map(|(_, violation)| violation.id), Some("S5"));
+    }
+}
+
+#[test]
+fn without_the_token_fence_s5_breaks() {
+    assert_eq!(found_by_corpus(Mutant::NoTokenFence).id, "S5");
+}
+
+#[test]
+fn without_the_journal_fence_s5_breaks() {
+    assert_eq!(found_by_corpus(Mutant::NoJournalFence).id, "S5");
+}
+
+#[test]
+fn without_the_durable_barrier_s9_breaks() {
+    assert_eq!(found_by_corpus(Mutant::EffectsBeforeDurable).id, "S9");
+}
+
+#[test]
+fn without_the_idempotency_check_s13_breaks() {
+    assert_eq!(found_by_corpus(Mutant::NoIdempotency).id, "S13");
+}
+
+#[test]
+fn without_the_fsync_s1_breaks() {
+    assert_eq!(found_by_corpus(Mutant::NoSync).id, "S1");
+}
+
+#[test]
+fn every_planted_fault_is_found_in_fresh_seeds() {
+    for &mutant in Mutant::ALL {
+        let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));
+        assert!(summary.failure.is_some(), "{} survives {SEEDS_MAX} seeds", mutant.as_str());
+        found_by_corpus(mutant);
+    }
+}
+
+#[test]
+fn a_failing_plan_shrinks_to_what_matters() {
+    let plan = draw(1, HOUR);
+    let small = shrink(&plan, "S13", Some(Mutant::NoIdempotency));
+    assert!(small.faults.is_empty() && small.nodes.len() == 1 && small.runs.len() == 1);
+    let violation = world::run(&small, Some(Mutant::NoIdempotency), false).violation;
+    assert_eq!(violation.map(|violation| violation.id), Some("S13"));
+}
