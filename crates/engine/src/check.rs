@@ -63,7 +63,7 @@ fn check_counts(id: RunId, run: &Run) -> Result<(), Violation> {
     ensure(kept == (tasks, handlers, troubled), "S10", || {
         format!("run {id} counts {kept:?}, not {:?}", (tasks, handlers, troubled))
     })?;
-    let same = run.items().iter().eq(items.into_iter());
+    let same = run.items().iter().eq(items);
     ensure(same, "S10", || format!("item counts of run {id}"))?;
     ensure(!run.status().is_final() || tasks + handlers == 0, "S7", || {
         format!("run {id} has ended with open tasks")

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::hash::{BuildHasher, Hash, Hasher};
+use core::hash::{BuildHasher, Hash};
 
 use model::collections::HashMap;
 use model::fact::{Restored, TaskImage, WorkerJoined};
@@ -23,9 +23,7 @@ impl Engine {
     /// A hash of the durable state: equal states have equal hashes on every machine (S6).
     #[must_use]
     pub fn state_hash(&self) -> u64 {
-        let mut hasher = FxBuildHasher.build_hasher();
-        self.snapshot().hash(&mut hasher);
-        hasher.finish()
+        FxBuildHasher.hash_one(self.snapshot())
     }
 }
 

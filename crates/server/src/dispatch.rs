@@ -76,9 +76,9 @@ impl Upstream<'_, '_> {
         let fan_out = renderer.state.run(self.run).and_then(|run| run.graph().fan_out(task));
         let key = TaskKey { run: self.run, task };
         match fan_out {
-            Some(items) => {
-                TaskOutputs::Items((0..items).map(|item| renderer.read(key, ItemId(item))).collect())
-            }
+            Some(items) => TaskOutputs::Items(
+                (0..items).map(|item| renderer.read(key, ItemId(item))).collect(),
+            ),
             None => TaskOutputs::Single(renderer.read(key, ItemId(0))),
         }
     }

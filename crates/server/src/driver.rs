@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::Built;
-use crate::handle::{Admission, Question, Reply, View};
+use crate::handle::{Admission, Patience, Question, Reply, View};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Fatal, Storage};
 
@@ -58,7 +58,7 @@ pub(crate) enum Event {
     /// A snapshot was built beside the loop.
     Snapshot(Box<Built>),
     /// Somebody wants to know something.
-    Question(Question),
+    Question(Question, Patience),
     /// Somebody wants to read facts.
     History { after: Seq, limit: usize, reply: oneshot::Sender<Vec<Entry>> },
     /// Everything up to here is durable.
@@ -115,12 +115,13 @@ pub(crate) struct Driver {
 impl Driver {
     pub(crate) fn new(parts: Parts) -> Self {
         let durable = parts.engine.state().last();
+        let reads_only = parts.storage.is_none();
         Self {
             parts,
             pipeline: Pipeline::new(durable),
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
-            storage_is: api::Storage::Ok,
+            storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             batches: VecDeque::new(),
             committing: false,
             requests: HashMap::new(),
@@ -196,7 +197,7 @@ impl Driver {
                     storage.put_snapshot(*built);
                 }
             }
-            Event::Question(question) => self.answer(question),
+            Event::Question(question, patience) => self.answer(question, patience),
             Event::History { after, limit, reply } => {
                 let _ = reply.send(self.history(after, limit));
             }
@@ -253,7 +254,7 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, question: Question) {
+    fn answer(&mut self, question: Question, patience: Patience) {
         let view = View {
             engine: &self.parts.engine,
             shelf: &self.parts.shelf,
@@ -263,6 +264,9 @@ impl Driver {
             durable: self.pipeline.durable(),
         };
         let reply = question(&view);
+        if patience == Patience::None {
+            return reply();
+        }
         self.pipeline.push(self.parts.engine.state().last(), Outgoing::Reply(reply));
     }
 

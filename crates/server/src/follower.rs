@@ -183,7 +183,8 @@ impl Books {
             let page = read_page(&mut self.reader, after, PAGE)?;
             let Some(last) = page.last() else { break };
             after = last.seq;
-            history.extend(page.into_iter().filter(|entry| subject::run_of(&entry.fact) == Some(run)));
+            history
+                .extend(page.into_iter().filter(|entry| subject::run_of(&entry.fact) == Some(run)));
         }
         self.archive.write(run, &history).map_err(|error| error.to_string())
     }

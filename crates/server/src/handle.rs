@@ -40,6 +40,15 @@ pub struct View<'a> {
     pub durable: Seq,
 }
 
+/// What an answer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Until everything that it may have been made from is durable.
+    UntilDurable,
+    /// Nothing.
+    None,
+}
+
 /// Something to look at a [`View`] with.
 pub(crate) type Question = Box<dyn FnOnce(&View<'_>) -> Reply + Send>;
 /// What sends the answer on its way.
@@ -75,11 +84,31 @@ impl Handle {
         &self,
         question: impl FnOnce(&View<'_>) -> T + Send + 'static,
     ) -> Result<T, Gone> {
+        self.look(question, Patience::UntilDurable).await
+    }
+
+    /// Looks at what may be told at any time because it is no fact: whether facts can be stored.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn peek<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> Result<T, Gone> {
+        self.look(question, Patience::None).await
+    }
+
+    async fn look<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&View<'_>) -> T + Send + 'static,
+        patience: Patience,
+    ) -> Result<T, Gone> {
         let (sender, receiver) = oneshot::channel();
-        self.send(Event::Question(Box::new(move |view| {
+        let question: Question = Box::new(move |view| {
             let answer = question(view);
             Box::new(move || drop(sender.send(answer)))
-        })))?;
+        });
+        self.send(Event::Question(question, patience))?;
         receiver.await.map_err(|_| Gone)
     }
 
@@ -134,4 +163,3 @@ impl Handle {
         receiver.await.map_err(|_| Gone)
     }
 }
-

@@ -3,6 +3,7 @@
 //! Small ones travel into the journal with the fact that names them, large ones are durable objects
 //! before it. What no run names any more is dropped.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -50,16 +51,16 @@ impl Shelf {
         journal: &mut dyn Journal,
         objects: &Objects,
     ) -> Result<(), String> {
-        if !self.graphs.contains_key(&graph) {
+        if let Entry::Vacant(place) = self.graphs.entry(graph) {
             let bytes = fetch(graph, journal, objects)?;
             let parts = protocol::graph::decode(&bytes).map_err(|error| error.to_string())?;
             let built = Graph::new(graph, parts).map_err(|error| format!("{error:?}"))?;
-            self.graphs.insert(graph, Arc::new(built));
+            place.insert(Arc::new(built));
         }
-        if !self.definitions.contains_key(&definition) {
+        if let Entry::Vacant(place) = self.definitions.entry(definition) {
             let bytes = fetch(definition, journal, objects)?;
             let read = Definition::from_bytes(&bytes).map_err(|error| error.to_string())?;
-            self.definitions.insert(definition, Arc::new(read));
+            place.insert(Arc::new(read));
         }
         Ok(())
     }

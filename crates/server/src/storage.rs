@@ -189,7 +189,9 @@ impl Keeper {
         match last.seq {
             seq if seq == batch.after => Ok(false),
             seq if seq == batch.last() && last.epoch == self.epoch => Ok(true),
-            seq => Err(Fatal::Fenced(format!("the journal moved on to {seq} without this process"))),
+            seq => {
+                Err(Fatal::Fenced(format!("the journal moved on to {seq} without this process")))
+            }
         }
     }
 

@@ -28,9 +28,11 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Everything that is wrong with the file or its parameters, as one problem.
-pub fn prepare(submit: &Submit) -> Result<Prepared, Problem> {
+pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     if submit.content.len() > WORKFLOW_FILE_BYTES_MAX {
-        return Err(bad_request(format!("the file is larger than {WORKFLOW_FILE_BYTES_MAX} bytes")));
+        return Err(bad_request(format!(
+            "the file is larger than {WORKFLOW_FILE_BYTES_MAX} bytes"
+        )));
     }
     let folder = Path::new(&submit.path).parent().unwrap_or(Path::new("/")).to_owned();
     let text = submit.content.clone().into_bytes();
@@ -91,27 +93,27 @@ pub(crate) fn digest(bytes: &[u8]) -> Digest {
     Digest(*blake3::hash(bytes).as_bytes())
 }
 
-fn bad_request(detail: String) -> Problem {
-    Problem {
+fn bad_request(detail: String) -> Box<Problem> {
+    Box::new(Problem {
         status: 400,
         code: code::BAD_REQUEST.to_string(),
         title: "the request is malformed".to_owned(),
         detail,
         ..Problem::default()
-    }
+    })
 }
 
-fn invalid(errors: &Diagnostics) -> Problem {
+fn invalid(errors: &Diagnostics) -> Box<Problem> {
     let diagnostics: Vec<_> = errors.diagnostics.iter().map(|one| sent(errors, one)).collect();
     let first = diagnostics.first();
-    Problem {
+    Box::new(Problem {
         status: 422,
         code: first.map_or_else(|| code::BAD_REQUEST.to_string(), |first| first.code.clone()),
         title: "the workflow is not valid".to_owned(),
         detail: first.map(|first| first.message.clone()).unwrap_or_default(),
         diagnostics,
         ..Problem::default()
-    }
+    })
 }
 
 fn sent(all: &Diagnostics, one: &Diagnostic) -> api::Diagnostic {

@@ -30,6 +30,20 @@ pub struct Summary {
     pub failure: Option<(u64, Violation)>,
 }
 
+impl Summary {
+    /// Adds another batch; of two failures the one of the smaller seed stays.
+    pub fn add(&mut self, other: Self) {
+        self.seeds += other.seeds;
+        self.length = Span(self.length.0 + other.length.0);
+        self.inputs += other.inputs;
+        self.items += other.items;
+        self.faults += other.faults;
+        self.marks.add(&other.marks);
+        let failures = [self.failure.take(), other.failure].into_iter().flatten();
+        self.failure = failures.min_by_key(|&(seed, _)| seed);
+    }
+}
+
 /// Runs `count` seeds from `first` on, with work for `length` each, until one fails.
 #[must_use]
 pub fn run(first: u64, count: u64, length: Span, mutant: Option<Mutant>) -> Summary {

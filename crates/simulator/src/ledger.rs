@@ -186,6 +186,21 @@ impl Run {
         }
     }
 
+    fn release_handlers(&mut self, tasks: &IdSet) {
+        for task in tasks.iter() {
+            let record = &mut self.tasks[task as usize];
+            record.waits_for = record.waits_for.saturating_sub(1);
+            if record.waits_for == 0 {
+                self.make_ready(TaskId(task));
+            }
+        }
+    }
+
+    fn turn(&mut self, status: RunStatus) -> Result<(), String> {
+        let from = std::mem::replace(&mut self.status, status);
+        s07_transitions::run(from, status)
+    }
+
     fn make_ready(&mut self, task: TaskId) {
         let Task { first, count, .. } = self.tasks[task.0 as usize];
         for item in &mut self.items[first as usize..(first + count) as usize] {
@@ -264,8 +279,7 @@ impl Ledger {
                 Ok(())
             }
             Fact::WorkerLost { worker, .. } => {
-                let known = self.workers.remove(worker);
-                known.map(|_| ()).ok_or(format!("worker {worker} is lost and was not known"))
+                self.workers.remove(worker).map(|_| ()).ok_or(format!("{worker:?} is not known"))
             }
             Fact::RunAdmitted(admitted) => self.admit(admitted, graph(&admitted.graph), entry.at),
             Fact::AttemptsLeased { task, items, worker } => {
@@ -277,24 +291,14 @@ impl Ledger {
                 self.item_mut(key)?.started_at = Some(entry.at);
                 self.set(key, TaskStatus::Running)
             }),
-            Fact::AttemptOverran { item } => {
-                self.item_mut(*item)?.overran = true;
-                Ok(())
-            }
+            Fact::AttemptOverran { item } => self.item_mut(*item).map(|item| item.overran = true),
             Fact::AttemptsEnded(ended) => self.end(ended),
             Fact::LeasesReturned { task, items } => items.iter().try_for_each(|item| {
                 self.unlease(task.run);
                 self.set(task.item(ItemId(item)), TaskStatus::Ready)
             }),
             Fact::HandlersReleased { run, tasks } => {
-                let run = self.run_mut(*run)?;
-                for task in tasks.iter() {
-                    let record = &mut run.tasks[task as usize];
-                    record.waits_for = record.waits_for.saturating_sub(1);
-                    if record.waits_for == 0 {
-                        run.make_ready(TaskId(task));
-                    }
-                }
+                self.run_mut(*run)?.release_handlers(tasks);
                 Ok(())
             }
             Fact::TasksSkipped { run, tasks } => self.close(*run, tasks, TaskStatus::Skipped),
@@ -311,27 +315,18 @@ impl Ledger {
                 let run = self.run_mut(*run)?;
                 run.cause = Some(*cause);
                 // A termination may outdo a stop: the status then stays what it is.
-                let from = std::mem::replace(&mut run.status, RunStatus::Stopping);
-                if from == RunStatus::Stopping {
-                    Ok(())
-                } else {
-                    s07_transitions::run(from, run.status)
-                }
+                let stops = run.status != RunStatus::Stopping;
+                if stops { run.turn(RunStatus::Stopping) } else { Ok(()) }
             }
-            Fact::RunEnded { run, status } => {
-                let run = self.run_mut(*run)?;
-                let from = std::mem::replace(&mut run.status, *status);
-                s07_transitions::run(from, *status)
-            }
+            Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
-                let from = std::mem::replace(&mut run.status, RunStatus::Running);
                 (run.cause, run.opened_at) = (None, entry.at);
                 run.reopen(tasks, *scope);
-                s07_transitions::run(from, RunStatus::Running)
+                run.turn(RunStatus::Running)
             }
             Fact::RunForgotten { run } => {
-                let forgotten = self.runs.remove(run).ok_or(format!("run {run} is not known"))?;
+                let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
                 if let Some(key) = forgotten.admitted.key {
                     self.keys.remove(&key);
                 }

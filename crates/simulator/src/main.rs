@@ -1,7 +1,7 @@
 //! The simulator on the command line: `cargo xtask sim`.
 //!
-//! Runs seeds, prints what they came to, and for a failing one the command that replays it. Files and
-//! the clock are known here alone.
+//! Runs seeds, prints what they came to, and for a failing one the command that replays it. Files
+//! and the clock are known here alone.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ use simulator::shrink::shrink;
 use simulator::world;
 
 const USAGE: &str = "usage: cargo xtask sim [--seeds N] [--hours H] [--seed FIRST] [--trace]
-                       [--mutant NAME] [--plan FILE] [--shrink] [--all-marks]
+                       [--mutant NAME] [--plan FILE] [--shrink] [--all-marks] [--jobs N]
 
   --seeds N      how many seeds (100)
   --hours H      hours of work for each (1)
@@ -28,6 +28,7 @@ const USAGE: &str = "usage: cargo xtask sim [--seeds N] [--hours H] [--seed FIRS
   --plan FILE    run the plan in a file instead of seeds
   --shrink       make a failing plan smaller, and print it
   --all-marks    fail if a mark was not hit
+  --jobs N       how many seeds run side by side (1)
 ";
 
 struct Options {
@@ -39,6 +40,7 @@ struct Options {
     plan: Option<String>,
     shrink: bool,
     all_marks: bool,
+    jobs: u64,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +64,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> 
         plan: None,
         shrink: false,
         all_marks: false,
+        jobs: 1,
     };
     while let Some(flag) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("`{flag}` needs a value"));
@@ -69,6 +72,7 @@ fn read(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> 
             "--seeds" => options.seeds = number(&value()?)?,
             "--hours" => options.hours = number(&value()?)?,
             "--seed" => options.first = number(&value()?)?,
+            "--jobs" => options.jobs = number(&value()?)?.clamp(1, 64),
             "--trace" => options.trace = true,
             "--shrink" => options.shrink = true,
             "--all-marks" => options.all_marks = true,
@@ -100,13 +104,33 @@ fn simulate(options: &Options) -> Result<bool, String> {
         return Ok(one(&draw(options.first, length), options));
     }
     let begun = Instant::now();
-    let summary = batch::run(options.first, options.seeds, length, options.mutant);
+    let summary = side_by_side(options, length);
     print!("{}", render(&summary, options.first, begun.elapsed()));
     if let Some((seed, violation)) = &summary.failure {
         report(&draw(*seed, length), violation, options);
     }
     let complete = !options.all_marks || summary.marks.missing().next().is_none();
     Ok(summary.failure.is_none() && complete)
+}
+
+/// Cuts the seeds into as many batches as there are jobs. Each seed still has a thread of its own.
+fn side_by_side(options: &Options, length: Span) -> Summary {
+    let each = options.seeds.div_ceil(options.jobs);
+    let mut summary = Summary::default();
+    std::thread::scope(|scope| {
+        let batches: Vec<_> = (0..options.jobs)
+            .map(|job| {
+                let from = job * each;
+                let count = each.min(options.seeds.saturating_sub(from));
+                let first = options.first + from;
+                scope.spawn(move || batch::run(first, count, length, options.mutant))
+            })
+            .collect();
+        for batch in batches {
+            summary.add(batch.join().expect("a simulation that panics is a defect of its own"));
+        }
+    });
+    summary
 }
 
 fn one(plan: &Plan, options: &Options) -> bool {
@@ -133,11 +157,10 @@ fn render(summary: &Summary, first: u64, took: Duration) -> String {
     let mut text = String::new();
     let hours = summary.length.0 / 3_600_000_000;
     let seconds = took.as_secs_f64().max(0.001);
-    let last = first + summary.seeds.saturating_sub(1);
     let rate = summary.inputs as f64 / seconds;
     let per_item = summary.faults as f64 / summary.items.max(1) as f64;
     let lines = [
-        format!("seeds     {} ({first} to {last}) in {seconds:.1} s", summary.seeds),
+        format!("seeds     {} (from {first}) in {seconds:.1} s", summary.seeds),
         format!("simulated {hours} h, {:.0} h a second", hours as f64 / seconds),
         format!("inputs    {} ({rate:.0} a second)", summary.inputs),
         format!(

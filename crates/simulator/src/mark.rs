@@ -1,7 +1,7 @@
 //! Marks: situations that the simulation must reach, or it proves less than it seems to.
 //!
-//! Each is hit where the world *observes* it, so that the product carries no instrumentation. A mark
-//! that no seed of a long enough batch hits fails the batch.
+//! Each is hit where the world *observes* it, so that the product carries no instrumentation. A
+//! mark that no seed of a long enough batch hits fails the batch.
 
 macro_rules! define_marks {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {

@@ -1,7 +1,8 @@
 //! Planted faults: small wrongs at the seams of the product, each of which the simulator must find.
 //!
-//! A simulator that finds nothing proves nothing until it has found these. They live here and not in
-//! the product: each perturbs what goes into a part or comes out of it, as the named mistake would.
+//! A simulator that finds nothing proves nothing until it has found these. They live here and not
+//! in the product: each perturbs what goes into a part or comes out of it, as the named mistake
+//! would.
 
 /// A planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

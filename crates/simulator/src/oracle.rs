@@ -1,8 +1,8 @@
 //! The oracle: a sequential model that says how a run may end, from its plan alone.
 //!
-//! It walks the graph once, in the order of dependencies, with no time, no workers and no faults: an
-//! item does what its plan says, a task succeeds when all of its items do, what depends on another
-//! end is skipped. What faults or people may change is left open, and nothing else.
+//! It looks at each task once, with no time, no workers and no faults: an item does what its plan
+//! says, a task succeeds when all of its items do, what depends on another end is skipped. What
+//! faults or people may change is left open, and nothing else.
 
 use model::fact::StopCause;
 use model::policy::{FailurePolicy, Trigger};
@@ -81,7 +81,7 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
         };
         if !allowed {
             return Err(format!(
-                "item {index} is {}, its fate was {fate:?}, blocked: {blocked}, the run ends for {:?}",
+                "item {index} is {}, its fate was {fate:?}, blocked: {blocked}, run: {:?}",
                 item.status, run.cause
             ));
         }

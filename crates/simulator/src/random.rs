@@ -44,8 +44,8 @@ impl Random {
         u32::try_from(self.between(u64::from(low), u64::from(high))).expect("between two u32")
     }
 
-    /// A number from `low` to `high` whose logarithm is evenly spread: as many of milliseconds as of
-    /// hours.
+    /// A number from `low` to `high` whose logarithm is evenly spread: as many of milliseconds as
+    /// of hours.
     pub fn spread(&mut self, low: u64, high: u64) -> u64 {
         let (low_bits, high_bits) = (low.max(1).ilog2(), high.max(1).ilog2());
         let bits = self.between(u64::from(low_bits), u64::from(high_bits));

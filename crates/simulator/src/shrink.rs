@@ -1,8 +1,8 @@
 //! Making a failing plan smaller while it still breaks the same invariant.
 //!
 //! First whole halves of a list go, then quarters, then single entries (Zeller's ddmin, 2002,
-//! without its complements); then the length is cut and the work made less. Since streams are named,
-//! what is left does not change by what has gone.
+//! without its complements); then the length is cut and the work made less. Since streams are
+//! named, what is left does not change by what has gone.
 
 use model::Span;
 

@@ -1,7 +1,7 @@
 //! The world: one thread, one seed, one heap of events, and everything that they happen to.
 //!
-//! It runs a plan to its end and says what was seen. It never reads a clock and is a function of the
-//! plan and the mutant alone.
+//! It runs a plan to its end and says what was seen. It never reads a clock and is a function of
+//! the plan and the mutant alone.
 
 use engine::{Engine, Input};
 use model::hash::mix;
@@ -11,7 +11,9 @@ use model::{Span, Timestamp};
 use crate::clients::Clients;
 use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
-use crate::invariants::{Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay};
+use crate::invariants::{
+    Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay, s14_limits,
+};
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
 use crate::node::Node;
@@ -438,6 +440,7 @@ impl World {
         let dead =
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);
+        self.stage.judge("S14", s14_limits::leases(&self.records.ledger));
         self.look_for_neglect();
     }
 

@@ -36,7 +36,7 @@ const END_WITHIN: Duration = Duration::from_secs(180);
 enum Victim {
     Holder,
     Supervisor,
-    /// The supervisor first: nobody is left to clean up but the next one.
+    /// Nobody is left to clean up but the next one.
     Both,
 }
 
@@ -75,6 +75,8 @@ fn a_run_that_is_killed_a_hundred_times_ends_as_if_it_never_was() {
     while ordeal.kills.values().sum::<u32>() < KILLS {
         ordeal.round();
     }
+    ordeal.evidence.refresh();
+    let ended_before = ordeal.evidence.count_ended();
     let finished = ordeal.start().finish_within(END_WITHIN);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     ordeal.home.wait_until_quiet();
@@ -85,12 +87,12 @@ fn a_run_that_is_killed_a_hundred_times_ends_as_if_it_never_was() {
     let facts = journal::facts(&ordeal.home);
     check_journal(&facts, &tasks);
     check_tokens(&facts, &tasks, &ordeal.evidence);
-    let lost = journal::ends(&facts).iter().filter(|end| end.outcome == "Lost").count();
+    let begun = ordeal.evidence.lines.iter().filter(|line| line.is_start).count() as u64;
     println!(
-        "kills: {:?}; attempts begun: {}; lost: {lost}; slowest cleaning: {:?}; reader: {} answers, \
-         {} silences, {} outcomes",
+        "kills: {:?}, the last after {ended_before} items; attempts begun: {begun}, of which {} \
+         were lost; all gone within {:?} of a kill; reader: {} answers, {} silences, {} outcomes",
         ordeal.kills,
-        ordeal.evidence.lines.iter().filter(|line| line.is_start).count(),
+        begun - items,
         ordeal.slowest_cleaning,
         report.answers,
         report.silences,
@@ -123,6 +125,9 @@ impl Ordeal {
                 self.kill_holder(running);
             }
             (Victim::Both, Some(supervisor)) => {
+                if self.random.happens(50) {
+                    running.signal(Signal::KILL);
+                }
                 self.kill_supervisor(&supervisor);
                 running.signal(Signal::KILL);
                 running.finish();
@@ -168,7 +173,7 @@ impl Ordeal {
             return;
         }
         self.wait_for_progress(running);
-        let wanted = self.evidence.count_ended() + self.random.below(28) as usize;
+        let wanted = self.evidence.count_ended() + self.random.below(40) as usize;
         wait::until("the run goes on", ON_WITHIN, || {
             self.look(running);
             (self.evidence.count_ended() >= wanted).then_some(())

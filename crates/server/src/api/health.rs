@@ -9,7 +9,7 @@ use super::problem::Refusal;
 
 pub(super) async fn health(State(service): State<Shared>) -> Result<Json<Health>, Refusal> {
     let context = &service.context;
-    let look = context.handle.ask(|view| {
+    let look = context.handle.peek(|view| {
         let state = view.engine.state();
         (view.storage, state.runs().count() - state.ended().len())
     });

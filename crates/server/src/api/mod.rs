@@ -13,6 +13,7 @@ mod health;
 mod logs;
 mod meter;
 mod output;
+mod patience;
 mod problem;
 mod progress;
 mod runs;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware;
 use axum::routing::{get, post};
 use model::{Epoch, Timestamp};
 use protocol::api::{RunRef, route};
@@ -92,6 +94,7 @@ pub(crate) async fn serve(
 }
 
 fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
+    let service = Arc::new(Service { context, stopping });
     Router::new()
         .route(route::HEALTH, get(health::health))
         .route(route::RUNS, get(runs::list).post(submit::submit))
@@ -105,7 +108,8 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::RETRY, post(control::retry))
         .fallback(async |uri| problem::no_such_route(&uri))
         .method_not_allowed_fallback(async |method, uri| problem::wrong_method(&method, &uri))
-        .with_state(Arc::new(Service { context, stopping }))
+        .layer(middleware::from_fn_with_state(Arc::clone(&service), patience::bounded))
+        .with_state(service)
 }
 
 impl Service {

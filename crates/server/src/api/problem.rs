@@ -41,6 +41,12 @@ impl From<Problem> for Refusal {
     }
 }
 
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        Self(problem)
+    }
+}
+
 impl From<Gone> for Refusal {
     fn from(_: Gone) -> Self {
         let detail = "the process that holds the state folder is ending";

@@ -1,8 +1,11 @@
 //! S14: memory, log and queues stay under the limits.
 
 use journal::Entry;
+use model::collections::HashMap;
 use model::limits::{ITEMS_PER_FACT_MAX, PREFILL_MAX};
-use model::{Fact, Request};
+use model::{Fact, WorkerId};
+
+use crate::ledger::Ledger;
 
 /// Effects that may wait for their facts.
 const WAITING_MAX: usize = 200_000;
@@ -33,13 +36,24 @@ pub fn waiting(effects: usize) -> Result<(), String> {
     if effects <= WAITING_MAX { Ok(()) } else { Err(format!("{effects} effects wait")) }
 }
 
-/// Holds what a worker has queued against what may be lent ahead to it.
+/// Holds the leases of each worker against what it can run at once and what may be lent ahead.
 ///
 /// # Errors
-/// It has more leases than it can run at once, and the prefill beside.
-pub fn leases(held: usize, offers: &Request) -> Result<(), String> {
-    // Nothing that is drawn asks for less than half a core.
-    let at_once = usize::try_from(offers.cpu_milli / 500).unwrap_or(usize::MAX);
-    let most = at_once + PREFILL_MAX as usize;
-    if held <= most { Ok(()) } else { Err(format!("a worker holds {held} leases of {most}")) }
+/// A worker with more.
+pub fn leases(ledger: &Ledger) -> Result<(), String> {
+    let mut counts: HashMap<WorkerId, usize> = HashMap::default();
+    let items = ledger.runs.values().flat_map(|run| &run.items);
+    for item in items.filter(|item| item.status.is_live()) {
+        *counts.entry(item.worker).or_default() += 1;
+    }
+    for (id, joined) in &ledger.workers {
+        // Nothing that is drawn asks for less than half a core.
+        let at_once = usize::try_from(joined.offers.cpu_milli / 500).unwrap_or(usize::MAX);
+        let most = at_once + PREFILL_MAX as usize;
+        let held = counts.get(id).copied().unwrap_or(0);
+        if held > most {
+            return Err(format!("worker {id} holds {held} leases of {most}"));
+        }
+    }
+    Ok(())
 }
