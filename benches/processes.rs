@@ -24,10 +24,15 @@ const HOPS: usize = 1_000;
 fn main() {
     let binary = binary();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    against_xargs(&binary, folder.path());
-    chain(&binary, folder.path());
-    cold_start(&binary, folder.path());
-    at_rest(&binary, folder.path());
+    let sections: [(&str, fn(&Path, &Path)); 4] =
+        [("xargs", against_xargs), ("chain", chain), ("start", cold_start), ("rest", at_rest)];
+    // Names of sections choose; all run when none is named.
+    let named: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    for (name, section) in sections {
+        if named.is_empty() || named.iter().any(|word| word == name) {
+            section(&binary, folder.path());
+        }
+    }
 }
 
 fn binary() -> PathBuf {
@@ -73,7 +78,8 @@ fn against_xargs(binary: &Path, folder: &Path) {
             rates.1.push(TASKS as f64 / ours);
         }
         println!(
-            "2,000 x /bin/true on 2 slots, {}: xargs {:.0}/s, autoglm {:.0}/s, ratio {:.2} (goal {goal})",
+            "2,000 x /bin/true on 2 slots, {}: xargs {:.0}/s, autoglm {:.0}/s, \
+             ratio {:.2} (goal {goal})",
             delay.map_or("this disk".to_owned(), |ms| format!("{ms} ms a sync")),
             median(rates.0),
             median(rates.1),
@@ -103,7 +109,8 @@ fn chain(binary: &Path, folder: &Path) {
         let hops = (0..ROUNDS).map(|_| run(binary, &file, delay) / HOPS as f64 * 1_000.0);
         let hop = median(hops.collect());
         let spawn = median((0..ROUNDS).map(|_| spawn_ms()).collect());
-        let commit = median((0..ROUNDS).map(|_| commit_ms()).collect()) + f64::from(delay.unwrap_or(0));
+        let commit = median((0..ROUNDS).map(|_| commit_ms()).collect());
+        let commit = commit + f64::from(delay.unwrap_or(0));
         println!(
             "a hop, {}: {hop:.2} ms; spawn {spawn:.2} + commit {commit:.2} + 0.5 = {:.2} ms",
             delay.map_or("this disk".to_owned(), |ms| format!("{ms} ms a sync")),

@@ -42,7 +42,7 @@ fn measure(what: &str, parts: &GraphParts, submit_goal: f64, bytes_goal: f64, ba
     drop(holder);
     let (seconds, resident) = measured_replay(folder.path());
     let each = resident.saturating_sub(baseline) as f64 / f64::from(MILLION);
-    println!("  {what}, pending: {each:.1} bytes each after replay (goal {bytes_goal}), {seconds:.2} s");
+    println!("  {what}, pending: {each:.1} bytes each (goal {bytes_goal}), replay {seconds:.2} s");
 
     // Done: everything has run.
     let house = House::new(4_096);

@@ -21,8 +21,9 @@ pub use frame::{Content, Stream};
 pub use reader::{Chunk, Log, read};
 pub use writer::{Recovery, Writer};
 
-/// Names an attempt to the log and the supervisor of one worker: a number of the worker's own, never
-/// used twice in its life. Fencing tokens will not do, since the items of one fan-out may share one.
+/// Names an attempt to the log and the supervisor of one worker: a number of the worker's own,
+/// never used twice in its life. Fencing tokens will not do, since the items of one fan-out may
+/// share one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 

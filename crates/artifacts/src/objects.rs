@@ -1,8 +1,8 @@
 //! The content-addressed store of one machine: bytes under the name of their BLAKE3 hash.
 //!
 //! `put` answers when the bytes would survive a power cut. What is there never changes: an object
-//! is written beside, made durable, and moved to its name, so no reader sees half of one. What is read
-//! is checked against its name.
+//! is written beside, made durable, and moved to its name, so no reader sees half of one. What is
+//! read is checked against its name.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};

@@ -27,6 +27,7 @@ use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::Built;
 use crate::handle::{Admission, Patience, Question, Reply, View};
+use crate::replay::{Replayed, replay};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Fatal, Storage};
 
@@ -101,6 +102,8 @@ pub(crate) struct Driver {
     fleet: Fleet,
     live_logs: LiveLogs,
     storage_is: api::Storage,
+    /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
+    durable_copy: Option<Replayed>,
     /// Batches that are not with the journal yet, oldest first.
     batches: VecDeque<Commit>,
     committing: bool,
@@ -122,6 +125,7 @@ impl Driver {
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
+            durable_copy: None,
             batches: VecDeque::new(),
             committing: false,
             requests: HashMap::new(),
@@ -205,7 +209,10 @@ impl Driver {
                 self.committing = false;
                 self.pipeline.advance(seq);
             }
-            Event::StorageIs(storage) => self.storage_is = storage,
+            Event::StorageIs(storage) => {
+                self.storage_is = storage;
+                self.durable_copy = None;
+            }
             Event::WhenEnded(run, waiter) => self.end_waiters.push((run, waiter)),
             Event::WhenIdle(waiter) => self.idle_waiters.push(waiter),
             Event::Deadline | Event::Shutdown | Event::Fatal(_) => {}
@@ -255,9 +262,17 @@ impl Driver {
     }
 
     fn answer(&mut self, question: Question, patience: Patience) {
+        let is_ahead = self.pipeline.durable() < self.parts.engine.state().last();
+        if is_ahead && self.storage_is != api::Storage::Ok && patience == Patience::UntilDurable {
+            self.copy_durable();
+        }
+        let (engine, shelf, patience) = match &self.durable_copy {
+            Some(copy) => (&copy.engine, &copy.shelf, Patience::None),
+            None => (&self.parts.engine, &self.parts.shelf, patience),
+        };
         let view = View {
-            engine: &self.parts.engine,
-            shelf: &self.parts.shelf,
+            engine,
+            shelf,
             live_logs: &self.live_logs,
             now: self.parts.clock.now(),
             storage: self.storage_is,
@@ -268,6 +283,15 @@ impl Driver {
             return reply();
         }
         self.pipeline.push(self.parts.engine.state().last(), Outgoing::Reply(reply));
+    }
+
+    /// Makes the state that readers are shown while nothing can be stored, which may be for hours.
+    fn copy_durable(&mut self) {
+        if self.durable_copy.is_none() {
+            let replayed = replay(&mut *self.parts.reader, &self.parts.objects);
+            // What cannot be read now is told when it can be stored again.
+            self.durable_copy = replayed.ok();
+        }
     }
 
     fn history(&mut self, after: Seq, limit: usize) -> Vec<Entry> {

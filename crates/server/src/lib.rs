@@ -8,8 +8,8 @@
 //!                  fleet (workers)                 follower (catalog, archive)
 //! ```
 //!
-//! It decides nothing: rules live in `engine`, and a worker's business in `worker`, which must never
-//! be imported here. Nothing leaves this process before its facts are durable.
+//! It decides nothing: rules live in `engine`, and a worker's business in `worker`, which must
+//! never be imported here. Nothing leaves this process before its facts are durable.
 
 mod api;
 mod clock;

@@ -39,6 +39,8 @@ pub struct Item {
     pub retry_at: Timestamp,
     /// How its last attempt ended.
     pub last: Option<Outcome>,
+    /// Whether its last attempt may have been asked to end.
+    pub asked: bool,
 }
 
 /// A task of a run.
@@ -116,6 +118,7 @@ impl Run {
             overran: false,
             retry_at: Timestamp(0),
             last: None,
+            asked: false,
         };
         let mut tasks = Vec::with_capacity(graph.len());
         let mut first = 0;
@@ -371,8 +374,10 @@ impl Ledger {
         for &(item, _) in &ended.ends {
             let key = ended.task.item(item);
             self.unlease(key.run);
+            let stops = self.run_mut(key.run)?.cause.is_some();
             let record = self.item_mut(key)?;
             record.last = Some(ended.outcome);
+            record.asked = stops || record.overran;
             match ended.outcome {
                 Outcome::Lost => record.losses += 1,
                 Outcome::Failed(_) | Outcome::TimedOut => record.failures += 1,

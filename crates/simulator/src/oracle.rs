@@ -66,10 +66,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             // A termination may outdo an earlier stop, so all causes can cancel.
             TaskStatus::Cancelled => run.cause.is_some(),
             TaskStatus::Terminated => run.cause == Some(StopCause::Terminated),
-            // Who is asked to end may finish well after all.
-            TaskStatus::Succeeded => {
-                !blocked && (fate != Fate::Fails || item.overran || run.cause.is_some())
-            }
+            // Who was asked to end may have finished well after all, perhaps in an earlier round.
+            TaskStatus::Succeeded => !blocked && (fate != Fate::Fails || item.asked),
             TaskStatus::Failed | TaskStatus::TimedOut => {
                 let ended_early = run.cause.is_some() && fate == Fate::Succeeds;
                 !blocked

@@ -89,6 +89,22 @@ const TABLE: &[Row] = &[
         ours: &["client", "model", "protocol", "server", "simulator", "spec", "worker"],
         outside: Without(&[SERVERS, DRIVERS]),
     },
+    // What measures the whole may look at every part of it; nothing may look at it.
+    Row {
+        name: "benches",
+        ours: &[
+            "agent",
+            "artifacts",
+            "engine",
+            "journal",
+            "model",
+            "protocol",
+            "server",
+            "spec",
+            "stores",
+        ],
+        outside: Without(&[DRIVERS]),
+    },
     Row { name: "xtask", ours: &[], outside: Without(&[EXECUTORS, DRIVERS]) },
 ];
 

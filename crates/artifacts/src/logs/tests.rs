@@ -235,7 +235,8 @@ proptest! {
                 expected[*ticket as usize] += word;
             }
         }
-        let logs: Vec<_> = (0..4).map(|ticket| writer.finish(Ticket(ticket), Timestamp(1))).collect();
+        let tickets = (0..4).map(Ticket);
+        let logs: Vec<_> = tickets.map(|ticket| writer.finish(ticket, Timestamp(1))).collect();
         writer.flush().unwrap();
         drop(writer);
         let path = dir.path().join(file_name(0));

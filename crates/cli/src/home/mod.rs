@@ -110,8 +110,14 @@ impl Home {
     }
 
     async fn attach(&self) -> Result<Option<Session>> {
-        let client = Client::connect(&self.folder).await?;
-        Ok(client.map(|client| Session { client, keeper: Keeper::Other }))
+        let Some(client) = Client::connect(&self.folder).await? else { return Ok(None) };
+        // One that is suspended or hangs accepts connections, and answers nothing.
+        match tokio::time::timeout(HELD_PATIENCE, client.health()).await {
+            Ok(Ok(_)) => Ok(Some(Session { client, keeper: Keeper::Other })),
+            Ok(Err(error)) if error.is_gone() => Ok(None),
+            Ok(Err(error)) => Err(error.into()),
+            Err(_) => Err(self.held_by(None)),
+        }
     }
 
     async fn session(&self, served_in: &Path, keeper: Keeper) -> Result<Session> {

@@ -214,17 +214,20 @@ fn a_full_disk_outlives_the_holder() {
 }
 
 #[test]
-fn a_read_only_disk_cannot_be_begun_on_but_read() {
+fn a_read_only_disk_is_named() {
     let Some(disk) = Disk::mount() else { return };
     let home = Home::with_state(disk.root().join("state"));
     let flow = home.write("other.yaml", OTHER);
     assert_eq!(home.run(&["run", &flow]).code, 0);
     home.wait_until_quiet();
     disk.make_read_only(true);
-    let refused = home.start(&["run", &flow]).finish_within(REFUSED_WITHIN);
-    assert_eq!(refused.code, 74, "{}", refused.stderr);
-    let listed = home.json(&["list"]);
-    assert_eq!(listed["runs"][0]["status"], "succeeded");
+    for command in [&["run", &flow][..], &["list"]] {
+        let refused = home.start(command).finish_within(REFUSED_WITHIN);
+        assert_eq!(refused.code, 74, "{}", refused.stderr);
+        let names_it = refused.stderr.contains("E0304") || refused.stderr.contains("Read-only");
+        assert!(names_it, "{}", refused.stderr);
+    }
     disk.make_read_only(false);
     assert_eq!(home.run(&["run", &flow]).code, 0);
+    assert_eq!(home.json(&["list"])["runs"].as_array().map(Vec::len), Some(2));
 }
