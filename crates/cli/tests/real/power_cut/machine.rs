@@ -1,0 +1,198 @@
+//! A small virtual machine: Debian's kernel, busybox, the binary under test, and a disk that loses
+//! what the machine has not written when its power is cut.
+//!
+//! The power is cut by killing the emulator. What the guest has not asked its disk to keep is in
+//! the memory of the guest, and dies with it.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// What the guest runs first.
+const INIT: &str = include_str!("init.sh");
+/// The modules that its disks need.
+const MODULES: [&str; 6] = [
+    "drivers/virtio/virtio.ko",
+    "drivers/virtio/virtio_ring.ko",
+    "drivers/virtio/virtio_pci_legacy_dev.ko",
+    "drivers/virtio/virtio_pci_modern_dev.ko",
+    "drivers/virtio/virtio_pci.ko",
+    "drivers/block/virtio_blk.ko",
+];
+/// Debian's package that names the newest kernel for virtual machines.
+const KERNEL_PACKAGE: &str = "linux-image-cloud-amd64";
+/// How large the disk with the state is.
+const STATE_MIB: u64 = 128;
+
+/// Everything that a boot needs.
+pub(crate) struct Machine {
+    folder: TempDir,
+    kernel: PathBuf,
+    /// Variables for the guest.
+    variables: Vec<String>,
+}
+
+/// A machine that runs.
+pub(crate) struct Power {
+    emulator: Child,
+    console: Receiver<String>,
+}
+
+impl Machine {
+    /// Puts one together with these files beside the binary, and an empty disk.
+    ///
+    /// # Errors
+    /// What is missing on this computer.
+    pub(crate) fn assemble(files: &[(&str, &str)], variables: &[&str]) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let at = folder.path();
+        let kernel = unpacked_kernel()?;
+        let ours = |name: &str| at.join(name);
+
+        fs::create_dir_all(ours("root/modules")).expect("made");
+        for name in ["bin", "proc", "sys", "dev", "tmp", "tools", "state"] {
+            fs::create_dir_all(ours("root").join(name)).expect("made");
+        }
+        let busybox = output("sh", &["-c", "command -v busybox"], at)?;
+        fs::copy(busybox.trim(), ours("root/bin/busybox")).expect("copied");
+        let release = fs::read_dir(kernel.join("lib/modules")).expect("there").next();
+        let modules = release.expect("one kernel").expect("readable").path().join("kernel");
+        for module in MODULES {
+            let name = Path::new(module).file_name().expect("it has one");
+            fs::copy(modules.join(module), ours("root/modules").join(name))
+                .map_err(|error| format!("{module}: {error}"))?;
+        }
+        fs::write(ours("root/init"), INIT).expect("written");
+        let pack = "chmod +x init && find . | cpio --quiet -o -H newc > ../initrd";
+        output("sh", &["-c", pack], &ours("root"))?;
+
+        fs::create_dir_all(ours("tools")).expect("made");
+        for (name, text) in files {
+            fs::write(ours("tools").join(name), text).expect("written");
+        }
+        copy_binary(&ours("tools"))?;
+        disk(&ours("tools.img"), 256, Some(&ours("tools")))?;
+        disk(&ours("state.img"), STATE_MIB, None)?;
+        let variables = variables.iter().map(|&text| text.to_owned()).collect();
+        Ok(Self { folder, kernel, variables })
+    }
+
+    /// Switches it on.
+    pub(crate) fn boot(&self) -> Power {
+        let at = |name: &str| self.folder.path().join(name).display().to_string();
+        let drive = |name: &str, id: &str| {
+            format!("file={},if=virtio,id={id},format=raw,cache=writeback", at(name))
+        };
+        let kernel = fs::read_dir(self.kernel.join("boot")).expect("it is there");
+        let kernel = kernel.filter_map(Result::ok).map(|entry| entry.path());
+        let kernel = kernel.into_iter().find(|path| path.display().to_string().contains("vmlinuz"));
+        let line = format!("console=ttyS0 quiet panic=-1 {}", self.variables.join(" "));
+        let mut command = Command::new("qemu-system-x86_64");
+        command.args(["-accel", "tcg", "-m", "640", "-smp", "2", "-nodefaults", "-no-reboot"]);
+        command.args(["-display", "none", "-serial", "stdio", "-initrd", &at("initrd")]);
+        command.arg("-kernel").arg(kernel.expect("a kernel")).args(["-append", &line]);
+        command.args(["-drive", &(drive("tools.img", "tools") + ",readonly=on")]);
+        command.args(["-drive", &drive("state.img", "state")]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut emulator = command.spawn().expect("it was there a moment ago");
+        let stdout = BufReader::new(emulator.stdout.take().expect("it was asked for"));
+        let (sender, console) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Power { emulator, console }
+    }
+}
+
+impl Power {
+    /// The next line on the console, if there is one within `patience`.
+    pub(crate) fn line(&self, patience: Duration) -> Option<String> {
+        match self.console.recv_timeout(patience) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    /// Cuts it. Returns what was still on its way on the console.
+    pub(crate) fn cut(mut self) -> Vec<String> {
+        self.emulator.kill().expect("it runs");
+        self.emulator.wait().expect("it is a child");
+        self.console.iter().collect()
+    }
+}
+
+impl Drop for Power {
+    fn drop(&mut self) {
+        // A test that failed leaves it on.
+        let _ = self.emulator.kill();
+        let _ = self.emulator.wait();
+    }
+}
+
+/// The kernel and its modules, fetched once and kept beside the build.
+fn unpacked_kernel() -> Result<PathBuf, String> {
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("power-cut-kernel");
+    if kept.join("boot").exists() {
+        return Ok(kept);
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let named = output("apt-cache", &["depends", KERNEL_PACKAGE], folder.path())?;
+    let package = named.split_whitespace().skip_while(|word| *word != "Depends:").nth(1);
+    let package = package.ok_or(format!("{KERNEL_PACKAGE} names no kernel"))?;
+    output("apt-get", &["-q", "download", package], folder.path())?;
+    let unpack = "dpkg-deb -x *.deb unpacked";
+    output("sh", &["-c", unpack], folder.path())?;
+    let moved = "rm -rf \"$0\" && cp -r unpacked \"$0\"";
+    output("sh", &["-c", moved, &kept.display().to_string()], folder.path())?;
+    Ok(kept)
+}
+
+/// The binary and the libraries that it needs.
+fn copy_binary(to: &Path) -> Result<(), String> {
+    let binary = env!("CARGO_BIN_EXE_autoglm");
+    fs::copy(binary, to.join("autoglm")).map_err(|error| error.to_string())?;
+    let needed = output("ldd", &[binary], to)?;
+    for line in needed.lines() {
+        let Some(path) = line.split_whitespace().find(|word| word.starts_with('/')) else {
+            continue;
+        };
+        let name = Path::new(path).file_name().expect("it has one").to_string_lossy();
+        let name = if name.starts_with("ld-linux") { "ld.so".to_owned() } else { name.into() };
+        fs::copy(path, to.join(name)).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn disk(path: &Path, mib: u64, content: Option<&Path>) -> Result<(), String> {
+    File::create(path)
+        .and_then(|file| file.set_len(mib << 20))
+        .map_err(|error| error.to_string())?;
+    let path = path.display().to_string();
+    let content = content.map(|folder| folder.display().to_string());
+    let mut arguments = vec!["-q", "-F"];
+    if let Some(content) = &content {
+        arguments.extend(["-d", content]);
+    }
+    arguments.push(&path);
+    output("mkfs.ext4", &arguments, Path::new("/")).map(drop)
+}
+
+fn output(program: &str, arguments: &[&str], folder: &Path) -> Result<String, String> {
+    let run = Command::new(program).args(arguments).current_dir(folder).output();
+    let run = run.map_err(|error| format!("`{program}`: {error}"))?;
+    if run.status.success() {
+        Ok(String::from_utf8_lossy(&run.stdout).into_owned())
+    } else {
+        Err(format!("`{program}`: {}", String::from_utf8_lossy(&run.stderr)))
+    }
+}
