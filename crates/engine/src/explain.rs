@@ -56,7 +56,15 @@ impl Engine {
             return vec![Blocker::Run(run.status())];
         };
         let Some(group) = legend.groups[class].iter().position(|&known| known == origin) else {
-            return behind();
+            let limited = plan.refusals.iter().any(|refusal| {
+                let refused = legend.groups[refusal.class as usize][refusal.group as usize];
+                let own = refused.task().run == origin.task().run;
+                own && refusal.reason == RefusalReason::Allowance
+            });
+            return match limited {
+                true => vec![self.blocker(run, class_id, &RefusalReason::Allowance)],
+                false => behind(),
+            };
         };
         let concerns = |refusal: &&Refusal| {
             let first = refusal.group as usize;

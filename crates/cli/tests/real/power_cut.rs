@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(90);
 
 const WIDE: &str = "
 tasks:
-  - {name: wide, foreach: {range: 20000}, command: ['/bin/true']}
+  - {name: wide, foreach: {range: 20000}, command: [/bin/true]}
 ";
 const SMALL: &str = "
 tasks:
-  - {name: small, command: ['/bin/true']}
+  - {name: small, command: [/bin/true]}
 ";
 
 /// What the machine has told of itself before its power was cut.

@@ -104,30 +104,70 @@ fn room(nodes: &[Node], request: &[u64]) -> u64 {
 type Order = (u64, u64, u64);
 
 /// What of a class may start now, in order: as much as there may be room for, and one group more,
-/// so that somebody is refused.
+/// so that somebody is refused. A run that has all it may have takes no room: of it only the first
+/// group is asked about, so that its refusal is on record.
 fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Order, Origin)> {
-    let startable = |run: RunId| state.run(run).is_some_and(|run| may_start(run.status()));
-    let mut left = room;
-    let mut origins = Vec::new();
-    for item in state.ready.due(class, now).filter(|item| startable(item.run)).take(GROUPS_MAX) {
-        let Some(run) = state.run(item.run) else { continue };
+    let mut chosen = Chosen { room, limits: HashMap::default(), origins: Vec::new() };
+    for item in state.ready.due(class, now).take(GROUPS_MAX) {
+        let Some(run) = startable(state, item.run) else { continue };
         let (_, key) = run.ready_key(item.task_key());
         let third = u64::from(item.task.0) << 32 | u64::from(item.item.0);
-        origins.push(((key.urgency, item.run.0, third), Origin::Retry(item)));
+        chosen.take((key.urgency, item.run.0, third), Origin::Retry(item), run, 1);
     }
-    for key in state.ready.tasks(class).filter(|key| startable(key.run)).take(GROUPS_MAX) {
-        let Some(run) = state.run(key.run) else { continue };
+    let mut next = state.ready.first_task(class);
+    while let Some(key) = next.filter(|_| chosen.wants_more()) {
+        let Some(run) = startable(state, key.run) else {
+            next = state.ready.task_after_run(class, key);
+            continue;
+        };
         let third = u64::from(key.task.0) << 32 | u64::from(u32::MAX);
         let task = TaskKey { run: key.run, task: key.task };
-        origins.push(((key.urgency, key.run.0, third), Origin::Task(task)));
-        let count = u64::from(run.ready_items(key.task));
-        if left < count {
-            break;
-        }
-        left -= count;
+        let order = (key.urgency, key.run.0, third);
+        let full = chosen.take(order, Origin::Task(task), run, run.ready_items(key.task));
+        next = match full {
+            true => state.ready.task_after_run(class, key),
+            false => state.ready.task_after(class, key),
+        };
     }
-    origins.sort_unstable_by_key(|&(order, _)| order);
-    origins
+    chosen.origins.sort_unstable_by_key(|&(order, _)| order);
+    chosen.origins
+}
+
+fn startable(state: &State, id: RunId) -> Option<&Run> {
+    state.run(id).filter(|run| may_start(run.status()))
+}
+
+/// What has been chosen for a problem so far.
+struct Chosen {
+    /// How many more items there may be room for.
+    room: u64,
+    /// How many more items of each run with a limit may be leased, and whether it was said that
+    /// none may.
+    limits: HashMap<RunId, (u32, bool)>,
+    origins: Vec<(Order, Origin)>,
+}
+
+impl Chosen {
+    fn wants_more(&self) -> bool {
+        self.room > 0 && self.origins.len() < 2 * GROUPS_MAX
+    }
+
+    /// Takes a group in; says whether its run has all that it may have.
+    fn take(&mut self, order: Order, origin: Origin, run: &Run, items: u32) -> bool {
+        let limit = run.admitted().concurrency;
+        let left = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
+        let (left, told) = self.limits.entry(run.admitted().run).or_insert((left, false));
+        let count = items.min(*left);
+        if count == 0 && core::mem::replace(told, true) {
+            return true;
+        }
+        if limit.is_some() {
+            *left -= count;
+        }
+        self.room = self.room.saturating_sub(u64::from(count));
+        self.origins.push((order, origin));
+        count == 0
+    }
 }
 
 fn group(state: &State, order: Order, origin: Origin, allowances: &mut Allowances) -> Group {

@@ -1,6 +1,7 @@
 //! Workers come, say that they live, and are given up for lost.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use model::collections::HashSet;
@@ -11,6 +12,8 @@ use model::outcome::{AttemptEnd, Outcome, Then};
 use model::{
     AttemptId, Epoch, ItemKey, Request, RunId, Span, Timestamp, WorkerId, fact::AttemptsEnded,
 };
+
+use scheduler::fits;
 
 use super::{Turn, grouped};
 use crate::input::Effect;
@@ -198,9 +201,9 @@ impl Turn<'_> {
         let Some(known) = self.state.worker(worker) else { return };
         let items: Vec<_> = known.items.iter().copied().collect();
         self.record(Fact::WorkerLost { worker, cause });
-        let (started, unstarted): (Vec<_>, Vec<_>) = items.iter().partition(|&&item| {
-            self.state.lease(item).is_some_and(|lease| lease.started_at.is_some())
-        });
+        let started = self.may_have_started(worker, &items);
+        let unstarted: Vec<_> =
+            items.iter().copied().filter(|item| !started.contains(item)).collect();
         let by_task = |item: ItemKey| (item.task_key(), item.item.0);
         for (task, items) in grouped(unstarted.into_iter().map(by_task)) {
             self.record(Fact::LeasesReturned { task, items });
@@ -209,6 +212,32 @@ impl Turn<'_> {
         let mut runs: Vec<RunId> = items.iter().map(|item| item.run).collect();
         runs.dedup();
         runs.into_iter().for_each(|run| self.progress(run));
+    }
+
+    /// Which of its leases a worker may have started: those it said, and, since what it had not yet
+    /// said is lost with it, those that it would have started next. A worker starts in the order of
+    /// its grants while they fit. So a task that takes its node down at once is counted as lost,
+    /// and what was merely lent ahead is not.
+    fn may_have_started(&self, worker: WorkerId, items: &[ItemKey]) -> BTreeSet<ItemKey> {
+        let Some(known) = self.state.worker(worker) else { return BTreeSet::new() };
+        let leases = items.iter().filter_map(|&item| Some((item, self.state.lease(item)?)));
+        let mut leases: Vec<_> = leases.collect();
+        leases.sort_unstable_by_key(|(item, lease)| {
+            (lease.started_at.is_none(), lease.token, item.item)
+        });
+        let mut free = known.capacity.clone();
+        let mut started = BTreeSet::new();
+        for (item, lease) in leases {
+            let request = &self.state.classes().get(lease.class).amounts;
+            if lease.started_at.is_none() && fits(request, &free) == 0 {
+                break;
+            }
+            free.iter_mut().zip(request).for_each(|(free, asked)| {
+                *free = free.saturating_sub(*asked);
+            });
+            started.insert(item);
+        }
+        started
     }
 
     fn record_loss(&mut self, item: ItemKey) {

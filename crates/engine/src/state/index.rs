@@ -3,6 +3,7 @@
 //! Both are functions of runs and leases and are recomputed by the invariant check (S10).
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use core::ops::Bound::{Excluded, Unbounded};
 
 use model::collections::HashMap;
 use model::{ItemId, ItemKey, RunId, TaskId, Timestamp};
@@ -33,6 +34,24 @@ impl ReadyIndex {
     /// The tasks of a class with ready items, in order.
     pub fn tasks(&self, class: ClassId) -> impl Iterator<Item = &ReadyKey> {
         self.tasks.get(&class).into_iter().flatten()
+    }
+
+    /// The first task of a class.
+    #[must_use]
+    pub fn first_task(&self, class: ClassId) -> Option<ReadyKey> {
+        self.tasks.get(&class)?.first().copied()
+    }
+
+    /// The task of a class that follows another.
+    #[must_use]
+    pub fn task_after(&self, class: ClassId, key: ReadyKey) -> Option<ReadyKey> {
+        self.tasks.get(&class)?.range((Excluded(key), Unbounded)).next().copied()
+    }
+
+    /// The task of a class that follows all those of the same run and urgency.
+    #[must_use]
+    pub fn task_after_run(&self, class: ClassId, key: ReadyKey) -> Option<ReadyKey> {
+        self.task_after(class, ReadyKey { task: TaskId(u32::MAX), ..key })
     }
 
     /// The items of a class whose next attempt may start at `now`, longest due first.

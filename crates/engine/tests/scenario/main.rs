@@ -7,11 +7,11 @@ use engine::{Answer, Rejection};
 use house::{FAILED, House, cpu, graph};
 use model::fact::StopCause;
 use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
-use model::message::{Grant, News, StopKind};
-use model::outcome::Outcome;
+use model::message::{AttemptEvent, Grant, News, Report, StopKind};
+use model::outcome::{AttemptEnd, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, RetryPolicy, Trigger};
 use model::status::TaskStatus::{
-    Cancelled, Failed, Ready, Retrying, Skipped, Succeeded, Terminated, TimedOut,
+    Cancelled, Failed, Retrying, Skipped, Succeeded, Terminated, TimedOut,
 };
 use model::wait::Blocker;
 use model::{Attempt, Digest, ItemId, RunStatus, Span, TaskId, TaskKey, Token};
@@ -256,7 +256,7 @@ fn a_new_leader_keeps_what_runs_and_a_worker_in_the_old_process_is_lost() {
     house.start(outside);
     house.now = house.now + Span::secs(50);
     house.crash(2);
-    assert_eq!(house.task(run, inside.attempt.key.task.0), Ready);
+    assert_eq!(house.task(run, inside.attempt.key.task.0), Retrying);
     house.after(Span::secs(50));
     assert_eq!(house.task(run, outside.attempt.key.task.0), model::TaskStatus::Running);
     house.hello("w", 1, Some(Span::secs(60)));
@@ -289,6 +289,36 @@ fn run_concurrency_is_never_exceeded() {
     let explanation = house.engine.explain(item).expect("known");
     assert_eq!(explanation.blockers, [Blocker::Concurrency { limit: 3 }]);
     assert_eq!(house.work(ok).len(), 10);
+}
+
+#[test]
+fn a_run_that_has_all_it_may_have_does_not_hide_those_behind_it() {
+    let mut house = House::new(4);
+    let mut parts = graph(2, &[]);
+    parts.fan_outs = vec![(0, 1_000)];
+    house.submit(parts, |run| run.concurrency = Some(2));
+    house.submit(graph(1, &[]), |_| {});
+    let runs: Vec<_> = house.granted().iter().map(|grant| grant.attempt.key.run.0).collect();
+    assert_eq!(runs, [1, 1, 2]);
+}
+
+#[test]
+fn of_a_lost_worker_only_what_it_may_have_started_counts_as_lost() {
+    let mut house = House::new(2);
+    let mut parts = graph(1, &[]);
+    parts.fan_outs = vec![(0, 100)];
+    let run = house.submit(parts, |_| {});
+    // Short work is lent ahead of room once its duration is known.
+    for grant in house.granted() {
+        let usage = Usage { wall_us: 500, ..Usage::default() };
+        let end = AttemptEnd { usage, ..AttemptEnd::default() };
+        let event = AttemptEvent::Ended { outcome: Outcome::Succeeded, end };
+        house.report(vec![Report { lease: grant.lease(), event }]);
+    }
+    assert!(house.grants.len() > 10, "prefilled");
+    house.after(ATTEMPT_LEASE);
+    let losses: u32 = (0..100).map(|item| u32::from(house.item(run, 0, item).losses())).sum();
+    assert_eq!(losses, 2);
 }
 
 #[test]

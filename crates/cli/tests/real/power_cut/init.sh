@@ -19,7 +19,8 @@ export AUTOGLM_HOME=/state/home HOME=/tmp LD_LIBRARY_PATH=/tools PATH=/tools:/bi
 for setting in $(cat /proc/cmdline); do
     case "$setting" in AUTOGLM_*) export "$setting" ;; esac
 done
-autoglm() { /tools/ld.so /tools/autoglm "$@"; }
+mkdir -p /lib64
+ln -s /tools/ld.so /lib64/ld-linux-x86-64.so.2
 
 if [ -e /state/home/journal.sqlite ]; then
     autoglm journal verify -o json > /tmp/verified && echo "JOURNAL sound" || echo "JOURNAL unsound"
