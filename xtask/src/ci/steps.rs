@@ -67,6 +67,20 @@ pub(crate) const STEPS: &[Step] = &[
         ..PLAIN
     },
     Step {
+        name: "fuzz",
+        proves: "a minute of broken workflow files makes no parser panic",
+        minutes: 3,
+        lines: &["AUTOGLM_FUZZ_SECONDS=60 cargo nextest run --package spec fuzz_parser"],
+        ..PLAIN
+    },
+    Step {
+        name: "sim",
+        proves: "2,000 simulated hours of faults break no invariant, and hit every mark",
+        minutes: 12,
+        lines: &["cargo xtask sim --seeds 1300 --hours 1 --jobs 2 --all-marks"],
+        ..PLAIN
+    },
+    Step {
         name: "examples",
         proves: "the example's own code is right",
         minutes: 2,
