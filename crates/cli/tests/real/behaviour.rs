@@ -1,1 +1,74 @@
-//! x
+//! What each command does on the real thing, in brief: how it ends, what it prints, what it leaves.
+
+mod ending;
+mod repeating;
+mod tasks;
+
+use crate::support::binary::Home;
+
+const FINE: &str = "tasks: [{name: only, script: echo fine}]\n";
+
+#[test]
+fn exit_codes_tell_who_is_to_blame() {
+    let home = Home::new();
+    let fine = home.write("fine.yaml", FINE);
+    let failing = home.write("failing.yaml", "tasks: [{name: bad, script: exit 9}]\n");
+    let invalid = home.write("invalid.yaml", "tasks: [{name: a, depends_on: b, script: x}]\n");
+    let needy = home.write(
+        "needy.yaml",
+        "params: {day: {type: string}}\ntasks: [{name: a, script: 'echo {{ params.day }}'}]\n",
+    );
+    for (arguments, code) in [
+        (&["run", &fine][..], 0),
+        (&["run", &failing], 1),
+        (&["run", "--no-such-option"], 2),
+        (&["run", &invalid], 4),
+        (&["run", &needy], 4),
+        (&["run", &needy, "-p", "day=monday"], 0),
+        (&["run", "missing.yaml"], 5),
+        (&["get", "99"], 5),
+        (&["get", "1", "nobody"], 5),
+        (&["logs", "99"], 5),
+        (&["explain", "1", "nobody"], 5),
+        (&["stop", "1"], 6),
+        (&["retry", "1", "--yes"], 6),
+        (&["resume", "1"], 6),
+        (&["journal", "verify"], 0),
+    ] {
+        let finished = home.run(arguments);
+        assert_eq!(finished.code, code, "{arguments:?}: {}", finished.stderr);
+        assert!(code == 0 || !finished.stderr.is_empty(), "{arguments:?} says why");
+    }
+}
+
+#[test]
+fn a_refused_file_leaves_nothing() {
+    let home = Home::new();
+    let invalid = home.write("invalid.yaml", "tasks: [{name: a, scirpt: x}]\n");
+    let finished = home.run(&["run", &invalid]);
+    assert_eq!(finished.code, 4);
+    assert!(finished.stderr.contains("script"), "{}", finished.stderr);
+    assert!(!home.state().join("journal.sqlite").exists(), "nothing was begun for it");
+}
+
+#[test]
+fn every_json_is_json() {
+    let home = Home::new();
+    let fine = home.write("fine.yaml", FINE);
+    let run = home.json(&["run", &fine]);
+    assert_eq!(run["run"]["status"], "succeeded");
+    assert_eq!(home.json(&["list"])["runs"][0]["run"], 1);
+    assert_eq!(home.json(&["get"])["tasks"][0]["name"], "only");
+    assert_eq!(home.json(&["get", "1", "only"])["items"][0]["status"], "succeeded");
+    assert_eq!(home.json(&["explain", "1", "only"])["status"], "succeeded");
+    home.json(&["plan", &fine]);
+    home.json(&["validate", &fine]);
+    assert_eq!(home.json(&["journal", "verify"])["ok"], true);
+    assert_eq!(home.json(&["journal", "stat"])["facts"]["run_ended"], 1);
+    assert!(home.json(&["schema"])["properties"].is_object());
+    let refused = home.run(&["get", "99", "-o", "json"]);
+    let error: serde_json::Value = serde_json::from_str(&refused.stderr).expect("JSON");
+    assert_eq!(error["error"]["code"], "E0202");
+    assert_eq!(home.run(&["list", "-o", "name"]).stdout, "1\n");
+    assert_eq!(home.run(&["logs", "last", "only"]).stdout, "fine\n");
+}
