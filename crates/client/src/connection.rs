@@ -81,7 +81,11 @@ impl Socket {
         connected.map_err(|source| {
             let socket = self.path.clone();
             match source.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::Gone { socket },
+                // Reset: it ended before it came to accept the connection.
+                ErrorKind::NotFound
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::ConnectionReset
+                | ErrorKind::BrokenPipe => Error::Gone { socket },
                 _ => Error::Unreachable { socket, source },
             }
         })

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 
 use protocol::api::Problem;
 
+/// The status with which a holder that is ending refuses everything.
+const SERVICE_UNAVAILABLE: u16 = 503;
+
 /// Why a request has no answer, or not the wanted one.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -49,6 +52,11 @@ impl Error {
     /// Whether the holder is gone, so that asking again needs another one.
     #[must_use]
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Gone { .. } | Self::Broken(_))
+        match self {
+            Self::Gone { .. } | Self::Broken(_) => true,
+            // It is ending, and says so.
+            Self::Refused(problem) => problem.status == SERVICE_UNAVAILABLE,
+            _ => false,
+        }
     }
 }

@@ -226,14 +226,15 @@ impl Holder {
     }
 
     fn take_down(&mut self) -> Result<(), String> {
+        // The API first: what is being asked needs the driver for its answer.
         if let Some(stop) = self.stop_api.take() {
             let _ = stop.send(());
         }
-        let _ = self.inbox.send(Event::Shutdown);
-        let ended = self.driver.take().map(JoinHandle::join);
         if let Some(api) = self.api.take() {
             let _ = api.join();
         }
+        let _ = self.inbox.send(Event::Shutdown);
+        let ended = self.driver.take().map(JoinHandle::join);
         let _ = std::fs::remove_file(self.home.socket());
         match ended {
             Some(Ok(Err(Fatal::Fenced(reason) | Fatal::Storage(reason)))) => Err(reason),

@@ -227,10 +227,16 @@ impl Definition {
         &self.name
     }
 
-    /// The same definition with variables that replace the file's own of the same name.
+    /// The same definition with variables that replace those of the same name: the file's and
+    /// those of its tasks.
     #[must_use]
     pub fn with_env(mut self, env: &BTreeMap<String, String>) -> Self {
         self.env.extend(env.clone());
+        for (name, value) in self.tasks.iter_mut().flat_map(|task| task.env.iter_mut()) {
+            if let Some(given) = env.get(name) {
+                value.clone_from(given);
+            }
+        }
         self.derived = Derived::default();
         self
     }

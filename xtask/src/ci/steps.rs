@@ -33,6 +33,10 @@ pub(crate) struct Skip {
 }
 
 const PYTHON: Need = Need { program: "python3", package: "python3" };
+const MKFS: Need = Need { program: "mkfs.ext4", package: "e2fsprogs" };
+const QEMU: Need = Need { program: "qemu-system-x86_64", package: "qemu-system-x86" };
+const BUSYBOX: Need = Need { program: "busybox", package: "busybox-static" };
+const CPIO: Need = Need { program: "cpio", package: "cpio" };
 
 /// What most steps have: no needs and no skips.
 const PLAIN: Step = Step { name: "", proves: "", minutes: 0, needs: &[], lines: &[], skips: &[] };
@@ -56,7 +60,10 @@ pub(crate) const STEPS: &[Step] = &[
         name: "clippy",
         proves: "no warning is left",
         minutes: 6,
-        lines: &["cargo clippy --workspace --all-targets -- -D warnings"],
+        lines: &[
+            "cargo clippy --workspace --all-targets -- -D warnings",
+            "cargo clippy --package cli --test real -- -D warnings",
+        ],
         ..PLAIN
     },
     Step {
@@ -85,7 +92,46 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "the example's own code is right",
         minutes: 2,
         needs: &[PYTHON],
-        lines: &["python3 -m unittest discover --start-directory examples/digits"],
+        lines: &[
+            "python3 -m unittest discover --start-directory examples/digits",
+            "cargo run --quiet -- validate examples/hello/workflow.yaml",
+            "cargo run --quiet -- validate examples/diamond/workflow.yaml",
+            "cargo run --quiet -- validate examples/etl/workflow.yaml",
+            "cargo run --quiet -- validate examples/digits/workflow.yaml",
+        ],
+        ..PLAIN
+    },
+    Step {
+        name: "binary",
+        proves: "the real binary does as documented, suspended and without room on the disk too",
+        minutes: 2,
+        needs: &[MKFS],
+        lines: &["AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
+             behaviour:: stop_continue:: full_disk::"],
+        ..PLAIN
+    },
+    Step {
+        name: "kill",
+        proves: "a run of 2,000 items that is killed 100 times ends as if it never was",
+        minutes: 3,
+        lines: &["cargo test --package cli --test real kill:: -- --ignored --nocapture"],
+        ..PLAIN
+    },
+    Step {
+        name: "power",
+        proves: "what was acknowledged survives power cuts, and would not without syncs",
+        minutes: 6,
+        needs: &[MKFS, QEMU, BUSYBOX, CPIO],
+        lines: &["AUTOGLM_TEST_POWER=required cargo test --package cli --test real \
+             power_cut:: -- --ignored --nocapture --test-threads=1"],
+        ..PLAIN
+    },
+    Step {
+        name: "first-job",
+        proves: "the digits example, killed in the middle, goes on and reads digits",
+        minutes: 3,
+        needs: &[PYTHON],
+        lines: &["cargo test --package cli --test real first_job:: -- --ignored --nocapture"],
         ..PLAIN
     },
     Step {

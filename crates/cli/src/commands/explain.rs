@@ -45,6 +45,8 @@ impl Explain {
             }
             Format::Table | Format::Wide => {
                 output.text(&explanation::render(&explained, output.tone))?;
+                let is_final = explained.status.is_final();
+                super::tell_if_left(context, &session, explained.run, is_final);
             }
         }
         Ok(Exit::Ok)

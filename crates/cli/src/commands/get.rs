@@ -67,7 +67,12 @@ impl Get {
                 let names = detail.tasks.iter().map(|task| format!("{}\n", task.name));
                 output.text(&names.collect::<String>())
             }
-            format => output.text(&run::render(&detail, format == Format::Wide, output.tone)),
+            format => {
+                let (run, is_final) = (detail.run.run, detail.run.status.is_final());
+                output.text(&run::render(&detail, format == Format::Wide, output.tone))?;
+                super::tell_if_left(context, session, run, is_final);
+                Ok(())
+            }
         }
     }
 

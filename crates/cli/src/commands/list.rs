@@ -36,7 +36,8 @@ pub(crate) struct List {
 
 impl List {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
-        let list = match context.home.attach_or_read().await? {
+        let session = context.home.attach_or_read().await?;
+        let list = match &session {
             Some(session) => self.collect(&session.client).await?,
             None => RunList::default(),
         };
@@ -55,6 +56,11 @@ impl List {
             format @ (Format::Table | Format::Wide) => {
                 let is_wide = format == Format::Wide;
                 output.text(&runs::render(&list.runs, now(), is_wide, output.tone))?;
+                for (session, run) in
+                    session.iter().flat_map(|one| list.runs.iter().map(move |run| (one, run)))
+                {
+                    super::tell_if_left(context, session, run.run, run.status.is_final());
+                }
             }
         }
         Ok(Exit::Ok)

@@ -21,6 +21,7 @@ pub(crate) mod validate;
 pub(crate) mod welcome;
 
 use clap::Subcommand;
+use model::RunId;
 use protocol::api::RunRef;
 
 use crate::app::{Context, block_on};
@@ -108,6 +109,13 @@ fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
 /// A session that reads; an error when there is no state yet, so that there is no run either.
 async fn reader(context: &Context) -> Result<Session> {
     context.home.attach_or_read().await?.ok_or_else(no_runs)
+}
+
+/// Says so when a run that has not ended stands still because nobody holds the state.
+fn tell_if_left(context: &Context, session: &Session, run: RunId, is_final: bool) {
+    if session.is_reading() && !is_final {
+        context.say(&format!("Nobody is working on run {run} now: autoglm resume {run} goes on."));
+    }
 }
 
 fn no_runs() -> Error {

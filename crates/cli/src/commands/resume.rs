@@ -36,7 +36,7 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
-        let session = match self.detach {
+        let mut session = match self.detach {
             true => context.home.attach_or_detach().await?,
             false => context.home.attach_or_hold().await?,
         };
@@ -44,6 +44,7 @@ impl Resume {
             Some(run) => open_run(&session.client, run).await?,
             None => last_open_run(&session.client).await?,
         };
+        session.begin()?;
         let note = format!("Run {run} goes on.");
         if self.detach && !session.is_own() {
             context.say(&note);

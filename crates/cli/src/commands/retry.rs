@@ -59,17 +59,19 @@ impl RetryRun {
         if self.preview {
             return self.show(context).await;
         }
-        let session = match self.detach {
-            true => context.home.attach_or_detach().await?,
-            false => context.home.attach_or_hold().await?,
-        };
-        let plan = session.client.retry(self.run, &self.request(true)).await?;
+        // Asked of a reader: while somebody thinks about it, nobody is kept from the state.
+        let plan = reader(context).await?.client.retry(self.run, &self.request(true)).await?;
         context.say(retry::render(&plan, context.tone).trim_end());
         if !self.yes && io::stdin().is_terminal() && !confirmed() {
             context.say("Nothing was changed.");
             return Ok(Exit::Ok);
         }
+        let mut session = match self.detach {
+            true => context.home.attach_or_detach().await?,
+            false => context.home.attach_or_hold().await?,
+        };
         let plan = session.client.retry(plan.run.into(), &self.request(false)).await?;
+        session.begin()?;
         let note = format!("Run {} runs again.", plan.run);
         if self.detach && !session.is_own() {
             context.say(&note);

@@ -70,7 +70,7 @@ impl Run {
         file.check(context.tone)?;
         let submit = self.submission(&file)?;
 
-        let session = match self.detach {
+        let mut session = match self.detach {
             true => context.home.attach_or_detach().await?,
             false => context.home.attach_or_hold().await?,
         };
@@ -80,6 +80,7 @@ impl Run {
                 None => Error::from(error),
             }
         })?;
+        session.begin()?;
         let note = note(&submitted);
         if self.detach && !session.is_own() {
             context.say(&note);

@@ -41,8 +41,12 @@ pub(super) async fn end(
     mode: StopMode,
     wait: bool,
 ) -> Result<Exit> {
-    let session = context.home.attach_or_hold().await?;
+    let mut session = context.home.attach_or_hold().await?;
     let summary = session.client.stop(run, mode).await?;
+    if !summary.status.is_final() {
+        // Its handlers have yet to run.
+        session.begin()?;
+    }
     let run = summary.run;
     let verb = match mode {
         StopMode::Stop => "is being stopped",

@@ -1,16 +1,16 @@
 //! A holder in a process of its own, which outlives the command that starts it.
 //!
 //! ```text
-//! command ── stdin: open until the command has submitted ─▶ holder
-//!         ◀─ stdout: one line, `ready`, `held`, or an error ─
+//! command ── stdin: one line, `begin`, when the request is accepted ─▶ holder
+//!         ◀─ stdout: one line, `ready`, `held`, or an error ────────
 //! ```
 //!
-//! The leash is the holder's standard input: while it is open the holder stays, so that it does
-//! not find itself idle before the run that it was started for has arrived. After that it lives
-//! until its last run has ended.
+//! The leash is the holder's standard input: while it is open the holder stays and starts nothing.
+//! A line on it says that the request was accepted: the holder then works and lives until its last
+//! run has ended. Without that line it ends with the leash.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
@@ -28,9 +28,21 @@ const LOG_NAME: &str = "holder.log";
 const READY: &str = "ready";
 const HELD: &str = "held";
 
+const BEGIN: &str = "begin";
+
 /// Keeps a detached holder from ending for want of runs.
 pub(super) struct Leash {
-    _stdin: ChildStdin,
+    stdin: ChildStdin,
+}
+
+impl Leash {
+    /// Lets the holder work.
+    pub(super) fn begin(&mut self) -> Result<()> {
+        writeln!(self.stdin, "{BEGIN}").map_err(|error| {
+            let message = format!("the process that holds the state has ended: {error}");
+            Error::new(Exit::Internal, HOLDER_ENDED, message)
+        })
+    }
 }
 
 /// Starts a holder; `None` when another process holds the folder.
@@ -56,7 +68,7 @@ pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
     let stdout = child.stdout.take().expect("it was asked for");
     BufReader::new(stdout).read_line(&mut said).map_err(failed)?;
     match said.trim_end() {
-        READY => Ok(Some(Leash { _stdin: stdin })),
+        READY => Ok(Some(Leash { stdin })),
         HELD => Ok(None),
         "" => {
             let reason = format!("it ended at once; see {}", folder.join(LOG_NAME).display());
@@ -66,12 +78,12 @@ pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
     }
 }
 
-/// Holds the state in this process until the leash is gone and the last run has ended.
+/// Holds the state in this process until the last run has ended, if it is let begin at all.
 pub(super) fn serve(folder: &Path, offers: &Request) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
-    let holder = match Holder::start(folder, offers) {
+    let mut holder = match Holder::start(folder, offers) {
         Ok(holder) => holder,
         Err(StartError::Held { .. }) => {
             answer(HELD);
@@ -83,9 +95,13 @@ pub(super) fn serve(folder: &Path, offers: &Request) -> Result<Exit> {
         }
     };
     answer(READY);
-    // The end of the leash is all that it ever says.
-    let _ = io::stdin().lock().read_to_end(&mut Vec::new());
-    holder.wait_idle();
+    let mut said = String::new();
+    // A leash that breaks says nothing more.
+    let _ = io::stdin().lock().read_line(&mut said);
+    if said.trim_end() == BEGIN {
+        holder.work()?;
+        holder.wait_idle();
+    }
     Ok(Exit::Ok)
 }
 

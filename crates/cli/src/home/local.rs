@@ -39,33 +39,46 @@ impl From<server::StartError> for StartError {
     }
 }
 
-/// This process holds the state while it lives: replayed, served, with a worker of its own.
+/// This process holds the state while it lives: replayed, served, and, once it is to work, with a
+/// worker of its own.
 pub(crate) struct Holder {
     // The worker ends before the server, which then records what it still hears.
-    _node: Node,
+    node: Option<Node>,
     server: server::Holder,
+    offers: Request,
 }
 
 impl Holder {
-    /// Takes the lock of `folder`, replays, serves the socket, starts a worker with `offers`.
+    /// Takes the lock of `folder`, replays, and serves the socket. Nothing is started yet.
     pub(crate) fn start(folder: &Path, offers: &Request) -> std::result::Result<Self, StartError> {
         let server = server::Holder::start(&config(folder, Mode::Lead))?;
-        let node = Node::launch(
-            NodeConfig {
-                name: NODE_NAME.into(),
-                instance: instance(),
-                offers: offers.clone(),
-                lease: None,
-                home: server.home().root().to_owned(),
-                supervisor: worker::supervisor::Config::new(server.home().root().to_owned()),
-            },
-            Box::new(ToServer(server.mailbox())),
-        );
-        let node = node.map_err(|error| {
-            StartError::Failed(unusable(format!("the worker cannot start: {error}")))
-        })?;
-        server.connect(NODE_NAME, Box::new(ToWorker(node.orders())));
-        Ok(Self { _node: node, server })
+        Ok(Self { node: None, server, offers: offers.clone() })
+    }
+
+    /// Starts the worker, and with it whatever has not ended.
+    pub(crate) fn work(&mut self) -> Result<()> {
+        if self.node.is_some() {
+            return Ok(());
+        }
+        let home = self.server.home().root().to_owned();
+        let config = NodeConfig {
+            name: NODE_NAME.into(),
+            instance: instance(),
+            offers: self.offers.clone(),
+            lease: None,
+            home: home.clone(),
+            supervisor: worker::supervisor::Config::new(home),
+        };
+        let node = Node::launch(config, Box::new(ToServer(self.server.mailbox())));
+        let node = node.map_err(|error| unusable(format!("the worker cannot start: {error}")))?;
+        self.server.connect(NODE_NAME, Box::new(ToWorker(node.orders())));
+        self.node = Some(node);
+        Ok(())
+    }
+
+    /// Whether it has a worker.
+    pub(crate) const fn is_working(&self) -> bool {
+        self.node.is_some()
     }
 
     /// Blocks until its last run has ended.

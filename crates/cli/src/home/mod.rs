@@ -48,7 +48,7 @@ enum Keeper {
     Reading { _reader: Reader },
     /// A process that was started for this one holds the state, as long as the leash is held or
     /// a run has not ended.
-    Detached { _leash: Leash },
+    Detached(Leash),
 }
 
 impl Home {
@@ -88,10 +88,19 @@ impl Home {
         if let Some(session) = self.attach().await? {
             return Ok(session);
         }
-        match detached::start(&self.folder, &self.offers)? {
-            Some(leash) => self.session(&self.folder, Keeper::Detached { _leash: leash }).await,
-            // Someone else was faster.
-            None => self.attach_or_hold().await,
+        let deadline = Instant::now() + HELD_PATIENCE;
+        loop {
+            if let Some(leash) = detached::start(&self.folder, &self.offers)? {
+                return self.session(&self.folder, Keeper::Detached(leash)).await;
+            }
+            // Someone else was faster, or is about to let go.
+            if let Some(session) = self.attach().await? {
+                return Ok(session);
+            }
+            if Instant::now() > deadline {
+                return Err(self.held_by(None));
+            }
+            tokio::time::sleep(HELD_POLL).await;
         }
     }
 
@@ -156,6 +165,26 @@ pub(crate) fn serve_detached(home: &Home) -> Result<Exit> {
 }
 
 impl Session {
+    /// The request was accepted: now tasks may start. Before that, whoever holds the state for this
+    /// command starts nothing, so that a refused one changes nothing.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        match &mut self.keeper {
+            Keeper::Own(holder) => holder.work(),
+            Keeper::Detached(leash) => leash.begin(),
+            Keeper::Other | Keeper::Reading { .. } => Ok(()),
+        }
+    }
+
+    /// Whether nobody holds the state: what has not ended waits for somebody to go on with it.
+    pub(crate) const fn is_reading(&self) -> bool {
+        matches!(self.keeper, Keeper::Reading { .. })
+    }
+
+    /// Whether this process runs tasks, which end with it.
+    pub(crate) const fn is_working(&self) -> bool {
+        matches!(&self.keeper, Keeper::Own(holder) if holder.is_working())
+    }
+
     /// Whether this process serves its own client.
     pub(crate) const fn is_own(&self) -> bool {
         matches!(self.keeper, Keeper::Own(_))

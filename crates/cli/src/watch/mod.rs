@@ -97,7 +97,9 @@ async fn attach_again(
         }
     }
     display.borrow().line("The process that held the state has ended; this one goes on.");
-    context.home.attach_or_hold().await
+    let mut session = context.home.attach_or_hold().await?;
+    session.begin()?;
+    Ok(session)
 }
 
 /// Follows the progress of a run until it has ended, and reads how.
@@ -190,7 +192,7 @@ async fn wait_for_others(
     session: Session,
     mut interrupts: Interrupts,
 ) -> Result<()> {
-    if !session.is_own() {
+    if !session.is_working() {
         return Ok(());
     }
     let active = session.client.health().await?.runs_active;

@@ -1,8 +1,8 @@
 //! The real binary, hurt as the world hurts it: killed, suspended, out of disk, out of power.
 //!
 //! ```text
-//! cargo test -p cli --test real            all that takes seconds
-//! cargo test -p cli --test real -- --ignored --nocapture kill::   the minutes-long ones, by name
+//! cargo test -p cli --test real                                    what takes seconds
+//! cargo test -p cli --test real kill:: -- --ignored --nocapture    what takes longer, by name
 //! ```
 //!
 //! Nothing here knows how the product works inside: it sees processes, files, exit codes, what is

@@ -19,7 +19,10 @@ version: 1
 tasks:
   - name: first
     foreach: {range: 30}
-    script: printf '%s\n' "$AUTOGLM_ITEM" >> "$FOLDER/begun"; sleep 0.2; echo "n=1" > "$AUTOGLM_OUTPUT"
+    script: |
+      printf '%s\n' "$AUTOGLM_ITEM" >> "$FOLDER/begun"
+      sleep 0.2
+      echo "n=1" > "$AUTOGLM_OUTPUT"
   - name: then
     depends_on: first
     script: test "$NUMBERS" = 30

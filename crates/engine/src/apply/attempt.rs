@@ -101,9 +101,7 @@ impl State {
             let class = run.class(key.task);
             let before = run.task(key.task).status();
             let after = run.set_item(key.task, item, item_after(old, ended), at);
-            if ended.outcome != Outcome::Succeeded {
-                run.tasks[key.task.0 as usize].trouble = Some(ended.outcome);
-            }
+            run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if end.usage.wall_us > 0 {
                 self.classes.observe(class, end.usage.wall_us);
             }

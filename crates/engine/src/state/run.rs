@@ -9,7 +9,7 @@ use core::ops::Range;
 
 use model::fact::{RunAdmitted, StopCause};
 use model::status::{RunStatus, TaskStatus};
-use model::{Graph, ItemId, Outcome, Round, Seq, TaskId, TaskKey, Timestamp};
+use model::{Graph, ItemId, Outcome, Round, Seq, Span, TaskId, TaskKey, Timestamp};
 
 use super::{ClassId, Item, ReadyKey};
 
@@ -445,6 +445,20 @@ impl Run {
             record.ended_ms = mark;
             *(if handler { &mut self.open_handlers } else { &mut self.open_tasks }) -= 1;
             self.troubled += u32::from(is_trouble(new));
+        }
+    }
+
+    /// Notes when an attempt that has ended had begun, if nobody said so before, and how it went
+    /// wrong. That others were cancelled because of it does not hide what went wrong first.
+    pub(crate) fn note_end(&mut self, task: TaskId, outcome: Outcome, wall_us: u64, at: Timestamp) {
+        let began = self.mark(at - Span(wall_us));
+        let record = &mut self.tasks[task.0 as usize];
+        if record.started_ms == NOT_YET && wall_us > 0 {
+            record.started_ms = began;
+        }
+        let follows = matches!(outcome, Outcome::Cancelled | Outcome::Terminated);
+        if outcome != Outcome::Succeeded && (!follows || record.trouble.is_none()) {
+            record.trouble = Some(outcome);
         }
     }
 

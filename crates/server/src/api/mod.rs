@@ -32,13 +32,16 @@ use axum::routing::{get, post};
 use model::{Epoch, Timestamp};
 use protocol::api::{RunRef, route};
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::handle::{Handle, View};
 use crate::home::Home;
 use crate::views::Subject;
 use problem::Refusal;
 
+/// How long streams may go on once the server is told to end: those whose run has ended have
+/// something left to send.
+const LINGER: Duration = Duration::from_secs(1);
 /// How long requests may take to end once the server is told to.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 
@@ -75,10 +78,11 @@ pub(crate) async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
     let (stop, stopping) = watch::channel(false);
-    let mut stopped = stopping.clone();
+    let ending = Arc::new(Notify::new());
+    let told = Arc::clone(&ending);
     let shutdown = async move {
         shutdown.await;
-        stop.send_replace(true);
+        told.notify_one();
     };
     let service = axum::serve(listener, router(context, stopping));
     let serving = service.with_graceful_shutdown(shutdown);
@@ -86,8 +90,9 @@ pub(crate) async fn serve(
         // It never fails: what goes wrong with a connection concerns that connection alone.
         _ = async { serving.await } => {}
         () = async {
-            // An error says that the sender is gone, and so is the server then.
-            let _ = stopped.wait_for(|&stopped| stopped).await;
+            ending.notified().await;
+            tokio::time::sleep(LINGER).await;
+            stop.send_replace(true);
             tokio::time::sleep(SHUTDOWN_GRACE).await;
         } => {}
     }

@@ -25,7 +25,10 @@ fn a_task_that_takes_too_long_is_ended_for_good() {
 on_failure: continue
 tasks:
   - {name: long, timeout: 200ms, script: sleep 60}
-  - {name: deaf, timeout: 200ms, grace: 300ms, script: "trap '' TERM; while true; do sleep 0.05; done"}
+  - name: deaf
+    timeout: 200ms
+    grace: 300ms
+    script: trap '' TERM; while true; do sleep 0.05; done
   - {name: quick, timeout: 30s, script: 'true'}
 "#,
     );
@@ -100,8 +103,11 @@ fn what_can_never_fit_is_explained() {
         home.write("flow.yaml", "tasks: [{name: big, resources: {license: 5}, script: 'true'}]\n");
     let finished = home.run(&["run", &flow, "--detach", "--resource", "license=2"]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let explained = home.json(&["explain", "last", "big"]);
-    assert_eq!(explained["blockers"][0]["kind"], "never_fits", "{explained}");
+    // Before the worker has come there is nobody whose room could be too small.
+    let explained = wait::until("somebody says that it never fits", PATIENCE, || {
+        let explained = home.json(&["explain", "last", "big"]);
+        (explained["blockers"][0]["kind"] == "never_fits").then_some(explained)
+    });
     let text = explained["blockers"][0]["text"].as_str().expect("text");
     assert!(text.contains("license"), "it names what is missing: {text}");
     assert_eq!(home.run(&["terminate", "last", "--wait"]).code, 3);

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -117,10 +117,7 @@ impl Machine {
 impl Power {
     /// The next line on the console, if there is one within `patience`.
     pub(crate) fn line(&self, patience: Duration) -> Option<String> {
-        match self.console.recv_timeout(patience) {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.console.recv_timeout(patience).ok()
     }
 
     /// Cuts it. Returns what was still on its way on the console.
@@ -146,7 +143,10 @@ fn unpacked_kernel() -> Result<PathBuf, String> {
         return Ok(kept);
     }
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let named = output("apt-cache", &["depends", KERNEL_PACKAGE], folder.path())?;
+    let depends = || output("apt-cache", &["depends", KERNEL_PACKAGE], folder.path());
+    // A fresh machine has no list of packages yet.
+    let named = depends()
+        .or_else(|_| output("apt-get", &["-q", "update"], folder.path()).and_then(|_| depends()))?;
     let package = named.split_whitespace().skip_while(|word| *word != "Depends:").nth(1);
     let package = package.ok_or(format!("{KERNEL_PACKAGE} names no kernel"))?;
     output("apt-get", &["-q", "download", package], folder.path())?;
