@@ -21,10 +21,13 @@ const ROUNDS: usize = 5;
 const TASKS: usize = 2_000;
 const HOPS: usize = 1_000;
 
+/// Measures one thing with the binary, in a folder of its own.
+type Section = fn(&Path, &Path);
+
 fn main() {
     let binary = binary();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let sections: [(&str, fn(&Path, &Path)); 4] =
+    let sections: [(&str, Section); 4] =
         [("xargs", against_xargs), ("chain", chain), ("start", cold_start), ("rest", at_rest)];
     // Names of sections choose; all run when none is named.
     let named: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

@@ -25,13 +25,13 @@ pub struct Home {
 
 /// Proof that this process holds the folder; given up with the process, however it ends.
 #[derive(Debug)]
-pub struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 /// Why the folder could not be taken.
 #[derive(Debug)]
-pub enum LockError {
+pub(crate) enum LockError {
     /// Another process holds it.
     Held {
         /// Its id, if it has said so.
@@ -90,8 +90,8 @@ impl Home {
     /// Makes this process the holder of the folder.
     ///
     /// # Errors
-    /// [`LockError::Held`] when another process is.
-    pub fn lock(&self) -> Result<Lock, LockError> {
+    /// Another process is it already, or the lock file cannot be used.
+    pub(crate) fn lock(&self) -> Result<Lock, LockError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut file = options.open(self.root.join("lock")).map_err(LockError::Io)?;

@@ -1,6 +1,6 @@
 //! Messages between coordinator and worker: their sent form.
 //!
-//! [`v1`] is what is sent, `write` and `read` go there and back. Framing on the wire is the
+//! `v1` is what is sent, `write` and `read` go there and back. Framing on the wire is the
 //! transport's business: a message fills the bytes that it is read from.
 
 #[cfg(test)]

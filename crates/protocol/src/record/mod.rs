@@ -1,6 +1,6 @@
 //! Records: the stored form of facts.
 //!
-//! [`v1`] is what is written down, `write` and `read` go there and back. Golden files hold every
+//! `v1` is what is written down, `write` and `read` go there and back. Golden files hold every
 //! kind of fact to its bytes, so that a journal of today is read by every later build.
 
 #[cfg(test)]
