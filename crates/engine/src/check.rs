@@ -157,3 +157,79 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
     ensure(ready == state.ready, "S10", || String::from("the ready index"))?;
     ensure(timers == state.timers, "S10", || String::from("the timers"))
 }
+
+#[cfg(test)]
+mod tests {
+    //! What the check would say of an index that was not kept: the one fault that can't be planted
+    //! from outside, because nothing outside can write state.
+
+    use super::*;
+    use crate::input::{Input, RequestId, Submission};
+    use alloc::boxed::Box;
+    use alloc::sync::Arc;
+    use model::fact::RunAdmitted;
+    use model::graph::GraphParts;
+    use model::policy::{FailurePolicy, Policy, Priority};
+    use model::{Digest, Graph, TaskId, Timestamp};
+
+    fn engine() -> Engine {
+        let parts = GraphParts {
+            policies: vec![Policy::default()],
+            policy_of: vec![0, 0],
+            edges: vec![(0, 1)],
+            fan_outs: vec![(1, 3)],
+        };
+        let graph = Arc::new(Graph::new(Digest::default(), parts).unwrap());
+        let run = RunAdmitted {
+            run: RunId(0),
+            key: None,
+            tenant: "default".into(),
+            queue: "default".into(),
+            name: "checked".into(),
+            identity: Digest::default(),
+            content: Digest::default(),
+            graph: Digest::default(),
+            definition: Digest::default(),
+            priority: Priority::default(),
+            failure: FailurePolicy::FailFast,
+            timeout: None,
+            concurrency: None,
+            trace: 1,
+        };
+        let mut engine = Engine::new();
+        let submission = Submission { request: RequestId(1), run, graph };
+        engine.step(Timestamp(1), Input::Submit(Box::new(submission)));
+        engine.check().expect("nothing is wrong yet");
+        engine
+    }
+
+    fn violation(change: impl FnOnce(&mut State)) -> Option<&'static str> {
+        let mut engine = engine();
+        change(engine.state_mut());
+        engine.check().err().map(|violation| violation.id)
+    }
+
+    #[test]
+    fn an_index_that_was_not_cleaned_breaks_s10() {
+        let key = TaskKey { run: RunId(1), task: TaskId(1) };
+        let stale = violation(|state| {
+            let (class, entry) = state.runs[&key.run].ready_key(key);
+            state.ready.insert(class, entry);
+        });
+        assert_eq!(stale, Some("S10"));
+        let missing = violation(|state| state.ready.tasks.clear());
+        assert_eq!(missing, Some("S10"));
+        let timer = violation(|state| {
+            state.timers.insert((Timestamp(5), Timer::Run(key.run)));
+        });
+        assert_eq!(timer, Some("S10"));
+    }
+
+    #[test]
+    fn a_count_that_was_not_kept_breaks_s10() {
+        let kept = violation(|state| {
+            state.runs.get_mut(&RunId(1)).expect("admitted").open_tasks = 1;
+        });
+        assert_eq!(kept, Some("S10"));
+    }
+}

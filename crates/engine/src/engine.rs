@@ -75,6 +75,11 @@ impl Engine {
         self.now
     }
 
+    #[cfg(test)]
+    pub(crate) const fn state_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+
     pub(crate) const fn volatile(&self) -> &Volatile {
         &self.volatile
     }
