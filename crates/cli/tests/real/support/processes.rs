@@ -13,6 +13,7 @@ const COOKIE: &str = "AUTOGLM_SUPERVISOR";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub pid: u32,
+    parent: u32,
     started: String,
     /// The command line, for messages.
     pub command: String,
@@ -23,7 +24,8 @@ pub(crate) struct Process {
 impl Process {
     /// Whether it still runs; one that has ended and waits to be reaped does not.
     pub(crate) fn runs(&self) -> bool {
-        status(self.pid).is_some_and(|(state, started)| state != "Z" && started == self.started)
+        let same = |status: &Status| status.state != "Z" && status.started == self.started;
+        status(self.pid).as_ref().is_some_and(same)
     }
 }
 
@@ -48,12 +50,15 @@ pub(crate) fn of_tasks(home: &Path) -> Vec<Process> {
 /// The supervisors of the state folder.
 pub(crate) fn supervisors(home: &Path) -> Vec<Process> {
     let wanted = home.as_os_str().as_bytes();
-    all(|pid| {
+    let found = all(|pid| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let mut words = line.split(|byte| *byte == 0);
-        (words.any(|word| word == b"__supervise") && words.any(|word| word == wanted))
-            .then_some(None)
-    })
+        let is_one = words.any(|word| word == b"__supervise") && words.any(|word| word == wanted);
+        is_one.then_some(None)
+    });
+    // A task looks like its supervisor between its fork and its exec.
+    let pids: Vec<_> = found.iter().map(|process| process.pid).collect();
+    found.into_iter().filter(|process| !pids.contains(&process.parent)).collect()
 }
 
 /// Sends a signal. That the process has ended is no error.
@@ -69,18 +74,27 @@ fn all(look: impl Fn(u32) -> Option<Option<u64>>) -> Vec<Process> {
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let found = pids.filter_map(|pid| {
         let token = look(pid)?;
-        let (state, started) = status(pid)?;
+        let Status { state, parent, started } = status(pid)?;
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let command = String::from_utf8_lossy(&line).replace('\0', " ");
-        (state != "Z").then_some(Process { pid, started, command, token })
+        (state != "Z").then_some(Process { pid, parent, started, command, token })
     });
     found.collect()
 }
 
-/// The state letter and the start of a process.
-fn status(pid: u32) -> Option<(String, String)> {
+/// What the kernel says of a process.
+struct Status {
+    /// A letter; `Z` has ended and waits to be reaped.
+    state: String,
+    parent: u32,
+    /// When it started, in ticks since the machine did.
+    started: String,
+}
+
+fn status(pid: u32) -> Option<Status> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name before it is in brackets, and may hold anything.
     let mut fields = text.rsplit_once(") ")?.1.split(' ').map(str::to_owned);
-    Some((fields.next()?, fields.nth(18)?))
+    let (state, parent) = (fields.next()?, fields.next()?.parse().ok()?);
+    Some(Status { state, parent, started: fields.nth(17)? })
 }
