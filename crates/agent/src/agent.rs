@@ -140,7 +140,10 @@ impl Agent {
         }
         let Self { session, leases, reports, .. } = self;
         reports.release_starts(now, |lease| leases.tell_start(lease));
-        reports.flush(now, |news| out.push(AgentOutput::Send(session.wrap(news))));
+        let has_backlog = leases.has_backlog();
+        reports.flush(now, has_backlog, |news| {
+            out.push(AgentOutput::Send(session.wrap(news)));
+        });
         if self.lifeline.beats_at() <= now {
             let beat = self.lifeline.beat(now);
             let beat = News::Beat { beat, held: self.leases.held() };
@@ -153,7 +156,7 @@ impl Agent {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let (beat, report) = if self.session.is_open() {
-            (Some(self.lifeline.beats_at()), self.reports.due_at())
+            (Some(self.lifeline.beats_at()), self.reports.due_at(self.leases.has_backlog()))
         } else {
             (None, None)
         };

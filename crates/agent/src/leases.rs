@@ -59,6 +59,9 @@ pub(crate) enum Stopped {
     Signal,
 }
 
+/// Queued attempts below which the worker may run dry before an answer comes.
+const BACKLOG_MIN: usize = 16;
+
 /// All leases and processes of the worker.
 #[derive(Debug)]
 pub(crate) struct Leases {
@@ -94,6 +97,12 @@ impl Leases {
     /// Whether an attempt is queued or running under a lease.
     pub(crate) fn holds_any(&self) -> bool {
         self.queued + self.running > 0
+    }
+
+    /// Whether what is queued keeps the worker busy for a while: it has been lent ahead of room,
+    /// which is done with short work only.
+    pub(crate) const fn has_backlog(&self) -> bool {
+        self.queued >= BACKLOG_MIN && self.queued > 4 * self.running
     }
 
     /// Whether there is no lease and no process.

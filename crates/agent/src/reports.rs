@@ -12,6 +12,9 @@ use model::{Span, Timestamp};
 
 /// How long a start may wait for its end before it is told alone.
 const START_HOLD: Span = Span::millis(10);
+/// How long reports may wait for more while the worker has enough to do: each message costs the
+/// coordinator a commit, and nobody here waits for the answer.
+const REPORT_HOLD: Span = Span::millis(5);
 /// How long reports may be unacknowledged, while no other is, before they are sent again.
 const RESEND_AFTER: Span = HEARTBEAT;
 /// Reports in one message.
@@ -30,6 +33,8 @@ pub(crate) struct Reports {
     told: usize,
     /// When reports were last acknowledged, or the first of them was sent.
     progress_at: Timestamp,
+    /// Since when there has been something that was not sent.
+    unsent_since: Option<Timestamp>,
 }
 
 impl Reports {
@@ -84,8 +89,9 @@ impl Reports {
         self.numbered.drain(..count)
     }
 
-    /// The messages that are due now.
-    pub(crate) fn flush(&mut self, now: Timestamp, mut send: impl FnMut(News)) {
+    /// The messages that are due now. `has_backlog` says that the worker has enough to do for a
+    /// while without an answer.
+    pub(crate) fn flush(&mut self, now: Timestamp, has_backlog: bool, mut send: impl FnMut(News)) {
         if self.sent > 0 && now >= self.progress_at + RESEND_AFTER {
             self.rewind();
             self.progress_at = now;
@@ -93,6 +99,11 @@ impl Reports {
         if self.sent == self.numbered.len() {
             return;
         }
+        let since = *self.unsent_since.get_or_insert(now);
+        if has_backlog && now < since + REPORT_HOLD {
+            return;
+        }
+        self.unsent_since = None;
         if self.sent == 0 {
             self.progress_at = now;
         }
@@ -108,10 +119,12 @@ impl Reports {
     }
 
     /// When the next flush in an open session has something to send, or send again.
-    pub(crate) fn due_at(&self) -> Option<Timestamp> {
+    pub(crate) fn due_at(&self, has_backlog: bool) -> Option<Timestamp> {
         let start = self.starts.front().map(|&(due, _)| due);
         let resend = (self.sent > 0).then_some(self.progress_at + RESEND_AFTER);
-        let unsent = (self.sent < self.numbered.len()).then_some(Timestamp(0));
+        let held_until = self.unsent_since.filter(|_| has_backlog).map(|since| since + REPORT_HOLD);
+        let unsent = held_until.or(Some(Timestamp(0)));
+        let unsent = unsent.filter(|_| self.sent < self.numbered.len());
         [start, resend, unsent].into_iter().flatten().min()
     }
 
