@@ -4,6 +4,7 @@
 //! task runs, runs again or has failed, and nothing here may import the coordinator's crates.
 
 mod executor;
+mod inbox;
 mod node;
 pub mod outputs;
 pub mod supervisor;

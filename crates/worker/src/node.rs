@@ -6,14 +6,13 @@
 //!        └──── reports ◀──────┴───────────────────────┘
 //! ```
 //!
-//! One thread owns the agent, the log and the supervisor's commands; a second one reads the
-//! supervisor's events. Whatever has come in is taken in before anything is sent, so that a burst
-//! costs one message, one write to the log and one write to the supervisor. It decides nothing.
+//! One thread owns all of it and waits for both of its sources at once. Whatever has come in is
+//! taken in before anything is sent, so that a burst costs one message, one write to the log and
+//! one write to the supervisor. It decides nothing.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,8 @@ use model::work::{Delivery, Dispatch, Work};
 use model::{Request, Span, Timestamp};
 
 use crate::executor::{Ended, Executor, News};
-use crate::supervisor::{Batch, EventReader, Supervisor};
+use crate::inbox::{Event, Inbox, Slot, inbox};
+use crate::supervisor::{EventReader, Supervisor};
 
 /// Events that are taken in before anything is sent.
 const EVENTS_PER_TURN: usize = 4_096;
@@ -63,29 +63,21 @@ pub trait Outbox: Send {
 /// with another one, as another instance of itself: what it ran is lost, and runs again.
 #[derive(Debug)]
 pub struct Node {
-    inbox: Sender<Event>,
+    slot: Slot,
     thread: Option<JoinHandle<()>>,
 }
 
 /// A way to a worker. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Orders {
-    inbox: Sender<Event>,
+    slot: Slot,
 }
 
 impl Orders {
     /// Gives the worker an order, without waiting.
     pub fn send(&self, dispatch: Dispatch) {
-        // A worker that has ended obeys nobody.
-        let _ = self.inbox.send(Event::Dispatch(dispatch));
+        self.slot.put(Event::Dispatch(dispatch));
     }
-}
-
-enum Event {
-    Dispatch(Dispatch),
-    Supervisor(Batch),
-    SupervisorGone,
-    Shutdown,
 }
 
 impl Node {
@@ -95,27 +87,26 @@ impl Node {
     /// # Errors
     /// The log or the supervisor cannot be opened.
     pub fn launch(config: NodeConfig, outbox: Box<dyn Outbox>) -> io::Result<Self> {
-        let (inbox, receiver) = channel();
-        let supervisor = launch_supervisor(&config, &inbox)?;
+        let (slot, inbox) = inbox()?;
+        let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
         let executor = Executor::open(&config.home, supervisor)?;
-        let sender = inbox.clone();
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
-            let mut worker = Loop::new(config, executor, outbox, (receiver, sender));
+            let mut worker = Loop::new(config, executor, outbox, (inbox, events));
             while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
         })?;
-        Ok(Self { inbox, thread: Some(thread) })
+        Ok(Self { slot, thread: Some(thread) })
     }
 
     /// A way to this worker.
     #[must_use]
     pub fn orders(&self) -> Orders {
-        Orders { inbox: self.inbox.clone() }
+        Orders { slot: self.slot.clone() }
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let _ = self.inbox.send(Event::Shutdown);
+        self.slot.put(Event::Shutdown);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -129,16 +120,6 @@ enum Over {
     SupervisorGone,
 }
 
-/// Starts a supervisor and the thread that listens to it.
-fn launch_supervisor(config: &NodeConfig, inbox: &Sender<Event>) -> io::Result<Supervisor> {
-    let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
-    let inbox = inbox.clone();
-    thread::Builder::new().name("supervisor-events".into()).spawn(move || {
-        forward(events, &inbox);
-    })?;
-    Ok(supervisor)
-}
-
 fn agent(config: &NodeConfig) -> Agent {
     Agent::new(AgentConfig {
         name: config.name.clone(),
@@ -148,25 +129,14 @@ fn agent(config: &NodeConfig) -> Agent {
     })
 }
 
-/// Passes on what the supervisor says until it is gone.
-fn forward(mut events: EventReader, inbox: &Sender<Event>) {
-    let mut batch = Batch::new();
-    while matches!(events.read(&mut batch), Ok(true)) {
-        if inbox.send(Event::Supervisor(std::mem::take(&mut batch))).is_err() {
-            return;
-        }
-    }
-    let _ = inbox.send(Event::SupervisorGone);
-}
-
 struct Loop {
     config: NodeConfig,
     agent: Agent,
     executor: Executor,
     outbox: Box<dyn Outbox>,
-    inbox: Receiver<Event>,
-    /// For the thread that listens to the supervisor.
-    sender: Sender<Event>,
+    inbox: Inbox,
+    /// Where the supervisor is heard.
+    events: EventReader,
     /// The work of grants that have not been started.
     work: HashMap<LeaseId, Work>,
     /// Outputs of attempts whose end is not known to be durable.
@@ -182,7 +152,7 @@ impl Loop {
         config: NodeConfig,
         executor: Executor,
         outbox: Box<dyn Outbox>,
-        (inbox, sender): (Receiver<Event>, Sender<Event>),
+        (inbox, events): (Inbox, EventReader),
     ) -> Self {
         Self {
             agent: agent(&config),
@@ -190,7 +160,7 @@ impl Loop {
             executor,
             outbox,
             inbox,
-            sender,
+            events,
             work: HashMap::new(),
             outputs: Vec::new(),
             started: Instant::now(),
@@ -206,31 +176,26 @@ impl Loop {
 
     fn run(&mut self) -> Over {
         loop {
-            let first = match self.wait() {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Over::Shutdown,
-            };
-            let mut next = first;
+            let patience = self.patience();
+            let mut next = self.inbox.wait(&mut self.events, patience);
             for _ in 0..EVENTS_PER_TURN {
-                let Some(event) = next.take().or_else(|| self.inbox.try_recv().ok()) else { break };
+                let Some(event) = next.take().or_else(|| self.inbox.take()) else { break };
                 if let Some(over) = self.handle(event) {
                     return over;
                 }
             }
-            self.step(AgentInput::Tick);
+            if self.ready {
+                self.step(AgentInput::Tick);
+            }
             self.send();
         }
     }
 
-    fn wait(&self) -> Result<Event, RecvTimeoutError> {
-        if !self.ready {
-            return self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected);
-        }
-        let patience = self.agent.next_deadline().map_or(PATIENCE_MAX, |at| {
+    fn patience(&self) -> Duration {
+        let deadline = self.agent.next_deadline().filter(|_| self.ready);
+        deadline.map_or(PATIENCE_MAX, |at| {
             Duration::from_micros(at.since(self.now()).0).min(PATIENCE_MAX)
-        });
-        self.inbox.recv_timeout(patience)
+        })
     }
 
     /// Goes on with another supervisor, which first kills what the one before has left, and as
@@ -238,15 +203,16 @@ impl Loop {
     /// worker is to end.
     fn begin_anew(&mut self) -> bool {
         loop {
-            let at = Instant::now() + SUPERVISOR_PAUSE;
-            // Orders that come meanwhile are for the instance that is gone.
-            while let Some(left) = at.checked_duration_since(Instant::now()) {
-                match self.inbox.recv_timeout(left) {
-                    Ok(Event::Shutdown) | Err(RecvTimeoutError::Disconnected) => return false,
-                    Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+            thread::sleep(SUPERVISOR_PAUSE);
+            // Orders that came meanwhile are for the instance that is gone.
+            while let Some(event) = self.inbox.take() {
+                if matches!(event, Event::Shutdown) {
+                    return false;
                 }
             }
-            let Ok(supervisor) = launch_supervisor(&self.config, &self.sender) else { continue };
+            let launched = Supervisor::launch(&self.config.supervisor);
+            let Ok((supervisor, events)) = launched else { continue };
+            self.events = events;
             self.executor.begin_anew(supervisor);
             self.config.instance = self.config.instance.wrapping_add(1);
             self.agent = agent(&self.config);

@@ -77,7 +77,7 @@ pub(crate) const STEPS: &[Step] = &[
         name: "fuzz",
         proves: "a minute of broken workflow files makes no parser panic",
         minutes: 3,
-        lines: &["AUTOGLM_FUZZ_SECONDS=60 cargo nextest run --package spec fuzz_parser"],
+        lines: &["AUTOGLM_FUZZ_SECONDS=60 cargo test --package spec --test properties fuzz_parser"],
         ..PLAIN
     },
     Step {

@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -127,6 +128,12 @@ pub struct EventReader {
 
 /// The events that came in together.
 pub type Batch = Vec<Event>;
+
+impl AsFd for EventReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}
 
 impl EventReader {
     /// Waits for events and adds all that are there to `batch`. False: the supervisor is gone.
