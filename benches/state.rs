@@ -60,9 +60,9 @@ fn measure(what: &str, parts: &GraphParts, submit_goal: f64, bytes_goal: f64, ba
 
 fn submit(house: &House, parts: &GraphParts) -> f64 {
     let holder = house.holder.as_ref().expect("held");
-    let admission = benches::admission(parts);
     let runtime = benches::runtime();
     let begun = Instant::now();
+    let admission = benches::admission(parts);
     runtime.block_on(holder.handle().admit(admission)).expect("the driver lives");
     begun.elapsed().as_secs_f64()
 }

@@ -2,6 +2,7 @@
 //!
 //! It measures nothing by itself and must never be a part of the product.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use model::message::ToWorker;
 use model::outcome::{AttemptEnd, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::work::{Delivery, Dispatch};
-use model::{Digest, Request, RunId, Span, Timestamp};
+use model::{Digest, Graph, Request, RunId, Span, Timestamp};
 use server::{Admission, Config, Holder, Link, Mailbox, Mode};
 
 /// A holder in a folder that vanishes with it.
@@ -38,9 +39,9 @@ impl House {
     /// long everything took.
     pub fn run(&self, parts: &GraphParts) -> (Duration, Duration) {
         let holder = self.holder.as_ref().expect("held");
-        let admission = admission(parts);
         let runtime = runtime();
         let begun = Instant::now();
+        let admission = admission(parts);
         let answer = runtime.block_on(holder.handle().admit(admission)).expect("the driver lives");
         let submitted = begun.elapsed();
         assert!(matches!(answer, engine::Answer::Admitted { again: false, .. }), "{answer:?}");
@@ -69,7 +70,8 @@ pub fn hold(folder: &std::path::Path, mode: Mode) -> Holder {
 #[must_use]
 pub fn admission(parts: &GraphParts) -> Admission {
     let graph_bytes = protocol::graph::encode(parts);
-    let definition_bytes = spec::Definition::default().to_bytes();
+    let definition = Arc::new(spec::Definition::default());
+    let definition_bytes = definition.to_bytes();
     let digest = |bytes: &[u8]| Digest(*blake3::hash(bytes).as_bytes());
     let run = RunAdmitted {
         run: RunId(0),
@@ -87,7 +89,8 @@ pub fn admission(parts: &GraphParts) -> Admission {
         concurrency: None,
         trace: 1,
     };
-    Admission { run, graph: parts.clone(), graph_bytes, definition_bytes }
+    let graph = Graph::new(run.graph, parts.clone()).expect("a valid graph");
+    Admission { run, graph: Arc::new(graph), definition, graph_bytes, definition_bytes }
 }
 
 /// One fan-out.

@@ -18,7 +18,7 @@ use model::fact::StopCause;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
-use model::{Fact, Graph, ItemKey, RunId, Seq, Span, TaskId, Timestamp, Token};
+use model::{Fact, ItemKey, RunId, Seq, Span, TaskId, Timestamp, Token};
 use protocol::api;
 use tokio::sync::oneshot;
 
@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::Built;
-use crate::handle::{Admission, Patience, Question, Reply, View};
+use crate::handle::{Admission, Patience, Question, Reply, Unadmitted, View};
 use crate::replay::{Replayed, replay};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Fatal, Storage};
@@ -49,7 +49,7 @@ pub(crate) enum Event {
     /// Output of live attempts grew.
     LogsGrew(Vec<(LeaseId, LogRef)>),
     /// A checked workflow is to run.
-    Submit(Box<Admission>, oneshot::Sender<Answer>),
+    Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
     /// A run is to go on.
@@ -75,6 +75,9 @@ pub(crate) enum Event {
     /// The holder ends.
     Shutdown,
 }
+
+/// What hands an answer to whoever asked, who may have gone.
+type AnswerTo = Box<dyn FnOnce(Answer) + Send>;
 
 /// Something that leaves when what it rests on is durable.
 enum Outgoing {
@@ -107,7 +110,7 @@ pub(crate) struct Driver {
     /// Batches that are not with the journal yet, oldest first.
     batches: VecDeque<Commit>,
     committing: bool,
-    requests: HashMap<RequestId, oneshot::Sender<Answer>>,
+    requests: HashMap<RequestId, AnswerTo>,
     next_request: u64,
     idle_waiters: Vec<oneshot::Sender<()>>,
     end_waiters: Vec<(RunId, oneshot::Sender<()>)>,
@@ -188,11 +191,11 @@ impl Driver {
             Event::LogsGrew(logs) => self.note_logs(logs),
             Event::Submit(admission, reply) => self.submit(*admission, reply),
             Event::Stop { run, cause, reply } => {
-                let request = self.request(reply);
+                let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Stop { request, run, cause });
             }
             Event::Retry { run, from, reply } => {
-                let request = self.request(reply);
+                let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Retry { request, run, from });
             }
             Event::Forget(run) => self.step(Input::Forget { run }),
@@ -228,30 +231,26 @@ impl Driver {
         self.outputs.extend(live.map(|(lease, bytes)| (lease.item, (lease.token, bytes))));
     }
 
-    fn request(&mut self, reply: oneshot::Sender<Answer>) -> RequestId {
+    fn request(&mut self, answer_to: impl FnOnce(Answer) + Send + 'static) -> RequestId {
         self.next_request += 1;
-        self.requests.insert(RequestId(self.next_request), reply);
+        self.requests.insert(RequestId(self.next_request), Box::new(answer_to));
         RequestId(self.next_request)
     }
 
-    /// A graph or text that is too large for the journal is a durable object first. Whoever asked
-    /// is told by the closed channel if that fails: nothing has been admitted.
-    fn submit(&mut self, admission: Admission, reply: oneshot::Sender<Answer>) {
-        let Admission { run, graph, graph_bytes, definition_bytes } = admission;
-        let Ok(graph) = Graph::new(run.graph, graph) else { return };
-        let Ok(definition) = spec::Definition::from_bytes(&definition_bytes) else { return };
+    /// A graph or text that is too large for the journal is a durable object first.
+    fn submit(&mut self, admission: Admission, reply: oneshot::Sender<Result<Answer, Unadmitted>>) {
+        let Admission { run, graph, definition, graph_bytes, definition_bytes } = admission;
         let mut small = Vec::new();
         for (digest, bytes) in [(run.graph, graph_bytes), (run.definition, definition_bytes)] {
             if is_inline(bytes.len()) {
                 small.push((digest, bytes));
-            } else if self.parts.objects.put(&bytes).is_err() {
-                self.storage_is = api::Storage::Full;
+            } else if let Err(error) = self.parts.objects.put(&bytes) {
+                let _ = reply.send(Err(Unadmitted::Storage(error.to_string())));
                 return;
             }
         }
-        let graph = Arc::new(graph);
-        self.parts.shelf.put(Arc::clone(&graph), run.definition, Arc::new(definition));
-        let request = self.request(reply);
+        self.parts.shelf.put(Arc::clone(&graph), run.definition, definition);
+        let request = self.request(move |answer| drop(reply.send(Ok(answer))));
         let before = self.parts.engine.state().last();
         self.step(Input::Submit(Box::new(Submission { request, run, graph })));
         if self.parts.engine.state().last() > before
@@ -431,8 +430,8 @@ impl Driver {
                     self.fleet.send(&name, dispatch);
                 }
                 Outgoing::Engine(Effect::Reply { request, answer }) => {
-                    if let Some(reply) = self.requests.remove(&request) {
-                        let _ = reply.send(answer);
+                    if let Some(answer_to) = self.requests.remove(&request) {
+                        answer_to(answer);
                     }
                 }
                 Outgoing::Engine(Effect::Plan(_) | Effect::Refused { .. }) => {}

@@ -1,12 +1,13 @@
 //! What the API may ask of the driver. Cheap to clone; every answer follows the durable facts.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use engine::{Answer, Engine};
 use model::fact::{RunAdmitted, StopCause};
-use model::graph::GraphParts;
-use model::{RunId, Seq, TaskId, Timestamp};
+use model::{Graph, RunId, Seq, TaskId, Timestamp};
 use protocol::api::Storage;
+use spec::Definition;
 use tokio::sync::oneshot;
 
 use crate::driver::Event;
@@ -22,6 +23,15 @@ pub struct Handle {
 /// The driver has ended: its process is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
+
+/// Why a workflow was not admitted. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unadmitted {
+    /// The driver has ended.
+    Gone,
+    /// Its graph or its text is large, and could not be stored.
+    Storage(String),
+}
 
 /// What a question may look at. It is asked on the driver's thread, so it must be quick: page what
 /// can be long. Its answer leaves when what it was made from is durable.
@@ -55,12 +65,13 @@ pub(crate) type Question = Box<dyn FnOnce(&View<'_>) -> Reply + Send>;
 pub(crate) type Reply = Box<dyn FnOnce() + Send>;
 
 /// A checked workflow on its way to the engine.
-#[derive(Debug)]
 pub struct Admission {
     /// As it will be recorded; `run` is given by the engine, digests are filled in here.
     pub run: RunAdmitted,
     /// The compiled graph.
-    pub graph: GraphParts,
+    pub graph: Arc<Graph>,
+    /// The text that goes with it.
+    pub definition: Arc<Definition>,
     /// The stored form of the graph.
     pub graph_bytes: Vec<u8>,
     /// The stored form of the definition.
@@ -115,9 +126,12 @@ impl Handle {
     /// Hands a checked workflow to the engine.
     ///
     /// # Errors
-    /// [`Gone`].
-    pub async fn admit(&self, admission: Admission) -> Result<Answer, Gone> {
-        self.request(|reply| Event::Submit(Box::new(admission), reply)).await
+    /// [`Unadmitted`].
+    pub async fn admit(&self, admission: Admission) -> Result<Answer, Unadmitted> {
+        let (sender, receiver) = oneshot::channel();
+        let sent = self.send(Event::Submit(Box::new(admission), sender));
+        sent.map_err(|Gone| Unadmitted::Gone)?;
+        receiver.await.map_err(|_| Unadmitted::Gone)?
     }
 
     /// Ends a run before it is done.

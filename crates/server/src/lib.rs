@@ -28,7 +28,7 @@ mod submission;
 mod views;
 
 pub use fleet::{Link, Mailbox};
-pub use handle::{Admission, Gone, Handle, View};
+pub use handle::{Admission, Gone, Handle, Unadmitted, View};
 pub use holder::{Config, Holder, Mode, StartError};
 pub use home::Home;
 pub use stores::sqlite::FILE_NAME as JOURNAL_NAME;

@@ -1,18 +1,18 @@
 //! A submitted file becomes something that the engine can admit: checked, bound, compiled.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use model::Digest;
 use model::fact::RunAdmitted;
+use model::limits::WORKFLOW_FILE_BYTES_MAX;
 use model::policy::Priority;
-use model::{RunId, limits::WORKFLOW_FILE_BYTES_MAX};
+use model::{Digest, Graph, RunId};
 use protocol::api::{self, Problem, Submit, code};
 use spec::{Diagnostic, Diagnostics, Source};
 
 use crate::handle::Admission;
 
 /// A submission that is fit to be admitted.
-#[derive(Debug)]
 pub struct Prepared {
     /// For the engine.
     pub(crate) admission: Admission,
@@ -41,7 +41,12 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     let bound = workflow.bind(&submit.params).map_err(|errors| invalid(&errors))?;
     let compiled = bound.compile().map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);
-    let definition_bytes = compiled.definition.with_env(&submit.env).to_bytes();
+    let definition = compiled.definition.with_env(&submit.env);
+    let definition_bytes = definition.to_bytes();
+    let graph = Graph::new(digest(&graph_bytes), compiled.parts).map_err(|error| {
+        // The check of the file has found cycles and sizes before.
+        bad_request(format!("the compiled graph is no graph: {error:?}"))
+    })?;
     let identity = identity(submit);
     let content = digest(submit.content.as_bytes());
     let priority = submit.priority.map_or(compiled.options.priority, Priority);
@@ -56,7 +61,7 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
         name: compiled.options.name.as_str().into(),
         identity,
         content,
-        graph: digest(&graph_bytes),
+        graph: graph.digest(),
         definition: digest(&definition_bytes),
         priority,
         failure: compiled.options.failure,
@@ -65,7 +70,8 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
         trace: 0,
     };
     let name = compiled.options.name;
-    let admission = Admission { run, graph: compiled.parts, graph_bytes, definition_bytes };
+    let (graph, definition) = (Arc::new(graph), Arc::new(definition));
+    let admission = Admission { run, graph, definition, graph_bytes, definition_bytes };
     Ok(Prepared { admission, identity, content, name })
 }
 

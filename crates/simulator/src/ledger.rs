@@ -374,7 +374,11 @@ impl Ledger {
         for &(item, _) in &ended.ends {
             let key = ended.task.item(item);
             self.unlease(key.run);
-            let stops = self.run_mut(key.run)?.cause.is_some();
+            let run = self.run_mut(key.run)?;
+            let stops = run.cause.is_some();
+            let handler = run.graph.policy(key.task).trigger.is_handler();
+            let ending = run.cause.filter(|_| !handler);
+            let lost = ending.map_or(TaskStatus::Failed, StopCause::task_status);
             let record = self.item_mut(key)?;
             record.last = Some(ended.outcome);
             record.asked = stops || record.overran;
@@ -389,7 +393,9 @@ impl Ledger {
                     TaskStatus::Retrying
                 }
                 (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
-                (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
+                (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
+                // Whoever stopped the run would have ended it anyway.
+                (Then::Final, Outcome::Lost) => lost,
                 (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
                 (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
                 (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,

@@ -100,7 +100,8 @@ impl State {
             let Some(old) = run.item(key.task, item) else { return };
             let class = run.class(key.task);
             let before = run.task(key.task).status();
-            let after = run.set_item(key.task, item, item_after(old, ended), at);
+            let lost = run.status_when_lost(key.task);
+            let after = run.set_item(key.task, item, item_after(old, ended, lost), at);
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if end.usage.wall_us > 0 {
                 self.classes.observe(class, end.usage.wall_us);
@@ -125,8 +126,8 @@ impl State {
     }
 }
 
-/// An item after one of its attempts has ended.
-fn item_after(old: Item, ended: &AttemptsEnded) -> Item {
+/// An item after one of its attempts has ended; `lost` is where one stands that is lost for good.
+fn item_after(old: Item, ended: &AttemptsEnded, lost: TaskStatus) -> Item {
     let counted = match ended.outcome {
         Outcome::Lost => old.lost(),
         Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
@@ -135,7 +136,8 @@ fn item_after(old: Item, ended: &AttemptsEnded) -> Item {
     counted.with_status(match (ended.then, ended.outcome) {
         (Then::Retry { .. }, _) => TaskStatus::Retrying,
         (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
-        (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
+        (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
+        (Then::Final, Outcome::Lost) => lost,
         (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
         (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
         (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,

@@ -448,6 +448,14 @@ impl Run {
         }
     }
 
+    /// Where an item stands when its last attempt is lost: it has failed, unless its run was being
+    /// stopped and would have ended it anyway.
+    pub(crate) fn status_when_lost(&self, task: TaskId) -> TaskStatus {
+        let ending = self.status == RunStatus::Stopping && !self.is_handler(task);
+        let cause = self.cause.filter(|_| ending);
+        cause.map_or(TaskStatus::Failed, StopCause::task_status)
+    }
+
     /// Notes when an attempt that has ended had begun, if nobody said so before, and how it went
     /// wrong. That others were cancelled because of it does not hide what went wrong first.
     pub(crate) fn note_end(&mut self, task: TaskId, outcome: Outcome, wall_us: u64, at: Timestamp) {

@@ -182,6 +182,14 @@ pub(super) fn check_storage(storage: Storage) -> Result<(), Refusal> {
         .hint("What runs goes on, and new work is accepted once the disk takes writes again."))
 }
 
+/// A large graph or text did not fit on the disk.
+pub(super) fn not_stored(reason: &str) -> Refusal {
+    let detail = format!("the workflow could not be stored: {reason}");
+    let (code, title) = (journal::error::NO_SPACE, "The disk takes no objects");
+    Refusal::new(StatusCode::INSUFFICIENT_STORAGE, code, title, detail)
+        .hint("Nothing was changed. Make room where the state folder is, and submit again.")
+}
+
 /// A defect, or a part of this process that has failed.
 pub(super) fn internal(detail: impl Into<String>) -> Refusal {
     let title = "The server met something unexpected";

@@ -16,7 +16,7 @@ use protocol::api::{Disposition, IDEMPOTENCY_KEY, Submit, Submitted};
 use super::Shared;
 use super::extract::Body;
 use super::problem::{self, Refusal, bad_request};
-use crate::handle::View;
+use crate::handle::{Gone, Unadmitted, View};
 use crate::submission::{self, Prepared};
 use crate::views::plural;
 
@@ -44,12 +44,11 @@ pub(super) async fn submit(
         Found::Nothing { key } => key,
     };
     admission.run.key = key;
-    let Ok(answer) = handle.admit(admission).await else {
-        // The driver gives no answer, too, when the disk took no graph.
-        handle.ask(|view| problem::check_storage(view.storage)).await??;
-        return Err(problem::internal("the submission was dropped"));
-    };
-    match answer {
+    let answer = handle.admit(admission).await.map_err(|error| match error {
+        Unadmitted::Gone => Refusal::from(Gone),
+        Unadmitted::Storage(reason) => problem::not_stored(&reason),
+    });
+    match answer? {
         Answer::Admitted { run, again: false } => {
             let note = format!("run {run} of {name} was accepted");
             let disposition = Disposition::New;
