@@ -10,12 +10,14 @@
 //! session, so the keyboard cannot interrupt it; it is a child subreaper, so whatever a task
 //! leaves behind becomes its child. When the pipe from the worker ends, however the worker died, it
 //! kills everything and exits, and only then is its lock free for the next one. A supervisor that
-//! was itself killed has left a mark in the lock file, and a cookie in its tasks' environment: the
-//! next one finds them by it and kills them before it starts anything.
+//! was itself killed has left a mark in the lock file, a cookie in its tasks' environment, and,
+//! where there may be one, a control group: the next one finds them by it and kills them before it
+//! starts anything.
 //!
 //! The supervisor knows nothing of runs, retries or leases. It must never block on a task or on the
 //! worker, and never have a second thread.
 
+mod cgroup;
 mod children;
 mod handle;
 mod leftovers;
@@ -42,6 +44,7 @@ pub use artifacts::logs::{Stream, Ticket};
 pub use handle::{Batch, Config, EventReader, Supervisor};
 pub use wire::{Event, Exit, Start, Step, StopKind};
 
+use cgroup::Cgroup;
 use lock::Lock;
 use outbox::Outbox;
 use reactor::Reactor;
@@ -82,12 +85,17 @@ fn run(state_dir: &Path) -> io::Result<()> {
     outlive_signals()?;
 
     let lock = Lock::acquire(state_dir)?;
-    let leftovers = if lock.ended_cleanly()? { 0 } else { leftovers::kill(state_dir)? };
+    let (group, in_group) = Cgroup::enter(state_dir).unzip();
+    let found = if lock.ended_cleanly()? { 0 } else { leftovers::kill(state_dir)? };
+    let leftovers = in_group.unwrap_or(0) + found;
     lock.mark_running()?;
 
     let mut reactor = Reactor::new(inbox, Outbox::new(outbox)?, state_dir)?;
     let served = reactor.serve(leftovers);
     reactor.kill_everything()?;
+    if let Some(group) = group {
+        group.leave();
+    }
     lock.mark_ended()?;
     served
 }

@@ -67,6 +67,7 @@ fn trials() -> Vec<Trial> {
         trial("all_die_with_the_worker", all_die_with_the_worker),
         trial("the_next_supervisor_waits_for_the_last", the_next_supervisor_waits_for_the_last),
         trial("what_a_killed_supervisor_left_is_killed", what_a_killed_supervisor_left_is_killed),
+        trial("what_hides_is_killed", what_hides_is_killed).with_ignored_flag(!may_make_groups()),
     ]
 }
 
@@ -573,4 +574,32 @@ fn what_a_killed_supervisor_left_is_killed() {
     assert!(family.iter().all(|pid| is_gone(pid)), "it was ready before they were gone");
     assert!(leftovers as usize >= FAMILY_SIZE, "{leftovers}");
     assert!(!spared.iter().any(|pid| is_gone(pid)), "another state's tasks were hit");
+}
+
+/// Whether this user may make control groups (version 2): where not, what hides is not found.
+fn may_make_groups() -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    let mount = mount.and_then(|line| line.split(' ').nth(1));
+    let path = own.lines().find_map(|line| line.strip_prefix("0::/"));
+    let Some((mount, path)) = mount.zip(path) else { return false };
+    let probe = Path::new(mount).join(path).join("autoglm-test-probe");
+    let made = fs::create_dir(&probe).is_ok();
+    made && fs::remove_dir(&probe).is_ok()
+}
+
+fn what_hides_is_killed() {
+    let state = state();
+    let mut first = Fixture::new(state.path());
+    // Neither its group, nor its session, nor its environment tells whose it is.
+    let hidden = "setsid env -i /bin/sh -c 'echo $$; exec sleep 1000' & wait";
+    first.start(script(1, hidden));
+    let hidden = first.lines(1, 1);
+    signal(first.supervisor.pid(), Signal::KILL);
+    assert!(first.supervisor.shut_down().is_err());
+    assert!(!is_gone(&hidden[0]), "nobody is there to kill it yet");
+    let mut next = Fixture::new(state.path());
+    next.wait(|event| matches!(event, Event::Ready { .. }).then_some(()));
+    assert!(is_gone(&hidden[0]), "it was ready before the hidden one was gone");
 }
