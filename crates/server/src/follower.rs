@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use artifacts::objects::Objects;
 use engine::state::State;
@@ -24,6 +25,8 @@ use crate::replay::{read_page, replay};
 
 /// Facts after which a new snapshot is built.
 const SNAPSHOT_EVERY: u64 = 250_000;
+/// How far the catalog may be behind.
+const LAG: Duration = Duration::from_millis(20);
 /// Facts that are read at once.
 const PAGE: usize = 16_384;
 
@@ -96,6 +99,7 @@ impl Drop for Follower {
     fn drop(&mut self) {
         self.facts = None;
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -131,34 +135,36 @@ impl Books {
         Ok(Self { catalog, archive, reader, objects, known, driver, snapshot_at })
     }
 
+    /// Takes in what has gathered, then lets more gather: a catalog that is written after each
+    /// commit would cost the machine more than the commit.
     fn follow(&mut self, inbox: &Receiver<Committed>) {
-        while let Ok(committed) = inbox.recv() {
-            let mut seq = committed.after;
-            let mut entries = Vec::with_capacity(committed.facts.len());
-            for fact in committed.facts {
-                seq = seq.next();
-                entries.push(Entry { seq, at: committed.at, epoch: committed.epoch, fact });
-            }
+        while let Ok(first) = inbox.recv() {
+            thread::park_timeout(LAG);
+            let rest = std::iter::from_fn(|| inbox.try_recv().ok());
+            let entries: Vec<_> = std::iter::once(first).chain(rest).flat_map(placed).collect();
             // What could not be written is read from the journal at the next start.
             if self.catalog.apply(&entries).is_err() {
                 return;
             }
-            for entry in &entries {
-                match &entry.fact {
-                    Fact::RunAdmitted(run) => {
-                        self.known.admitted.insert(run.run, entry.seq);
-                    }
-                    Fact::RunEnded { run, .. } => self.close(*run),
-                    Fact::RunForgotten { run } => {
-                        self.known.admitted.remove(run);
-                    }
-                    _ => {}
-                }
-            }
-            if seq.0 >= self.snapshot_at.0 + SNAPSHOT_EVERY {
-                self.snapshot_at = seq;
+            entries.iter().for_each(|entry| self.note(entry));
+            let last = entries.last().map_or(self.snapshot_at, |entry| entry.seq);
+            if last.0 >= self.snapshot_at.0 + SNAPSHOT_EVERY {
+                self.snapshot_at = last;
                 self.snapshot();
             }
+        }
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        match &entry.fact {
+            Fact::RunAdmitted(run) => {
+                self.known.admitted.insert(run.run, entry.seq);
+            }
+            Fact::RunEnded { run, .. } => self.close(*run),
+            Fact::RunForgotten { run } => {
+                self.known.admitted.remove(run);
+            }
+            _ => {}
         }
     }
 
@@ -211,4 +217,11 @@ fn catch_up(catalog: &mut Catalog, reader: &mut SqliteJournal) -> Result<(), Str
         }
         catalog.apply(&page).map_err(|error| error.to_string())?;
     }
+}
+
+/// Committed facts with their places.
+fn placed(committed: Committed) -> impl Iterator<Item = Entry> {
+    let Committed { after, at, epoch, facts } = committed;
+    let places = (after.0 + 1..).map(Seq);
+    places.zip(facts).map(move |(seq, fact)| Entry { seq, at, epoch, fact })
 }
