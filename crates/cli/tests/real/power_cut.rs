@@ -14,7 +14,7 @@ use machine::{Machine, Power};
 /// The variable that says whether the tests must find what they need.
 const SWITCH: &str = "AUTOGLM_TEST_POWER";
 /// How often the power is cut.
-const CUTS: u32 = 8;
+const CUTS: u32 = 5;
 /// How often it is cut to see that something gets lost when nothing is synced.
 const CUTS_WITHOUT_SYNC: u32 = 4;
 /// How long the machine may take for its next word.
