@@ -52,6 +52,9 @@ use reactor::Reactor;
 /// The first argument that makes the binary a supervisor. What follows is the state directory.
 pub const HIDDEN_ARGUMENT: &str = "__supervise";
 
+/// What a supervisor is called among processes.
+const PROCESS_NAME: &str = "autoglm-supervisor";
+
 /// The variable that names the supervisor of a task, by its canonical state directory.
 pub const COOKIE_VARIABLE: &str = "AUTOGLM_SUPERVISOR";
 

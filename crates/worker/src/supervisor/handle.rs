@@ -14,8 +14,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use artifacts::logs::Ticket;
 
-use super::HIDDEN_ARGUMENT;
 use super::wire::{self, Command, Event, Start, StopKind};
+use super::{HIDDEN_ARGUMENT, PROCESS_NAME};
 
 /// Bytes that are read at once; grows when a frame is longer.
 const READ_BYTES: usize = 256 << 10;
@@ -57,7 +57,7 @@ impl Supervisor {
         DirBuilder::new().recursive(true).mode(0o700).create(&config.state_dir)?;
         let state_dir = fs::canonicalize(&config.state_dir)?;
         let mut child = std::process::Command::new(&config.program)
-            .arg0("autoglm-supervisor")
+            .arg0(PROCESS_NAME)
             .args(&config.arguments)
             .arg(state_dir)
             .current_dir("/")

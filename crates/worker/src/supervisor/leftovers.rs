@@ -13,8 +13,8 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::COOKIE_VARIABLE;
 use super::children::variable;
+use super::{COOKIE_VARIABLE, PROCESS_NAME};
 
 /// Kills every process that carries the cookie of `state_dir`, and waits until all are gone.
 /// Returns how many there were.
@@ -45,7 +45,8 @@ fn find(state_dir: &Path) -> io::Result<Vec<OwnedFd>> {
         let name = entry?.file_name();
         let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
         let Some(pid) = pid.filter(|pid| *pid != own) else { continue };
-        if !carries_cookie(pid, state_dir) {
+        let is_left = || carries_cookie(pid, state_dir) || is_unborn(pid, state_dir);
+        if !is_left() {
             continue;
         }
         let process = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
@@ -56,7 +57,7 @@ fn find(state_dir: &Path) -> io::Result<Vec<OwnedFd>> {
             Err(error) => return Err(error.into()),
         };
         // Asked again now that the pidfd holds on to whoever has this id.
-        if carries_cookie(pid, state_dir) {
+        if is_left() {
             found.push(process);
         }
     }
@@ -68,4 +69,34 @@ fn carries_cookie(pid: Pid, state_dir: &Path) -> bool {
     fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environment| {
         variable(&environment, COOKIE_VARIABLE) == Some(state_dir.as_os_str().as_encoded_bytes())
     })
+}
+
+/// A task that a supervisor was just starting when it was killed: it is still the supervisor's
+/// image and has no environment of its own, but goes on to become the task. A supervisor that
+/// waits for its lock looks alike, except that it leads its own session.
+fn is_unborn(pid: Pid, state_dir: &Path) -> bool {
+    let is_supervisor = fs::read(format!("/proc/{pid}/cmdline"))
+        .is_ok_and(|words| names_supervisor(&words, state_dir));
+    is_supervisor && rustix::process::getsid(Some(pid)).is_ok_and(|session| session != pid)
+}
+
+/// Whether a command line, words ended by zeros, is that of a supervisor of `state_dir`.
+fn names_supervisor(words: &[u8], state_dir: &Path) -> bool {
+    let mut words = words.split(|&byte| byte == 0);
+    let state_dir = state_dir.as_os_str().as_encoded_bytes();
+    words.next() == Some(PROCESS_NAME.as_bytes()) && words.any(|word| word == state_dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervisor_is_known_by_its_name_and_its_state() {
+        let words = b"autoglm-supervisor\0__supervise\0/state\0";
+        assert!(names_supervisor(words, Path::new("/state")));
+        assert!(!names_supervisor(words, Path::new("/stat")));
+        assert!(!names_supervisor(b"sh\0__supervise\0/state\0", Path::new("/state")));
+        assert!(!names_supervisor(b"", Path::new("/state")));
+    }
 }
