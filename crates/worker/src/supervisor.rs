@@ -41,6 +41,7 @@ use std::sync::atomic::AtomicBool;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 pub use artifacts::logs::{Stream, Ticket};
+pub use cgroup::can_group;
 pub use handle::{Batch, Config, EventReader, Supervisor};
 pub use wire::{Event, Exit, Start, Step, StopKind};
 

@@ -67,7 +67,8 @@ fn trials() -> Vec<Trial> {
         trial("all_die_with_the_worker", all_die_with_the_worker),
         trial("the_next_supervisor_waits_for_the_last", the_next_supervisor_waits_for_the_last),
         trial("what_a_killed_supervisor_left_is_killed", what_a_killed_supervisor_left_is_killed),
-        trial("what_hides_is_killed", what_hides_is_killed).with_ignored_flag(!may_make_groups()),
+        trial("what_hides_is_killed", what_hides_is_killed)
+            .with_ignored_flag(!worker::supervisor::can_group()),
     ]
 }
 
@@ -574,19 +575,6 @@ fn what_a_killed_supervisor_left_is_killed() {
     assert!(family.iter().all(|pid| is_gone(pid)), "it was ready before they were gone");
     assert!(leftovers as usize >= FAMILY_SIZE, "{leftovers}");
     assert!(!spared.iter().any(|pid| is_gone(pid)), "another state's tasks were hit");
-}
-
-/// Whether this user may make control groups (version 2): where not, what hides is not found.
-fn may_make_groups() -> bool {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
-    let mount = mount.and_then(|line| line.split(' ').nth(1));
-    let path = own.lines().find_map(|line| line.strip_prefix("0::/"));
-    let Some((mount, path)) = mount.zip(path) else { return false };
-    let probe = Path::new(mount).join(path).join("autoglm-test-probe");
-    let made = fs::create_dir(&probe).is_ok();
-    made && fs::remove_dir(&probe).is_ok()
 }
 
 fn what_hides_is_killed() {

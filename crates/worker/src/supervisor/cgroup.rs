@@ -75,6 +75,15 @@ impl Cgroup {
     }
 }
 
+/// Whether this process could be in a group: where not, a descendant of a supervisor that was
+/// killed, which has cleared its environment, is not found.
+#[must_use]
+pub fn can_group() -> bool {
+    let probe =
+        own_group().map(|group| group.join(format!("autoglm-probe-{}", std::process::id())));
+    probe.is_some_and(|probe| fs::create_dir(&probe).is_ok() && fs::remove_dir(&probe).is_ok())
+}
+
 /// The folder of the group (version 2) that this process is in.
 fn own_group() -> Option<PathBuf> {
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
