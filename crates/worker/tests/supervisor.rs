@@ -68,7 +68,7 @@ fn trials() -> Vec<Trial> {
         trial("the_next_supervisor_waits_for_the_last", the_next_supervisor_waits_for_the_last),
         trial("what_a_killed_supervisor_left_is_killed", what_a_killed_supervisor_left_is_killed),
         trial("what_hides_is_killed", what_hides_is_killed)
-            .with_ignored_flag(!worker::supervisor::can_group()),
+            .with_ignored_flag(!supervisor::can_group()),
     ]
 }
 
