@@ -155,7 +155,8 @@ impl TaskStatus {
                 | (Leased, Ready | Running)
                 | (Leased | Running, Succeeded | Failed | TimedOut | Cancelled | Terminated)
                 | (Leased | Running, Retrying)
-                | (Retrying, Leased | Cancelled | Terminated)
+                // What waits for its next attempt fails, too, when no worker can hold it any more.
+                | (Retrying, Leased | Failed | Cancelled | Terminated)
         )
     }
 }

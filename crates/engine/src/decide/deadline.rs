@@ -47,9 +47,12 @@ impl Turn<'_> {
         classes.sort_unstable();
         for class in classes {
             self.volatile.never_fits.remove(&class);
-            let mut keys: Vec<(RunId, u32)> =
-                self.state.ready.tasks(class).map(|key| (key.run, key.task.0)).collect();
+            let ready = self.state.ready.tasks(class).map(|key| (key.run, key.task.0));
+            let waiting = self.state.ready.retries.get(&class).into_iter().flatten();
+            let waiting = waiting.map(|(_, item)| (item.run, item.task.0));
+            let mut keys: Vec<(RunId, u32)> = ready.chain(waiting).collect();
             keys.sort_unstable();
+            keys.dedup();
             for (run, tasks) in super::grouped(keys) {
                 self.give_up(run, tasks);
             }

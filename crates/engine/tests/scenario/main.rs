@@ -358,6 +358,27 @@ fn what_never_fits_waits_with_its_nearest_miss_and_then_fails() {
 }
 
 #[test]
+fn what_waits_for_its_next_attempt_fails_when_nobody_can_hold_it_any_more() {
+    let mut house = House::new(4);
+    let mut parts = graph(1, &[]);
+    parts.policies[0] = Policy { request: cpu(4_000), ..retrying(1) };
+    parts.policies[0].retry.backoff = Span::secs(3_000);
+    parts.policies[0].retry.backoff_max = Span::secs(3_000);
+    parts.fan_outs = vec![(0, 2)];
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::Continue);
+    let grants = house.granted();
+    house.end(&grants[0], FAILED);
+    assert_eq!(house.item(run, 0, 0).status(), Retrying);
+    // The large worker goes, a small one stays.
+    house.after(ATTEMPT_LEASE);
+    house.hello("small", 1, Some(Span::secs(600)));
+    house.after(UNSATISFIABLE_GRACE);
+    assert_eq!(house.item(run, 0, 0).status(), Failed);
+    assert_eq!(house.status(run), RunStatus::Failed);
+    assert!(Retrying.may_become(Failed), "S7");
+}
+
+#[test]
 fn explain_names_what_is_waited_for() {
     let mut house = House::new(1);
     let run = house.submit(graph(3, &[(0, 1)]), |_| {});
