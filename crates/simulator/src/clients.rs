@@ -70,11 +70,11 @@ impl Clients {
                 Input::Submit(Box::new(Submission { request, run, graph }))
             }
             Wish::Stop { run } => {
-                records.asked.insert(run);
+                records.asked.insert(run, stage.now);
                 stop(run, StopCause::Stopped)
             }
             Wish::Terminate { run } => {
-                records.asked.insert(run);
+                records.asked.insert(run, stage.now);
                 stop(run, StopCause::Terminated)
             }
             Wish::Retry { run } => Input::Retry { request, run, from: None },

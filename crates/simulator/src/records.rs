@@ -10,7 +10,7 @@ use journal::{Entry, Journal};
 use model::collections::{HashMap, HashSet};
 use model::fact::{AttemptsEnded, LossCause, StopCause};
 use model::outcome::Then;
-use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq};
+use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq, Timestamp};
 
 use crate::disk::FaultyDisk;
 use crate::event::{Event, Wish};
@@ -64,8 +64,8 @@ pub struct Records {
     pub ledger: Ledger,
     /// The runs of the plan.
     pub works: Vec<Work>,
-    /// Runs whose end a client has asked for.
-    pub asked: HashSet<RunId>,
+    /// Runs whose end a client has asked for, and when it last did.
+    pub asked: HashMap<RunId, Timestamp>,
     /// Ended runs, in the order of their ends.
     pub ended: Vec<RunId>,
     /// How many items have ended for good.
@@ -87,7 +87,7 @@ impl Records {
             ledger: Ledger::default(),
             by_graph: by_graph.collect(),
             works,
-            asked: HashSet::default(),
+            asked: HashMap::default(),
             ended: Vec::new(),
             items_ended: 0,
             retried: HashSet::default(),
@@ -141,7 +141,7 @@ impl Records {
                 let (Some(work), Some(record)) = (self.work(*run), self.ledger.run(*run)) else {
                     return;
                 };
-                let context = (self.undisturbed, self.asked.contains(run));
+                let context = (self.undisturbed, self.asked.contains_key(run));
                 let judged = oracle::check(&work.plan, record, *status, context);
                 stage.judge("S3", judged.map_err(|what| format!("run {run}: {what}")));
                 if let Some(after) = work.plan.retry.filter(|_| self.retried.insert(*run)) {
@@ -151,7 +151,10 @@ impl Records {
             }
             Fact::RoundOpened { run, .. } => {
                 stage.truth.stopped.remove(run);
-                self.asked.remove(run);
+                // A stop may be asked for before the round that it is meant for is durable.
+                if self.asked.get(run).is_some_and(|asked_at| *asked_at < entry.at) {
+                    self.asked.remove(run);
+                }
                 self.ended.retain(|ended| ended != run);
             }
             Fact::RunForgotten { run } => {
