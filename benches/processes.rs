@@ -3,8 +3,8 @@
 //! Compares, in turn within one run:
 //! - 2,000 × `/bin/true` on 2 slots with `xargs -P2 -I{} /bin/true`. Chases 0.85 of its rate, and
 //!   0.8 with 5 ms added to every sync.
-//! - a chain of 1,000 `/bin/true` with one spawn and one journal commit, both measured here. Chases
-//!   their sum and 0.5 ms.
+//! - a chain of 1,000 `/bin/true` with one spawn and one journal commit, both measured here and in
+//!   turn, as a chain does them. Chases their sum and 0.5 ms.
 //! - the start of `run` to the end of the first task. Chases 30 ms.
 //! - the resident memory of a holder that has nothing to do. Chases 25 MiB.
 //!
@@ -13,7 +13,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use benches::median;
 
@@ -109,11 +109,15 @@ fn chain(binary: &Path, folder: &Path) {
     }
     let file = write(folder, "chain.yaml", &text);
     for delay in [None, Some(5)] {
-        let hops = (0..ROUNDS).map(|_| run(binary, &file, delay) / HOPS as f64 * 1_000.0);
-        let hop = median(hops.collect());
-        let spawn = median((0..ROUNDS).map(|_| spawn_ms()).collect());
-        let commit = median((0..ROUNDS).map(|_| commit_ms()).collect());
-        let commit = commit + f64::from(delay.unwrap_or(0));
+        // In turn, so that a busier minute of the machine counts for both.
+        let (mut hops, mut spawns, mut commits) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            hops.push(run(binary, &file, delay) / HOPS as f64 * 1_000.0);
+            let (spawn, commit) = floor_ms(delay);
+            spawns.push(spawn);
+            commits.push(commit);
+        }
+        let (hop, spawn, commit) = (median(hops), median(spawns), median(commits));
         println!(
             "a hop, {}: {hop:.2} ms; spawn {spawn:.2} + commit {commit:.2} + 0.5 = {:.2} ms",
             delay.map_or("this disk".to_owned(), |ms| format!("{ms} ms a sync")),
@@ -122,25 +126,27 @@ fn chain(binary: &Path, folder: &Path) {
     }
 }
 
-fn spawn_ms() -> f64 {
-    let begun = Instant::now();
-    for _ in 0..200 {
-        assert!(Command::new("/bin/true").status().expect("it runs").success());
-    }
-    begun.elapsed().as_secs_f64() * 1_000.0 / 200.0
-}
-
-/// One fact a commit, as a hop makes them.
-fn commit_ms() -> f64 {
+/// What a hop cannot do without: a process that is started and waited for, then a commit of one
+/// fact. They are done in turn, as a chain does them, because either is slower after the other than
+/// after itself: the processor has slept, and its caches hold something else. Milliseconds of each.
+fn floor_ms(delay: Option<u32>) -> (f64, f64) {
     use journal::Journal;
     use model::{Epoch, Fact, Seq, Timestamp};
+    const TURNS: u64 = 300;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let options = stores::sqlite::Options::default();
+    let options = stores::sqlite::Options {
+        sync_delay: Duration::from_millis(delay.unwrap_or(0).into()),
+        ..stores::sqlite::Options::default()
+    };
     let mut journal = stores::SqliteJournal::open(folder.path(), options).expect("opened");
     let epoch = journal.acquire("bench", Timestamp(1)).expect("free");
     let facts = [Fact::LeaderStarted { epoch: Epoch(1), format: 1 }];
-    let begun = Instant::now();
-    for after in 0..500 {
+    let (mut spawning, mut committing) = (Duration::ZERO, Duration::ZERO);
+    for after in 0..TURNS {
+        let begun = Instant::now();
+        assert!(Command::new("/bin/true").status().expect("it runs").success());
+        spawning += begun.elapsed();
+        let begun = Instant::now();
         let batch = journal::Batch {
             epoch,
             after: Seq(after),
@@ -150,8 +156,10 @@ fn commit_ms() -> f64 {
             objects: &[],
         };
         journal.append(&batch).expect("written");
+        committing += begun.elapsed();
     }
-    begun.elapsed().as_secs_f64() * 1_000.0 / 500.0
+    let of_one = |total: Duration| total.as_secs_f64() * 1_000.0 / TURNS as f64;
+    (of_one(spawning), of_one(committing))
 }
 
 fn cold_start(binary: &Path, folder: &Path) {
@@ -171,7 +179,7 @@ fn at_rest(binary: &Path, folder: &Path) {
         .stderr(Stdio::null())
         .spawn()
         .expect("it runs");
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("Linux");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("resident memory");
     println!("resident memory of a holder at rest: {} (goal 25 MiB)", line[6..].trim());

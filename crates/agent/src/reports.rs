@@ -14,7 +14,7 @@ use model::{Span, Timestamp};
 const START_HOLD: Span = Span::millis(10);
 /// How long reports may wait for more while the worker has enough to do: each message costs the
 /// coordinator a commit, and nobody here waits for the answer.
-const REPORT_HOLD: Span = Span::millis(5);
+const REPORT_HOLD: Span = Span::millis(15);
 /// How long reports may be unacknowledged, while no other is, before they are sent again.
 const RESEND_AFTER: Span = HEARTBEAT;
 /// Reports in one message.
