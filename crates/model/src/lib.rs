@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod code;
 pub mod collections;
+pub mod control;
 pub mod fact;
 pub mod graph;
 pub mod hash;
