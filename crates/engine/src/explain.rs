@@ -3,6 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Miss};
@@ -42,12 +43,17 @@ impl Engine {
                     self.refusal(run, Origin::Retry(item))
                 }
             }
+            TaskStatus::Running => wait(run, item.task_key()),
             _ => Vec::new(),
         };
         Some(Explanation { status, blockers })
     }
 
     fn refusal(&self, run: &Run, origin: Origin) -> Vec<Blocker> {
+        let task = origin.task().task;
+        if let (Some(0), Some(limit)) = (run.allowance(task), run.policy(task).concurrency) {
+            return vec![Blocker::TaskConcurrency { limit }];
+        }
         let (problem, legend) = problem(self.state(), self.volatile(), self.now());
         let plan = scheduler::plan(&problem, FUEL);
         let class_id = run.class(origin.task().task);
@@ -125,15 +131,27 @@ impl Engine {
 }
 
 fn dependencies(run: &Run, key: TaskKey) -> Vec<Blocker> {
+    if run.asking.contains(&key.task) {
+        return vec![Blocker::Question];
+    }
     let mut blockers: Vec<_> = run
         .graph()
         .predecessors(key.task)
         .map(|task| (task, run.task(task).status()))
-        .filter(|&(_, status)| status != TaskStatus::Succeeded)
+        .filter(|(_, status)| !status.is_final())
         .map(|(task, status)| Blocker::Dependency { task, status })
         .collect();
-    if run.is_handler(key.task) && run.open_tasks > 0 {
+    if run.stage(key.task) > run.released {
         blockers.push(Blocker::Handler);
     }
     blockers
+}
+
+/// What a task waits for that no worker runs.
+fn wait(run: &Run, key: TaskKey) -> Vec<Blocker> {
+    match (run.wait(key.task), run.policy(key.task).kind) {
+        (Some(until), Kind::Signal { .. }) => vec![Blocker::Person { until }],
+        (Some(Some(until)), _) => vec![Blocker::Time { until }],
+        _ => Vec::new(),
+    }
 }

@@ -10,7 +10,7 @@ use core::ops::Range;
 
 use crate::control::{ControlAnswer, Verdict};
 use crate::outcome::{AttemptEnd, Outcome, OutputRef, Then};
-use crate::policy::{FailurePolicy, Priority};
+use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
@@ -290,6 +290,8 @@ pub enum Restored {
         cause: Option<StopCause>,
         /// When it ended.
         ended_at: Option<Timestamp>,
+        /// The last stage whose tasks have been told apart.
+        released: Stage,
     },
     /// Tasks in the same state.
     Tasks {

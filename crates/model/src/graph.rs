@@ -175,7 +175,10 @@ impl Graph {
     #[must_use]
     pub fn expects_failure(&self, task: TaskId) -> bool {
         self.edges_from(task).any(|(next, condition)| {
-            condition.expects_failure() || self.policy(next).join == Join::AllDone
+            let Policy { join, kind, .. } = self.policy(next);
+            // A loop waits for the end of its body whatever comes of it, and counts on success.
+            let is_loop = matches!(kind, Kind::Loop { .. });
+            condition.expects_failure() || *join == Join::AllDone && !is_loop
         })
     }
 

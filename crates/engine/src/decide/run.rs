@@ -1,8 +1,11 @@
 //! People and the archive ask: stop a run, retry it, forget it.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
+use model::control::{EdgeCondition, Join};
 use model::fact::{Fact, RoundScope, StopCause};
+use model::policy::Trigger;
 use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, RunId, TaskId};
 
@@ -63,32 +66,71 @@ impl Turn<'_> {
 }
 
 impl Run {
-    /// What a retry by hand would run again: the tasks that did not succeed with their items that
-    /// did not, or, with `from`, that task and everything that depends on it, whole. Handlers
-    /// always run anew, since the run ends anew.
+    /// What a retry by hand would run again: what did not succeed, with what follows from that, or,
+    /// with `from`, that task and everything that depends on it, whole. Handlers always run anew,
+    /// since the run ends anew.
     #[must_use]
     pub fn retry_scope(&self, from: Option<TaskId>) -> (IdSet, RoundScope) {
         let graph = self.graph();
-        let mut again = vec![false; graph.len()];
-        match from {
-            Some(from) => {
-                let mut stack = vec![from];
-                while let Some(task) = stack.pop() {
-                    if !core::mem::replace(&mut again[task.0 as usize], true) {
-                        stack.extend(graph.successors(task));
-                    }
-                }
+        let (again, scope) = match from {
+            Some(from) => (self.reachable(vec![from], |_, _| true), RoundScope::All),
+            None => {
+                let follows = |task, condition| self.follows_anew(task, condition);
+                (self.reachable(self.unsuccessful(), follows), RoundScope::Unsuccessful)
             }
-            None => graph.tasks().for_each(|task| {
-                let status = self.task(task).status();
-                again[task.0 as usize] = !self.is_handler(task) && status != TaskStatus::Succeeded;
-            }),
-        }
+        };
         let ordinary = again.contains(&true);
         let chosen = graph
             .tasks()
             .filter(|&task| again[task.0 as usize] || ordinary && self.is_handler(task));
-        let scope = if from.is_some() { RoundScope::All } else { RoundScope::Unsuccessful };
         (chosen.map(|task| task.0).collect(), scope)
+    }
+
+    /// The ordinary tasks that ended badly or were kept from ending, or were done and then undone.
+    /// One that was skipped is not among them: it runs again if that from which its skipping
+    /// followed does.
+    fn unsuccessful(&self) -> Vec<TaskId> {
+        let ended_badly = |task: TaskId| {
+            let status = self.task(task).status();
+            !matches!(status, TaskStatus::Succeeded | TaskStatus::Skipped)
+        };
+        let ordinary = self.graph().tasks().filter(|&task| !self.is_handler(task));
+        let expected = |task| self.graph().expects_failure(task) && self.troubled == 0;
+        let mut tasks: Vec<_> =
+            ordinary.filter(|&task| ended_badly(task) && !expected(task)).collect();
+        let undoing = self.graph().tasks().filter_map(|task| match self.policy(task).trigger {
+            Trigger::Compensation { of } => Some((task, of)),
+            _ => None,
+        });
+        let was_begun = |task| !matches!(self.task(task).status(), TaskStatus::Skipped);
+        tasks.extend(undoing.filter(|&(task, _)| was_begun(task)).map(|(_, of)| of));
+        tasks
+    }
+
+    /// Whether a task goes another way when one that it depends on runs again. What succeeded on
+    /// the success of others does not.
+    fn follows_anew(&self, task: TaskId, condition: EdgeCondition) -> bool {
+        let kept = self.task(task).status() == TaskStatus::Succeeded
+            && condition == EdgeCondition::Succeeded
+            && self.policy(task).join != Join::AllDone;
+        !kept
+    }
+
+    /// For each task whether it can be reached from `start` over edges that `follows` accepts, by
+    /// the task they lead to and their condition. A loop and its body go together.
+    fn reachable(
+        &self,
+        start: Vec<TaskId>,
+        follows: impl Fn(TaskId, EdgeCondition) -> bool,
+    ) -> Vec<bool> {
+        let mut reached = vec![false; self.graph().len()];
+        let mut stack = start;
+        while let Some(task) = stack.pop() {
+            if !core::mem::replace(&mut reached[task.0 as usize], true) {
+                let edges = self.graph().edges_from(task);
+                stack.extend(edges.filter(|&(to, condition)| follows(to, condition)).map(|x| x.0));
+            }
+        }
+        reached
     }
 }
