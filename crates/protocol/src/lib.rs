@@ -17,4 +17,4 @@ pub mod record;
 
 /// The version of the facts that this build writes, and the newest that it reads. A leader states
 /// it in its first fact; a reader that meets a greater one stops there instead of guessing.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
