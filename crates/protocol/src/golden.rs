@@ -2,8 +2,9 @@
 //!
 //! `golden/v1/NAME.bin` holds samples, each after its length; `NAME.txt` shows them. A file that is
 //! missing is written by `AUTOGLM_BLESS=1 cargo test -p protocol`; one that is there is never
-//! replaced, because journals out there cannot be replaced either. When a noun has got a field, remove
-//! the `.txt` of those that show it and have them written again: the change must be that field alone.
+//! replaced, because journals out there cannot be replaced either. When a noun has got a field,
+//! remove the `.txt` files that show it and have them written again: nothing but that field may
+//! have come to them.
 
 use std::fs;
 use std::path::PathBuf;
