@@ -11,9 +11,11 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::RunAdmitted(admitted) => Some(admitted.run),
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
-        | Fact::LeasesReturned { task, .. } => Some(task.run),
+        | Fact::LeasesReturned { task, .. }
+        | Fact::TaskSettled { task, .. } => Some(task.run),
         Fact::AttemptOverran { item } => Some(item.run),
         Fact::AttemptsEnded(ended) => Some(ended.task.run),
+        Fact::TaskAnswered(answered) => Some(answered.task.run),
         Fact::HandlersReleased { run, .. }
         | Fact::TasksSkipped { run, .. }
         | Fact::TasksCancelled { run, .. }
@@ -25,7 +27,7 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::Restored(piece) => match **piece {
             Restored::Counters { .. } | Restored::End { .. } => None,
             Restored::Run { run, .. } | Restored::Tasks { run, .. } => Some(run),
-            Restored::Items { task, .. } => Some(task.run),
+            Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
             Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
         },
     }

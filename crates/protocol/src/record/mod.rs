@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod control;
 #[cfg(test)]
 mod golden;
 mod read;
@@ -69,6 +70,8 @@ kinds! {
     "attempt_overran": Fact::AttemptOverran { .. },
     "attempts_ended": Fact::AttemptsEnded(_),
     "leases_returned": Fact::LeasesReturned { .. },
+    "task_answered": Fact::TaskAnswered(_),
+    "task_settled": Fact::TaskSettled { .. },
     "handlers_released": Fact::HandlersReleased { .. },
     "tasks_skipped": Fact::TasksSkipped { .. },
     "tasks_cancelled": Fact::TasksCancelled { .. },
@@ -95,6 +98,7 @@ restored_kinds! {
     "restored_run": Restored::Run { .. },
     "restored_tasks": Restored::Tasks { .. },
     "restored_items": Restored::Items { .. },
+    "restored_control": Restored::Control { .. },
     "restored_lease": Restored::Lease { .. },
     "restored_retry": Restored::Retry { .. },
     "restored_end": Restored::End { .. },
