@@ -8,7 +8,7 @@ use model::control::Verdict;
 use model::fact::{LossCause, RoundScope, StopCause};
 use model::message::StopKind;
 use model::outcome::{Failure, OutputRef};
-use model::policy::FailurePolicy;
+use model::policy::{FailurePolicy, Stage};
 use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
 
 use crate::error::DecodeError;
@@ -44,6 +44,7 @@ macro_rules! number {
 number!(LossCause { Expired = 1, Replaced = 2, DiedWithLeader = 3 });
 number!(StopCause { TaskFailed = 1, TimedOut = 2, Stopped = 3, Terminated = 4 });
 number!(RoundScope { Unsuccessful = 1, All = 2 });
+number!(Stage { Ordinary = 0, Compensation = 1, Handlers = 2, Finally = 3 });
 number!(FailurePolicy { FailFast = 1, Continue = 2 });
 number!(Verdict { Elapsed = 1, Approved = 2, Rejected = 3, Expired = 4 });
 number!(StopKind { Retract = 1, Cancel = 2, TimeOut = 3, Terminate = 4, Revoke = 5 });

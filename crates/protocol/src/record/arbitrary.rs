@@ -6,7 +6,7 @@ use model::fact::{
     StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
-use model::policy::{FailurePolicy, Priority};
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
     RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
@@ -245,9 +245,11 @@ fn piece() -> impl Strategy<Value = Restored> {
     );
     prop_oneof![
         counters,
-        (run(), run_status(), of(cause()), of(at())).prop_map(|(run, status, cause, ended_at)| {
-            Restored::Run { run, status, cause, ended_at }
-        }),
+        (run(), run_status(), of(cause()), of(at()), 0..4usize).prop_map(
+            |(run, status, cause, ended_at, stage)| {
+                Restored::Run { run, status, cause, ended_at, released: Stage::ALL[stage] }
+            }
+        ),
         (run(), ids(), task_image()).prop_map(|(run, tasks, image)| Restored::Tasks {
             run,
             tasks,

@@ -3,7 +3,7 @@
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
-use model::policy::Priority;
+use model::policy::{Priority, Stage};
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
     TaskStatus, Timestamp, Token, WorkerId,
@@ -225,6 +225,7 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             status: Numbered::from_number(form.status)?,
             cause: form.cause.map(Numbered::from_number).transpose()?,
             ended_at: form.ended_at.map(Timestamp),
+            released: Stage::from_number(form.released)?,
         },
         Piece::Tasks(form) => tasks_image(form)?,
         Piece::Items(form) => Restored::Items {

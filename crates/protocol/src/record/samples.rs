@@ -6,7 +6,7 @@ use model::fact::{
     StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
-use model::policy::{FailurePolicy, Priority};
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
     Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
@@ -137,8 +137,12 @@ pub(crate) fn control_facts() -> Vec<Fact> {
     });
     let troubles =
         CONTROL_OUTCOMES.map(|trouble| TaskImage { trouble: Some(trouble), ..waiting_task() });
+    let released = Stage::ALL.map(|released| {
+        let (status, cause, ended_at) = (RunStatus::Running, None, None);
+        Fact::Restored(Box::new(Restored::Run { run: RUN, status, cause, ended_at, released }))
+    });
     let ends = CONTROL_OUTCOMES.map(ended).into_iter();
-    ends.chain(images.map(restored)).chain(troubles.map(restored)).collect()
+    ends.chain(images.map(restored)).chain(troubles.map(restored)).chain(released).collect()
 }
 
 fn workers() -> Vec<Fact> {
@@ -222,7 +226,13 @@ fn pieces() -> Vec<Restored> {
             next_worker: WorkerId(4),
             mean_wall_us: vec![(request(), 1_500_000), (Request::default(), 0)],
         },
-        Restored::Run { run: RUN, status: RunStatus::Running, cause: None, ended_at: None },
+        Restored::Run {
+            run: RUN,
+            status: RunStatus::Running,
+            cause: None,
+            ended_at: None,
+            released: Stage::Ordinary,
+        },
         Restored::Lease {
             item,
             token: Token(77),
@@ -245,6 +255,7 @@ fn pieces() -> Vec<Restored> {
         status: RunStatus::Failed,
         cause: Some(cause),
         ended_at: Some(AT),
+        released: Stage::Ordinary,
     }));
     for &status in TaskStatus::ALL {
         let image = ItemImage { status, attempts: Attempt(3), failures: 2, losses: 1 };

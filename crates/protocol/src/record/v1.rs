@@ -369,6 +369,9 @@ pub(crate) struct RunImage {
     pub(crate) cause: Option<u32>,
     #[prost(uint64, optional, tag = "4")]
     pub(crate) ended_at: Option<u64>,
+    /// The stage, from 0 for the ordinary tasks.
+    #[prost(uint32, tag = "5")]
+    pub(crate) released: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -200,7 +200,8 @@ fn restored(piece: &Restored) -> Piece {
                 mean_wall_us: mean.collect(),
             })
         }
-        Restored::Run { run, status, cause, ended_at } => Piece::Run(v1::RunImage {
+        Restored::Run { run, status, cause, ended_at, released } => Piece::Run(v1::RunImage {
+            released: released.number(),
             run: run.0,
             status: status.number(),
             cause: cause.map(Numbered::number),
