@@ -134,7 +134,7 @@ fn check_end(home: &Home, run: &str) {
     assert_eq!(detail["run"]["items"], serde_json::json!({ "succeeded": 301 }));
     journal::verify(home);
     let facts = journal::facts(home);
-    assert!(journal::ends(&facts).iter().all(|end| end.outcome == "Succeeded"));
+    assert!(journal::ends(&facts).iter().all(|end| end.outcome == "succeeded"));
     let mut begun = home.lines("begun");
     begun.sort();
     begun.dedup();
