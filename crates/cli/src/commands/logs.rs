@@ -3,7 +3,7 @@
 use clap::Args;
 use protocol::api::{LogsQuery, RunRef};
 
-use super::{reader, run_ref};
+use super::{reader, run_ref, tell_where_it_stands};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -55,7 +55,8 @@ impl Logs {
             task: self.task.clone(),
             item: self.item,
             attempt: self.attempt,
-            follow: self.follow,
+            // Nothing is written while nobody holds the state.
+            follow: self.follow && !session.is_reading(),
             tail: self.tail,
         };
         let output = context.output;
@@ -71,6 +72,9 @@ impl Logs {
             }
         }
         output.text(&writer.finish())?;
+        if self.follow {
+            tell_where_it_stands(context, &session, self.run).await?;
+        }
         Ok(Exit::Ok)
     }
 }

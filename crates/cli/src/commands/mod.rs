@@ -4,6 +4,7 @@
 //! those are the server's.
 
 pub(crate) mod completions;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod hold;
@@ -22,7 +23,7 @@ pub(crate) mod welcome;
 
 use clap::Subcommand;
 use model::RunId;
-use protocol::api::RunRef;
+use protocol::api::{RunRef, TasksQuery};
 
 use crate::app::{Context, block_on};
 use crate::args::Offers;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Get(get::Get),
     /// Show what tasks wrote
     Logs(logs::Logs),
+    /// Show what happened to a run, one durable fact a line
+    Events(events::Events),
     /// Say why a task waits, or where it runs
     Explain(explain::Explain),
     /// End a run gracefully: tasks are asked to end, handlers run
@@ -87,6 +90,7 @@ impl Command {
             Self::List(command) => block_on(command.run(context)),
             Self::Get(command) => block_on(command.run(context)),
             Self::Logs(command) => block_on(command.run(context)),
+            Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
@@ -116,6 +120,16 @@ fn tell_if_left(context: &Context, session: &Session, run: RunId, is_final: bool
     if session.is_reading() && !is_final {
         context.say(&format!("Nobody is working on run {run} now: autoglm resume {run} goes on."));
     }
+}
+
+/// The same, for a command that was to go on until the run ends and could not.
+async fn tell_where_it_stands(context: &Context, session: &Session, run: RunRef) -> Result<()> {
+    if session.is_reading() {
+        let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+        let detail = session.client.run(run, &only_the_run).await?;
+        tell_if_left(context, session, detail.run.run, detail.run.status.is_final());
+    }
+    Ok(())
 }
 
 fn no_runs() -> Error {

@@ -169,6 +169,27 @@ fn logs_are_whole_lines() {
 }
 
 #[test]
+fn events_are_rows_or_values() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let output = fake.run(&["events", "7", "-f", "--after", "2"]);
+    insta::assert_snapshot!(stdout(&output), @r"
+    TIME                             SEQ  KIND                 TASK      TEXT
+    2026-11-20T10:00:00.000000Z        3  run_admitted         -         run 7 of flow was accepted
+    2026-11-20T10:00:00.000000Z        6  attempts_started     train     train[4] started
+    ");
+    assert_eq!(fake.requests(), ["/api/v1/runs/7/events?after=2&follow=true"]);
+    for format in ["json", "jsonl"] {
+        let output = fake.run(&["events", "-o", format]);
+        let kinds = stdout(&output).lines().map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            event["kind"].as_str().expect("text").to_owned()
+        });
+        assert_eq!(kinds.collect::<Vec<_>>(), ["run_admitted", "attempts_started"]);
+    }
+    assert_eq!(stdout(&fake.run(&["events", "-o", "name"])), "3\n6\n");
+}
+
+#[test]
 fn an_explanation_names_its_blockers() {
     let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
     let output = fake.run(&["explain", "last", "train"]);
