@@ -3,10 +3,11 @@
 use clap::Args;
 use protocol::api::{EventsQuery, RunRef};
 
-use super::{reader, run_ref, tell_where_it_stands};
+use super::{listen, run_ref, tell_where_it_stands};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::output::Format;
 use crate::render::events::Rows;
 
@@ -36,11 +37,12 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
-        let session = reader(context).await?;
-        // Nothing happens while nobody holds the state.
-        let follow = self.follow && !session.is_reading();
-        let query = EventsQuery { after: self.after, follow };
-        let mut stream = session.client.events(self.run, &query).await?;
+        let open = async |session: &Session| {
+            // Nothing happens while nobody holds the state.
+            let follow = self.follow && !session.is_reading();
+            session.client.events(self.run, &EventsQuery { after: self.after, follow }).await
+        };
+        let (session, mut stream) = listen(context, open).await?;
         let output = context.output;
         let mut rows = Rows::new(output.tone);
         while let Some(event) = stream.next().await? {

@@ -21,11 +21,14 @@ pub(crate) mod terminate;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
+use std::time::Instant;
+
 use clap::Subcommand;
+use client::Stream;
 use model::RunId;
 use protocol::api::{RunRef, TasksQuery};
 
-use crate::app::{Context, block_on};
+use crate::app::{Context, GONE_PATIENCE, GONE_POLL, block_on};
 use crate::args::Offers;
 use crate::error::{BAD_ARGUMENT, Error, Result};
 use crate::exit::Exit;
@@ -82,6 +85,12 @@ impl Command {
         }
     }
 
+    /// Whether it only looks, and prints nothing before it has its whole answer: when that fails, it
+    /// may be done again.
+    pub(crate) const fn may_repeat(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_) | Self::Explain(_))
+    }
+
     /// Does it.
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
@@ -113,6 +122,24 @@ fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
 /// A session that reads; an error when there is no state yet, so that there is no run either.
 async fn reader(context: &Context) -> Result<Session> {
     context.home.attach_or_read().await?.ok_or_else(no_runs)
+}
+
+/// A session that reads, and the stream that it opens; another one when the holder ends meanwhile.
+async fn listen<T>(
+    context: &Context,
+    open: impl AsyncFn(&Session) -> std::result::Result<Stream<T>, client::Error>,
+) -> Result<(Session, Stream<T>)> {
+    let deadline = Instant::now() + GONE_PATIENCE;
+    loop {
+        let session = reader(context).await?;
+        match open(&session).await {
+            Ok(stream) => return Ok((session, stream)),
+            Err(error) if error.is_gone() && Instant::now() < deadline => {
+                tokio::time::sleep(GONE_POLL).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Says so when a run that has not ended stands still because nobody holds the state.

@@ -29,6 +29,8 @@ pub enum Play {
     Ends(RunStatus),
     /// It runs until it is asked to end in this way.
     UntilEnded(StopMode),
+    /// It runs, whatever it is asked.
+    Endless,
     /// Submissions are refused, because the file has changed.
     Changed,
 }

@@ -141,6 +141,19 @@ fn two_interrupts_terminate() {
 }
 
 #[test]
+fn three_interrupts_leave_and_say_how_to_come_back() {
+    let fake = Fake::serve(Play::Endless);
+    let (code, said) = interrupted(&fake, &["Run 7", "Stopping:", "Terminating:"]);
+    assert_eq!(code, Some(130), "{said}");
+    let last = said.lines().last().expect("it says something");
+    assert_eq!(
+        last,
+        "Left run 7: it goes on to its end in the process that holds it. To watch it again: \
+         autoglm resume 7"
+    );
+}
+
+#[test]
 fn lists_go_to_standard_output_in_every_format() {
     let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
     let list = |format| {

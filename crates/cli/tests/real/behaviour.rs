@@ -4,6 +4,8 @@ mod ending;
 mod repeating;
 mod tasks;
 
+use std::time::{Duration, Instant};
+
 use crate::support::binary::Home;
 
 const FINE: &str = "tasks: [{name: only, script: echo fine}]\n";
@@ -71,4 +73,30 @@ fn every_json_is_json() {
     assert_eq!(error["error"]["code"], "E0202");
     assert_eq!(home.run(&["list", "-o", "name"]).stdout, "1\n");
     assert_eq!(home.run(&["logs", "last", "only"]).stdout, "fine\n");
+}
+
+/// Holders come and go, and whoever looks meanwhile is always answered, by one of them or by the
+/// folder itself.
+#[test]
+fn looking_while_holders_come_and_go_never_fails() {
+    let home = Home::new();
+    let fine = home.write("fine.yaml", FINE);
+    assert_eq!(home.run(&["run", &fine]).code, 0);
+    let until = Instant::now() + Duration::from_secs(10);
+    let (mut running, mut runs, mut looks) = (home.start(&["run", &fine]), 1, 0);
+    while Instant::now() < until {
+        for look in [&["list"][..], &["get", "last"], &["logs"], &["events"]] {
+            let looked = home.run(look);
+            assert_eq!(looked.code, 0, "{look:?} beside run {runs}: {}", looked.stderr);
+            looks += 1;
+        }
+        if running.ended().is_some() {
+            let ended = std::mem::replace(&mut running, home.start(&["run", &fine])).finish();
+            assert_eq!(ended.code, 0, "run {runs}: {}", ended.stderr);
+            runs += 1;
+        }
+    }
+    assert_eq!(running.finish().code, 0);
+    println!("{looks} looks beside {runs} runs");
+    home.wait_until_quiet();
 }
