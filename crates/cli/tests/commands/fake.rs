@@ -202,6 +202,7 @@ async fn explain() -> Json<Explanation> {
         summary: "it waits for a task".to_owned(),
         blockers: vec![blocker],
         position: None,
+        position_tasks: None,
         unblock: Some("the success of split".to_owned()),
         placed: None,
     })
