@@ -85,8 +85,8 @@ impl Command {
         }
     }
 
-    /// Whether it only looks, and prints nothing before it has its whole answer: when that fails, it
-    /// may be done again.
+    /// Whether it only looks, and prints nothing before it has its whole answer: when that fails,
+    /// it may be done again.
     pub(crate) const fn may_repeat(&self) -> bool {
         matches!(self, Self::List(_) | Self::Get(_) | Self::Explain(_))
     }

@@ -1,4 +1,5 @@
-//! Events as rows of a table that has no end: each is shown when it comes, so columns can only grow.
+//! Events as rows of a table that has no end: each is shown when it comes, so columns can only
+//! grow.
 
 use protocol::api::Event;
 use unicode_width::UnicodeWidthStr;
@@ -66,12 +67,12 @@ mod tests {
             text: text.to_owned(),
         };
         let mut rows = Rows::new(Tone::PLAIN);
-        let mut shown = rows.row(&event(3, "run_admitted", None, "run 1 of etl was accepted"));
+        let mut shown = rows.row(&event(3, "run_admitted", None, "run 1 was accepted"));
         shown += &rows.row(&event(4, "attempts_leased", Some("a-longer-name"), "given"));
         shown += &rows.row(&event(5, "attempts_started", Some("训练"), "训练 started\u{1b}[2J"));
         insta::assert_snapshot!(shown, @r"
         TIME                             SEQ  KIND                 TASK      TEXT
-        2026-11-20T10:00:00.000000Z        3  run_admitted         -         run 1 of etl was accepted
+        2026-11-20T10:00:00.000000Z        3  run_admitted         -         run 1 was accepted
         2026-11-20T10:00:00.000000Z        4  attempts_leased      a-longer-name  given
         2026-11-20T10:00:00.000000Z        5  attempts_started     训练           训练 started�[2J
         ");

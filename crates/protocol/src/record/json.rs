@@ -1,9 +1,9 @@
 //! Facts as JSON, for people and programs that read an exported journal.
 //!
-//! A fact is one flat object: every field is always there, `null` where there is nothing to say.
+//! A fact is an object: every field is always there, `null` where there is nothing to say.
 //! Enumerations are words, sets of ids are ranges with both ends in them (`"0-99,105"`), digests
-//! are hexadecimal, times and lengths of time are as in the API. Fields are only ever added. Nothing
-//! reads this form back: the journal itself is the record.
+//! are hexadecimal, times and lengths of time are as in the API. Fields are only ever added.
+//! Nothing reads this form back: the journal itself is the record.
 
 use core::ops::Range;
 
@@ -114,7 +114,6 @@ fn output(output: OutputRef) -> Value {
 fn restored(piece: &Restored) -> Value {
     match piece {
         Restored::Counters { next_run, next_worker, mean_wall_us } => {
-            let mean = |(asked, us): &(Request, u64)| json!({ "request": request(asked), "seconds": Seconds(Span(*us)) });
             let means: Vec<Value> = mean_wall_us.iter().map(mean).collect();
             json!({ "next_run": next_run.0, "next_worker": next_worker.0, "mean_wall": means })
         }
@@ -142,6 +141,10 @@ fn restored(piece: &Restored) -> Value {
             json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
         }
     }
+}
+
+fn mean((asked, wall_us): &(Request, u64)) -> Value {
+    json!({ "request": request(asked), "seconds": Seconds(Span(*wall_us)) })
 }
 
 fn task_image(image: &TaskImage) -> Value {
