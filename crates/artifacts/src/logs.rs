@@ -7,18 +7,23 @@
 //! ```
 //!
 //! Each frame points to the one before it of the same attempt, so that its whole output is found
-//! from the last frame, which [`LogRef`](model::outcome::LogRef) names, without a scan. Every frame
-//! carries a checksum: what a crash has torn is found and reported. Logs are written in batches and
-//! synced only when asked; they are not what the coordinator's promises rest on.
+//! from the last frame, which [`LogRef`](model::outcome::LogRef) names, without a scan. Before its
+//! first frame stands one that tells whose it is: so a reference is never taken for another
+//! attempt's output, and what an attempt wrote is found by a scan when nobody lived to say where it
+//! ends. Every frame carries a checksum: what a crash has torn is found and reported. Logs are
+//! written in batches and synced only when asked; they are not what the coordinator's promises rest
+//! on.
 
 mod frame;
+mod lost;
 mod reader;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use frame::{Content, Stream};
-pub use reader::{Chunk, Log, read};
+pub use lost::{Search, search};
+pub use reader::{Chunk, Log, Owner, read};
 pub use writer::{Recovery, Writer};
 
 /// Names an attempt to the log and the supervisor of one worker: a number of the worker's own,

@@ -2,17 +2,24 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 
 use crate::args::Arguments;
-use crate::commands;
+use crate::commands::{self, Command};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::home::Home;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::style::{Color, Tone};
+
+/// How long a command that only looks asks again when the holder that it asked has ended.
+pub(crate) const GONE_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it does.
+pub(crate) const GONE_POLL: Duration = Duration::from_millis(20);
 
 /// What a command works with.
 pub(crate) struct Context {
@@ -45,7 +52,16 @@ pub(crate) fn main() -> ExitCode {
     };
     let is_json = arguments.global.output.is_some_and(|format| format.is_json());
     let color = arguments.global.color.unwrap_or_default();
-    match run(arguments) {
+    let may_repeat = arguments.command.as_ref().is_some_and(Command::may_repeat);
+    let deadline = Instant::now() + GONE_PATIENCE;
+    let mut outcome = run(arguments);
+    while may_repeat && Instant::now() < deadline && outcome.as_ref().is_err_and(|e| e.is_gone) {
+        // The holder was ending. Whoever comes after it answers, or nobody is left and the state
+        // is read.
+        thread::sleep(GONE_POLL);
+        outcome = run(Arguments::parse());
+    }
+    match outcome {
         Ok(exit) => exit.into(),
         Err(error) => {
             report(&error, is_json, color);

@@ -42,6 +42,9 @@ pub(crate) struct Error {
     pub rendered: Option<String>,
     /// What stands beside code and message in JSON. Boxed, because most results are no errors.
     pub details: Option<Box<Value>>,
+    /// Whether it is only that the holder has ended while it was asked: who asks again may be
+    /// answered.
+    pub is_gone: bool,
 }
 
 /// What every command returns.
@@ -56,6 +59,7 @@ impl Error {
             hint: None,
             rendered: None,
             details: None,
+            is_gone: false,
         }
     }
 
@@ -123,6 +127,7 @@ impl From<Problem> for Error {
             hint: problem.hint.clone(),
             rendered: is_rendered.then_some(rendered),
             details: serde_json::to_value(&problem).ok().map(Box::new),
+            is_gone: false,
         }
     }
 }
@@ -130,7 +135,8 @@ impl From<Problem> for Error {
 impl From<client::Error> for Error {
     fn from(error: client::Error) -> Self {
         let text = error.to_string();
-        match error {
+        let is_gone = error.is_gone();
+        let error = match error {
             client::Error::Refused(problem) => Self::from(*problem),
             client::Error::Gone { .. } | client::Error::Broken(_) => {
                 Self::new(Exit::Internal, HOLDER_ENDED, "the process that held the state ended")
@@ -146,7 +152,8 @@ impl From<client::Error> for Error {
                 Self::new(Exit::Internal, OTHER_VERSION, text)
                     .hint("is the process that holds the state of another version?")
             }
-        }
+        };
+        Self { is_gone, ..error }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why an item waits: answered by the planner's own refusal, not by a second opinion.
 
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -10,7 +11,7 @@ use model::wait::{Blocker, Miss};
 use model::{ItemKey, TaskKey, Timestamp};
 use scheduler::{Refusal, RefusalReason, Shortage};
 
-use crate::decide::{Origin, problem};
+use crate::decide::{Origin, order, problem, startable};
 use crate::engine::Engine;
 use crate::state::{ClassId, Run};
 
@@ -24,6 +25,18 @@ pub struct Explanation {
     pub status: TaskStatus,
     /// What keeps it; empty if nothing does.
     pub blockers: Vec<Blocker>,
+    /// What goes before it, if it queues.
+    pub ahead: Option<Ahead>,
+}
+
+/// What goes before an item in the planner's order, of whatever size it is. That it goes first does
+/// not mean that it starts first: what finds no room lets others pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many items.
+    pub items: u64,
+    /// Of how many tasks, its own included.
+    pub tasks: u64,
 }
 
 impl Engine {
@@ -32,24 +45,32 @@ impl Engine {
     pub fn explain(&self, item: ItemKey) -> Option<Explanation> {
         let run = self.state().run(item.run)?;
         let status = run.item(item.task, item.item)?.status();
-        let blockers = match status {
-            TaskStatus::Pending => dependencies(run, item.task_key()),
-            TaskStatus::Ready => self.refusal(run, Origin::Task(item.task_key())),
+        let origin = match status {
+            TaskStatus::Ready => Some(Origin::Task(item.task_key())),
             TaskStatus::Retrying => {
                 let until = self.state().ready.retry_at(item)?;
                 if until > self.now() {
-                    vec![Blocker::Backoff { until }]
-                } else {
-                    self.refusal(run, Origin::Retry(item))
+                    let blockers = vec![Blocker::Backoff { until }];
+                    return Some(Explanation { status, blockers, ahead: None });
                 }
+                Some(Origin::Retry(item))
             }
-            TaskStatus::Running => wait(run, item.task_key()),
-            _ => Vec::new(),
+            _ => None,
         };
-        Some(Explanation { status, blockers })
+        let Some(origin) = origin else {
+            let blockers = match status {
+                TaskStatus::Pending => dependencies(run, item.task_key()),
+                TaskStatus::Running => wait(run, item.task_key()),
+                _ => Vec::new(),
+            };
+            return Some(Explanation { status, blockers, ahead: None });
+        };
+        let ahead = startable(self.state(), item.run).map(|_| self.ahead(run, item, origin));
+        let blockers = self.refusal(run, origin, ahead.unwrap_or_default());
+        Some(Explanation { status, blockers, ahead })
     }
 
-    fn refusal(&self, run: &Run, origin: Origin) -> Vec<Blocker> {
+    fn refusal(&self, run: &Run, origin: Origin, ahead: Ahead) -> Vec<Blocker> {
         let task = origin.task().task;
         if let (Some(0), Some(limit)) = (run.allowance(task), run.policy(task).concurrency) {
             return vec![Blocker::TaskConcurrency { limit }];
@@ -57,7 +78,7 @@ impl Engine {
         let (problem, legend) = problem(self.state(), self.volatile(), self.now());
         let plan = scheduler::plan(&problem, FUEL);
         let class_id = run.class(origin.task().task);
-        let behind = || vec![Blocker::Behind { items: self.items_ahead(class_id, origin) }];
+        let behind = Blocker::Behind { items: ahead.items, tasks: ahead.tasks };
         let Some(class) = legend.classes.iter().position(|&class| class == class_id) else {
             return vec![Blocker::Run(run.status())];
         };
@@ -69,7 +90,7 @@ impl Engine {
             });
             return match limited {
                 true => vec![self.blocker(run, class_id, &RefusalReason::Allowance)],
-                false => behind(),
+                false => vec![behind],
             };
         };
         let concerns = |refusal: &&Refusal| {
@@ -81,14 +102,11 @@ impl Engine {
             let placed = plan.placements.iter().any(|placement| {
                 (placement.class as usize, placement.group as usize) == (class, group)
             });
-            return if placed { Vec::new() } else { behind() };
+            return if placed { Vec::new() } else { vec![behind] };
         };
         let mut blockers = vec![self.blocker(run, class_id, &refusal.reason)];
-        if matches!(refusal.reason, RefusalReason::NoRoom(_)) {
-            let items = self.items_ahead(class_id, origin);
-            if items > 0 {
-                blockers.push(Blocker::Behind { items });
-            }
+        if matches!(refusal.reason, RefusalReason::NoRoom(_)) && ahead.items > 0 {
+            blockers.push(behind);
         }
         blockers
     }
@@ -120,13 +138,47 @@ impl Engine {
         }
     }
 
-    /// How many ready items of the same class go before this one.
-    fn items_ahead(&self, class: ClassId, origin: Origin) -> u64 {
+    /// What goes before an item: ready work and due attempts of all classes, in the order in which
+    /// the planner takes them. O(what goes before).
+    fn ahead(&self, run: &Run, item: ItemKey, origin: Origin) -> Ahead {
         let state = self.state();
-        let Some(run) = state.run(origin.task().run) else { return 0 };
-        let (_, own) = run.ready_key(origin.task());
-        let ahead = state.ready.tasks(class).take_while(|&&key| key < own);
-        ahead.filter_map(|key| Some(u64::from(state.run(key.run)?.ready_items(key.task)))).sum()
+        let own = order(run, origin);
+        let mut ahead = Ahead::default();
+        let mut due = BTreeSet::new();
+        for class in state.ready.classes() {
+            for key in state.ready.tasks(class) {
+                let Some(run) = startable(state, key.run) else { continue };
+                if order(run, Origin::Task(TaskKey { run: key.run, task: key.task })) >= own {
+                    break;
+                }
+                ahead.items += u64::from(run.ready_items(key.task));
+                ahead.tasks += 1;
+            }
+            for item in state.ready.due(class, self.now()) {
+                let run = startable(state, item.run);
+                if run.is_some_and(|run| order(run, Origin::Retry(item)) < own) {
+                    ahead.items += 1;
+                    due.insert(item.task_key());
+                }
+            }
+        }
+        if let (Origin::Task(task), Some(fan)) = (origin, run.fan(item.task)) {
+            let before = fan.items().iter().take(item.item.0 as usize);
+            let ready = before.filter(|other| other.status() == TaskStatus::Ready).count();
+            ahead.items += ready as u64;
+            if ready > 0 {
+                due.insert(task);
+            }
+        }
+        // A task with ready items before this one has been counted with them.
+        let is_counted = |key: &&TaskKey| {
+            let run = state.run(key.run);
+            run.is_some_and(|run| {
+                run.ready_items(key.task) > 0 && order(run, Origin::Task(**key)) < own
+            })
+        };
+        ahead.tasks += due.iter().filter(|key| !is_counted(key)).count() as u64;
+        ahead
     }
 }
 

@@ -25,6 +25,6 @@ pub mod state;
 
 pub use check::Violation;
 pub use engine::{Engine, Graphs};
-pub use explain::Explanation;
+pub use explain::{Ahead, Explanation};
 pub use input::{Answer, Answered, Effect, Input, Rejection, RequestId, Step, Submission};
 pub use pipeline::Pipeline;

@@ -56,6 +56,8 @@ pub enum Blocker {
     Behind {
         /// How many items are ahead.
         items: u64,
+        /// Of how many tasks.
+        tasks: u64,
     },
     /// No worker has room now, but one could hold it when it is free.
     NoRoom {

@@ -1,10 +1,10 @@
 //! Golden files: what earlier builds wrote, and what every later one must read and write alike.
 //!
-//! `golden/v1/NAME.bin` holds samples, each after its length; `NAME.txt` shows them. A file that is
-//! missing is written by `AUTOGLM_BLESS=1 cargo test -p protocol`; one that is there is never
-//! replaced, because journals out there cannot be replaced either. When a noun has got a field,
-//! remove the `.txt` files that show it and have them written again: nothing but that field may
-//! have come to them.
+//! `golden/v1/NAME.bin` holds samples, each after its length; `NAME.txt` shows them, `NAME.jsonl`
+//! shows them as an export does. A file that is missing is written by
+//! `AUTOGLM_BLESS=1 cargo test -p protocol`; one that is there is never replaced, because journals
+//! out there cannot be replaced either. When a noun has got a field, remove the `.txt` files that
+//! show it and have them written again: nothing but that field may have come to them.
 
 use std::fs;
 use std::path::PathBuf;
@@ -35,6 +35,17 @@ pub(crate) fn check(name: &str, samples: &[Vec<u8>], text: &str) {
     assert!(golden == bytes, "the encoding of `{name}` has changed: old journals are unreadable");
     let shown = fs::read_to_string(&readable).unwrap_or_default();
     assert_eq!(shown, text, "the meaning of `{name}` has changed");
+}
+
+/// Holds the exported form of samples, one JSON value a line, to its golden file `NAME.jsonl`.
+pub(crate) fn check_export(name: &str, lines: &str) {
+    let path = folder().join(format!("{name}.jsonl"));
+    if std::env::var_os("AUTOGLM_BLESS").is_some() && !path.exists() {
+        fs::write(&path, lines).expect("the golden folder can be written");
+    }
+    let golden = fs::read_to_string(&path);
+    let golden = golden.unwrap_or_else(|_| panic!("`{name}` has no golden export"));
+    assert_eq!(golden, lines, "programs that read exports of `{name}` would break");
 }
 
 /// The samples of a golden file.

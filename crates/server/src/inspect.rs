@@ -80,6 +80,6 @@ fn form(entry: &Entry) -> Value {
         "epoch": entry.epoch.0,
         "kind": protocol::record::kind(&entry.fact),
         "run": stores::subject::run_of(&entry.fact).map(|run| run.0),
-        "fact": format!("{:?}", entry.fact),
+        "fact": protocol::record::json::fields(&entry.fact),
     })
 }

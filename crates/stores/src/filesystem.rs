@@ -8,6 +8,8 @@
 use std::fs;
 use std::path::Path;
 
+use rustix::fs::StatVfsMountFlags;
+
 use crate::error::{NETWORK, StoreError};
 
 /// The numbers that statfs(2) gives, and what they stand for.
@@ -43,6 +45,11 @@ const REFUSED_FUSE: &[&str] = &[
     "fuse.seaweedfs",
     "fuse.sshfs",
 ];
+
+/// Whether nothing can be written in this folder, by nobody.
+pub(crate) fn is_read_only(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
 
 /// Refuses a folder on a file system that is known not to hold a journal.
 ///

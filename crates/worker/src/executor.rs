@@ -121,6 +121,7 @@ impl Executor {
         };
         self.supervisor.start(start);
         let lease = grant.lease();
+        self.log.begin(ticket, lease);
         self.live.insert(ticket, Live { lease, grace: grant.grace, output_file });
         self.tickets.insert(lease, ticket);
     }
@@ -146,8 +147,9 @@ impl Executor {
     }
 
     /// Writes a line of the worker's own into the log of an attempt that never was a process.
-    pub(crate) fn note(&mut self, text: &str) -> Option<LogRef> {
+    pub(crate) fn note(&mut self, lease: LeaseId, text: &str) -> Option<LogRef> {
         let ticket = self.ticket();
+        self.log.begin(ticket, lease);
         self.say(ticket, text);
         self.log.finish(ticket, self.at)
     }

@@ -285,11 +285,11 @@ impl Loop {
             }
             Some(Work::Nothing) => ended(Outcome::Succeeded, None),
             Some(Work::Unrenderable { reason }) => {
-                let log = self.executor.note(&reason);
+                let log = self.executor.note(lease, &reason);
                 ended(Outcome::Failed(Failure::Render), log)
             }
             None => {
-                let log = self.executor.note("the work of this attempt got lost");
+                let log = self.executor.note(lease, "the work of this attempt got lost");
                 ended(Outcome::Failed(Failure::Render), log)
             }
         }

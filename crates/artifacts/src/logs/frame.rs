@@ -3,12 +3,15 @@
 //! The layout is on disk and does not change under the magic that a segment begins with. A frame
 //! that does not check out is torn or foreign; that is an answer here, never an error or a panic.
 
-use model::Timestamp;
+use model::message::LeaseId;
+use model::{ItemId, ItemKey, RunId, TaskId, Timestamp, Token};
 
 use super::Ticket;
 
 /// What every segment begins with; its last byte is the version of the layout.
-pub const MAGIC: [u8; 8] = *b"AGLMLOG\x01";
+pub const MAGIC: [u8; 8] = *b"AGLMLOG\x02";
+/// The same of segments in which frames do not tell whose they are. They can be read.
+pub const MAGIC_NAMELESS: [u8; 8] = *b"AGLMLOG\x01";
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 48;
 /// Bytes in one frame; longer output is cut into several.
@@ -48,6 +51,8 @@ pub enum Kind {
     Dropped,
     /// The end of a segment that was closed: nothing follows.
     End,
+    /// Whose the frames of a ticket are. It stands before the first of them, and counts as none.
+    Owner,
 }
 
 /// Where a frame begins.
@@ -70,7 +75,8 @@ pub struct Header {
     pub at: Timestamp,
     /// How many frames of the attempt come before it.
     pub sequence: u32,
-    /// The frame before it of the same attempt; meaningless in the first.
+    /// The frame before it of the same attempt. In the first it is the frame that tells whose they
+    /// are, or the beginning of a segment when none does.
     pub previous: Position,
     /// Bytes that follow.
     pub length: u32,
@@ -126,6 +132,7 @@ impl Kind {
             Self::Output(Stream::Err) => 1,
             Self::Dropped => 2,
             Self::End => 3,
+            Self::Owner => 4,
         }
     }
 
@@ -135,6 +142,7 @@ impl Kind {
             1 => Self::Output(Stream::Err),
             2 => Self::Dropped,
             3 => Self::End,
+            4 => Self::Owner,
             _ => return None,
         })
     }
@@ -154,9 +162,32 @@ impl Content {
                     unwritten_bytes: u64::from_le_bytes(unwritten),
                 })
             }
-            Kind::End => None,
+            Kind::End | Kind::Owner => None,
         }
     }
+}
+
+/// Bytes of a frame's payload that tells whose the frames of a ticket are.
+pub const OWNER_BYTES: usize = 24;
+
+/// The payload that tells whose the frames of a ticket are.
+pub fn owner_payload(owner: LeaseId) -> [u8; OWNER_BYTES] {
+    let LeaseId { item: ItemKey { run, task, item }, token } = owner;
+    let mut payload = [0; OWNER_BYTES];
+    payload[..8].copy_from_slice(&run.0.to_le_bytes());
+    payload[8..12].copy_from_slice(&task.0.to_le_bytes());
+    payload[12..16].copy_from_slice(&item.0.to_le_bytes());
+    payload[16..].copy_from_slice(&token.0.to_le_bytes());
+    payload
+}
+
+/// Reads what [`owner_payload`] made; `None` if it did not make this.
+pub fn owner(payload: &[u8]) -> Option<LeaseId> {
+    let payload: &[u8; OWNER_BYTES] = payload.try_into().ok()?;
+    let u32_at = |at| u32::from_le_bytes(*payload[at..].first_chunk().expect("within the payload"));
+    let u64_at = |at| u64::from_le_bytes(*payload[at..].first_chunk().expect("within the payload"));
+    let item = ItemKey { run: RunId(u64_at(0)), task: TaskId(u32_at(8)), item: ItemId(u32_at(12)) };
+    Some(LeaseId { item, token: Token(u64_at(16)) })
 }
 
 #[cfg(test)]
@@ -186,6 +217,16 @@ mod tests {
              16263"
         );
         assert_eq!(header(bytes.first_chunk().unwrap()), Some(example()));
+    }
+
+    #[test]
+    fn an_owner_goes_both_ways() {
+        let item = ItemKey { run: RunId(0x0102), task: TaskId(3), item: ItemId(0x0405_0607) };
+        let lease = LeaseId { item, token: Token(u64::MAX - 1) };
+        let payload = owner_payload(lease);
+        assert_eq!(payload[..16], [2, 1, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 7, 6, 5, 4]);
+        assert_eq!(owner(&payload), Some(lease));
+        assert_eq!(owner(&payload[1..]), None);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use model::Timestamp;
+use model::message::LeaseId;
 use model::outcome::LogRef;
+use model::{ItemKey, Timestamp, Token};
 
 use super::Ticket;
 
 use super::file_name;
-use super::frame::{self, Content, HEADER_BYTES, Header, Kind, MAGIC, Position};
+use super::frame::{self, Content, HEADER_BYTES, Header, Kind, MAGIC, MAGIC_NAMELESS, Position};
 use super::writer::END;
 
 /// The output of an attempt.
@@ -37,43 +38,94 @@ pub struct Chunk {
     pub content: Content,
 }
 
-/// Reads the chunks of an attempt from the one numbered `from` on; 0 for all.
+/// Whose output somebody wants to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The item.
+    pub item: ItemKey,
+    /// What fenced the attempt; `None` if that is not known any more.
+    pub token: Option<Token>,
+}
+
+impl Owner {
+    /// Whether this lease is meant.
+    fn is(self, lease: LeaseId) -> bool {
+        self.item == lease.item && self.token.is_none_or(|token| token == lease.token)
+    }
+}
+
+/// Reads the chunks of an attempt from the one numbered `from` on; 0 for all. If their frames tell
+/// that they belong to another than `owner`, what the reference named is gone.
 ///
 /// # Errors
 /// If a segment that is there cannot be read. Torn and missing frames are no errors: see
 /// [`Log::damage`].
-pub fn read(dir: &Path, log: LogRef, from: u32) -> io::Result<Log> {
+pub fn read(dir: &Path, log: LogRef, owner: Owner, from: u32) -> io::Result<Log> {
     let mut chunks = Vec::new();
-    let mut segment: Option<Segment> = None;
+    let mut segments = Segments { dir, open: None };
     let mut position = Position { segment: log.segment, offset: log.offset };
     let mut ticket = None;
-    let mut damage = None;
     for sequence in (from..log.frames).rev() {
-        if segment.as_ref().is_none_or(|open| open.number != position.segment) {
-            segment = match Segment::open(dir, position.segment) {
-                Ok(open) => Some(open),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-                Err(error) => return Err(error),
-            };
-        }
-        let frame = segment.as_ref().map_or(Ok(None), |segment| segment.frame(position.offset))?;
+        let frame = segments.frame(position)?;
         let chunk = frame.and_then(|(header, payload)| {
             chunk(&header, &payload, sequence, *ticket.get_or_insert(header.ticket))
                 .map(|chunk| (header, chunk))
         });
         let Some((header, chunk)) = chunk else {
-            let Position { segment, offset } = position;
-            let file = file_name(segment);
-            damage = Some(format!(
-                "{file}: the frame at byte {offset} is torn or missing; what came before is lost"
-            ));
-            break;
+            let damage = Some(segments.missing(position, chunks.is_empty()));
+            chunks.reverse();
+            return Ok(Log { chunks, damage });
         };
         chunks.push(chunk);
         position = header.previous;
     }
+    let is_whole = from == 0 && log.frames > 0;
+    if is_whole && segments.owner(position, ticket)?.is_some_and(|lease| !owner.is(lease)) {
+        let file = file_name(log.segment);
+        let damage = format!("the output is gone: {file} holds that of another attempt now");
+        return Ok(Log { chunks: Vec::new(), damage: Some(damage) });
+    }
     chunks.reverse();
-    Ok(Log { chunks, damage })
+    Ok(Log { chunks, damage: None })
+}
+
+/// The segments of a folder, one open at a time.
+struct Segments<'a> {
+    dir: &'a Path,
+    open: Option<Segment>,
+}
+
+impl Segments<'_> {
+    /// The frame that begins there; `None` if there is no whole one.
+    fn frame(&mut self, at: Position) -> io::Result<Option<(Header, Vec<u8>)>> {
+        if self.open.as_ref().is_none_or(|open| open.number != at.segment) {
+            self.open = match Segment::open(self.dir, at.segment) {
+                Ok(open) => Some(open),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+        }
+        self.open.as_ref().map_or(Ok(None), |segment| segment.frame(at.offset))
+    }
+
+    /// Whose the frames of a ticket are, if the frame there tells.
+    fn owner(&mut self, at: Position, ticket: Option<Ticket>) -> io::Result<Option<LeaseId>> {
+        let frame = self
+            .frame(at)?
+            .filter(|(header, _)| header.kind == Kind::Owner && Some(header.ticket) == ticket);
+        Ok(frame.and_then(|(_, payload)| frame::owner(&payload)))
+    }
+
+    /// What to say of a frame that is not there.
+    fn missing(&self, Position { segment, offset }: Position, is_last: bool) -> String {
+        let file = file_name(segment);
+        match (is_last, &self.open) {
+            (true, None) => format!("the output is gone: {file} is no longer there"),
+            _ => format!(
+                "{file}: the frame at byte {offset} is torn or missing; what came before is lost"
+            ),
+        }
+    }
 }
 
 /// The frame as a chunk, if it is the one that was looked for.
@@ -132,7 +184,7 @@ impl Segment {
         if !read_exact_at(&self.file, &mut magic, 0)? {
             return Ok(0);
         }
-        if magic != MAGIC {
+        if magic != MAGIC && magic != MAGIC_NAMELESS {
             // Of another version, and not ours to judge.
             return Ok(length);
         }

@@ -3,8 +3,9 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
-use model::Timestamp;
+use model::message::LeaseId;
 use model::outcome::LogRef;
+use model::{ItemId, ItemKey, RunId, TaskId, Timestamp, Token};
 
 use super::Ticket;
 use proptest::prelude::*;
@@ -25,6 +26,19 @@ fn out(writer: &mut Writer, ticket: u64, text: &str) {
     writer.append(Ticket(ticket), Stream::Out, Timestamp(ticket * 100), text.as_bytes());
 }
 
+fn lease(number: u64) -> LeaseId {
+    let item = ItemKey { run: RunId(1), task: TaskId(2), item: ItemId(3) };
+    LeaseId { item, token: Token(number) }
+}
+
+fn owner(number: u64) -> Owner {
+    Owner { item: lease(number).item, token: Some(Token(number)) }
+}
+
+fn anyone() -> Owner {
+    Owner { item: lease(0).item, token: None }
+}
+
 fn finish(writer: &mut Writer, ticket: u64) -> LogRef {
     let log = writer.finish(Ticket(ticket), Timestamp(1)).unwrap();
     writer.flush().unwrap();
@@ -32,7 +46,7 @@ fn finish(writer: &mut Writer, ticket: u64) -> LogRef {
 }
 
 fn text(dir: &TempDir, log: LogRef) -> String {
-    let log = read(dir.path(), log, 0).unwrap();
+    let log = read(dir.path(), log, anyone(), 0).unwrap();
     assert_eq!(log.damage, None);
     joined(&log)
 }
@@ -68,10 +82,10 @@ fn interleaved_attempts_come_apart() {
     assert_eq!((one.bytes, one.frames, two.bytes, two.frames), (4, 4, 3, 3));
     assert_eq!((text(&dir, one), text(&dir, two)), ("abc!".into(), "ABC".into()));
 
-    let last = &read(dir.path(), one, 3).unwrap().chunks;
+    let last = &read(dir.path(), one, anyone(), 3).unwrap().chunks;
     let content = Content::Output(Stream::Err, b"!".to_vec());
     assert_eq!(last, &[Chunk { sequence: 3, at: Timestamp(7), content }]);
-    assert_eq!(read(dir.path(), one, 4).unwrap(), Log::default());
+    assert_eq!(read(dir.path(), one, anyone(), 4).unwrap(), Log::default());
     assert_eq!(writer.finish(Ticket(1), Timestamp(1)), None, "it has ended");
 }
 
@@ -132,7 +146,7 @@ fn dropped_output_is_noted() {
     let log = finish(&mut writer, 1);
     assert_eq!((log.bytes, log.frames), (4, 2));
     let content = Content::Dropped { over_cap_bytes: 10, stalled_bytes: 20, unwritten_bytes: 0 };
-    let chunks = read(dir.path(), log, 1).unwrap().chunks;
+    let chunks = read(dir.path(), log, anyone(), 1).unwrap().chunks;
     assert_eq!(chunks, [Chunk { sequence: 1, at: Timestamp(5), content }]);
 }
 
@@ -145,7 +159,7 @@ fn output_beyond_what_may_wait_is_dropped_and_noted() {
         writer.append(Ticket(1), Stream::Out, Timestamp(1), &chunk);
     }
     let log = finish(&mut writer, 1);
-    let last = read(dir.path(), log, log.frames - 1).unwrap().chunks.remove(0);
+    let last = read(dir.path(), log, anyone(), log.frames - 1).unwrap().chunks.remove(0);
     let Content::Dropped { unwritten_bytes, .. } = last.content else { panic!("{last:?}") };
     assert!(unwritten_bytes > 0);
     assert_eq!(log.bytes + unwritten_bytes, 20 * chunk.len() as u64);
@@ -177,7 +191,7 @@ fn a_torn_tail_is_cut_and_older_logs_stay() {
     let length = fs::metadata(&path).unwrap().len();
     OpenOptions::new().write(true).open(&path).unwrap().set_len(length - 3).unwrap();
 
-    let torn = read(dir.path(), second, 0).unwrap();
+    let torn = read(dir.path(), second, anyone(), 0).unwrap();
     assert!(torn.chunks.is_empty());
     assert!(torn.damage.unwrap().contains("00000000.log: the frame at byte"));
 
@@ -202,7 +216,7 @@ fn a_clean_end_and_a_foreign_file_are_left_alone() {
     assert_eq!(fs::read(&path).unwrap(), before);
 
     let foreign = dir.path().join(file_name(5));
-    fs::write(&foreign, b"AGLMLOG\x02 something newer").unwrap();
+    fs::write(&foreign, b"AGLMLOG\x03 something newer").unwrap();
     let (mut writer, recovery) = Writer::open(dir.path()).unwrap();
     assert_eq!(recovery, Recovery::default());
     assert_eq!(fs::read(&foreign).unwrap().len(), 24);
@@ -214,8 +228,94 @@ fn a_clean_end_and_a_foreign_file_are_left_alone() {
 fn a_missing_segment_is_told() {
     let dir = folder();
     let bogus = LogRef { segment: 9, offset: u64::MAX, bytes: 1, frames: u32::MAX };
-    let log = read(dir.path(), bogus, 0).unwrap();
+    let log = read(dir.path(), bogus, anyone(), 0).unwrap();
     assert!(log.chunks.is_empty() && log.damage.is_some());
+}
+
+#[test]
+fn a_segment_of_the_first_layout_is_read_and_its_torn_tail_is_cut() {
+    let dir = folder();
+    let mut writer = open(&dir);
+    out(&mut writer, 1, "early");
+    let early = finish(&mut writer, 1);
+    drop(writer);
+    let path = dir.path().join(file_name(0));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[..8].copy_from_slice(&frame::MAGIC_NAMELESS);
+    bytes.extend(b"torn");
+    fs::write(&path, bytes).unwrap();
+    assert_eq!(Writer::open(dir.path()).unwrap().1, Recovery { torn_bytes: 4 });
+    assert_eq!(text(&dir, early), "early");
+    let leases = vec![lease(1)];
+    let wanted = Search { leases, since: Timestamp(0), until: Timestamp(u64::MAX / 2) };
+    assert!(search(dir.path(), &wanted).unwrap().is_empty());
+}
+
+#[test]
+fn output_that_is_gone_is_not_taken_for_anothers() {
+    let dir = folder();
+    let mut writer = open(&dir);
+    writer.begin(Ticket(1), lease(5));
+    out(&mut writer, 1, "mine");
+    let mine = finish(&mut writer, 1);
+    let read_as = |owner| read(dir.path(), mine, owner, 0).unwrap();
+    assert_eq!(joined(&read_as(owner(5))), "mine");
+    assert_eq!(joined(&read_as(anyone())), "mine");
+    drop(writer);
+    fs::remove_file(dir.path().join(file_name(0))).unwrap();
+    let gone = read_as(owner(5)).damage.unwrap();
+    assert_eq!(gone, "the output is gone: 00000000.log is no longer there");
+
+    let mut writer = open(&dir);
+    writer.begin(Ticket(1), lease(6));
+    out(&mut writer, 1, "hers");
+    assert_eq!(finish(&mut writer, 1), mine, "numbers begin anew");
+    assert_eq!(joined(&read_as(owner(6))), "hers");
+    let gone = read_as(owner(5));
+    assert!(gone.chunks.is_empty());
+    assert!(gone.damage.unwrap().starts_with("the output is gone: 00000000.log holds"));
+}
+
+/// Three writers, each killed, in small segments: tickets are used again, chains cross segments.
+#[test]
+fn what_nobody_reported_is_found() {
+    let dir = folder();
+    for writer_number in 0..3 {
+        let (mut writer, _) = Writer::open_with(dir.path(), 300).unwrap();
+        for ticket in 1..4 {
+            writer.begin(Ticket(ticket), lease(writer_number * 10 + ticket));
+        }
+        writer.flush().unwrap();
+        for word in ["one ", "two ", "three"] {
+            for ticket in 1..3 {
+                let text = format!("{word}{}", writer_number * 10 + ticket);
+                out(&mut writer, ticket, &text);
+            }
+            writer.flush().unwrap();
+        }
+    }
+    let leases: Vec<_> = [1, 2, 3, 12, 13, 21, 99].map(lease).into();
+    let until = Timestamp(u64::MAX / 2);
+    let wanted = Search { leases, since: Timestamp(0), until };
+    let found = search(dir.path(), &wanted).unwrap();
+    let mut tokens: Vec<_> = found.keys().map(|lease| lease.token.0).collect();
+    tokens.sort_unstable();
+    assert_eq!(tokens, [1, 2, 12, 21]);
+    for (lease, log) in found {
+        let number = lease.token.0;
+        let read = read(dir.path(), log, owner(number), 0).unwrap();
+        assert_eq!(joined(&read), format!("one {number}two {number}three{number}"));
+        assert_eq!((log.frames, log.bytes), (3, joined(&read).len() as u64));
+        assert_eq!(read.damage, None);
+    }
+    let too_late = Search { since: until, ..wanted.clone() };
+    assert!(search(dir.path(), &too_late).unwrap().is_empty());
+    fs::remove_file(dir.path().join(file_name(1))).unwrap();
+    let found = search(dir.path(), &wanted).unwrap();
+    for (lease, log) in found {
+        let read = read(dir.path(), log, owner(lease.token.0), 0).unwrap();
+        assert!(read.damage.is_none(), "a trail with a gap is none");
+    }
 }
 
 proptest! {
@@ -229,6 +329,9 @@ proptest! {
         let dir = folder();
         let mut writer = open(&dir);
         let mut expected = vec![String::new(); 4];
+        for ticket in 0..4 {
+            writer.begin(Ticket(ticket), lease(ticket));
+        }
         for (ticket, word) in &writes {
             if !word.is_empty() {
                 out(&mut writer, *ticket, word);
@@ -246,7 +349,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         for (log, expected) in logs.iter().zip(&expected) {
             let Some(log) = log else { continue };
-            let log = read(dir.path(), *log, 0).unwrap();
+            let log = read(dir.path(), *log, anyone(), 0).unwrap();
             prop_assert!(expected.ends_with(&joined(&log)));
             prop_assert_eq!(log.damage.is_none(), joined(&log) == *expected);
         }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use model::Timestamp;
 use model::collections::HashMap;
+use model::message::LeaseId;
 use model::outcome::LogRef;
 
 use super::Ticket;
@@ -47,6 +48,8 @@ pub struct Writer {
 /// The log of an attempt that may still write.
 #[derive(Clone, Copy, Debug, Default)]
 struct Live {
+    /// Whose it is. Written down before the first frame, so that what writes nothing costs nothing.
+    owner: Option<LeaseId>,
     log: LogRef,
     unwritten_bytes: u64,
 }
@@ -74,6 +77,12 @@ impl Writer {
             live: HashMap::default(),
         };
         Ok((writer, Recovery { torn_bytes }))
+    }
+
+    /// Tells whose the output under a ticket will be, before there is any: so it can be found when
+    /// nobody lived to report where it ends, and is never taken for that of another attempt.
+    pub fn begin(&mut self, ticket: Ticket, owner: LeaseId) {
+        self.live.insert(ticket, Live { owner: Some(owner), ..Live::default() });
     }
 
     /// Adds output of an attempt to the next flush.
@@ -108,7 +117,7 @@ impl Writer {
         if self.live.get(&ticket)?.unwritten_bytes > 0 {
             self.note_dropped(ticket, at, 0, 0);
         }
-        Some(self.live.remove(&ticket)?.log)
+        Some(self.live.remove(&ticket)?.log).filter(|log| log.frames > 0)
     }
 
     /// The log so far of an attempt that still runs. It can be read after the next flush.
@@ -154,6 +163,23 @@ impl Writer {
     }
 
     fn put(&mut self, ticket: Ticket, kind: Kind, at: Timestamp, payload: &[u8]) {
+        let mut live = self.live.get(&ticket).copied().unwrap_or_default();
+        let log = &mut live.log;
+        if let (0, Some(owner)) = (log.frames, live.owner) {
+            let header = Header { kind: Kind::Owner, ticket, at, ..END };
+            let position = self.place(&header, &frame::owner_payload(owner));
+            (log.segment, log.offset) = (position.segment, position.offset);
+        }
+        let previous = Position { segment: log.segment, offset: log.offset };
+        let header = Header { kind, ticket, at, sequence: log.frames, previous, ..END };
+        let position = self.place(&header, payload);
+        (log.segment, log.offset) = (position.segment, position.offset);
+        log.frames += 1;
+        self.live.insert(ticket, live);
+    }
+
+    /// Adds a frame to what waits, in a new segment if this one is full, and says where it is.
+    fn place(&mut self, header: &Header, payload: &[u8]) -> Position {
         let end = self.position().offset;
         let length = (HEADER_BYTES + payload.len()) as u64;
         let is_full = end > MAGIC.len() as u64 && end + length > self.segment_bytes_max;
@@ -165,19 +191,8 @@ impl Writer {
             self.waiting.extend(MAGIC);
         }
         let position = self.position();
-        let log = &mut self.live.entry(ticket).or_default().log;
-        let header = Header {
-            kind,
-            ticket,
-            at,
-            sequence: log.frames,
-            previous: Position { segment: log.segment, offset: log.offset },
-            length: payload.len() as u32,
-        };
-        log.segment = position.segment;
-        log.offset = position.offset;
-        log.frames += 1;
-        frame::put(&mut self.waiting, &header, payload);
+        frame::put(&mut self.waiting, header, payload);
+        position
     }
 
     fn end_segment(&mut self) -> io::Result<()> {

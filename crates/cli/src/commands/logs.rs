@@ -3,10 +3,11 @@
 use clap::Args;
 use protocol::api::{LogsQuery, RunRef};
 
-use super::{reader, run_ref};
+use super::{listen, run_ref, tell_where_it_stands};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::render::log::LineWriter;
 
 const EXAMPLES: &str = "\
@@ -50,17 +51,20 @@ pub(crate) struct Logs {
 
 impl Logs {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
-        let session = reader(context).await?;
-        let query = LogsQuery {
-            task: self.task.clone(),
-            item: self.item,
-            attempt: self.attempt,
-            follow: self.follow,
-            tail: self.tail,
+        let open = async |session: &Session| {
+            let query = LogsQuery {
+                task: self.task.clone(),
+                item: self.item,
+                attempt: self.attempt,
+                // Nothing is written while nobody holds the state.
+                follow: self.follow && !session.is_reading(),
+                tail: self.tail,
+            };
+            session.client.logs(self.run, &query).await
         };
+        let (session, mut stream) = listen(context, open).await?;
         let output = context.output;
         let mut writer = LineWriter::new(output.tone, self.task.is_none(), self.timestamps);
-        let mut stream = session.client.logs(self.run, &query).await?;
         while let Some(chunk) = stream.next().await? {
             if output.format.is_json() {
                 // A stream has no end to wait for: one value a line, whichever JSON was asked for.
@@ -71,6 +75,9 @@ impl Logs {
             }
         }
         output.text(&writer.finish())?;
+        if self.follow {
+            tell_where_it_stands(context, &session, self.run).await?;
+        }
         Ok(Exit::Ok)
     }
 }

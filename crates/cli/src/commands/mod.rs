@@ -4,6 +4,7 @@
 //! those are the server's.
 
 pub(crate) mod completions;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod hold;
@@ -20,11 +21,14 @@ pub(crate) mod terminate;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
-use clap::Subcommand;
-use model::RunId;
-use protocol::api::RunRef;
+use std::time::Instant;
 
-use crate::app::{Context, block_on};
+use clap::Subcommand;
+use client::Stream;
+use model::RunId;
+use protocol::api::{RunRef, TasksQuery};
+
+use crate::app::{Context, GONE_PATIENCE, GONE_POLL, block_on};
 use crate::args::Offers;
 use crate::error::{BAD_ARGUMENT, Error, Result};
 use crate::exit::Exit;
@@ -44,6 +48,8 @@ pub(crate) enum Command {
     Get(get::Get),
     /// Show what tasks wrote
     Logs(logs::Logs),
+    /// Show what happened to a run, one durable fact a line
+    Events(events::Events),
     /// Say why a task waits, or where it runs
     Explain(explain::Explain),
     /// End a run gracefully: tasks are asked to end, handlers run
@@ -79,6 +85,12 @@ impl Command {
         }
     }
 
+    /// Whether it only looks, and prints nothing before it has its whole answer: when that fails,
+    /// it may be done again.
+    pub(crate) const fn may_repeat(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Get(_) | Self::Explain(_))
+    }
+
     /// Does it.
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
@@ -87,6 +99,7 @@ impl Command {
             Self::List(command) => block_on(command.run(context)),
             Self::Get(command) => block_on(command.run(context)),
             Self::Logs(command) => block_on(command.run(context)),
+            Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
@@ -111,11 +124,39 @@ async fn reader(context: &Context) -> Result<Session> {
     context.home.attach_or_read().await?.ok_or_else(no_runs)
 }
 
+/// A session that reads, and the stream that it opens; another one when the holder ends meanwhile.
+async fn listen<T>(
+    context: &Context,
+    open: impl AsyncFn(&Session) -> std::result::Result<Stream<T>, client::Error>,
+) -> Result<(Session, Stream<T>)> {
+    let deadline = Instant::now() + GONE_PATIENCE;
+    loop {
+        let session = reader(context).await?;
+        match open(&session).await {
+            Ok(stream) => return Ok((session, stream)),
+            Err(error) if error.is_gone() && Instant::now() < deadline => {
+                tokio::time::sleep(GONE_POLL).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
 /// Says so when a run that has not ended stands still because nobody holds the state.
 fn tell_if_left(context: &Context, session: &Session, run: RunId, is_final: bool) {
     if session.is_reading() && !is_final {
         context.say(&format!("Nobody is working on run {run} now: autoglm resume {run} goes on."));
     }
+}
+
+/// The same, for a command that was to go on until the run ends and could not.
+async fn tell_where_it_stands(context: &Context, session: &Session, run: RunRef) -> Result<()> {
+    if session.is_reading() {
+        let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+        let detail = session.client.run(run, &only_the_run).await?;
+        tell_if_left(context, session, detail.run.run, detail.run.status.is_final());
+    }
+    Ok(())
 }
 
 fn no_runs() -> Error {

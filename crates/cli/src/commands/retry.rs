@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use protocol::api::{Retry, RunRef};
+use protocol::api::{Retry, RunRef, TasksQuery};
 
 use super::{reader, run_ref};
 use crate::app::Context;
@@ -72,13 +72,15 @@ impl RetryRun {
         };
         let plan = session.client.retry(plan.run.into(), &self.request(false)).await?;
         session.begin()?;
-        let note = format!("Run {} runs again.", plan.run);
+        let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+        let detail = session.client.run(plan.run.into(), &only_the_run).await?;
+        let note = retry::note(&plan, detail.run.tasks.total());
         if self.detach && !session.is_own() {
             context.say(&note);
             commands::run::accepted(context, plan.run)?;
             return Ok(Exit::Ok);
         }
-        watch::to_the_end(context, session, plan.run, &note).await
+        watch::again_to_the_end(context, session, &plan, &note).await
     }
 
     async fn show(&self, context: &Context) -> Result<Exit> {

@@ -27,6 +27,8 @@ pub(crate) const FAILED_LINES_MAX: usize = 20;
 pub(crate) struct Display {
     tone: Tone,
     shape: Shape,
+    /// The names of the tasks that may have a line; `None` for all.
+    only: Option<HashSet<String>>,
     /// Tasks that have had their line in this round.
     shown: HashSet<(u32, u16)>,
     /// How many tasks had ended, and had failed, when tasks were last asked for.
@@ -46,7 +48,12 @@ impl Display {
         } else {
             Shape::Plain(Plain::new())
         };
-        Self { tone, shape, shown: HashSet::new(), asked_at: None }
+        Self { tone, shape, only: None, shown: HashSet::new(), asked_at: None }
+    }
+
+    /// Gives lines to these tasks alone, by name.
+    pub(crate) fn show_only(&mut self, names: HashSet<String>) {
+        self.only = Some(names);
     }
 
     /// Shows how far the run is.
@@ -91,7 +98,10 @@ impl Display {
 
     /// Shows those of `tasks` that have ended and have not been shown, earliest first.
     pub(crate) fn tasks(&mut self, tasks: &[TaskSummary]) {
-        let mut ended: Vec<_> = tasks.iter().filter(|task| task.status.is_final()).collect();
+        let is_meant =
+            |task: &&TaskSummary| self.only.as_ref().is_none_or(|only| only.contains(&task.name));
+        let ended = tasks.iter().filter(|task| task.status.is_final()).filter(is_meant);
+        let mut ended: Vec<_> = ended.collect();
         ended.sort_by_key(|task| (task.ended, task.id));
         for task in ended {
             if self.shown.insert((task.id, task.round)) {

@@ -2,6 +2,7 @@
 //!
 //! Neither may import the other. Here each gets a way to the other, and nothing is decided.
 
+use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -117,7 +118,9 @@ impl server::Link for ToWorker {
 /// This process reads the state while it lives, and serves what it reads on a socket of its own.
 pub(crate) struct Reader {
     folder: tempfile::TempDir,
-    _server: server::Holder,
+    // It is left to the end of the process: it has nothing to write, and what a holder does when it
+    // ends would take the folder's socket away from one that has come meanwhile.
+    _server: ManuallyDrop<server::Holder>,
 }
 
 impl Reader {
@@ -129,7 +132,7 @@ impl Reader {
         let own = tempfile::tempdir().map_err(unusable)?;
         let socket = own.path().join(protocol::api::SOCKET_NAME);
         match server::Holder::start(&config(folder, Mode::ReadOnly { socket })) {
-            Ok(server) => Ok(Some(Self { folder: own, _server: server })),
+            Ok(server) => Ok(Some(Self { folder: own, _server: ManuallyDrop::new(server) })),
             Err(server::StartError::Unusable(reason)) => Err(unusable(reason)),
             Err(server::StartError::Held { .. }) => Err(unusable("reading takes no lock")),
         }

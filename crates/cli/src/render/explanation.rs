@@ -24,7 +24,11 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
     if let Some(ahead) = explanation.position {
         let line = match ahead {
             0 => "It is the next in the queue.".to_owned(),
-            _ => format!("{} ahead of it in the queue.", plural(ahead, "item")),
+            _ => {
+                let tasks = explanation.position_tasks.map(|tasks| plural(tasks, "task"));
+                let of = tasks.map_or_else(String::new, |tasks| format!(" of {tasks}"));
+                format!("{}{of} ahead of it in the queue.", plural(ahead, "item"))
+            }
         };
         text.push_str(&format!("{line}\n"));
     }
@@ -59,6 +63,7 @@ mod tests {
             summary: "no worker has room for it".to_owned(),
             blockers: Vec::new(),
             position: None,
+            position_tasks: None,
             unblock: None,
             placed: None,
         }
@@ -70,17 +75,18 @@ mod tests {
         let explanation = Explanation {
             blockers: vec![
                 blocker("no_room", "local: memory, asks for 8Gi, 3Gi of 16Gi are free"),
-                blocker("behind", "12 items are ahead of it"),
+                blocker("behind", "12 items of 3 tasks go first"),
             ],
             position: Some(12),
+            position_tasks: Some(3),
             unblock: Some("the end of any of the 2 running tasks".to_owned()),
             ..explanation(TaskStatus::Ready)
         };
         insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
         train[3] of run 7 (ready): no worker has room for it
           - no room: local: memory, asks for 8Gi, 3Gi of 16Gi are free
-          - behind: 12 items are ahead of it
-        12 items ahead of it in the queue.
+          - behind: 12 items of 3 tasks go first
+        12 items of 3 tasks ahead of it in the queue.
         What would let it start: the end of any of the 2 running tasks
         ");
     }

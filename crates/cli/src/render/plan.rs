@@ -1,6 +1,7 @@
 //! The shape of a workflow before anything runs: its levels, its critical path, its width.
 
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::plural;
 use crate::style::{Paint, Tone};
@@ -8,6 +9,10 @@ use crate::table::{Cell, Table, printable};
 
 /// Names shown on one line of a table.
 const NAMES_SHOWN: usize = 6;
+/// Columns of a line of the critical path, which is shown whole.
+const PATH_WIDTH: usize = 76;
+/// Stands between its tasks.
+const ARROW: &str = " → ";
 
 /// The shape of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -70,26 +75,50 @@ pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
             Cell::from((number + 1).to_string()),
             Cell::from(level.tasks.len().to_string()),
             Cell::from(level.items.to_string()),
-            Cell::whole(&names(&level.tasks, ", ", shown)),
+            Cell::whole(&names(&level.tasks, shown)),
         ]);
     }
     text.push_str(&table.render(tone));
     for handler in &shape.handlers {
         text.push_str(&format!("on {}: {}\n", handler.on, printable(&handler.task)));
     }
-    let path = names(&shape.critical_path, " → ", shown);
     let label = tone.paint(Paint::Head, "Critical path");
     let length = plural(shape.critical_path.len() as u64, "task");
-    text.push_str(&format!("\n{label} ({length}): {path}\n"));
+    text.push_str(&format!("\n{label} ({length}):"));
+    match path_lines(&shape.critical_path).as_slice() {
+        [line] => text.push_str(&format!(" {line}\n")),
+        lines => text.push_str(&format!("\n  {}\n", lines.join("\n  "))),
+    }
     text
 }
 
-fn names(all: &[String], separator: &str, shown: usize) -> String {
+/// All names along a path, as many on a line as there is room for, at least one; a line that goes
+/// on ends with an arrow.
+fn path_lines(path: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for name in path {
+        let name = printable(name);
+        match lines.last_mut() {
+            Some(line) if line.width() + 2 * ARROW.width() + name.width() <= PATH_WIDTH => {
+                line.push_str(ARROW);
+                line.push_str(&name);
+            }
+            Some(line) => {
+                line.push_str(ARROW.trim_end());
+                lines.push(name);
+            }
+            None => lines.push(name),
+        }
+    }
+    lines
+}
+
+fn names(all: &[String], shown: usize) -> String {
     let mut text: Vec<_> = all.iter().take(shown).map(|name| printable(name)).collect();
     if all.len() > shown {
         text.push(format!("… {} more", all.len() - shown));
     }
-    text.join(separator)
+    text.join(", ")
 }
 
 #[cfg(test)]
@@ -124,5 +153,17 @@ mod tests {
         Critical path (2 tasks): split → train
         ");
         assert!(render(&shape, true, Tone::PLAIN).contains("f, g"));
+    }
+
+    #[test]
+    fn a_long_path_is_wrapped_and_never_cut() {
+        let mut path: Vec<_> = (1..=30).map(|number| format!("task-{number}")).collect();
+        path.insert(3, "x".repeat(120));
+        let lines = path_lines(&path);
+        assert_eq!(lines[0], "task-1 → task-2 → task-3 →");
+        assert_eq!(lines[1], format!("{} →", path[3]), "a long name has a line of its own");
+        assert!(lines[2].starts_with("task-4 → task-5 → "));
+        assert!(lines.iter().all(|line| line.width() <= PATH_WIDTH || line.starts_with('x')));
+        assert_eq!(lines.join(" ").split(ARROW).collect::<Vec<_>>(), path);
     }
 }

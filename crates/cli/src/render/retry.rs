@@ -30,6 +30,15 @@ pub(crate) fn render(plan: &RetryPlan, tone: Tone) -> String {
     text
 }
 
+/// What is said when a run of `tasks` tasks runs again.
+pub(crate) fn note(plan: &RetryPlan, tasks: u64) -> String {
+    match tasks.saturating_sub(plan.tasks_total) {
+        0 => format!("Run {} runs again.", plan.run),
+        1 => format!("Run {} runs again; 1 task is kept as it ended.", plan.run),
+        kept => format!("Run {} runs again; {kept} tasks are kept as they ended.", plan.run),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use model::RunId;
@@ -59,5 +68,8 @@ mod tests {
         plan.tasks = (1..30).map(task).collect();
         plan.tasks_total = 500;
         assert!(render(&plan, Tone::PLAIN).ends_with("… and 480 tasks more\n"));
+        assert_eq!(note(&plan, 512), "Run 7 runs again; 12 tasks are kept as they ended.");
+        assert_eq!(note(&plan, 501), "Run 7 runs again; 1 task is kept as it ended.");
+        assert_eq!(note(&plan, 500), "Run 7 runs again.");
     }
 }

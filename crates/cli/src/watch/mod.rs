@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use client::Client;
 use model::RunId;
-use protocol::api::{Progress, StopMode, TasksQuery, code};
+use protocol::api::{Progress, RetryPlan, StopMode, TasksQuery, code};
 
 use crate::app::Context;
 use crate::display::Display;
@@ -35,19 +35,44 @@ type Answer<T> = std::result::Result<T, client::Error>;
 /// process holds.
 pub(crate) async fn to_the_end(
     context: &Context,
-    mut session: Session,
+    session: Session,
     run: RunId,
     note: &str,
+) -> Result<Exit> {
+    let display = Display::new(std::io::stderr().is_terminal(), context.tone);
+    show_to_the_end(context, session, run, (note, display)).await
+}
+
+/// The same for a run of which some tasks run again: the others have ended before, and are not
+/// shown.
+pub(crate) async fn again_to_the_end(
+    context: &Context,
+    session: Session,
+    plan: &RetryPlan,
+    note: &str,
+) -> Result<Exit> {
+    let mut display = Display::new(std::io::stderr().is_terminal(), context.tone);
+    // A plan that is too long to be sent whole is of a run whose tasks get no lines of their own.
+    if plan.tasks.len() as u64 == plan.tasks_total {
+        display.show_only(plan.tasks.iter().map(|task| task.name.clone()).collect());
+    }
+    show_to_the_end(context, session, plan.run, (note, display)).await
+}
+
+async fn show_to_the_end(
+    context: &Context,
+    mut session: Session,
+    run: RunId,
+    (note, display): (&str, Display),
 ) -> Result<Exit> {
     // Whoever has read the note may press Ctrl-C: it must mean the run by then.
     let mut interrupts = Interrupts::catch()?;
     context.say(note);
-    let display = Display::new(std::io::stderr().is_terminal(), context.tone);
     let display = RefCell::new(display);
     let ended = watch(context, &mut session, run, (&display, &mut interrupts)).await;
     display.into_inner().finish();
     let Some(ended) = ended? else {
-        context.say(&format!("Left run {run} before its end: autoglm resume {run}"));
+        context.say(&left(run, session.is_own()));
         return Ok(Exit::Interrupted);
     };
     let exit = tell(context, &ended)?;
@@ -153,7 +178,23 @@ async fn obey(
 const fn ending(mode: StopMode) -> &'static str {
     match mode {
         StopMode::Stop => "Stopping: running tasks are asked to end. Ctrl-C again terminates them.",
-        StopMode::Terminate => "Terminating: running tasks are killed. Ctrl-C again leaves.",
+        StopMode::Terminate => {
+            "Terminating: running tasks are killed. Ctrl-C again leaves the run as it is."
+        }
+    }
+}
+
+/// What becomes of a run that nobody here waits for any more.
+fn left(run: RunId, is_own: bool) -> String {
+    match is_own {
+        true => format!(
+            "Left run {run} as it is, before its end: its tasks end with this process. To go on \
+             with it: autoglm resume {run}"
+        ),
+        false => format!(
+            "Left run {run}: it goes on to its end in the process that holds it. To watch it \
+             again: autoglm resume {run}"
+        ),
     }
 }
 

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use model::{RunId, RunStatus, Span, TaskStatus, Timestamp};
 use protocol::api::{
-    Blocker, Counts, Disposition, Explanation, Health, ItemList, ItemSummary, ItemsQuery,
+    Blocker, Counts, Disposition, Event, Explanation, Health, ItemList, ItemSummary, ItemsQuery,
     JSON_LINES, LogChunk, LogStream, PROBLEM_JSON, Problem, Progress, Retry, RetryPlan, RetryTask,
     RunDetail, RunList, RunSummary, RunningTask, SOCKET_NAME, Seconds, Stop, StopMode, Storage,
     Submit, Submitted, TaskSummary, TasksQuery, Time, route,
@@ -29,6 +29,8 @@ pub enum Play {
     Ends(RunStatus),
     /// It runs until it is asked to end in this way.
     UntilEnded(StopMode),
+    /// It runs, whatever it is asked.
+    Endless,
     /// Submissions are refused, because the file has changed.
     Changed,
 }
@@ -113,6 +115,7 @@ fn router(stage: Stage) -> Router {
         .route(route::ITEMS, get(items))
         .route(route::EXPLAIN, get(explain))
         .route(route::LOGS, get(logs))
+        .route(route::EVENTS, get(events))
         .route(route::PROGRESS, get(progress))
         .route(route::STOP, post(stop))
         .route(route::RETRY, post(retry))
@@ -199,6 +202,7 @@ async fn explain() -> Json<Explanation> {
         summary: "it waits for a task".to_owned(),
         blockers: vec![blocker],
         position: None,
+        position_tasks: None,
         unblock: Some("the success of split".to_owned()),
         placed: None,
     })
@@ -217,6 +221,21 @@ async fn logs(State(stage): State<Stage>, uri: Uri) -> Response {
         dropped_bytes: None,
     };
     lines(&[chunk(1, "Traceback:\nValueErr"), chunk(2, "or: 3\n")])
+}
+
+async fn events(State(stage): State<Stage>, uri: Uri) -> Response {
+    stage.note(uri.to_string());
+    let event = |seq, kind: &str, task: Option<&str>, text: &str| Event {
+        seq,
+        time: START,
+        kind: kind.to_owned(),
+        task: task.map(str::to_owned),
+        count: None,
+        status: None,
+        text: text.to_owned(),
+    };
+    let admitted = event(3, "run_admitted", None, "run 7 of flow was accepted");
+    lines(&[admitted, event(6, "attempts_started", Some("train"), "train[4] started")])
 }
 
 async fn progress(State(stage): State<Stage>) -> Response {

@@ -141,6 +141,19 @@ fn two_interrupts_terminate() {
 }
 
 #[test]
+fn three_interrupts_leave_and_say_how_to_come_back() {
+    let fake = Fake::serve(Play::Endless);
+    let (code, said) = interrupted(&fake, &["Run 7", "Stopping:", "Terminating:"]);
+    assert_eq!(code, Some(130), "{said}");
+    let last = said.lines().last().expect("it says something");
+    assert_eq!(
+        last,
+        "Left run 7: it goes on to its end in the process that holds it. To watch it again: \
+         autoglm resume 7"
+    );
+}
+
+#[test]
 fn lists_go_to_standard_output_in_every_format() {
     let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
     let list = |format| {
@@ -166,6 +179,27 @@ fn logs_are_whole_lines() {
     let asked = fake.requests();
     assert_eq!(asked[0], "/api/v1/runs/7/logs?task=train&follow=true");
     assert_eq!(stdout(&fake.run(&["logs", "-o", "jsonl"])).lines().count(), 2);
+}
+
+#[test]
+fn events_are_rows_or_values() {
+    let fake = Fake::serve(Play::Ends(RunStatus::Succeeded));
+    let output = fake.run(&["events", "7", "-f", "--after", "2"]);
+    insta::assert_snapshot!(stdout(&output), @r"
+    TIME                             SEQ  KIND                 TASK      TEXT
+    2026-11-20T10:00:00.000000Z        3  run_admitted         -         run 7 of flow was accepted
+    2026-11-20T10:00:00.000000Z        6  attempts_started     train     train[4] started
+    ");
+    assert_eq!(fake.requests(), ["/api/v1/runs/7/events?after=2&follow=true"]);
+    for format in ["json", "jsonl"] {
+        let output = fake.run(&["events", "-o", format]);
+        let kinds = stdout(&output).lines().map(|line| {
+            let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            event["kind"].as_str().expect("text").to_owned()
+        });
+        assert_eq!(kinds.collect::<Vec<_>>(), ["run_admitted", "attempts_started"]);
+    }
+    assert_eq!(stdout(&fake.run(&["events", "-o", "name"])), "3\n6\n");
 }
 
 #[test]

@@ -4,6 +4,9 @@ mod ending;
 mod repeating;
 mod tasks;
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use crate::support::binary::Home;
 
 const FINE: &str = "tasks: [{name: only, script: echo fine}]\n";
@@ -71,4 +74,33 @@ fn every_json_is_json() {
     assert_eq!(error["error"]["code"], "E0202");
     assert_eq!(home.run(&["list", "-o", "name"]).stdout, "1\n");
     assert_eq!(home.run(&["logs", "last", "only"]).stdout, "fine\n");
+}
+
+/// Holders come and go, and whoever looks meanwhile is always answered, by one of them or by the
+/// folder itself.
+#[test]
+fn looking_while_holders_come_and_go_never_fails() {
+    let home = Home::new();
+    let fine = home.write("fine.yaml", FINE);
+    assert_eq!(home.run(&["run", &fine]).code, 0);
+    let binary = home.command(&[]);
+    let mut shell = Command::new("sh");
+    let script = r#"until test -e end; do "$0" run fine.yaml && echo x >> runs || exit; done"#;
+    shell.args(["-c", script]).arg(binary.get_program()).env_clear().current_dir(home.folder());
+    shell.envs(binary.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut running = home.start_with(shell);
+    let until = Instant::now() + Duration::from_secs(10);
+    let mut looks = 0;
+    while Instant::now() < until {
+        for look in [&["list"][..], &["get", "last"], &["logs"], &["events"]] {
+            let looked = home.run(look);
+            assert_eq!(looked.code, 0, "{look:?}: {}", looked.stderr);
+            looks += 1;
+        }
+        assert_eq!(running.ended(), None, "{}", running.said());
+    }
+    home.write("end", "");
+    assert_eq!(running.finish().code, 0);
+    println!("{looks} looks beside {} runs", home.lines("runs").len());
+    home.wait_until_quiet();
 }

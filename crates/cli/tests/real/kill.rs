@@ -226,7 +226,7 @@ fn check_journal(facts: &[Fact], tasks: &[Task]) {
         let over = is_over.get(&key);
         assert!(over.is_none(), "{end:?}, which had ended for good in {over:?}");
         if end.is_final {
-            assert_eq!(end.outcome, "Succeeded", "{end:?}");
+            assert_eq!(end.outcome, "succeeded", "{end:?}");
             is_over.insert(key, end.seq);
             succeeded.insert(key, end.seq);
         }

@@ -12,6 +12,7 @@ mod behaviour;
 mod first_job;
 mod full_disk;
 mod kill;
+mod output;
 mod power_cut;
 mod stop_continue;
 mod support;

@@ -68,7 +68,7 @@ fn suspended(holder: bool, supervisor: bool) {
     let facts = journal::facts(&home);
     let is_once = |kind: &str| facts.iter().filter(|fact| fact.kind == kind).count() == 1;
     assert!(is_once("leader_started") && is_once("worker_joined"), "nobody took over");
-    assert!(journal::ends(&facts).iter().all(|end| end.outcome == "Succeeded"));
+    assert!(journal::ends(&facts).iter().all(|end| end.outcome == "succeeded"));
     journal::verify(&home);
 }
 

@@ -22,7 +22,7 @@ use model::{Graph, Round, TaskKey, Timestamp, WorkerId};
 
 use crate::input::{Effect, Input, Step};
 use crate::state::{ClassId, State};
-pub(crate) use place::{Origin, Planning, problem};
+pub(crate) use place::{Origin, Planning, order, problem, startable};
 pub(crate) use session::Session;
 
 /// What the engine knows besides facts: lost at a restart, and good to lose.

@@ -101,7 +101,18 @@ fn room(nodes: &[Node], request: &[u64]) -> u64 {
     free + u64::from(PREFILL_MAX) * accepting.count() as u64
 }
 
-type Order = (u64, u64, u64);
+/// The place of a group in the order in which work goes, over all classes: the smaller first.
+pub(crate) type Order = (u64, u64, u64);
+
+/// Where a group stands: an item whose next attempt is due goes before what is ready of its task.
+pub(crate) fn order(run: &Run, origin: Origin) -> Order {
+    let (_, key) = run.ready_key(origin.task());
+    let item = match origin {
+        Origin::Task(_) => u32::MAX,
+        Origin::Retry(item) => item.item.0,
+    };
+    (key.urgency, key.run.0, u64::from(key.task.0) << 32 | u64::from(item))
+}
 
 /// What of a class may start now, in order: as much as there may be room for, and one group more,
 /// so that somebody is refused. A run that has all it may have takes no room: of it only the first
@@ -113,9 +124,8 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
         if run.allowance(item.task) == Some(0) {
             continue;
         }
-        let (_, key) = run.ready_key(item.task_key());
-        let third = u64::from(item.task.0) << 32 | u64::from(item.item.0);
-        chosen.take((key.urgency, item.run.0, third), Origin::Retry(item), run, 1);
+        let origin = Origin::Retry(item);
+        chosen.take(order(run, origin), origin, run, 1);
     }
     let mut next = state.ready.first_task(class);
     while let Some(key) = next.filter(|_| chosen.wants_more()) {
@@ -123,15 +133,13 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
             next = state.ready.task_after_run(class, key);
             continue;
         };
-        let third = u64::from(key.task.0) << 32 | u64::from(u32::MAX);
-        let task = TaskKey { run: key.run, task: key.task };
-        let order = (key.urgency, key.run.0, third);
         let items = startable_items(run, key.task);
         if items == 0 {
             next = state.ready.task_after(class, key);
             continue;
         }
-        let full = chosen.take(order, Origin::Task(task), run, items);
+        let origin = Origin::Task(TaskKey { run: key.run, task: key.task });
+        let full = chosen.take(order(run, origin), origin, run, items);
         next = match full {
             true => state.ready.task_after_run(class, key),
             false => state.ready.task_after(class, key),
@@ -146,7 +154,8 @@ fn startable_items(run: &Run, task: TaskId) -> u32 {
     run.ready_items(task).min(run.allowance(task).unwrap_or(u32::MAX))
 }
 
-fn startable(state: &State, id: RunId) -> Option<&Run> {
+/// A run of which anything may start.
+pub(crate) fn startable(state: &State, id: RunId) -> Option<&Run> {
     state.run(id).filter(|run| may_start(run.status()))
 }
 

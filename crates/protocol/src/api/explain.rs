@@ -32,9 +32,12 @@ pub struct Explanation {
     /// All that keeps it from starting; empty when nothing does.
     #[serde(default)]
     pub blockers: Vec<Blocker>,
-    /// How many items are ahead of it, where it queues.
+    /// How many items go before it in the planner's order, where it queues.
     #[serde(default)]
     pub position: Option<u64>,
+    /// Of how many tasks they are, its own included.
+    #[serde(default)]
+    pub position_tasks: Option<u64>,
     /// What would let it start.
     #[serde(default)]
     pub unblock: Option<String>,

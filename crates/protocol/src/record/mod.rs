@@ -1,13 +1,15 @@
 //! Records: the stored form of facts.
 //!
 //! `v1` is what is written down, `write` and `read` go there and back. Golden files hold every
-//! kind of fact to its bytes, so that a journal of today is read by every later build.
+//! kind of fact to its bytes, so that a journal of today is read by every later build. `json` shows
+//! facts to those who read an export.
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod control;
 #[cfg(test)]
 mod golden;
+pub mod json;
 mod read;
 #[cfg(test)]
 pub(crate) mod samples;

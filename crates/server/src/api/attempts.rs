@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use journal::Entry;
 use model::fact::{AttemptsEnded, Fact, RoundScope};
 use model::outcome::{LogRef, Outcome, Then};
-use model::{IdSet, ItemId, RunId, Seq, TaskId, Token};
+use model::{IdSet, ItemId, RunId, Seq, TaskId, Timestamp, Token};
 
 use super::output::{Place, Sent};
 
@@ -63,6 +63,8 @@ pub(super) struct Open {
     pub attempts: u16,
     /// What fences the newest.
     pub token: Token,
+    /// When the newest was leased.
+    pub since: Timestamp,
     /// How much of the newest one's log has been sent.
     pub sent: Sent,
 }
@@ -72,7 +74,11 @@ pub(super) struct Open {
 pub(super) struct Ended {
     pub place: Place,
     pub attempt: u16,
+    /// What fenced it; `None` if the fact that said so is no longer there.
+    pub token: Option<Token>,
     pub log: Option<LogRef>,
+    /// If nobody could report its end: when it was leased, and when it was given up.
+    pub lost: Option<(Timestamp, Timestamp)>,
     /// Whether its item has ended with it for this round.
     pub is_final: bool,
     pub is_success: bool,
@@ -102,10 +108,12 @@ impl Attempts {
         match &entry.fact {
             Fact::AttemptsLeased { task, items, .. } if task.run == self.run => {
                 for item in items.clone().map(ItemId) {
-                    self.lease((task.task, item), entry.seq.into());
+                    self.lease((task.task, item), entry);
                 }
             }
-            Fact::AttemptsEnded(ended) if ended.task.run == self.run => return self.end(ended),
+            Fact::AttemptsEnded(ended) if ended.task.run == self.run => {
+                return self.end(ended, entry.at);
+            }
             Fact::RoundOpened { run, tasks, .. } if *run == self.run => {
                 self.open.retain(|(task, _), _| !tasks.contains(task.0));
             }
@@ -114,15 +122,16 @@ impl Attempts {
         Vec::new()
     }
 
-    fn lease(&mut self, place: Place, token: Token) {
+    fn lease(&mut self, place: Place, entry: &Entry) {
         if self.filter.wants(place) {
             let open = self.open.entry(place).or_default();
             let attempts = open.attempts + 1;
-            *open = Open { attempts, token, sent: Sent::default() };
+            let (token, since) = (entry.seq.into(), entry.at);
+            *open = Open { attempts, token, since, sent: Sent::default() };
         }
     }
 
-    fn end(&mut self, ended: &AttemptsEnded) -> Vec<Ended> {
+    fn end(&mut self, ended: &AttemptsEnded, at: Timestamp) -> Vec<Ended> {
         let is_final = ended.then == Then::Final;
         let mut all = Vec::new();
         for &(item, end) in &ended.ends {
@@ -135,7 +144,9 @@ impl Attempts {
                 place,
                 // Facts that were given up are no longer there to be counted.
                 attempt: open.attempts.max(1),
+                token: (open.attempts > 0).then_some(open.token),
                 log: end.log,
+                lost: (ended.outcome == Outcome::Lost).then_some((open.since, at)),
                 is_final,
                 is_success: ended.outcome == Outcome::Succeeded,
                 sent: std::mem::take(&mut open.sent),
@@ -151,7 +162,7 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use model::outcome::AttemptEnd;
-    use model::{Epoch, TaskKey, Timestamp, WorkerId};
+    use model::{Epoch, TaskKey, WorkerId};
 
     use super::*;
 

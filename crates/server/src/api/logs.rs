@@ -1,20 +1,21 @@
 //! The output of a run's tasks: of attempts that have ended as the journal names it, of those under
-//! way as their workers say how far it has come.
+//! way as their workers say how far it has come, of those that were lost as it is found.
 
 use std::io;
 use std::path::PathBuf;
 
-use artifacts::logs::{self, Log};
+use artifacts::logs::{self, Log, Owner};
 use axum::extract::State;
 use axum::response::Response;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::{ItemId, ItemKey, RunId, Seq, TaskId};
+use model::{ItemId, ItemKey, RunId, Seq, TaskId, Timestamp};
 use protocol::api::{LogsQuery, Time};
 
 use super::Shared;
 use super::attempts::{Attempts, Ended, Filter, Reopened};
 use super::extract::{Query, Target, task};
+use super::lost::{self, Lost};
 use super::output::{Origin, Place, Sent, keep_tail, remark};
 use super::problem::{self, Refusal};
 use super::stream::{Cut, Lines, POLL};
@@ -92,13 +93,20 @@ struct Standing {
     has_ended: bool,
     /// How far the output of what is under way has come.
     live: Vec<(LeaseId, LogRef)>,
+    /// What workers hold, and whether it is known to have started.
+    held: Vec<(LeaseId, bool)>,
+    /// The time.
+    now: Timestamp,
 }
 
 /// The log of an attempt that is to be read.
 struct Job {
     origin: Origin,
+    owner: Owner,
     log: LogRef,
     sent: Sent,
+    /// When the attempt was lost, if it was.
+    lost_at: Option<Timestamp>,
 }
 
 struct Reader {
@@ -124,7 +132,7 @@ impl Reader {
             self.read_ended(standing.last, only_last, lines).await?;
             self.read_live(standing.live, lines).await?;
             if standing.has_ended || !follow {
-                return Ok(());
+                return self.read_left(standing.held, standing.now, lines).await;
             }
             // From now on whatever is written is news.
             only_last = false;
@@ -152,14 +160,19 @@ impl Reader {
             let held = state.workers().flat_map(|(_, worker)| {
                 worker.items.range(first..).take_while(|key| key.run == id).copied()
             });
-            let live = held.filter(|key| filter.wants((key.task, key.item))).filter_map(|item| {
-                let lease = LeaseId { item, token: state.lease(item)?.token };
-                Some((lease, view.live_logs.get(lease)?))
-            });
+            let held = held.filter(|key| filter.wants((key.task, key.item)));
+            let mut live = Vec::new();
+            let mut all = Vec::new();
+            for item in held {
+                let Some(lease) = state.lease(item) else { continue };
+                let id = LeaseId { item, token: lease.token };
+                live.extend(view.live_logs.get(id).map(|log| (id, log)));
+                all.push((id, lease.started_at.is_some()));
+            }
             let task_ended =
                 filter.task.is_some_and(|task| subject.run.task(task).status().is_final());
             let has_ended = subject.run.status().is_final() || task_ended;
-            Ok(Standing { last: state.last(), has_ended, live: live.collect() })
+            Ok(Standing { last: state.last(), has_ended, live, held: all, now: view.now })
         });
         Ok(look.await?)
     }
@@ -181,8 +194,20 @@ impl Reader {
             if only_last {
                 ended = self.without_repeated(ended).await?;
             }
-            let jobs = ended.into_iter().filter_map(|ended| self.job(ended)).collect();
+            let mut jobs = Vec::new();
+            let mut lost = Vec::new();
+            for ended in ended {
+                match (ended.log, ended.lost, ended.token) {
+                    (Some(log), ..) => jobs.push(self.job(ended, log)),
+                    (None, Some(times), Some(token)) => {
+                        let lease = LeaseId { item: self.key(ended.place), token };
+                        lost.push(self.lost((lease, times), ended.attempt, ended.sent));
+                    }
+                    _ => {}
+                }
+            }
             self.send(jobs, lines).await?;
+            self.send_lost(lost, lines).await?;
         }
         Ok(())
     }
@@ -207,10 +232,75 @@ impl Reader {
         Ok(look.await?)
     }
 
-    fn job(&self, ended: Ended) -> Option<Job> {
-        let log = ended.log?;
+    fn key(&self, (task, item): Place) -> ItemKey {
+        ItemKey { run: self.wanted.run, task, item }
+    }
+
+    fn job(&self, ended: Ended, log: LogRef) -> Job {
         let origin = self.origin(ended.place, ended.attempt);
-        Some(Job { origin, log, sent: ended.sent })
+        let owner = Owner { item: self.key(ended.place), token: ended.token };
+        Job { origin, owner, log, sent: ended.sent, lost_at: None }
+    }
+
+    fn lost(
+        &self,
+        (lease, (since, until)): (LeaseId, (Timestamp, Timestamp)),
+        attempt: u16,
+        sent: Sent,
+    ) -> Lost {
+        let origin = self.origin((lease.item.task, lease.item.item), attempt);
+        Lost { origin, lease, since, until, has_started: true, sent }
+    }
+
+    /// Reads what attempts have left that nobody goes on with.
+    async fn read_left(
+        &mut self,
+        held: Vec<(LeaseId, bool)>,
+        now: Timestamp,
+        lines: &mut Lines,
+    ) -> Result<(), Cut> {
+        let home = self.service.context.home.clone();
+        if held.is_empty() || !blocking(move || lost::nobody_holds(&home)).await? {
+            return Ok(());
+        }
+        let mut left = Vec::new();
+        for (lease, has_started) in held {
+            let Some(open) = self.attempts.open((lease.item.task, lease.item.item)) else {
+                continue;
+            };
+            let (attempt, since, sent) = (open.attempts, open.since, open.sent.clone());
+            let is_it = open.token == lease.token;
+            if is_it && self.wanted.filter.attempt.is_none_or(|only| only == attempt) {
+                let lost = self.lost((lease, (since, now)), attempt, sent);
+                left.push(Lost { has_started, ..lost });
+            }
+        }
+        self.send_lost(left, lines).await
+    }
+
+    /// Looks for the output of lost attempts, and sends it.
+    async fn send_lost(&self, lost: Vec<Lost>, lines: &mut Lines) -> Result<(), Cut> {
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let dir = self.dir.clone();
+        let (lost, found) = blocking(move || {
+            let found = lost::find(&dir, &lost);
+            (lost, found)
+        })
+        .await?;
+        // A folder that cannot be read is told of where a log that is known is read from it.
+        let found = found.unwrap_or_else(|_| vec![LogRef::default(); lost.len()]);
+        let told = lost.into_iter().zip(found);
+        let told = told.filter(|(lost, log)| lost.has_started || log.frames > 0);
+        let jobs = told.map(|(lost, log)| Job {
+            origin: lost.origin,
+            owner: Owner { item: lost.lease.item, token: Some(lost.lease.token) },
+            log,
+            sent: lost.sent,
+            lost_at: Some(lost.until),
+        });
+        self.send(jobs.collect(), lines).await
     }
 
     fn origin(&self, (task, item): Place, attempt: u16) -> Origin {
@@ -264,6 +354,9 @@ impl Reader {
         for chunk in &chunks {
             lines.send(chunk).await?;
         }
+        if let Some(at) = job.lost_at {
+            lines.send(&lost::last_word(&job.origin, at, job.sent.frames)).await?;
+        }
         Ok(())
     }
 
@@ -280,7 +373,9 @@ impl Reader {
             let (attempt, sent) = (open.attempts, open.sent.clone());
             let is_news = open.token == lease.token && log.frames > sent.frames;
             if is_news && self.wanted.filter.attempt.is_none_or(|only| only == attempt) {
-                jobs.push((place, Job { origin: self.origin(place, attempt), log, sent }));
+                let owner = Owner { item: lease.item, token: Some(lease.token) };
+                let origin = self.origin(place, attempt);
+                jobs.push((place, Job { origin, owner, log, sent, lost_at: None }));
             }
         }
         for (place, job) in jobs {
@@ -303,16 +398,21 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads log files on a thread that may wait for the disk.
+    /// Reads log files.
     async fn load(&self, jobs: Vec<Job>) -> Result<Vec<(Job, io::Result<Log>)>, Cut> {
         let dir = self.dir.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        blocking(move || {
             let read = |job: Job| {
-                let log = logs::read(&dir, job.log, job.sent.frames);
+                let log = logs::read(&dir, job.log, job.owner, job.sent.frames);
                 (job, log)
             };
             jobs.into_iter().map(read).collect()
-        });
-        read.await.map_err(|_| Cut::Ending)
+        })
+        .await
     }
+}
+
+/// Does something on a thread that may wait for the disk.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Cut> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Cut::Ending)
 }

@@ -11,6 +11,7 @@ mod events;
 mod extract;
 mod health;
 mod logs;
+mod lost;
 mod meter;
 mod output;
 mod patience;

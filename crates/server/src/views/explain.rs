@@ -34,7 +34,6 @@ pub(crate) fn explain(
         return is_empty.then(|| text.of_no_items(task));
     };
     let blockers = &explained.blockers;
-    let queues = matches!(explained.status, TaskStatus::Ready);
     Some(api::Explanation {
         run: subject.id,
         task: subject.names.task(task),
@@ -42,7 +41,8 @@ pub(crate) fn explain(
         status: explained.status,
         summary: text.summary(explained.status, blockers),
         blockers: text.blockers(blockers),
-        position: behind(blockers).or(queues.then_some(0)),
+        position: explained.ahead.map(|ahead| ahead.items),
+        position_tasks: explained.ahead.map(|ahead| ahead.tasks),
         unblock: text.unblock(blockers),
         placed: text.placement(),
     })
@@ -54,13 +54,6 @@ fn least_far(subject: &Subject<'_>, task: TaskId) -> ItemId {
     let earliest = fan.tally().iter().next().map(|(status, _)| status);
     let found = (0..).zip(fan.items()).find(|(_, item)| Some(item.status()) == earliest);
     ItemId(found.map_or(0, |(number, _)| number))
-}
-
-fn behind(blockers: &[Blocker]) -> Option<u64> {
-    blockers.iter().find_map(|blocker| match blocker {
-        Blocker::Behind { items } => Some(*items),
-        _ => None,
-    })
 }
 
 /// Sentences about one item.
@@ -80,6 +73,7 @@ impl Text<'_, '_> {
             summary: "its list of items is empty".to_owned(),
             blockers: Vec::new(),
             position: None,
+            position_tasks: None,
             unblock: None,
             placed: None,
         }
@@ -207,8 +201,9 @@ impl Text<'_, '_> {
                 format!("its run has {attempts} under way, which is its limit")
             }
             Blocker::NoWorker => "no worker is connected".to_owned(),
-            Blocker::Behind { items } => {
-                format!("{} like it go first", plural(*items, "item"))
+            Blocker::Behind { items, tasks } => {
+                let goes = if *items == 1 { "goes" } else { "go" };
+                format!("{} of {} {goes} first", plural(*items, "item"), plural(*tasks, "task"))
             }
             Blocker::NoRoom { misses } => self.misses(misses, |miss| {
                 let (asked, free) = (&miss.asked, &miss.free);
@@ -357,11 +352,12 @@ mod tests {
             seen.unblock.as_deref(),
             Some("the end of work that frees 0.5 CPU more on worker w")
         );
-        assert_eq!(seen.position, Some(0));
+        assert_eq!((seen.position, seen.position_tasks), (Some(0), Some(0)));
 
         let huge = explained(&stage, run, "huge");
         assert_eq!(huge.summary, "it is too large for every worker");
         assert!(huge.blockers[0].text.contains("8 CPU, there are 2 CPU in all; it fails in "));
+        assert_eq!((huge.position, huge.position_tasks), (Some(1), Some(1)), "of another size");
 
         let first = explained(&stage, run, "first");
         assert_eq!(first.status, TaskStatus::Running);
@@ -377,6 +373,28 @@ mod tests {
         stage.work(9, |_| FAILED);
         assert_eq!(explained(&stage, run, "a").summary, "exit 1");
         assert_eq!(explained(&stage, run, "b").summary, "it depends on a (failed)");
+    }
+
+    #[test]
+    fn the_place_in_the_queue_is_exact() {
+        let mut stage = Stage::new(1);
+        let tasks = ["a, priority: 90", "wide, foreach: {range: 600}", "z, foreach: {range: 3}"];
+        let first = stage.submit(&flow("", &tasks));
+        let second = stage.submit(&flow("", &["late"]));
+        stage.start(1);
+        let subject = stage.subject(first);
+        let ready = |task: u32| u64::from(subject.run.ready_items(TaskId(task)));
+        let place = |run, task: u32, item: Option<u32>| {
+            let seen = explain(&stage.subject(run), TaskId(task), item).expect("it is there");
+            assert_eq!(seen.status, TaskStatus::Ready);
+            (seen.position.expect("it queues"), seen.position_tasks.expect("it queues"))
+        };
+        assert!(ready(1) > 100 && ready(0) == 0);
+        let begun = 600 - u32::try_from(ready(1)).expect("few");
+        assert_eq!(place(first, 1, Some(begun)), (0, 0), "the next of the fan-out");
+        assert_eq!(place(first, 1, Some(begun + 7)), (7, 1), "its own task goes first");
+        assert_eq!(place(first, 2, Some(2)), (ready(1) + 2, 2));
+        assert_eq!(place(second, 0, None), (ready(1) + 3, 2));
     }
 
     #[test]

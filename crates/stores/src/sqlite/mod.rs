@@ -88,11 +88,11 @@ pub struct SqliteJournal {
 
 impl SqliteJournal {
     /// Opens the journal in a state folder, and writes once more what an earlier process may have
-    /// left unconfirmed.
+    /// left unconfirmed. On a disk that cannot be written it can be read; appends say why not.
     ///
     /// # Errors
     /// The folder is on a network file system, the file is damaged, foreign or newer, or the disk
-    /// is full or read-only.
+    /// is full, or is read-only and has no journal.
     pub fn open(folder: &Path, options: Options) -> Result<Self, StoreError> {
         filesystem::check(folder)?;
         let path = folder.join(FILE_NAME);
@@ -117,8 +117,8 @@ impl SqliteJournal {
         connection.wal_hook(Some(count)).map_err(failed)?;
         let journal = Self { connection, path, options, log_pages, failed: None };
         match journal.checkpoint(CheckpointMode::TRUNCATE) {
-            // Without room the log stays as it is; appends will say so.
-            Ok(()) | Err(Failure::NoSpace) => Ok(journal),
+            // Without room, or without the right to write, the log stays as it is; appends say so.
+            Ok(()) | Err(Failure::NoSpace | Failure::ReadOnly) => Ok(journal),
             Err(failure) => Err(failure.into_store(&journal.path)),
         }
     }

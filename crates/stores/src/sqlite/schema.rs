@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::error::{FOREIGN, Failure, StoreError, newer};
+use crate::filesystem;
 
 /// Tells our files from other databases: "AGLM".
 pub(crate) const APPLICATION_ID: i64 = 0x4147_4c4d;
@@ -17,6 +18,9 @@ pub(crate) const APPLICATION_ID: i64 = 0x4147_4c4d;
 /// How long a connection waits for another one's transaction. There is another one only when a
 /// snapshot is written or a stale leader still lives.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQLite's own name for its way to files on Unix that takes no locks.
+const VFS_WITHOUT_LOCKS: &str = "unix-none";
 
 /// The journal's tables, version 1.
 pub(super) const JOURNAL: &str = "
@@ -73,7 +77,8 @@ pub(crate) struct Layout {
     pub(crate) create: bool,
 }
 
-/// Opens a file and makes its tables when it is new.
+/// Opens a file and makes its tables when it is new. On a disk that cannot be written, it is opened
+/// to be read.
 ///
 /// - Pages of 4 KiB: a commit of one fact rewrites the last page and the one above it, so larger
 ///   pages only make small commits heavier; large frames are chains of pages of any size.
@@ -82,15 +87,13 @@ pub(crate) struct Layout {
 /// - `journal_size_limit`: a log that one large transaction has stretched is cut back when it is
 ///   begun anew.
 pub(crate) fn open(path: &Path, layout: Layout) -> Result<Connection, StoreError> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if layout.create {
-        flags |= OpenFlags::SQLITE_OPEN_CREATE;
-    }
     let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(path);
-    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    configure(&connection, layout.synchronous).map_err(failed)?;
+    let opened = match filesystem::is_read_only(folder) && path.exists() {
+        true => open_to_read(path),
+        false => open_to_write(path, layout),
+    };
+    let mut connection = opened.map_err(failed)?;
     let (application, version) = identify(&connection).map_err(failed)?;
     match (application, version) {
         (APPLICATION_ID, version) if version == layout.version => {}
@@ -99,6 +102,30 @@ pub(crate) fn open(path: &Path, layout: Layout) -> Result<Connection, StoreError
         _ => return Err(foreign(path)),
     }
     connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+fn open_to_write(path: &Path, layout: Layout) -> rusqlite::Result<Connection> {
+    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if layout.create {
+        flags |= OpenFlags::SQLITE_OPEN_CREATE;
+    }
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    configure(&connection, layout.synchronous)?;
+    Ok(connection)
+}
+
+/// Opens a file on a disk that cannot be written.
+///
+/// Other processes share the index of the log through a file, which cannot be made there. A
+/// connection that is alone needs none: it keeps the index in its own memory, and reads the log
+/// like any other, which `immutable=1` would pass over. To be alone it would have to lock the file
+/// for writing; without locks it may take itself to be, since nobody can write on this disk.
+fn open_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags_and_vfs(path, flags, VFS_WITHOUT_LOCKS)?;
+    connection.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
     Ok(connection)
 }
 

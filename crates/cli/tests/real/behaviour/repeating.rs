@@ -135,6 +135,12 @@ tasks:
     let retried = home.run(&["retry", "1", "--failed", "--yes"]);
     assert_eq!(retried.code, 0, "{}", retried.stderr);
     assert_eq!(home.lines("marks")[4..], ["b", "last"]);
+    // The plan comes first; then what has run, and nothing else.
+    let (_, said) = retried.stderr.split_once("Run 1 runs again").expect("it says so");
+    assert!(said.starts_with("; 1 task is kept as it ended.\n"), "{said}");
+    let lines = said.lines().filter(|line| line.starts_with('✓'));
+    let names: Vec<_> = lines.filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(names, ["some", "last"], "{said}");
 
     let again = home.run(&["retry", "1", "--from", "fine", "--yes"]);
     assert_eq!(again.code, 0, "{}", again.stderr);

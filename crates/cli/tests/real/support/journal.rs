@@ -8,7 +8,7 @@ use super::binary::Home;
 pub(crate) struct Fact {
     pub seq: u64,
     pub kind: String,
-    pub text: String,
+    pub fields: Value,
 }
 
 /// Items that were given to a worker by one fact: its number is their token.
@@ -35,9 +35,8 @@ pub(crate) fn facts(home: &Home) -> Vec<Fact> {
     assert_eq!(exported.code, 0, "{}", exported.stderr);
     let fact = |line: &str| {
         let value: Value = serde_json::from_str(line).expect("each line is JSON");
-        let text = |name: &str| value[name].as_str().expect("it has this text").to_owned();
-        let seq = value["seq"].as_u64().expect("it has a number");
-        Fact { seq, kind: text("kind"), text: text("fact") }
+        let kind = value["kind"].as_str().expect("it has a kind").to_owned();
+        Fact { seq: number(&value["seq"]), kind, fields: value["fact"].clone() }
     };
     exported.stdout.lines().map(fact).collect()
 }
@@ -51,9 +50,11 @@ pub(crate) fn verify(home: &Home) {
 /// The leases among `facts`.
 pub(crate) fn leases(facts: &[Fact]) -> Vec<Lease> {
     let leases = facts.iter().filter(|fact| fact.kind == "attempts_leased").map(|fact| {
-        let (first, end) = after(&fact.text, "items: ").split_once("..").expect("a range");
-        let items = number(first)..number(end);
-        Lease { token: fact.seq, task: number(after(&fact.text, "TaskId(")), items }
+        let items = fact.fields["items"].as_str().expect("a range");
+        let (first, last) = items.split_once('-').unwrap_or((items, items));
+        let parse = |text: &str| text.parse::<u64>().expect("a number");
+        let items = parse(first)..parse(last) + 1;
+        Lease { token: fact.seq, task: number(&fact.fields["task"]), items }
     });
     leases.collect()
 }
@@ -61,28 +62,20 @@ pub(crate) fn leases(facts: &[Fact]) -> Vec<Lease> {
 /// The ends of attempts among `facts`.
 pub(crate) fn ends(facts: &[Fact]) -> Vec<End> {
     let mut ends = Vec::new();
-    for fact in facts.iter().filter(|fact| fact.kind == "attempts_ended") {
-        let (head, list) = fact.text.split_once("ends: [").expect("it has a list");
-        let outcome = after(head, "outcome: ").split(", then:").next().expect("it has one");
-        for entry in list.split("(ItemId(").skip(1) {
+    for Fact { seq, fields, .. } in facts.iter().filter(|fact| fact.kind == "attempts_ended") {
+        for entry in fields["ends"].as_array().expect("it has a list") {
             ends.push(End {
-                seq: fact.seq,
-                task: number(after(head, "TaskId(")),
-                item: number(entry),
-                outcome: outcome.to_owned(),
-                is_final: head.contains("then: Final"),
+                seq: *seq,
+                task: number(&fields["task"]),
+                item: number(&entry["item"]),
+                outcome: fields["outcome"].as_str().expect("it has one").to_owned(),
+                is_final: fields["then"] == "final",
             });
         }
     }
     ends
 }
 
-fn after<'a>(text: &'a str, mark: &str) -> &'a str {
-    text.split_once(mark).unwrap_or_else(|| panic!("`{mark}` in {text}")).1
-}
-
-/// The number that `text` begins with.
-fn number(text: &str) -> u64 {
-    let end = text.find(|sign: char| !sign.is_ascii_digit()).unwrap_or(text.len());
-    text[..end].parse().unwrap_or_else(|_| panic!("a number in {text}"))
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("a number, not {value}"))
 }

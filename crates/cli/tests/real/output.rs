@@ -1,0 +1,126 @@
+//! What tasks wrote is found again: after a kill, and never in the place of another's.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::binary::Home;
+use crate::support::{processes, wait};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first attempt writes and waits to be killed; the second one ends.
+const FLOW: &str = r#"
+version: 1
+tasks:
+  - name: work
+    foreach: {range: 2}
+    script: |
+      echo "attempt $AUTOGLM_ATTEMPT of item $AUTOGLM_ITEM"
+      test "$AUTOGLM_ATTEMPT" = 2 || sleep 600
+"#;
+
+const OTHER: &str = "tasks: [{name: other, script: 'echo something else'}]\n";
+
+fn logs(home: &Home, arguments: &[&str]) -> Vec<String> {
+    let shown = home.run(&[&["logs"], arguments].concat());
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let mut lines: Vec<_> = shown.stdout.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+/// Waits until what the first attempts wrote is shown.
+fn wait_for_first(home: &Home) {
+    let so_far = ["work[0] | attempt 1 of item 0", "work[1] | attempt 1 of item 1"];
+    wait::until("what the first attempts wrote is shown", PATIENCE, || {
+        let shown = home.run(&["logs", "1"]);
+        let mut lines: Vec<_> = shown.stdout.lines().collect();
+        lines.sort_unstable();
+        (lines == so_far).then_some(())
+    });
+}
+
+#[test]
+fn what_a_lost_attempt_wrote_is_shown() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", FLOW);
+    let running = home.start(&["run", &flow]);
+    let first = [
+        "work[0] | attempt 1 of item 0",
+        "work[0] | autoglm: the attempt was lost here",
+        "work[1] | attempt 1 of item 1",
+        "work[1] | autoglm: the attempt was lost here",
+    ];
+    wait_for_first(&home);
+    running.signal(Signal::KILL);
+    running.finish();
+    home.wait_until_quiet();
+
+    assert_eq!(logs(&home, &["1"]), first, "nobody goes on with them yet");
+    let followed = home.run(&["logs", "1", "-f"]);
+    assert!(followed.stderr.contains("autoglm resume 1"), "{}", followed.stderr);
+    let item = logs(&home, &["1", "work", "--item", "1", "--tail", "1"]);
+    assert_eq!(item, ["attempt 1 of item 1", "autoglm: the attempt was lost here"]);
+
+    assert_eq!(home.run(&["run", &flow]).code, 0);
+    let last = ["work[0] | attempt 2 of item 0", "work[1] | attempt 2 of item 1"];
+    assert_eq!(logs(&home, &["1"]), last);
+    assert_eq!(logs(&home, &["1", "--attempt", "1"]), first);
+    home.wait_until_quiet();
+}
+
+#[test]
+fn what_was_lost_with_its_supervisor_is_shown() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", FLOW);
+    let running = home.start(&["run", &flow]);
+    wait_for_first(&home);
+    for supervisor in processes::supervisors(home.state()) {
+        processes::signal(supervisor.pid, Signal::KILL);
+    }
+    let finished = running.finish();
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let first = logs(&home, &["1", "work", "--attempt", "1", "--item", "0"]);
+    assert_eq!(first, ["attempt 1 of item 0", "autoglm: the attempt was lost here"]);
+    home.wait_until_quiet();
+}
+
+#[test]
+fn output_that_was_deleted_is_gone_and_not_anothers() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", OTHER);
+    assert_eq!(home.run(&["run", &flow]).code, 0);
+    home.wait_until_quiet();
+    assert_eq!(logs(&home, &["1"]), ["other | something else"]);
+    fs::remove_dir_all(home.state().join("logs")).expect("deleted");
+    let gone = "other | the output is gone: 00000000.log is no longer there";
+    assert_eq!(logs(&home, &["1"]), [gone]);
+    assert_eq!(home.run(&["run", &flow]).code, 0);
+    home.wait_until_quiet();
+    assert_eq!(logs(&home, &["2"]), ["other | something else"]);
+    let gone = "other | the output is gone: 00000000.log holds that of another attempt now";
+    assert_eq!(logs(&home, &["1"]), [gone]);
+}
+
+#[test]
+fn events_tell_a_run_from_its_beginning_to_its_end() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", OTHER);
+    assert_eq!(home.run(&["run", &flow]).code, 0);
+    let lines = |arguments: &[&str]| {
+        let shown = home.run(&[&["events"], arguments].concat());
+        assert_eq!(shown.code, 0, "{}", shown.stderr);
+        shown.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let table = lines(&["last", "-f"]);
+    assert!(table[0].starts_with("TIME"), "{table:#?}");
+    assert!(table[1].contains("run 1 of flow was accepted"), "{table:#?}");
+    assert!(table[table.len() - 1].ends_with("the run has ended: succeeded"), "{table:#?}");
+    let numbers = lines(&["1", "-o", "name"]);
+    assert_eq!(numbers.len(), table.len() - 1);
+    let rest = lines(&["1", "--after", &numbers[numbers.len() - 2], "-o", "jsonl"]);
+    assert_eq!(rest.len(), 1);
+    assert!(rest[0].contains(r#""kind":"run_ended""#), "{rest:?}");
+}

@@ -1,0 +1,391 @@
+//! Facts as JSON, for people and programs that read an exported journal.
+//!
+//! A fact is an object: every field is always there, `null` where there is nothing to say.
+//! Enumerations are words, sets of ids are ranges with both ends in them (`"0-99,105"`), digests
+//! are hexadecimal, times and lengths of time are as in the API. Fields are only ever added.
+//! Nothing reads this form back: the journal itself is the record.
+
+use core::ops::Range;
+
+use model::control::{ControlAnswer, Verdict};
+use model::fact::{
+    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
+    StopCause, TaskImage, WorkerJoined,
+};
+use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then};
+use model::policy::{FailurePolicy, Stage};
+use model::{Fact, IdSet, ItemId, ItemKey, Outcome, Request, RunId, Span, TaskKey};
+use serde_json::{Map, Value, json};
+
+use crate::api::{Seconds, Time};
+
+/// The fields of a fact; its kind is told by [`kind`](super::kind).
+#[must_use]
+pub fn fields(fact: &Fact) -> Value {
+    match fact {
+        Fact::LeaderStarted { epoch, format } => json!({ "epoch": epoch.0, "format": format }),
+        Fact::WorkerJoined(joined) => worker_joined(joined),
+        Fact::WorkerLost { worker, cause } => {
+            json!({ "worker": worker.0, "cause": loss_cause(*cause) })
+        }
+        Fact::RunAdmitted(admitted) => run_admitted(admitted),
+        Fact::AttemptsLeased { task, items, worker } => {
+            let items = ranges(core::slice::from_ref(items));
+            with(of_task(*task), json!({ "items": items, "worker": worker.0 }))
+        }
+        Fact::AttemptsStarted { task, items } | Fact::LeasesReturned { task, items } => {
+            with(of_task(*task), json!({ "items": set(items) }))
+        }
+        Fact::AttemptOverran { item } => of_item(*item),
+        Fact::AttemptsEnded(ended) => attempts_ended(ended),
+        Fact::TaskAnswered(answered) => {
+            let output = json!({ "output": answered.output.map(output) });
+            with(with(of_task(answered.task), answer(answered.answer)), output)
+        }
+        Fact::TaskSettled { task, verdict, output: said } => with(
+            of_task(*task),
+            json!({ "verdict": verdict_word(*verdict), "output": said.map(output) }),
+        ),
+        Fact::HandlersReleased { run, tasks }
+        | Fact::TasksSkipped { run, tasks }
+        | Fact::TasksCancelled { run, tasks }
+        | Fact::TasksUnsatisfiable { run, tasks } => of_tasks(*run, tasks),
+        Fact::RunStopping { run, cause } => json!({ "run": run.0, "cause": stop_cause(*cause) }),
+        Fact::RunEnded { run, status } => json!({ "run": run.0, "status": status.as_str() }),
+        Fact::RoundOpened { run, tasks, scope } => {
+            with(of_tasks(*run, tasks), json!({ "scope": round_scope(*scope) }))
+        }
+        Fact::RunForgotten { run } => json!({ "run": run.0 }),
+        Fact::Restored(piece) => restored(piece),
+    }
+}
+
+fn worker_joined(joined: &WorkerJoined) -> Value {
+    json!({
+        "worker": joined.worker.0,
+        "name": joined.name,
+        // More digits than every reader of JSON keeps in a number.
+        "instance": format!("{:016x}", joined.instance),
+        "offers": request(&joined.offers),
+        "lease_seconds": joined.lease.map(Seconds),
+    })
+}
+
+fn run_admitted(admitted: &RunAdmitted) -> Value {
+    json!({
+        "run": admitted.run.0,
+        "key": admitted.key.map(|key| key.to_string()),
+        "tenant": admitted.tenant,
+        "queue": admitted.queue,
+        "name": admitted.name,
+        "identity": admitted.identity.to_string(),
+        "content": admitted.content.to_string(),
+        "graph": admitted.graph.to_string(),
+        "definition": admitted.definition.to_string(),
+        "priority": admitted.priority.0,
+        "on_failure": failure_policy(admitted.failure),
+        "timeout_seconds": admitted.timeout.map(Seconds),
+        "concurrency": admitted.concurrency,
+        "trace": format!("{:032x}", admitted.trace),
+    })
+}
+
+fn attempts_ended(ended: &AttemptsEnded) -> Value {
+    let (then, retry_at) = match ended.then {
+        Then::Final => ("final", None),
+        Then::Retry { at } => ("retry", Some(Time(at))),
+    };
+    let ends: Vec<Value> = ended.ends.iter().map(|(item, end)| attempt_end(*item, end)).collect();
+    let rest = json!({ "then": then, "retry_at": retry_at, "ends": ends });
+    with(with(of_task(ended.task), outcome(ended.outcome)), rest)
+}
+
+fn attempt_end(item: ItemId, end: &AttemptEnd) -> Value {
+    json!({
+        "item": item.0,
+        "wall_seconds": Seconds(Span(end.usage.wall_us)),
+        "cpu_seconds": Seconds(Span(end.usage.cpu_us)),
+        "peak_rss_kib": end.usage.peak_rss_kib,
+        "log": end.log.map(log),
+        "output": end.output.map(output),
+    })
+}
+
+fn log(log: LogRef) -> Value {
+    let LogRef { segment, offset, bytes, frames } = log;
+    json!({ "segment": segment, "offset": offset, "bytes": bytes, "frames": frames })
+}
+
+fn output(output: OutputRef) -> Value {
+    json!({ "digest": output.digest.to_string(), "bytes": output.bytes })
+}
+
+fn restored(piece: &Restored) -> Value {
+    match piece {
+        Restored::Counters { next_run, next_worker, mean_wall_us } => {
+            let means: Vec<Value> = mean_wall_us.iter().map(mean).collect();
+            json!({ "next_run": next_run.0, "next_worker": next_worker.0, "mean_wall": means })
+        }
+        Restored::Run { run, status, cause, ended_at, released } => json!({
+            "run": run.0,
+            "status": status.as_str(),
+            "cause": cause.map(stop_cause),
+            "ended_at": ended_at.map(Time),
+            "released": stage(*released),
+        }),
+        Restored::Control { task, image } => with(of_task(*task), control_image(*image)),
+        Restored::Tasks { run, tasks, image } => with(of_tasks(*run, tasks), task_image(image)),
+        Restored::Items { task, items, image } => {
+            with(with(of_task(*task), json!({ "items": set(items) })), item_image(image))
+        }
+        Restored::Lease { item, token, worker, started_at, overran } => {
+            let lease = json!({
+                "token": token.0,
+                "worker": worker.0,
+                "started_at": started_at.map(Time),
+                "overran": overran,
+            });
+            with(of_item(*item), lease)
+        }
+        Restored::Retry { item, at } => with(of_item(*item), json!({ "at": Time(*at) })),
+        Restored::End { seq, at, epoch } => {
+            json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
+        }
+    }
+}
+
+fn answer(answer: ControlAnswer) -> Value {
+    let (word, items, list, until, route) = match answer {
+        ControlAnswer::Begin => ("begin", None, None, None, None),
+        ControlAnswer::Skip => ("skip", None, None, None, None),
+        ControlAnswer::FanOut { items, list } => ("fan_out", Some(items), Some(list), None, None),
+        ControlAnswer::Until(until) => ("until", None, None, Some(until), None),
+        ControlAnswer::Route(route) => ("route", None, None, None, Some(route)),
+        ControlAnswer::Done => ("done", None, None, None, None),
+        ControlAnswer::Again => ("again", None, None, None, None),
+        ControlAnswer::Cached => ("cached", None, None, None, None),
+        ControlAnswer::Invalid => ("invalid", None, None, None, None),
+    };
+    let list = list.map(|list| list.to_string());
+    json!({
+        "answer": word,
+        "items": items,
+        "list": list,
+        "until": until.map(Time),
+        "route": route,
+    })
+}
+
+fn control_image(image: ControlImage) -> Value {
+    let (word, items, list, route) = match image {
+        ControlImage::FanOut { items, list } => ("fan_out", Some(items), Some(list), None),
+        ControlImage::Route(route) => ("route", None, None, Some(route)),
+        ControlImage::Wait(_) => ("wait", None, None, None),
+        ControlImage::Turn(_) => ("turn", None, None, None),
+    };
+    let until = if let ControlImage::Wait(until) = image { until } else { None };
+    let turn = if let ControlImage::Turn(turn) = image { Some(turn) } else { None };
+    json!({
+        "control": word,
+        "items": items,
+        "list": list.map(|list| list.to_string()),
+        "route": route,
+        "until": until.map(Time),
+        "turn": turn,
+    })
+}
+
+const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Elapsed => "elapsed",
+        Verdict::Approved => "approved",
+        Verdict::Rejected => "rejected",
+        Verdict::Expired => "expired",
+    }
+}
+
+const fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Ordinary => "ordinary",
+        Stage::Compensation => "compensation",
+        Stage::Handlers => "handlers",
+        Stage::Finally => "finally",
+    }
+}
+
+fn mean((asked, wall_us): &(Request, u64)) -> Value {
+    json!({ "request": request(asked), "seconds": Seconds(Span(*wall_us)) })
+}
+
+fn task_image(image: &TaskImage) -> Value {
+    let after = |ms: u32| (ms != u32::MAX).then(|| Seconds(Span::millis(ms.into())));
+    let task = json!({
+        "waiting_for": image.waiting_for,
+        "undecided": image.undecided,
+        "round": image.round.0,
+        "started_after_seconds": after(image.started_ms),
+        "ended_after_seconds": after(image.ended_ms),
+        "trouble": image.trouble.map(outcome),
+    });
+    with(item_image(&image.item), task)
+}
+
+fn item_image(image: &ItemImage) -> Value {
+    json!({
+        "status": image.status.as_str(),
+        "attempts": image.attempts.0,
+        "failures": image.failures,
+        "losses": image.losses,
+    })
+}
+
+/// How an attempt ended, and, if it failed, in which way.
+fn outcome(outcome: Outcome) -> Value {
+    let (word, failure) = match outcome {
+        Outcome::Succeeded => ("succeeded", None),
+        Outcome::Failed(failure) => ("failed", Some(failed(failure))),
+        Outcome::TimedOut => ("timed_out", None),
+        Outcome::Cancelled => ("cancelled", None),
+        Outcome::Terminated => ("terminated", None),
+        Outcome::Lost => ("lost", None),
+    };
+    json!({ "outcome": word, "failure": failure })
+}
+
+/// A failure as its kind and the number that goes with it.
+fn failed(failure: Failure) -> Value {
+    let (kind, number) = match failure {
+        Failure::Exit(code) => ("exit", Some(code)),
+        Failure::Signal(signal) => ("signal", Some(signal)),
+        Failure::OutOfMemory => ("out_of_memory", None),
+        Failure::Spawn(errno) => ("spawn", Some(errno)),
+        Failure::Outputs => ("outputs", None),
+        Failure::Render => ("render", None),
+        Failure::Unsatisfiable => ("unsatisfiable", None),
+        Failure::Control => ("control", None),
+        Failure::Rejected => ("rejected", None),
+        Failure::TurnsUsedUp => ("turns_used_up", None),
+    };
+    json!({ "kind": kind, "number": number })
+}
+
+const fn loss_cause(cause: LossCause) -> &'static str {
+    match cause {
+        LossCause::Expired => "expired",
+        LossCause::Replaced => "replaced",
+        LossCause::DiedWithLeader => "died_with_leader",
+    }
+}
+
+const fn stop_cause(cause: StopCause) -> &'static str {
+    match cause {
+        StopCause::TaskFailed => "task_failed",
+        StopCause::TimedOut => "timed_out",
+        StopCause::Stopped => "stopped",
+        StopCause::Terminated => "terminated",
+    }
+}
+
+const fn round_scope(scope: RoundScope) -> &'static str {
+    match scope {
+        RoundScope::Unsuccessful => "unsuccessful",
+        RoundScope::All => "all",
+    }
+}
+
+const fn failure_policy(policy: FailurePolicy) -> &'static str {
+    match policy {
+        FailurePolicy::FailFast => "fail_fast",
+        FailurePolicy::Continue => "continue",
+    }
+}
+
+fn request(request: &Request) -> Value {
+    let custom = request.custom.iter().map(|(name, amount)| (name.to_string(), (*amount).into()));
+    json!({
+        "cpu_milli": request.cpu_milli,
+        "memory_bytes": request.memory_bytes,
+        "custom": custom.collect::<Map<String, Value>>(),
+    })
+}
+
+fn of_task(task: TaskKey) -> Value {
+    json!({ "run": task.run.0, "task": task.task.0 })
+}
+
+fn of_item(item: ItemKey) -> Value {
+    json!({ "run": item.run.0, "task": item.task.0, "item": item.item.0 })
+}
+
+fn of_tasks(run: RunId, tasks: &IdSet) -> Value {
+    json!({ "run": run.0, "tasks": set(tasks) })
+}
+
+fn set(ids: &IdSet) -> String {
+    ranges(ids.ranges())
+}
+
+fn ranges(ranges: &[Range<u32>]) -> String {
+    let shown = ranges.iter().map(|range| match range.end - range.start {
+        1 => range.start.to_string(),
+        _ => format!("{}-{}", range.start, range.end - 1),
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
+/// An object with the fields of both.
+fn with(mut object: Value, more: Value) -> Value {
+    if let (Value::Object(fields), Value::Object(more)) = (&mut object, more) {
+        fields.extend(more);
+    }
+    object
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    use super::super::{KINDS, RESTORED_KINDS, kind, samples};
+    use super::*;
+    use crate::golden;
+
+    fn samples_of(name: &str) -> Vec<Value> {
+        let facts = samples::facts().into_iter().filter(|fact| kind(fact) == name);
+        facts.map(|fact| fields(&fact)).collect()
+    }
+
+    #[test]
+    fn every_kind_is_shown_as_its_golden_file() {
+        for name in KINDS.iter().chain(RESTORED_KINDS) {
+            let lines = samples_of(name).into_iter().map(|fields| format!("{fields}\n"));
+            golden::check_export(name, &lines.collect::<String>());
+        }
+    }
+
+    #[test]
+    fn all_facts_of_a_kind_have_the_same_fields() {
+        let names = |fields: &Value| -> BTreeSet<String> {
+            fields.as_object().expect("a fact is an object").keys().cloned().collect()
+        };
+        for name in KINDS.iter().chain(RESTORED_KINDS) {
+            let samples = samples_of(name);
+            assert!(samples.iter().all(|one| names(one) == names(&samples[0])), "`{name}`");
+        }
+    }
+
+    /// The page has a row for each kind, and the row names each of its fields.
+    #[test]
+    fn the_reference_names_every_kind_and_field() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/journal.md");
+        let page = fs::read_to_string(path).expect("the page is there");
+        for name in KINDS.iter().chain(RESTORED_KINDS) {
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+            let row = row.unwrap_or_else(|| panic!("`{name}` has no row"));
+            for field in samples_of(name)[0].as_object().expect("an object").keys() {
+                assert!(row.contains(&format!("`{field}`")), "`{name}` has `{field}`");
+            }
+        }
+    }
+}
