@@ -12,9 +12,9 @@ mod stream;
 use std::path::Path;
 
 use protocol::api::{
-    Event, EventsQuery, ExplainQuery, Explanation, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery,
-    LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef,
-    RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+    Event, EventsQuery, ExplainQuery, Explanation, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
+    ItemsQuery, LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList,
+    RunRef, RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;

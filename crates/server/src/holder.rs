@@ -20,10 +20,12 @@ use crate::api;
 use crate::clock::Clock;
 use crate::driver::{Driver, Event, Parts};
 use crate::fleet::{Link, Mailbox};
-use crate::follower::{Follower, Known};
+use crate::follower::{Follower, Known, Setup};
 use crate::handle::Handle;
+use crate::history::History;
 use crate::home::{Home, Lock, LockError};
 use crate::replay::replay;
+use crate::retention::Keep;
 use crate::storage::{Fatal, Listeners, Storage};
 
 /// The name under which the local holder leads. One folder has one lock, and so one holder.
@@ -38,6 +40,8 @@ pub struct Config {
     pub version: &'static str,
     /// Whether to lead, or only to answer questions.
     pub mode: Mode,
+    /// Which ended runs stay. Only who leads takes anything away.
+    pub keep: Keep,
 }
 
 /// What a holder may do.
@@ -67,7 +71,7 @@ pub enum StartError {
 /// A folder that is held by this process.
 #[derive(Debug)]
 pub struct Holder {
-    handle: Handle,
+    context: api::Context,
     inbox: Sender<Event>,
     home: Home,
     stop_api: Option<oneshot::Sender<()>>,
@@ -116,14 +120,22 @@ impl Holder {
             replayed.engine.state().epoch()
         };
         let (inbox, events) = channel();
+        let history = Arc::new(History::new(home.clone(), Arc::clone(&objects)));
         let (storage, follower) = if leads {
-            let known = Known::of(replayed.engine.state());
-            let follower = Follower::start(&home, Arc::clone(&objects), known, inbox.clone())?;
-            let listeners = Listeners { driver: inbox.clone(), follower: follower.facts() };
+            let follower = Follower::start(Setup {
+                home: home.clone(),
+                objects: Arc::clone(&objects),
+                known: Known::of(replayed.engine.state()),
+                driver: inbox.clone(),
+                keep: config.keep,
+                clock,
+            })?;
+            let listeners = Listeners { driver: inbox.clone(), follower: follower.words() };
             (Some(Storage::start(Box::new(writer), epoch, clock, listeners)?), Some(follower))
         } else {
             (None, None)
         };
+        let words = follower.as_ref().map(Follower::words);
         let parts = Parts {
             engine: replayed.engine,
             shelf: replayed.shelf,
@@ -143,9 +155,17 @@ impl Holder {
             drop(follower);
             ended
         })?;
-        let handle = Handle::new(inbox.clone());
+        let context = api::Context {
+            handle: Handle::new(inbox.clone()),
+            home: home.clone(),
+            since: clock.now(),
+            version: config.version,
+            epoch,
+            history,
+            follower: words,
+        };
         let mut holder = Self {
-            handle: handle.clone(),
+            context: context.clone(),
             inbox,
             home: home.clone(),
             stop_api: None,
@@ -157,8 +177,6 @@ impl Holder {
             Mode::Lead => home.socket(),
             Mode::ReadOnly { socket } => socket.clone(),
         };
-        let context =
-            api::Context { handle, home, since: clock.now(), version: config.version, epoch };
         holder.serve(&socket, context)?;
         Ok(holder)
     }
@@ -188,7 +206,13 @@ impl Holder {
     /// A way to the driver.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
-        &self.handle
+        &self.context.handle
+    }
+
+    /// What the API serves with.
+    #[cfg(test)]
+    pub(crate) const fn context(&self) -> &api::Context {
+        &self.context
     }
 
     /// The folder that is held.

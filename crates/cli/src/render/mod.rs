@@ -1,6 +1,7 @@
 //! API values as text for people. Pure: the same value is always the same text.
 
 pub(crate) mod explanation;
+pub(crate) mod gc;
 pub(crate) mod items;
 pub(crate) mod log;
 pub(crate) mod plan;
