@@ -79,6 +79,8 @@ pub(crate) struct Known {
     pub ended: VecDeque<RunId>,
     /// The greatest number of a run so far.
     pub newest: RunId,
+    /// The time of the last fact: whatever comes later has a later one.
+    pub at: Option<Timestamp>,
 }
 
 impl Known {
@@ -86,7 +88,7 @@ impl Known {
         let admitted: BTreeMap<_, _> =
             state.runs().map(|(id, run)| (id, run.admitted_seq())).collect();
         let newest = admitted.last_key_value().map_or(RunId(0), |(&id, _)| id);
-        Self { admitted, ended: state.ended().collect(), newest }
+        Self { admitted, ended: state.ended().collect(), newest, at: Some(state.at()) }
     }
 }
 
@@ -204,8 +206,15 @@ impl Books {
         for run in missing.copied().collect::<Vec<_>>() {
             self.put_into_archive(run);
         }
-        let mut dangling = self.catalog.ended()?;
-        dangling.retain(|run| !archived.contains(run) && !self.known.admitted.contains_key(run));
+        let mut dangling = Vec::new();
+        for run in self.catalog.ended()? {
+            let is_known = archived.contains(&run) || self.known.admitted.contains_key(&run);
+            // Runs that ended since this process began are known as soon as their facts come in.
+            if !is_known && self.catalog.get(run)?.is_some_and(|row| row.ended_at <= self.known.at)
+            {
+                dangling.push(run);
+            }
+        }
         self.catalog.remove(&dangling)
     }
 

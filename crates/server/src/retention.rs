@@ -75,6 +75,11 @@ pub(crate) fn log_segments(home: &Home, floor: u32) -> Vec<Found> {
     found.collect()
 }
 
+/// The file of a log segment.
+pub(crate) fn segment_file(logs: &Path, segment: u32) -> PathBuf {
+    logs.join(format!("{segment:08}.log"))
+}
+
 /// The work folders of runs up to `newest` that are not among `runs`, which are in order.
 pub(crate) fn work_folders(home: &Home, runs: &[RunId], newest: RunId) -> Vec<PathBuf> {
     let folders = numbered(&home.work(), |name| name.parse().ok()).into_iter();

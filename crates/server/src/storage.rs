@@ -180,10 +180,11 @@ impl Keeper {
         };
         self.append(&batch)?;
         let last = batch.last();
-        let _ = self.listeners.driver.send(Event::Durable(last));
         let Commit { after, at, facts, .. } = commit;
         let committed = Committed { after, at, epoch: self.epoch, facts };
+        // First: whoever has been told of a fact, and then asks the follower, asks after it.
         let _ = self.listeners.follower.send(Word::Committed(committed));
+        let _ = self.listeners.driver.send(Event::Durable(last));
         Ok(())
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn render(report: &GcReport, is_done: bool) -> String {
     line(report.runs, "ended run", Some(report.history_bytes));
     line(report.log_segments, "log segment", Some(report.log_bytes));
     line(report.work_folders, "work folder", None);
-    line(report.objects, "object that nothing needs", Some(report.object_bytes));
+    line(report.objects, "unneeded object", Some(report.object_bytes));
     text.push_str(&format!("{kept} kept.\n"));
     text
 }
@@ -65,7 +65,7 @@ mod tests {
         This would be removed:
           12 ended runs, 3.4 KiB
           1 log segment, 64.0 MiB
-          2 objects that nothing needs, 90 B
+          2 unneeded objects, 90 B
         1 ended run kept.
         ");
         assert!(render(&report, true).starts_with("Removed:\n"));

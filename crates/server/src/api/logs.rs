@@ -19,6 +19,7 @@ use super::output::{Origin, Place, Sent, keep_tail, remark};
 use super::problem::{self, Refusal};
 use super::source::Source;
 use super::stream::{Cut, Lines, POLL};
+use crate::retention::segment_file;
 use crate::views::{Names, Subject};
 
 /// Bytes of logs that are read at once, a single larger one apart.
@@ -253,10 +254,6 @@ impl Reader {
         let is_begun = job.sent.frames > 0;
         let (frames, damage) = match log {
             Ok(log) => (log.chunks, log.damage),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let segment = job.log.segment;
-                (Vec::new(), Some(format!("its output is gone: log segment {segment} was removed")))
-            }
             Err(error) => (Vec::new(), Some(format!("the log cannot be read: {error}"))),
         };
         let first = frames.first().map_or_else(Time::default, |frame| Time(frame.at));
@@ -315,7 +312,11 @@ impl Reader {
         let dir = self.dir.clone();
         let read = tokio::task::spawn_blocking(move || {
             let read = |job: Job| {
-                let log = logs::read(&dir, job.log, job.sent.frames);
+                let segment = segment_file(&dir, job.log.segment);
+                let log = match segment.try_exists() {
+                    Ok(false) => Err(io::Error::new(io::ErrorKind::NotFound, "it was removed")),
+                    _ => logs::read(&dir, job.log, job.sent.frames),
+                };
                 (job, log)
             };
             jobs.into_iter().map(read).collect()

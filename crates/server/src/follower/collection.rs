@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::Books;
 use crate::driver::Event;
+use crate::handle::Patience;
 use crate::retention::{Keep, log_floor, log_segments, work_folders};
 
 /// Runs that go in one turn.
@@ -147,13 +148,18 @@ impl Books {
         }
         let mut bytes = 0;
         let mut now = Vec::new();
-        for &run in &gone {
-            bytes += self.archive.find(run)?.map_or(0, |found| found.bytes);
+        for run in gone {
+            // The catalog may have heard of a run before this thread has: one that is neither in
+            // memory as far as is known here, nor in the archive, is in memory.
+            let Some(found) = self.archive.find(run)? else { continue };
+            bytes += found.bytes;
             if now.is_empty() || bytes <= TURN_BYTES {
                 now.push(run);
+            } else {
+                left.is_more = true;
             }
         }
-        left.is_more = now.len() < gone.len() || is_full && !gone.is_empty();
+        left.is_more |= is_full && !now.is_empty();
         if !now.is_empty() {
             self.remove(&now, report)?;
         }
@@ -294,8 +300,12 @@ impl Books {
             job.report.work_folders += u64::from(fs::remove_dir_all(folder).is_ok());
         }
         job.report.runs_kept = ended.len() as u64;
+        // The driver answers: by then it has let go of what it was asked to.
+        let Collection { collect, report, .. } = job;
         // Whoever asked may have gone.
-        let _ = job.collect.reply.send(Ok(job.report));
+        let answer = move || drop(collect.reply.send(Ok(report)));
+        let _ =
+            self.driver.send(Event::Question(Box::new(move |_| Box::new(answer)), Patience::None));
     }
 }
 

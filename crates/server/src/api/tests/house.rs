@@ -162,7 +162,10 @@ impl House {
     pub(super) async fn open(&self, path: &str) -> Lines {
         let request = Request::get(path).body(Body::empty()).expect("a request");
         let response = self.send(request).await;
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        if response.status() != StatusCode::OK {
+            let (status, problem) = read::<Value>(response).await;
+            panic!("{path}: {status} {problem}");
+        }
         Lines { body: response.into_body(), waiting: Vec::new(), is_broken: false }
     }
 
