@@ -1,11 +1,11 @@
 //! What comes after the journal: the catalog and the archive follow the durable facts, snapshots
 //! are built from them, and ended runs that the archive holds are forgotten.
 //!
-//! It may lag and it may be rebuilt; it never holds up a commit and never decides what runs do. What
-//! it cannot write now it writes when it is started again.
+//! It may lag and it may be rebuilt; it never holds up a commit and never decides what runs do.
+//! What it cannot write now it writes when it is started again.
 //!
-//! It is also the one that takes away what is not to be kept of ended runs ([`collection`]), so that
-//! nothing is archived, forgotten and removed at the same time.
+//! It is also the one that takes away what is not to be kept of ended runs ([`collection`]), so
+//! that nothing is archived, forgotten and removed at the same time.
 
 mod collection;
 

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use artifacts::objects::Objects;
 use journal::Journal;
+use model::Epoch;
 use stores::sqlite::{Options, SqliteJournal};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -145,16 +146,7 @@ impl Holder {
             objects,
             inbox: events,
         };
-        let driver = thread::Builder::new().name("driver".into()).spawn(move || {
-            let mut driver = Driver::new(parts);
-            if leads {
-                driver.lead(epoch);
-            }
-            let ended = driver.run();
-            drop(driver);
-            drop(follower);
-            ended
-        })?;
+        let driver = drive(parts, leads.then_some(epoch), follower)?;
         let context = api::Context {
             handle: Handle::new(inbox.clone()),
             home: home.clone(),
@@ -272,6 +264,24 @@ impl Drop for Holder {
     fn drop(&mut self) {
         let _ = self.take_down();
     }
+}
+
+/// Runs the driver on a thread of its own. The follower ends after it, with all that it was told.
+fn drive(
+    parts: Parts,
+    leads: Option<Epoch>,
+    follower: Option<Follower>,
+) -> io::Result<JoinHandle<Result<(), Fatal>>> {
+    thread::Builder::new().name("driver".into()).spawn(move || {
+        let mut driver = Driver::new(parts);
+        if let Some(epoch) = leads {
+            driver.lead(epoch);
+        }
+        let ended = driver.run();
+        drop(driver);
+        drop(follower);
+        ended
+    })
 }
 
 /// A path for `bind`, which takes at most 107 bytes: a longer one goes by way of the folder's

@@ -48,8 +48,8 @@ pub(crate) struct Found {
     pub bytes: u64,
 }
 
-/// The log segment before which nothing can be of a run that was admitted at `oldest`, as far as the
-/// history of an earlier run tells.
+/// The log segment before which nothing can be of a run that was admitted at `oldest`, as far as
+/// the history of an earlier run tells.
 ///
 /// One writer fills segment after segment. What ended before a run was admitted had its last frame
 /// written before any of that run's, so no frame of the run stands in an earlier segment. Clocks

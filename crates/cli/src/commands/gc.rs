@@ -60,7 +60,7 @@ impl Gc {
         let keep = context.home.keep();
         let (keep_runs, keep_days) = (keep.runs.number(), keep.days.number());
         let gc = api::Gc { keep_runs, keep_days, preview: !self.yes };
-        let session = context.home.attach_or_hold().await?;
+        let session = context.home.keeping_all().attach_or_hold().await?;
         Ok(session.client.gc(&gc).await?)
     }
 }

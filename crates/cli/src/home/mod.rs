@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
 use crate::exit::Exit;
+use crate::quantity::Limit;
 use crate::settings::Keep;
 use detached::Leash;
 pub(crate) use local::journal;
@@ -66,6 +67,12 @@ impl Home {
     /// Which ended runs are kept.
     pub(crate) const fn keep(&self) -> Keep {
         self.keep
+    }
+
+    /// The same folder, from which nothing goes by itself when this process comes to hold it: for
+    /// whoever only wants to see what would.
+    pub(crate) fn keeping_all(&self) -> Self {
+        Self { keep: Keep { runs: Limit::All, days: Limit::All }, ..self.clone() }
     }
 
     /// The folder.

@@ -1,9 +1,9 @@
 //! The HTTP API over the socket of a state folder: routes, nothing else.
 //!
 //! A handler reads a request, asks the driver through its handle, and sends what the views make of
-//! the state. What has left memory is looked up in the archive instead. Every error is a problem (RFC 9457) with a code and a hint. Nothing here decides what
-//! runs, looks at the state by itself, or blocks the thread that serves: files are read and
-//! workflows checked on other threads.
+//! the state. What has left memory is looked up in the archive instead. Every error is a problem
+//! (RFC 9457) with a code and a hint. Nothing here decides what runs, looks at the state by itself,
+//! or blocks the thread that serves: files are read and workflows checked on other threads.
 
 mod attempts;
 mod control;
