@@ -198,7 +198,7 @@ impl Books {
     /// none.
     fn oldest_without(&mut self, gone: &HashSet<RunId>) -> Result<Option<Seq>, StoreError> {
         let listed = self.catalog.all()?.into_iter().find(|run| !gone.contains(run));
-        let held = self.known.admitted.first_key_value().map(|(&run, _)| run);
+        let held = self.known.admitted.keys().copied().find(|run| !gone.contains(run));
         let Some(run) = listed.into_iter().chain(held).min() else { return Ok(None) };
         if let Some(&seq) = self.known.admitted.get(&run) {
             return Ok(Some(seq));

@@ -216,6 +216,10 @@ impl Lines {
         loop {
             if let Some(end) = self.waiting.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.waiting.drain(..=end).collect();
+                // An empty one only finds out whether anybody listens.
+                if line.len() == 1 {
+                    continue;
+                }
                 return Some(serde_json::from_slice(&line).expect("a value"));
             }
             match self.body.frame().await? {

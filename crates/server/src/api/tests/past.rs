@@ -239,6 +239,43 @@ async fn a_collection_shows_what_goes_and_leaves_what_is_needed() {
 }
 
 #[tokio::test]
+async fn log_segments_go_when_no_kept_run_can_have_written_to_them() {
+    let act = || {
+        |grant: &model::message::Grant| match grant.attempt.key.run.0 {
+            3 => Act::Hold,
+            _ => Act::End(Outcome::Succeeded),
+        }
+    };
+    let mut house = House::keeping(in_memory(0), act());
+    // Each worker begins a segment of its own.
+    for number in 0..5 {
+        match number {
+            2 => assert_eq!(submit(&house, PAIR).await, 3),
+            _ => assert_eq!(run(&house, ONE).await, number + 1),
+        }
+        if number < 4 {
+            let folder = house.folder();
+            drop(house);
+            house = House::on(folder, in_memory(0), act());
+        }
+    }
+    let folder = house.folder();
+    let segments = || -> Vec<bool> {
+        let there = |segment| folder.path().join(format!("logs/{segment:08}.log")).exists();
+        (0..5).map(there).collect()
+    };
+    assert_eq!(segments(), [true; 5]);
+    let keep = json!({"keep_runs": 1, "preview": true});
+    let shown = collect(&house, keep).await;
+    assert_eq!((shown.runs, shown.log_segments), (3, 1));
+    let done = collect(&house, json!({"keep_runs": 1})).await;
+    assert_eq!((done.log_segments, done.log_bytes), (1, shown.log_bytes));
+    // Run 3 goes on, so all that was written since it began stays, and where run 2 ended.
+    assert_eq!(segments(), [false, true, true, true, true]);
+    assert_eq!(house.lines::<LogChunk>("/api/v1/runs/5/logs").await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_day_old_run_is_not_a_days_old() {
     let house = House::keeping(Keep { age: Some(Span::secs(86_400)), ..in_memory(0) }, |_| {
         Act::End(Outcome::Succeeded)
