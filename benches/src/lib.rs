@@ -59,7 +59,8 @@ pub fn runtime() -> tokio::runtime::Runtime {
 /// Holds a folder.
 #[must_use]
 pub fn hold(folder: &std::path::Path, mode: Mode) -> Holder {
-    let config = Config { home: folder.to_owned(), version: "bench", mode };
+    let keep = server::Keep::default();
+    let config = Config { home: folder.to_owned(), version: "bench", mode, keep };
     match Holder::start(&config) {
         Ok(holder) => holder,
         Err(error) => panic!("cannot hold {}: {error:?}", folder.display()),

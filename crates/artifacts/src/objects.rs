@@ -92,6 +92,30 @@ impl Objects {
         }
     }
 
+    /// All objects with their lengths, in no order. Their content is not read.
+    ///
+    /// # Errors
+    /// If the disk cannot be read.
+    pub fn list(&self) -> io::Result<Vec<(Digest, u64)>> {
+        let mut found = Vec::new();
+        for folder in fs::read_dir(&self.root)? {
+            let folder = folder?;
+            let first = folder.file_name();
+            let Some(first) = first.to_str().filter(|name| name.len() == 2) else { continue };
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                let rest = file.file_name();
+                // What has another name was put there by somebody else.
+                if let Some(digest) =
+                    rest.to_str().and_then(|rest| parse(&format!("{first}{rest}")))
+                {
+                    found.push((digest, file.metadata()?.len()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Removes what writers that died have left unfinished. Only for who is alone with the store.
     ///
     /// # Errors
@@ -134,6 +158,18 @@ impl Objects {
     }
 }
 
+/// The digest that its digits say.
+fn parse(digits: &str) -> Option<Digest> {
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len() || !digits.is_ascii() {
+        return None;
+    }
+    for (place, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok()?;
+    }
+    Some(Digest(bytes))
+}
+
 fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| at(path, &error))
 }
@@ -168,6 +204,21 @@ mod tests {
             assert_eq!(objects.get(&digest).unwrap(), None);
         }
         assert_eq!(files(&dir.path().join(INCOMING)), 0);
+    }
+
+    #[test]
+    fn all_objects_are_listed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Objects::open(dir.path()).unwrap();
+        assert_eq!(objects.list().unwrap(), []);
+        let mut put =
+            [&b"one"[..], b"three"].map(|bytes| (objects.put(bytes).unwrap(), bytes.len() as u64));
+        fs::write(dir.path().join("incoming/1-2"), "half").unwrap();
+        fs::write(objects.place(&put[0].0).0.join("notes.txt"), "mine").unwrap();
+        let mut listed = objects.list().unwrap();
+        listed.sort();
+        put.sort();
+        assert_eq!(listed, put);
     }
 
     #[test]

@@ -85,11 +85,14 @@ impl Arguments {
     /// The settings that the command line says.
     pub(crate) fn layer(&self) -> Layer {
         let offers = self.command.as_ref().and_then(Command::offers).cloned().unwrap_or_default();
+        let (keep_runs, keep_days) = self.command.as_ref().map(Command::keep).unwrap_or_default();
         Layer {
             home: self.global.home.clone(),
             cpu_milli: offers.cpu,
             memory_bytes: offers.memory,
             resources: offers.resources.into_iter().collect(),
+            keep_runs,
+            keep_days,
             output: self.global.output,
             color: self.global.color,
         }

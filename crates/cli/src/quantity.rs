@@ -50,6 +50,41 @@ pub(crate) fn resource(text: &str) -> Result<(String, u64), String> {
     }
 }
 
+/// How much of something is kept: all, or so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    All,
+    Of(u64),
+}
+
+impl Limit {
+    /// The number, if it is one.
+    pub(crate) const fn number(self) -> Option<u64> {
+        match self {
+            Self::All => None,
+            Self::Of(number) => Some(number),
+        }
+    }
+}
+
+/// Reads how much is kept: `100`, `all`.
+pub(crate) fn limit(text: &str) -> Result<Limit, String> {
+    match text.parse() {
+        _ if text == "all" => Ok(Limit::All),
+        Ok(number) if number > 0 => Ok(Limit::Of(number)),
+        _ => Err(format!("`{text}` is neither a whole number from 1 nor `all`")),
+    }
+}
+
+/// Reads how many days are kept: `30`, `all`; at most a hundred years.
+pub(crate) fn days(text: &str) -> Result<Limit, String> {
+    const DAYS_MAX: u64 = 36_525;
+    match limit(text)? {
+        Limit::Of(days) if days > DAYS_MAX => Err(format!("{days} days are more than {DAYS_MAX}")),
+        limit => Ok(limit),
+    }
+}
+
 /// A request of these amounts: custom ones sorted, each once, none of zero.
 pub(crate) fn request(cpu: u64, memory: u64, mut custom: Vec<(String, u64)>) -> Request {
     custom.retain(|&(_, amount)| amount > 0);
@@ -125,5 +160,14 @@ mod tests {
     fn the_machine_has_something() {
         let (cpu, memory) = of_this_machine();
         assert!(cpu >= 1_000 && memory > 1 << 20);
+    }
+
+    #[test]
+    fn what_is_kept_is_a_number_or_all() {
+        assert_eq!((limit("7"), limit("all")), (Ok(Limit::Of(7)), Ok(Limit::All)));
+        for bad in ["0", "-1", "none", ""] {
+            assert!(limit(bad).is_err(), "{bad}");
+        }
+        assert_eq!((days("36525"), days("36526").is_err()), (Ok(Limit::Of(36_525)), true));
     }
 }

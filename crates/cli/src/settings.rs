@@ -13,13 +13,17 @@ use serde::Deserialize;
 use crate::error::{BAD_SETTINGS, Error, NO_HOME, Result};
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::quantity;
+use crate::quantity::{self, Limit};
 use crate::style::Color;
 
 /// Where the settings file is, below the folder for configuration.
 const FILE: &str = "autoglm/config.toml";
 /// The keys of the settings file.
-const KEYS: &[&str] = &["home", "cpu", "memory", "resources", "output", "color"];
+const KEYS: &[&str] =
+    &["home", "cpu", "memory", "resources", "keep_runs", "keep_days", "output", "color"];
+/// Ended runs that are kept if nobody says otherwise. No days are, so that a folder that is seldom
+/// used loses nothing.
+const KEEP_RUNS: Limit = Limit::Of(10_000);
 
 /// What was said in one place: any of it may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,10 +36,23 @@ pub(crate) struct Layer {
     pub memory_bytes: Option<u64>,
     /// Custom amounts offered to tasks.
     pub resources: BTreeMap<String, u64>,
+    /// How many ended runs are kept.
+    pub keep_runs: Option<Limit>,
+    /// For how many days.
+    pub keep_days: Option<Limit>,
     /// How results are printed.
     pub output: Option<Format>,
     /// When to use colours.
     pub color: Option<Color>,
+}
+
+/// Which ended runs are kept: a run goes when either says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Keep {
+    /// So many, those that ended last.
+    pub runs: Limit,
+    /// Those that ended within so many days.
+    pub days: Limit,
 }
 
 /// The settings that hold.
@@ -45,6 +62,8 @@ pub(crate) struct Settings {
     pub home: PathBuf,
     /// What this machine offers to tasks when this process holds the state.
     pub offers: Request,
+    /// Which ended runs are kept when this process holds the state.
+    pub keep: Keep,
     /// How results are printed; `None` leaves it to the command.
     pub output: Option<Format>,
     /// When to use colours.
@@ -73,6 +92,10 @@ impl Settings {
                 settings.memory_bytes.unwrap_or(memory),
                 settings.resources.into_iter().collect(),
             ),
+            keep: Keep {
+                runs: settings.keep_runs.unwrap_or(KEEP_RUNS),
+                days: settings.keep_days.unwrap_or(Limit::All),
+            },
             output: settings.output,
             color: settings.color.unwrap_or_default(),
         })
@@ -88,6 +111,8 @@ impl Layer {
             cpu_milli: over.cpu_milli.or(self.cpu_milli),
             memory_bytes: over.memory_bytes.or(self.memory_bytes),
             resources: self.resources,
+            keep_runs: over.keep_runs.or(self.keep_runs),
+            keep_days: over.keep_days.or(self.keep_days),
             output: over.output.or(self.output),
             color: over.color.or(self.color),
         }
@@ -110,6 +135,8 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
     let resources = resources.split(',').filter(|pair| !pair.trim().is_empty());
     let resources: std::result::Result<_, _> =
         resources.map(|pair| quantity::resource(pair.trim())).collect();
+    let keep_runs = env("AUTOGLM_KEEP_RUNS").map(|text| quantity::limit(&text)).transpose();
+    let keep_days = env("AUTOGLM_KEEP_DAYS").map(|text| quantity::days(&text)).transpose();
     let output = env("AUTOGLM_FORMAT").map(|word| word_of::<Format>(&word)).transpose();
     let color = env("AUTOGLM_COLOR").map(|word| word_of::<Color>(&word)).transpose();
     Ok(Layer {
@@ -117,6 +144,8 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
         cpu_milli: cpu.map_err(bad("AUTOGLM_CPU"))?,
         memory_bytes: memory.map_err(bad("AUTOGLM_MEMORY"))?,
         resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?,
+        keep_runs: keep_runs.map_err(bad("AUTOGLM_KEEP_RUNS"))?,
+        keep_days: keep_days.map_err(bad("AUTOGLM_KEEP_DAYS"))?,
         output: output.map_err(bad("AUTOGLM_FORMAT"))?,
         color: color.map_err(bad("AUTOGLM_COLOR"))?,
     })
@@ -138,6 +167,8 @@ struct File {
     cpu: Option<Amount>,
     memory: Option<Amount>,
     resources: BTreeMap<String, u64>,
+    keep_runs: Option<Amount>,
+    keep_days: Option<Amount>,
     output: Option<Format>,
     color: Option<Color>,
 }
@@ -182,11 +213,15 @@ fn read_file(path: &Path) -> Result<Layer> {
     let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     let cpu = file.cpu.map(|amount| quantity::cpu_milli(&amount.0)).transpose();
     let memory = file.memory.map(|amount| quantity::memory_bytes(&amount.0)).transpose();
+    let keep_runs = file.keep_runs.map(|amount| quantity::limit(&amount.0)).transpose();
+    let keep_days = file.keep_days.map(|amount| quantity::days(&amount.0)).transpose();
     Ok(Layer {
         home: file.home,
         cpu_milli: cpu.map_err(|reason| bad(format!("cpu: {reason}")))?,
         memory_bytes: memory.map_err(|reason| bad(format!("memory: {reason}")))?,
         resources: file.resources,
+        keep_runs: keep_runs.map_err(|reason| bad(format!("keep_runs: {reason}")))?,
+        keep_days: keep_days.map_err(|reason| bad(format!("keep_days: {reason}")))?,
         output: file.output,
         color: file.color,
     })
@@ -251,6 +286,25 @@ mod tests {
         let settings = resolve("", &env, Layer::default()).expect("good");
         assert_eq!(settings.home, Path::new("/state/autoglm"));
         assert_eq!(resolve("", &[], Layer::default()).expect_err("nowhere").exit, Exit::Usage);
+    }
+
+    #[test]
+    fn what_is_kept_can_be_said_in_each_place() {
+        let keep = |file, env: &[_], flags| {
+            let env = [env, &[("HOME", "/me")]].concat();
+            let keep = resolve(file, &env, flags).expect("good").keep;
+            (keep.runs.number(), keep.days.number())
+        };
+        assert_eq!(keep("", &[], Layer::default()), (Some(10_000), None));
+        let file = "keep_runs = \"all\"\nkeep_days = 30";
+        assert_eq!(keep(file, &[], Layer::default()), (None, Some(30)));
+        let env = [("AUTOGLM_KEEP_RUNS", "5"), ("AUTOGLM_KEEP_DAYS", "all")];
+        assert_eq!(keep(file, &env, Layer::default()), (Some(5), None));
+        let flags = Layer { keep_days: Some(Limit::Of(1)), ..Layer::default() };
+        assert_eq!(keep(file, &env, flags), (Some(5), Some(1)));
+        let error = resolve("keep_runs = 0", &[("HOME", "/me")], Layer::default());
+        let message = error.expect_err("nothing would be left").message;
+        assert!(message.contains("config.toml: keep_runs: `0` is neither"), "{message}");
     }
 
     #[test]

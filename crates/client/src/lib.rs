@@ -12,9 +12,9 @@ mod stream;
 use std::path::Path;
 
 use protocol::api::{
-    Event, EventsQuery, ExplainQuery, Explanation, Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery,
-    LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef,
-    RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+    Event, EventsQuery, ExplainQuery, Explanation, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
+    ItemsQuery, LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList,
+    RunRef, RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -142,6 +142,14 @@ impl Client {
     /// [`Error::Refused`] when there is no such run or task, it has not ended, or nothing failed.
     pub async fn retry(&self, run: RunRef, retry: &Retry) -> Result<RetryPlan, Error> {
         self.socket.ask(Request::post(route::RETRY, retry)?.run(run)).await
+    }
+
+    /// Takes away what ended runs have left, or says what would go.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the state cannot be written.
+    pub async fn gc(&self, gc: &Gc) -> Result<GcReport, Error> {
+        self.socket.ask(Request::post(route::GC, gc)?).await
     }
 }
 

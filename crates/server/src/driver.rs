@@ -25,11 +25,11 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
-use crate::follower::Built;
+use crate::follower::{Built, Unneeded};
 use crate::handle::{Admission, Patience, Question, Reply, Unadmitted, View};
-use crate::replay::{Replayed, replay};
+use crate::replay::{Replayed, named, replay};
 use crate::shelf::{Shelf, is_inline};
-use crate::storage::{Commit, Fatal, Storage};
+use crate::storage::{Commit, Discard, Fatal, Storage};
 
 /// Units that one plan may cost: some milliseconds on the driver's thread.
 const PLAN_FUEL: u64 = 100_000;
@@ -56,6 +56,8 @@ pub(crate) enum Event {
     Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
     /// The archive holds a run.
     Forget(RunId),
+    /// Nothing that is kept needs this any more, unless a run in memory does.
+    Discard(Unneeded),
     /// A snapshot was built beside the loop.
     Snapshot(Box<Built>),
     /// Somebody wants to know something.
@@ -199,6 +201,7 @@ impl Driver {
                 self.step(Input::Retry { request, run, from });
             }
             Event::Forget(run) => self.step(Input::Forget { run }),
+            Event::Discard(unneeded) => self.discard(unneeded),
             Event::Snapshot(built) => {
                 if let Some(storage) = &self.parts.storage {
                     storage.put_snapshot(*built);
@@ -257,6 +260,22 @@ impl Driver {
             && let Some(batch) = self.batches.back_mut()
         {
             batch.objects.extend(small);
+        }
+    }
+
+    /// Removes what no run in memory names. A submission that names it again either comes before
+    /// this, and then its run is in memory, or after, and then it brings what it names along.
+    fn discard(&mut self, unneeded: Unneeded) {
+        let Some(storage) = &self.parts.storage else { return };
+        let named = named(self.parts.engine.state());
+        let Unneeded { runs, mut small, mut large } = unneeded;
+        small.retain(|digest| !named.contains(digest));
+        large.retain(|digest| !named.contains(digest));
+        self.parts.shelf.keep(&named);
+        storage.discard(Discard { runs, objects: small });
+        for digest in large {
+            // What cannot be removed now is found again by the next who looks for it.
+            let _ = self.parts.objects.remove(&digest);
         }
     }
 

@@ -1,27 +1,35 @@
 //! What comes after the journal: the catalog and the archive follow the durable facts, snapshots
 //! are built from them, and ended runs that the archive holds are forgotten.
 //!
-//! It may lag and it may be rebuilt; it never holds up a commit and never decides. What it cannot
-//! write now it writes when it is started again.
+//! It may lag and it may be rebuilt; it never holds up a commit and never decides what runs do.
+//! What it cannot write now it writes when it is started again.
+//!
+//! It is also the one that takes away what is not to be kept of ended runs ([`collection`]), so
+//! that nothing is archived, forgotten and removed at the same time.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+mod collection;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use artifacts::objects::Objects;
 use engine::state::State;
 use journal::{Entry, Snapshot};
-use model::limits::ENDED_RUNS_MAX;
-use model::{Epoch, Fact, RunId, Seq, Timestamp};
+use model::{Digest, Epoch, Fact, RunId, Seq, Timestamp};
 use stores::sqlite::{Options, SqliteJournal};
 use stores::{Archive, Catalog, StoreError, subject};
 
+use crate::clock::Clock;
 use crate::driver::Event;
+use crate::history;
 use crate::home::Home;
-use crate::replay::{read_page, replay};
+use crate::replay::{named, read_page, replay};
+use crate::retention::Keep;
+use collection::Collection;
+pub(crate) use collection::{Collect, Unneeded};
 
 /// Facts after which a new snapshot is built.
 const SNAPSHOT_EVERY: u64 = 250_000;
@@ -29,6 +37,22 @@ const SNAPSHOT_EVERY: u64 = 250_000;
 const LAG: Duration = Duration::from_millis(20);
 /// Facts that are read at once.
 const PAGE: usize = 16_384;
+
+/// What the follower hears.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// Facts have become durable.
+    Committed(Committed),
+    /// The journal was given a snapshot.
+    Snapshot {
+        /// Whether it has taken it: then it is what the next replay begins with.
+        is_stored: bool,
+    },
+    /// Somebody asks what is to be taken away, or that it is.
+    Collect(Collect),
+    /// The holder ends.
+    End,
+}
 
 /// Facts that have become durable.
 #[derive(Debug)]
@@ -53,51 +77,62 @@ pub(crate) struct Known {
     pub admitted: BTreeMap<RunId, Seq>,
     /// Those that have ended, oldest end first.
     pub ended: VecDeque<RunId>,
+    /// The greatest number of a run so far.
+    pub newest: RunId,
+    /// The time of the last fact: whatever comes later has a later one.
+    pub at: Option<Timestamp>,
 }
 
 impl Known {
     pub(crate) fn of(state: &State) -> Self {
-        let admitted = state.runs().map(|(id, run)| (id, run.admitted_seq())).collect();
-        Self { admitted, ended: state.ended().collect() }
+        let admitted: BTreeMap<_, _> =
+            state.runs().map(|(id, run)| (id, run.admitted_seq())).collect();
+        let newest = admitted.last_key_value().map_or(RunId(0), |(&id, _)| id);
+        Self { admitted, ended: state.ended().collect(), newest, at: Some(state.at()) }
     }
+}
+
+/// What the follower is given to begin with.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub home: Home,
+    pub objects: Arc<Objects>,
+    pub known: Known,
+    pub driver: Sender<Event>,
+    pub keep: Keep,
+    pub clock: Clock,
 }
 
 /// The thread that follows.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    facts: Option<Sender<Committed>>,
+    words: Sender<Word>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Follower {
     /// Starts to follow.
-    pub(crate) fn start(
-        home: &Home,
-        objects: Arc<Objects>,
-        known: Known,
-        driver: Sender<Event>,
-    ) -> std::io::Result<Self> {
-        let (facts, inbox) = channel();
-        let folder = home.root().to_owned();
+    pub(crate) fn start(setup: Setup) -> std::io::Result<Self> {
+        let (words, inbox) = channel();
         let thread = thread::Builder::new().name("follower".into()).spawn(move || {
             // Without its files there is nothing to follow with; the facts are not lost, and the
             // next start tries again.
-            if let Ok(mut books) = Books::open(folder, objects, known, driver) {
+            if let Ok(mut books) = Books::open(setup) {
                 books.follow(&inbox);
             }
-            inbox.iter().for_each(drop);
         })?;
-        Ok(Self { facts: Some(facts), thread: Some(thread) })
+        Ok(Self { words, thread: Some(thread) })
     }
 
-    pub(crate) fn facts(&self) -> Sender<Committed> {
-        self.facts.clone().expect("taken only when dropped")
+    /// The way to it. When it has ended, nobody hears.
+    pub(crate) fn words(&self) -> Sender<Word> {
+        self.words.clone()
     }
 }
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.facts = None;
+        let _ = self.words.send(Word::End);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             let _ = thread.join();
@@ -106,42 +141,105 @@ impl Drop for Follower {
 }
 
 struct Books {
+    home: Home,
     catalog: Catalog,
     archive: Archive,
     reader: SqliteJournal,
     objects: Arc<Objects>,
     known: Known,
     driver: Sender<Event>,
+    keep: Keep,
+    clock: Clock,
     snapshot_at: Seq,
+    /// While the journal takes a snapshot: what it names, and what was named since.
+    named: Option<HashSet<Digest>>,
+    /// Runs that the driver was asked to forget, and has not yet.
+    forgetting: HashSet<RunId>,
+    /// Whether something may have to go that is not to be kept.
+    is_due: bool,
+    /// What somebody waits for.
+    collection: Option<Collection>,
+    /// The oldest run that was looked up, and the fact of its admission.
+    oldest: Option<(RunId, Seq)>,
 }
 
 impl Books {
-    fn open(
-        folder: PathBuf,
-        objects: Arc<Objects>,
-        known: Known,
-        driver: Sender<Event>,
-    ) -> Result<Self, String> {
+    fn open(setup: Setup) -> Result<Self, String> {
         let words = |error: StoreError| error.to_string();
+        let Setup { home, objects, known, driver, keep, clock } = setup;
         let options = Options { create: false, ..Options::from_environment() };
-        let mut reader = SqliteJournal::open(&folder, options).map_err(words)?;
-        let mut catalog = Catalog::open(&folder).map_err(words)?;
-        let archive = Archive::open(&folder, Arc::clone(&objects)).map_err(words)?;
+        let mut reader = SqliteJournal::open(home.root(), options).map_err(words)?;
+        let mut catalog = Catalog::open(home.root()).map_err(words)?;
+        let archive = Archive::open(home.root(), Arc::clone(&objects)).map_err(words)?;
         let covers = journal::Journal::snapshot(&mut reader).ok().flatten();
         let snapshot_at = covers.map_or(Seq(0), |snapshot| snapshot.covers);
-        if catch_up(&mut catalog, &mut reader).is_err() {
+        let is_behind = catch_up(&mut catalog, &mut reader).is_err();
+        if is_behind || lacks_a_run(&catalog, &archive).map_err(words)? {
             catalog.rebuild(&archive, &mut reader).map_err(words)?;
         }
-        Ok(Self { catalog, archive, reader, objects, known, driver, snapshot_at })
+        let mut books = Self {
+            home,
+            catalog,
+            archive,
+            reader,
+            objects,
+            known,
+            driver,
+            keep,
+            clock,
+            snapshot_at,
+            named: None,
+            forgetting: HashSet::new(),
+            is_due: true,
+            collection: None,
+            oldest: None,
+        };
+        books.mend().map_err(words)?;
+        Ok(books)
+    }
+
+    /// Makes up for what a crash came before: ended runs that were not archived, and rows of runs
+    /// whose history was removed.
+    fn mend(&mut self) -> Result<(), StoreError> {
+        let archived: HashSet<_> = self.archive.list()?.into_iter().map(|one| one.run).collect();
+        let missing = self.known.ended.iter().filter(|run| !archived.contains(run));
+        for run in missing.copied().collect::<Vec<_>>() {
+            self.put_into_archive(run);
+        }
+        let mut dangling = Vec::new();
+        for run in self.catalog.ended()? {
+            let is_known = archived.contains(&run) || self.known.admitted.contains_key(&run);
+            // Runs that ended since this process began are known as soon as their facts come in.
+            if !is_known && self.catalog.get(run)?.is_some_and(|row| row.ended_at <= self.known.at)
+            {
+                dangling.push(run);
+            }
+        }
+        self.catalog.remove(&dangling)
     }
 
     /// Takes in what has gathered, then lets more gather: a catalog that is written after each
     /// commit would cost the machine more than the commit.
-    fn follow(&mut self, inbox: &Receiver<Committed>) {
-        while let Ok(first) = inbox.recv() {
-            thread::park_timeout(LAG);
+    fn follow(&mut self, inbox: &Receiver<Word>) {
+        self.turn();
+        loop {
+            let first = match self.wait(inbox) {
+                Ok(first) => Some(first),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if matches!(first, Some(Word::Committed(_))) {
+                thread::park_timeout(LAG);
+            }
             let rest = std::iter::from_fn(|| inbox.try_recv().ok());
-            let entries: Vec<_> = std::iter::once(first).chain(rest).flat_map(placed).collect();
+            let mut entries = Vec::new();
+            let mut others = Vec::new();
+            for word in first.into_iter().chain(rest) {
+                match word {
+                    Word::Committed(committed) => entries.extend(placed(committed)),
+                    other => others.push(other),
+                }
+            }
             // What could not be written is read from the journal at the next start.
             if self.catalog.apply(&entries).is_err() {
                 return;
@@ -152,6 +250,24 @@ impl Books {
                 self.snapshot_at = last;
                 self.snapshot();
             }
+            for word in others {
+                match word {
+                    Word::Snapshot { is_stored } => self.snapshot_is(is_stored),
+                    Word::Collect(collect) => self.begin(collect),
+                    Word::Committed(_) => {}
+                    Word::End => return,
+                }
+            }
+            self.turn();
+        }
+    }
+
+    /// The next word, or that there is something left to do.
+    fn wait(&self, inbox: &Receiver<Word>) -> Result<Word, RecvTimeoutError> {
+        if self.is_due || self.collection.is_some() {
+            inbox.recv_timeout(LAG)
+        } else {
+            inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)
         }
     }
 
@@ -159,10 +275,21 @@ impl Books {
         match &entry.fact {
             Fact::RunAdmitted(run) => {
                 self.known.admitted.insert(run.run, entry.seq);
+                self.known.newest = self.known.newest.max(run.run);
+                if let Some(named) = &mut self.named {
+                    named.extend([run.graph, run.definition]);
+                }
             }
             Fact::RunEnded { run, .. } => self.close(*run),
+            Fact::RoundOpened { run, .. } => {
+                self.known.ended.retain(|known| known != run);
+                self.forgetting.remove(run);
+            }
             Fact::RunForgotten { run } => {
                 self.known.admitted.remove(run);
+                self.known.ended.retain(|known| known != run);
+                self.forgetting.remove(run);
+                self.is_due = true;
             }
             _ => {}
         }
@@ -170,18 +297,49 @@ impl Books {
 
     /// Archives an ended run; when there are many, the oldest that is archived is forgotten.
     fn close(&mut self, run: RunId) {
-        let Ok(digest) = self.write_archive(run) else { return };
-        let _ = self.catalog.set_archive(run, &digest);
+        self.put_into_archive(run);
         self.known.ended.retain(|&known| known != run);
         self.known.ended.push_back(run);
-        if self.known.ended.len() > ENDED_RUNS_MAX
-            && let Some(oldest) = self.known.ended.pop_front()
-        {
-            let _ = self.driver.send(Event::Forget(oldest));
+        self.is_due = true;
+        while self.known.ended.len() > self.keep.in_memory
+            && let Some(&oldest) = self.known.ended.front()
+            && self.forget(oldest)
+        {}
+    }
+
+    /// Asks the driver to forget an ended run. `false` if the archive does not have it: then memory
+    /// is where it stays.
+    fn forget(&mut self, run: RunId) -> bool {
+        if !matches!(self.archive.find(run), Ok(Some(_))) && !self.put_into_archive(run) {
+            return false;
+        }
+        self.known.ended.retain(|&known| known != run);
+        if self.forgetting.insert(run) {
+            self.note_summary(run);
+            let _ = self.driver.send(Event::Forget(run));
+        }
+        true
+    }
+
+    /// Notes how a run is shown in short, so that a list need not replay it. It can do without.
+    fn note_summary(&mut self, run: RunId) {
+        let Ok(Some(history)) = self.archive.read(run) else { return };
+        let text = history::summary_text(run, history, &mut self.reader, &self.objects);
+        if let Some(text) = text {
+            let _ = self.catalog.set_summary(run, &text);
         }
     }
 
-    fn write_archive(&mut self, run: RunId) -> Result<model::Digest, String> {
+    /// Whether the archive now has the run.
+    fn put_into_archive(&mut self, run: RunId) -> bool {
+        let written = self.write_archive(run);
+        if let Ok(digest) = &written {
+            let _ = self.catalog.set_archive(run, digest);
+        }
+        written.is_ok()
+    }
+
+    fn write_archive(&mut self, run: RunId) -> Result<Digest, String> {
         let first = self.known.admitted.get(&run).copied().unwrap_or_default();
         let mut after = Seq(first.0.saturating_sub(1));
         let mut history = Vec::new();
@@ -195,16 +353,18 @@ impl Books {
         self.archive.write(run, &history).map_err(|error| error.to_string())
     }
 
-    /// Builds a snapshot from what is durable, beside the loop that goes on meanwhile.
-    fn snapshot(&mut self) {
-        let Ok(replayed) = replay(&mut self.reader, &self.objects) else { return };
+    /// Builds a snapshot from what is durable, beside the loop that goes on meanwhile. Says
+    /// whether the journal will be given it.
+    fn snapshot(&mut self) -> bool {
+        let Ok(replayed) = replay(&mut self.reader, &self.objects) else { return false };
         let state = replayed.engine.state();
+        self.named.get_or_insert_default().extend(named(state));
         // The history of a run that the state holds is read from the journal.
         let kept = state.runs().map(|(_, run)| run.admitted_seq().0).min();
         let cursor = self.catalog.cursor().unwrap_or_default();
         let cut = kept.map_or(state.last(), |first| Seq(first - 1)).min(cursor);
         let snapshot = Snapshot { covers: state.last(), facts: replayed.engine.snapshot() };
-        let _ = self.driver.send(Event::Snapshot(Box::new(Built { snapshot, cut })));
+        self.driver.send(Event::Snapshot(Box::new(Built { snapshot, cut }))).is_ok()
     }
 }
 
@@ -217,6 +377,13 @@ fn catch_up(catalog: &mut Catalog, reader: &mut SqliteJournal) -> Result<(), Str
         }
         catalog.apply(&page).map_err(|error| error.to_string())?;
     }
+}
+
+/// Whether a run is in the archive and not in the catalog, which then cannot be trusted to know
+/// what is named.
+fn lacks_a_run(catalog: &Catalog, archive: &Archive) -> Result<bool, StoreError> {
+    let known: HashSet<_> = catalog.all()?.into_iter().collect();
+    Ok(archive.list()?.iter().any(|archived| !known.contains(&archived.run)))
 }
 
 /// Committed facts with their places.

@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 
 use artifacts::objects::Objects;
 use journal::Journal;
+use model::Epoch;
 use stores::sqlite::{Options, SqliteJournal};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -20,10 +21,12 @@ use crate::api;
 use crate::clock::Clock;
 use crate::driver::{Driver, Event, Parts};
 use crate::fleet::{Link, Mailbox};
-use crate::follower::{Follower, Known};
+use crate::follower::{Follower, Known, Setup};
 use crate::handle::Handle;
+use crate::history::History;
 use crate::home::{Home, Lock, LockError};
 use crate::replay::replay;
+use crate::retention::Keep;
 use crate::storage::{Fatal, Listeners, Storage};
 
 /// The name under which the local holder leads. One folder has one lock, and so one holder.
@@ -38,6 +41,8 @@ pub struct Config {
     pub version: &'static str,
     /// Whether to lead, or only to answer questions.
     pub mode: Mode,
+    /// Which ended runs stay. Only who leads takes anything away.
+    pub keep: Keep,
 }
 
 /// What a holder may do.
@@ -67,9 +72,10 @@ pub enum StartError {
 /// A folder that is held by this process.
 #[derive(Debug)]
 pub struct Holder {
-    handle: Handle,
+    context: api::Context,
     inbox: Sender<Event>,
     home: Home,
+    socket: Option<PathBuf>,
     stop_api: Option<oneshot::Sender<()>>,
     api: Option<JoinHandle<()>>,
     driver: Option<JoinHandle<Result<(), Fatal>>>,
@@ -116,14 +122,22 @@ impl Holder {
             replayed.engine.state().epoch()
         };
         let (inbox, events) = channel();
+        let history = Arc::new(History::new(home.clone(), Arc::clone(&objects)));
         let (storage, follower) = if leads {
-            let known = Known::of(replayed.engine.state());
-            let follower = Follower::start(&home, Arc::clone(&objects), known, inbox.clone())?;
-            let listeners = Listeners { driver: inbox.clone(), follower: follower.facts() };
+            let follower = Follower::start(Setup {
+                home: home.clone(),
+                objects: Arc::clone(&objects),
+                known: Known::of(replayed.engine.state()),
+                driver: inbox.clone(),
+                keep: config.keep,
+                clock,
+            })?;
+            let listeners = Listeners { driver: inbox.clone(), follower: follower.words() };
             (Some(Storage::start(Box::new(writer), epoch, clock, listeners)?), Some(follower))
         } else {
             (None, None)
         };
+        let words = follower.as_ref().map(Follower::words);
         let parts = Parts {
             engine: replayed.engine,
             shelf: replayed.shelf,
@@ -133,21 +147,21 @@ impl Holder {
             objects,
             inbox: events,
         };
-        let driver = thread::Builder::new().name("driver".into()).spawn(move || {
-            let mut driver = Driver::new(parts);
-            if leads {
-                driver.lead(epoch);
-            }
-            let ended = driver.run();
-            drop(driver);
-            drop(follower);
-            ended
-        })?;
-        let handle = Handle::new(inbox.clone());
+        let driver = drive(parts, leads.then_some(epoch), follower)?;
+        let context = api::Context {
+            handle: Handle::new(inbox.clone()),
+            home: home.clone(),
+            since: clock.now(),
+            version: config.version,
+            epoch,
+            history,
+            follower: words,
+        };
         let mut holder = Self {
-            handle: handle.clone(),
+            context: context.clone(),
             inbox,
             home: home.clone(),
+            socket: None,
             stop_api: None,
             api: None,
             driver: Some(driver),
@@ -157,8 +171,6 @@ impl Holder {
             Mode::Lead => home.socket(),
             Mode::ReadOnly { socket } => socket.clone(),
         };
-        let context =
-            api::Context { handle, home, since: clock.now(), version: config.version, epoch };
         holder.serve(&socket, context)?;
         Ok(holder)
     }
@@ -168,6 +180,7 @@ impl Holder {
         // Whoever made it is gone: this process holds the folder's lock.
         let _ = std::fs::remove_file(socket);
         let listener = std::os::unix::net::UnixListener::bind(short(socket)?)?;
+        self.socket = Some(socket.to_owned());
         std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600))?;
         listener.set_nonblocking(true)?;
         let (stop, stopped) = oneshot::channel();
@@ -188,7 +201,13 @@ impl Holder {
     /// A way to the driver.
     #[must_use]
     pub const fn handle(&self) -> &Handle {
-        &self.handle
+        &self.context.handle
+    }
+
+    /// What the API serves with.
+    #[cfg(test)]
+    pub(crate) const fn context(&self) -> &api::Context {
+        &self.context
     }
 
     /// The folder that is held.
@@ -235,7 +254,10 @@ impl Holder {
         }
         let _ = self.inbox.send(Event::Shutdown);
         let ended = self.driver.take().map(JoinHandle::join);
-        let _ = std::fs::remove_file(self.home.socket());
+        // Only what this process has served on: the folder's own socket may be a holder's.
+        if let Some(socket) = self.socket.take() {
+            let _ = std::fs::remove_file(socket);
+        }
         match ended {
             Some(Ok(Err(Fatal::Fenced(reason) | Fatal::Storage(reason)))) => Err(reason),
             Some(Err(_)) => Err("[E0210] the driver panicked".to_owned()),
@@ -248,6 +270,24 @@ impl Drop for Holder {
     fn drop(&mut self) {
         let _ = self.take_down();
     }
+}
+
+/// Runs the driver on a thread of its own. The follower ends after it, with all that it was told.
+fn drive(
+    parts: Parts,
+    leads: Option<Epoch>,
+    follower: Option<Follower>,
+) -> io::Result<JoinHandle<Result<(), Fatal>>> {
+    thread::Builder::new().name("driver".into()).spawn(move || {
+        let mut driver = Driver::new(parts);
+        if let Some(epoch) = leads {
+            driver.lead(epoch);
+        }
+        let ended = driver.run();
+        drop(driver);
+        drop(follower);
+        ended
+    })
 }
 
 /// A path for `bind`, which takes at most 107 bytes: a longer one goes by way of the folder's

@@ -87,6 +87,12 @@ impl Home {
         self.root.join("logs")
     }
 
+    /// Private folders of attempts, below the number of their run.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
     /// Makes this process the holder of the folder.
     ///
     /// # Errors

@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 
 use artifacts::objects::Objects;
 use engine::Engine;
+use engine::state::State;
 use journal::{Entry, Journal};
-use model::{Fact, Seq, Timestamp};
+use model::{Digest, Fact, Seq, Timestamp};
 
 use crate::shelf::Shelf;
 
@@ -41,10 +42,30 @@ pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Rep
             replayed.take((entry.seq, entry.at, &entry.fact), journal, objects)?;
         }
     }
-    let runs = replayed.engine.state().runs();
-    let named: HashSet<_> =
-        runs.flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition]).collect();
+    let named = named(replayed.engine.state());
     replayed.shelf.keep(&named);
+    Ok(replayed)
+}
+
+/// The graphs and texts that the runs of a state name.
+pub(crate) fn named(state: &State) -> HashSet<Digest> {
+    state.runs().flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition]).collect()
+}
+
+/// Replays one run into a state of its own, from its facts alone. It has no workers, and once the
+/// run has ended nothing asks for them.
+///
+/// # Errors
+/// Its graph or its text cannot be read, for people.
+pub(crate) fn replay_run(
+    entries: &[Entry],
+    journal: &mut dyn Journal,
+    objects: &Objects,
+) -> Result<Replayed, String> {
+    let mut replayed = Replayed { engine: Engine::new(), shelf: Shelf::default() };
+    for entry in entries {
+        replayed.take((entry.seq, entry.at, &entry.fact), journal, objects)?;
+    }
     Ok(replayed)
 }
 

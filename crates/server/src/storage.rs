@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use journal::{AppendError, Batch, Journal, OutputRow};
 use model::limits::LEADER_RENEW;
-use model::{Digest, Epoch, Fact, ItemKey, Seq, Timestamp, Token};
+use model::{Digest, Epoch, Fact, ItemKey, RunId, Seq, Timestamp, Token};
 use protocol::api;
+use stores::sqlite::SqliteJournal;
 
 use crate::clock::Clock;
 use crate::driver::Event;
-use crate::follower::{Built, Committed};
+use crate::follower::{Built, Committed, Word};
 
 /// How long to wait for room on a full disk before the next try.
 const RETRY: Duration = Duration::from_millis(250);
@@ -30,9 +31,31 @@ pub(crate) struct Commit {
     pub objects: Vec<(Digest, Vec<u8>)>,
 }
 
+/// A journal whose owner may remove what no fact names any more.
+pub(crate) trait Store: Journal + Send {
+    /// Removes the outputs of some runs, and some objects.
+    fn discard(&mut self, epoch: Epoch, discard: &Discard) -> Result<(), AppendError>;
+}
+
+impl Store for SqliteJournal {
+    fn discard(&mut self, epoch: Epoch, discard: &Discard) -> Result<(), AppendError> {
+        self.remove(epoch, &discard.runs, &discard.objects)
+    }
+}
+
+/// What rests in the journal's file and is of no use any more.
+#[derive(Debug, Default)]
+pub(crate) struct Discard {
+    /// Runs whose outputs nobody reads again.
+    pub runs: Vec<RunId>,
+    /// Graphs and texts that no fact names which a replay reads.
+    pub objects: Vec<Digest>,
+}
+
 enum Task {
     Commit(Box<Commit>),
     Snapshot(Box<Built>),
+    Discard(Discard),
     Release,
 }
 
@@ -55,12 +78,12 @@ pub(crate) struct Storage {
 /// Who hears of what.
 pub(crate) struct Listeners {
     pub driver: Sender<Event>,
-    pub follower: Sender<Committed>,
+    pub follower: Sender<Word>,
 }
 
 impl Storage {
     pub(crate) fn start(
-        journal: Box<dyn Journal + Send>,
+        journal: Box<dyn Store>,
         epoch: Epoch,
         clock: Clock,
         listeners: Listeners,
@@ -82,6 +105,12 @@ impl Storage {
     pub(crate) fn put_snapshot(&self, built: Built) {
         let _ = self.tasks.send(Task::Snapshot(Box::new(built)));
     }
+
+    /// Removes it, after all that was handed over before: what is committed later and names it
+    /// again brings it along.
+    pub(crate) fn discard(&self, discard: Discard) {
+        let _ = self.tasks.send(Task::Discard(discard));
+    }
 }
 
 impl Drop for Storage {
@@ -95,7 +124,7 @@ impl Drop for Storage {
 }
 
 struct Keeper {
-    journal: Box<dyn Journal + Send>,
+    journal: Box<dyn Store>,
     epoch: Epoch,
     clock: Clock,
     listeners: Listeners,
@@ -108,6 +137,7 @@ impl Keeper {
             let served = match inbox.recv_timeout(renew) {
                 Ok(Task::Commit(commit)) => self.commit(*commit),
                 Ok(Task::Snapshot(built)) => self.snapshot(&built),
+                Ok(Task::Discard(discard)) => self.discard(&discard),
                 Ok(Task::Release) | Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
                     // The lease runs out by itself, too.
                     let _ = self.journal.release(self.epoch);
@@ -150,10 +180,11 @@ impl Keeper {
         };
         self.append(&batch)?;
         let last = batch.last();
-        let _ = self.listeners.driver.send(Event::Durable(last));
         let Commit { after, at, facts, .. } = commit;
         let committed = Committed { after, at, epoch: self.epoch, facts };
-        let _ = self.listeners.follower.send(committed);
+        // First: whoever has been told of a fact, and then asks the follower, asks after it.
+        let _ = self.listeners.follower.send(Word::Committed(committed));
+        let _ = self.listeners.driver.send(Event::Durable(last));
         Ok(())
     }
 
@@ -197,14 +228,25 @@ impl Keeper {
 
     /// A snapshot that can't be stored is made again later: nothing depends on it.
     fn snapshot(&mut self, built: &Built) -> Result<(), Fatal> {
-        match self.journal.put_snapshot(self.epoch, &built.snapshot) {
-            Ok(()) => {
-                let _ = self.journal.cut(built.cut);
-                Ok(())
-            }
-            Err(error @ AppendError::SyncFailed(_)) => Err(Fatal::Storage(error.to_string())),
-            Err(error @ AppendError::Fenced { .. }) => Err(Fatal::Fenced(error.to_string())),
-            Err(_) => Ok(()),
-        }
+        let put = self.journal.put_snapshot(self.epoch, &built.snapshot);
+        let _ = self.listeners.follower.send(Word::Snapshot { is_stored: put.is_ok() });
+        put.map_or_else(only_fatal, |()| {
+            let _ = self.journal.cut(built.cut);
+            Ok(())
+        })
+    }
+
+    /// What can't be removed now is found again by the next who looks for it.
+    fn discard(&mut self, discard: &Discard) -> Result<(), Fatal> {
+        self.journal.discard(self.epoch, discard).or_else(only_fatal)
+    }
+}
+
+/// The errors after which this process may not go on, of something that nothing depends on.
+fn only_fatal(error: AppendError) -> Result<(), Fatal> {
+    match error {
+        AppendError::SyncFailed(_) => Err(Fatal::Storage(error.to_string())),
+        AppendError::Fenced { .. } => Err(Fatal::Fenced(error.to_string())),
+        _ => Ok(()),
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! An object is the run's facts in frames, one after the other, each fact with its own place and
 //! time. Which object belongs to which run stands in a small database of its own, since the name of
-//! an object says nothing: the object is durable first, then the row. Nothing here knows when a run
-//! has ended, or when its history may go.
+//! an object says nothing: the object is durable first, then the row; a history that goes loses its
+//! row first, then its object. Nothing here knows when a run has ended, or when its history may go.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,6 +66,20 @@ impl Archive {
         Ok(Self { index, path, objects })
     }
 
+    /// Opens the archive in a state folder if there is one; nothing is made.
+    ///
+    /// # Errors
+    /// As for [`Archive::open`].
+    pub fn open_existing(folder: &Path, objects: Arc<Objects>) -> Result<Option<Self>, StoreError> {
+        let path = folder.join(FILE_NAME);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let layout = Layout { version: 1, tables: TABLES, synchronous: "FULL", create: false };
+        let index = schema::open(&path, layout)?;
+        Ok(Some(Self { index, path, objects }))
+    }
+
     /// Stores the facts of a run durably, in place of what was stored for it before.
     ///
     /// # Errors
@@ -113,6 +127,55 @@ impl Archive {
         let bytes = bytes.ok_or_else(|| lost("is gone".to_owned()))?;
         let entries = decode(&bytes).map_err(|error| lost(format!("is damaged: {error}")))?;
         Ok(Some(entries))
+    }
+
+    /// Removes the histories of some runs. Those that are not here are passed over.
+    ///
+    /// The rows go first, durably and all at once, then the objects: whenever this breaks off, a
+    /// row names an object that is there, and what is left is an object that nobody names.
+    ///
+    /// # Errors
+    /// The index cannot be written, and nothing was removed; or an object cannot be removed, and
+    /// it is left without a name.
+    pub fn remove(&mut self, runs: &[RunId]) -> Result<(), StoreError> {
+        let digests = self.remove_rows(runs)?;
+        for digest in digests {
+            let removed = self.objects.remove(&digest);
+            removed.map_err(|error| StoreError::of_io(&self.path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// The first half of a removal: afterwards no row names the objects that it gives back.
+    fn remove_rows(&mut self, runs: &[RunId]) -> Result<Vec<Digest>, StoreError> {
+        let removed = self.index.transaction().and_then(|transaction| {
+            let mut digests = Vec::new();
+            {
+                let query = "DELETE FROM runs WHERE run = ?1 RETURNING digest";
+                let mut statement = transaction.prepare_cached(query)?;
+                for run in runs {
+                    let row = statement.query_row([run.0.cast_signed()], |row| row.get(0));
+                    digests.extend(row.optional()?.map(Digest));
+                }
+            }
+            transaction.commit()?;
+            Ok(digests)
+        });
+        let digests = removed.map_err(|error| self.failed(&error))?;
+        self.check_in()?;
+        Ok(digests)
+    }
+
+    /// The greatest number of a run in the archive.
+    ///
+    /// # Errors
+    /// The index cannot be read.
+    pub fn newest(&self) -> Result<Option<RunId>, StoreError> {
+        let row = self
+            .index
+            .query_row("SELECT max(run) FROM runs", [], |row| row.get::<_, Option<i64>>(0));
+        let newest = row.map_err(|error| self.failed(&error))?;
+        Ok(newest.map(|run| RunId(run.cast_unsigned())))
     }
 
     /// Where a run is; `None` when it is not in the archive.
@@ -223,6 +286,47 @@ mod tests {
         archive.write(RunId(4), &entries(6)).unwrap();
         assert_eq!(archive.read(RunId(4)), Ok(Some(entries(6))));
         assert!(!archive.objects.contains(&first));
+    }
+
+    #[test]
+    fn a_removed_history_leaves_nothing_and_the_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut archive = archive(folder.path());
+        let gone = archive.write(RunId(4), &entries(3)).unwrap();
+        let kept = archive.write(RunId(5), &entries(4)).unwrap();
+        assert_eq!(archive.newest(), Ok(Some(RunId(5))));
+        archive.remove(&[RunId(4), RunId(9)]).unwrap();
+        assert_eq!(archive.read(RunId(4)), Ok(None));
+        assert_eq!(archive.read(RunId(5)), Ok(Some(entries(4))));
+        assert!(!archive.objects.contains(&gone) && archive.objects.contains(&kept));
+        archive.remove(&[RunId(4), RunId(5)]).unwrap();
+        assert_eq!(archive.newest(), Ok(None));
+    }
+
+    #[test]
+    fn a_removal_that_breaks_off_leaves_no_row_without_its_object() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = archive(folder.path());
+        let digest = first.write(RunId(4), &entries(3)).unwrap();
+        assert_eq!(first.remove_rows(&[RunId(4)]), Ok(vec![digest]));
+        // Here the process dies: the next one finds an object that nobody names.
+        drop(first);
+        let mut archive = archive(folder.path());
+        assert_eq!(archive.read(RunId(4)), Ok(None));
+        assert!(archive.objects.contains(&digest));
+        archive.remove(&[RunId(4)]).unwrap();
+        assert_eq!(archive.write(RunId(4), &entries(3)), Ok(digest), "it can be there again");
+        assert_eq!(archive.read(RunId(4)), Ok(Some(entries(3))));
+    }
+
+    #[test]
+    fn where_there_is_no_archive_none_is_made_by_looking() {
+        let folder = tempfile::tempdir().unwrap();
+        let objects = Arc::new(Objects::open(&folder.path().join("objects")).unwrap());
+        assert!(Archive::open_existing(folder.path(), Arc::clone(&objects)).unwrap().is_none());
+        assert!(!folder.path().join(FILE_NAME).exists());
+        archive(folder.path());
+        assert!(Archive::open_existing(folder.path(), objects).unwrap().is_some());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub(crate) mod completions;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
 pub(crate) mod journal;
@@ -33,6 +34,7 @@ use crate::args::Offers;
 use crate::error::{BAD_ARGUMENT, Error, Result};
 use crate::exit::Exit;
 use crate::home::Session;
+use crate::quantity::Limit;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Terminate(terminate::Terminate),
     /// Run again what did not succeed, or a task and all that depends on it
     Retry(retry::RetryRun),
+    /// Take away ended runs that are not to be kept, and what they left
+    Gc(gc::Gc),
     /// Check workflow files
     Validate(validate::Validate),
     /// Show the shape of a workflow: levels, critical path, width
@@ -91,6 +95,15 @@ impl Command {
         matches!(self, Self::List(_) | Self::Get(_) | Self::Explain(_))
     }
 
+    /// What is to be kept of ended runs, for the command that takes the rest away: how many, and
+    /// for how many days.
+    pub(crate) const fn keep(&self) -> (Option<Limit>, Option<Limit>) {
+        match self {
+            Self::Gc(command) => (command.keep_runs, command.keep_days),
+            _ => (None, None),
+        }
+    }
+
     /// Does it.
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         match self {
@@ -104,6 +117,7 @@ impl Command {
             Self::Stop(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
+            Self::Gc(command) => block_on(command.run(context)),
             Self::Validate(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Journal(command) => command.run(context),

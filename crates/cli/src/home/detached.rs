@@ -20,6 +20,7 @@ use model::Request;
 use super::local::{Holder, StartError};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
+use crate::settings::Keep;
 
 /// The command that makes the binary a detached holder.
 pub(super) const HIDDEN_COMMAND: &str = "__hold";
@@ -79,11 +80,11 @@ pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
 }
 
 /// Holds the state in this process until the last run has ended, if it is let begin at all.
-pub(super) fn serve(folder: &Path, offers: &Request) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Request, keep: Keep) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
-    let mut holder = match Holder::start(folder, offers) {
+    let mut holder = match Holder::start(folder, offers, keep) {
         Ok(holder) => holder,
         Err(StartError::Held { .. }) => {
             answer(HELD);

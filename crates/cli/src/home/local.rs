@@ -2,19 +2,19 @@
 //!
 //! Neither may import the other. Here each gets a way to the other, and nothing is decided.
 
-use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use model::Request;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::{Delivery, Dispatch};
+use model::{Request, Span};
 use server::Mode;
 use worker::{Node, NodeConfig};
 
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
+use crate::settings::Keep;
 
 /// The name of the worker in this process.
 const NODE_NAME: &str = "local";
@@ -51,8 +51,16 @@ pub(crate) struct Holder {
 
 impl Holder {
     /// Takes the lock of `folder`, replays, and serves the socket. Nothing is started yet.
-    pub(crate) fn start(folder: &Path, offers: &Request) -> std::result::Result<Self, StartError> {
-        let server = server::Holder::start(&config(folder, Mode::Lead))?;
+    pub(crate) fn start(
+        folder: &Path,
+        offers: &Request,
+        keep: Keep,
+    ) -> std::result::Result<Self, StartError> {
+        const DAY_SECONDS: u64 = 86_400;
+        let age = keep.days.number().map(|days| Span::secs(days * DAY_SECONDS));
+        let keep = server::Keep { runs: keep.runs.number(), age, ..server::Keep::default() };
+        let config = server::Config { keep, ..config(folder, Mode::Lead) };
+        let server = server::Holder::start(&config)?;
         Ok(Self { node: None, server, offers: offers.clone() })
     }
 
@@ -117,22 +125,21 @@ impl server::Link for ToWorker {
 
 /// This process reads the state while it lives, and serves what it reads on a socket of its own.
 pub(crate) struct Reader {
+    // Before the folder, in which its socket is.
+    _server: server::Holder,
     folder: tempfile::TempDir,
-    // It is left to the end of the process: it has nothing to write, and what a holder does when it
-    // ends would take the folder's socket away from one that has come meanwhile.
-    _server: ManuallyDrop<server::Holder>,
 }
 
 impl Reader {
     /// Reads the state in `folder`; `None` when there is none yet.
     pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
-        if !folder.join(server::JOURNAL_NAME).exists() {
+        if !has_journal(folder) {
             return Ok(None);
         }
         let own = tempfile::tempdir().map_err(unusable)?;
         let socket = own.path().join(protocol::api::SOCKET_NAME);
         match server::Holder::start(&config(folder, Mode::ReadOnly { socket })) {
-            Ok(server) => Ok(Some(Self { folder: own, _server: ManuallyDrop::new(server) })),
+            Ok(server) => Ok(Some(Self { _server: server, folder: own })),
             Err(server::StartError::Unusable(reason)) => Err(unusable(reason)),
             Err(server::StartError::Held { .. }) => Err(unusable("reading takes no lock")),
         }
@@ -144,8 +151,14 @@ impl Reader {
     }
 }
 
+/// Whether there is any state in a folder yet.
+pub(super) fn has_journal(folder: &Path) -> bool {
+    folder.join(server::JOURNAL_NAME).exists()
+}
+
 fn config(folder: &Path, mode: Mode) -> server::Config {
-    server::Config { home: PathBuf::from(folder), version: env!("CARGO_PKG_VERSION"), mode }
+    let (home, version) = (PathBuf::from(folder), env!("CARGO_PKG_VERSION"));
+    server::Config { home, version, mode, keep: server::Keep::default() }
 }
 
 fn unusable(reason: impl std::fmt::Display) -> Error {

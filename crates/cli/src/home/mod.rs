@@ -16,6 +16,8 @@ use tokio::time::Instant;
 
 use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
 use crate::exit::Exit;
+use crate::quantity::Limit;
+use crate::settings::Keep;
 use detached::Leash;
 pub(crate) use local::journal;
 use local::{Holder, Reader, StartError};
@@ -25,11 +27,12 @@ const HELD_PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look meanwhile.
 const HELD_POLL: Duration = Duration::from_millis(20);
 
-/// A state folder and what this machine offers to the tasks in it.
+/// A state folder, what this machine offers to the tasks in it, and what is kept in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
     offers: Request,
+    keep: Keep,
 }
 
 /// A client, and what in this process keeps the other end alive.
@@ -52,8 +55,24 @@ enum Keeper {
 }
 
 impl Home {
-    pub(crate) fn new(folder: PathBuf, offers: Request) -> Self {
-        Self { folder, offers }
+    pub(crate) fn new(folder: PathBuf, offers: Request, keep: Keep) -> Self {
+        Self { folder, offers, keep }
+    }
+
+    /// Whether there is any state in the folder yet.
+    pub(crate) fn has_state(&self) -> bool {
+        local::has_journal(&self.folder)
+    }
+
+    /// Which ended runs are kept.
+    pub(crate) const fn keep(&self) -> Keep {
+        self.keep
+    }
+
+    /// The same folder, from which nothing goes by itself when this process comes to hold it: for
+    /// whoever only wants to see what would.
+    pub(crate) fn keeping_all(&self) -> Self {
+        Self { keep: Keep { runs: Limit::All, days: Limit::All }, ..self.clone() }
     }
 
     /// The folder.
@@ -69,7 +88,7 @@ impl Home {
             if let Some(session) = self.attach().await? {
                 return Ok(session);
             }
-            match Holder::start(&self.folder, &self.offers) {
+            match Holder::start(&self.folder, &self.offers, self.keep) {
                 Ok(holder) => return self.session(&self.folder, Keeper::Own(holder)).await,
                 Err(StartError::Held { pid }) if Instant::now() > deadline => {
                     return Err(self.held_by(pid));
@@ -161,7 +180,7 @@ impl Home {
 /// Holds the state of `home` in this process, for whoever started it, until its last run has ended.
 pub(crate) fn serve_detached(home: &Home) -> Result<Exit> {
     home.make_folder()?;
-    detached::serve(&home.folder, &home.offers)
+    detached::serve(&home.folder, &home.offers, home.keep)
 }
 
 impl Session {

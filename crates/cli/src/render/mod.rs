@@ -2,6 +2,7 @@
 
 pub(crate) mod events;
 pub(crate) mod explanation;
+pub(crate) mod gc;
 pub(crate) mod items;
 pub(crate) mod log;
 pub(crate) mod plan;

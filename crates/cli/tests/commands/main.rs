@@ -255,3 +255,41 @@ fn nothing_there_is_said_kindly() {
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stderr(&output), "No runs yet. Start one: autoglm run FILE\n");
 }
+
+/// The binary with a state folder of its own, and a holder of its own where it needs one.
+fn alone(home: &std::path::Path, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_autoglm"));
+    command.env_clear().env("HOME", home).env("PATH", "/usr/bin:/bin");
+    command.args(arguments).current_dir(home).output().expect("it starts")
+}
+
+#[test]
+fn gc_shows_what_goes_and_removes_it_only_when_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path();
+    let nothing = alone(home, &["gc"]);
+    assert_eq!(stdout(&nothing), "There is nothing to remove; 0 ended runs kept.\n");
+    assert!(!home.join(".local/state/autoglm").exists(), "looking makes no state");
+
+    let flow = "tasks:\n  - {name: a, script: 'touch $AUTOGLM_WORKDIR/left'}\n";
+    std::fs::write(home.join("flow.yaml"), flow).expect("written");
+    for _ in 0..3 {
+        let output = alone(home, &["run", "flow.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let work = home.join(".local/state/autoglm/work");
+    let shown = alone(home, &["gc", "--keep-runs", "1"]);
+    assert!(stdout(&shown).starts_with("This would be removed:\n  2 ended runs, "), "{shown:?}");
+    assert!(stdout(&shown).ends_with("\n  2 work folders\n1 ended run kept.\n"), "{shown:?}");
+    assert!(stderr(&shown).contains("autoglm gc --yes"), "{}", stderr(&shown));
+    assert!(work.join("1").exists());
+
+    let done = alone(home, &["gc", "--keep-runs", "1", "--yes", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(stdout(&done)).expect("JSON");
+    assert_eq!((&report["runs"], &report["runs_kept"]), (&2.into(), &1.into()), "{report}");
+    assert!(!work.join("1").exists() && !work.join("2").exists() && work.join("3").exists());
+    assert_eq!(stdout(&alone(home, &["list", "-o", "name"])), "3\n");
+    assert_eq!(alone(home, &["get", "1"]).status.code(), Some(5));
+    assert_eq!(alone(home, &["get", "3"]).status.code(), Some(0));
+    assert_eq!(alone(home, &["gc", "--keep-runs", "0"]).status.code(), Some(2));
+}

@@ -9,6 +9,7 @@
 mod counts;
 mod events;
 mod explain;
+mod gc;
 mod health;
 mod logs;
 mod problem;
@@ -23,6 +24,7 @@ mod time;
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask};
 pub use explain::{Blocker, ExplainQuery, Explanation, Placement};
+pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use problem::{Diagnostic, Problem, code};

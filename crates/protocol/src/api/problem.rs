@@ -29,6 +29,8 @@ pub mod code {
     pub const NO_SUCH_ROUTE: Code = Code("E0209");
     /// The server met something that it did not expect.
     pub const INTERNAL: Code = Code("E0210");
+    /// The run has left memory: it can be looked at, and not run again.
+    pub const ARCHIVED: Code = Code("E0211");
 }
 
 /// Why a request was refused.

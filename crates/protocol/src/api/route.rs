@@ -24,3 +24,5 @@ pub const PROGRESS: &str = "/api/v1/runs/{run}/progress";
 pub const STOP: &str = "/api/v1/runs/{run}/stop";
 /// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
 pub const RETRY: &str = "/api/v1/runs/{run}/retry";
+/// `POST` [`Gc`](super::Gc): [`GcReport`](super::GcReport), status 200.
+pub const GC: &str = "/api/v1/gc";

@@ -45,7 +45,8 @@ pub(super) async fn retry(
     Body(retry): Body<Retry>,
 ) -> Result<Json<RetryPlan>, Refusal> {
     let preview = retry.preview;
-    let look = service.about(target.run, move |subject, view| {
+    let run = service.number(target.run).await?;
+    let look = service.in_memory(run, move |subject, view| {
         let status = subject.run.status();
         if !status.is_final() {
             return Err(problem::run_not_ended(subject.id, status));
@@ -60,7 +61,10 @@ pub(super) async fn retry(
         }
         Ok((plan, from))
     });
-    let (plan, from) = look.await?;
+    let Ok((plan, from)) = look.await? else {
+        let past = service.past(run).await?;
+        return Err(past.map_or_else(|| problem::no_such_run(run), |_| problem::archived(run)));
+    };
     if !preview {
         match service.context.handle.retry(plan.run, from).await? {
             Answer::Reopened { .. } => {}

@@ -18,6 +18,7 @@ use super::extract::{Query, Target, task};
 use super::lost::{self, Lost};
 use super::output::{Origin, Place, Sent, keep_tail, remark};
 use super::problem::{self, Refusal};
+use super::source::Source;
 use super::stream::{Cut, Lines, POLL};
 use crate::views::{Names, Subject};
 
@@ -32,7 +33,7 @@ pub(super) async fn logs(
     Query(query): Query<LogsQuery>,
 ) -> Result<Response, Refusal> {
     let (tail, follow) = (query.tail, query.follow);
-    let look = service.about(target.run, move |subject, _| {
+    let look = service.find(target.run, move |subject, _| {
         let run = subject.run;
         Ok(Wanted {
             run: subject.id,
@@ -42,12 +43,13 @@ pub(super) async fn logs(
             is_retried: run.graph().tasks().any(|task| run.task(task).round().0 > 0),
         })
     });
-    let wanted = look.await?;
+    let (wanted, source) = look.await?;
     let (mut lines, response) = service.stream();
     let attempts = Attempts::new(wanted.run, wanted.filter);
     let after = Seq(wanted.admitted.0.saturating_sub(1));
     let dir = service.context.home.logs();
-    let reader = Reader { service, wanted, tail, dir, attempts, after, reopened: Vec::new() };
+    let reopened = Vec::new();
+    let reader = Reader { service, source, wanted, tail, dir, attempts, after, reopened };
     tokio::spawn(async move {
         let ended = reader.read(&mut lines, follow).await;
         lines.finish(ended).await;
@@ -111,6 +113,7 @@ struct Job {
 
 struct Reader {
     service: Shared,
+    source: Source,
     wanted: Wanted,
     tail: Option<u64>,
     dir: PathBuf,
@@ -145,7 +148,7 @@ impl Reader {
         let mut after = self.after;
         let (last, _) = self.service.standing(self.wanted.run).await?;
         while after < last {
-            let page = self.service.facts(&mut after).await?;
+            let page = self.service.facts(&self.source, &mut after).await?;
             let opened = page.iter().filter_map(|entry| Reopened::of(entry, self.wanted.run));
             self.reopened.extend(opened);
         }
@@ -185,7 +188,7 @@ impl Reader {
         lines: &mut Lines,
     ) -> Result<(), Cut> {
         while self.after < last {
-            let page = self.service.facts(&mut self.after).await?;
+            let page = self.service.facts(&self.source, &mut self.after).await?;
             let mut ended = Vec::new();
             for entry in &page {
                 let attempts = self.attempts.take(entry).into_iter();

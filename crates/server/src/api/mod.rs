@@ -1,14 +1,15 @@
 //! The HTTP API over the socket of a state folder: routes, nothing else.
 //!
 //! A handler reads a request, asks the driver through its handle, and sends what the views make of
-//! the state. Every error is a problem (RFC 9457) with a code and a hint. Nothing here decides what
-//! runs, looks at the state by itself, or blocks the thread that serves: files are read and
-//! workflows checked on other threads.
+//! the state. What has left memory is looked up in the archive instead. Every error is a problem
+//! (RFC 9457) with a code and a hint. Nothing here decides what runs, looks at the state by itself,
+//! or blocks the thread that serves: files are read and workflows checked on other threads.
 
 mod attempts;
 mod control;
 mod events;
 mod extract;
+mod gc;
 mod health;
 mod logs;
 mod lost;
@@ -18,6 +19,7 @@ mod patience;
 mod problem;
 mod progress;
 mod runs;
+mod source;
 mod stream;
 mod submit;
 #[cfg(test)]
@@ -25,20 +27,21 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
 use model::{Epoch, Timestamp};
-use protocol::api::{RunRef, route};
+use protocol::api::route;
 use tokio::net::UnixListener;
 use tokio::sync::{Notify, watch};
 
-use crate::handle::{Handle, View};
+use crate::follower::Word;
+use crate::handle::Handle;
+use crate::history::History;
 use crate::home::Home;
-use crate::views::Subject;
-use problem::Refusal;
 
 /// How long streams may go on once the server is told to end: those whose run has ended have
 /// something left to send.
@@ -59,6 +62,10 @@ pub(crate) struct Context {
     pub version: &'static str,
     /// The term of this process.
     pub epoch: Epoch,
+    /// Runs that have left memory.
+    pub history: Arc<History>,
+    /// Who takes away what is not to be kept; `None` when this process only reads.
+    pub follower: Option<Sender<Word>>,
 }
 
 /// What all handlers share.
@@ -112,26 +119,9 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
         .route(route::RETRY, post(control::retry))
+        .route(route::GC, post(gc::gc))
         .fallback(async |uri| problem::no_such_route(&uri))
         .method_not_allowed_fallback(async |method, uri| problem::wrong_method(&method, &uri))
         .layer(middleware::from_fn_with_state(Arc::clone(&service), patience::bounded))
         .with_state(service)
-}
-
-impl Service {
-    /// Looks at a run.
-    async fn about<T: Send + 'static>(
-        &self,
-        run: RunRef,
-        look: impl FnOnce(&Subject<'_>, &View<'_>) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
-        let asked = self.context.handle.ask(move |view| {
-            let subject = match run {
-                RunRef::Last => Subject::last(view).ok_or_else(problem::no_runs),
-                RunRef::Id(id) => Subject::of(view, id).ok_or_else(|| problem::no_such_run(id)),
-            }?;
-            look(&subject, view)
-        });
-        asked.await?
-    }
 }

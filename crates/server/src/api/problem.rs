@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use model::code::Code;
 use model::{RunId, RunStatus};
 use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
+use stores::StoreError;
 
 use crate::handle::Gone;
 
@@ -161,6 +162,16 @@ pub(super) fn nothing_to_retry(run: RunId) -> Refusal {
         .run(run)
 }
 
+pub(super) fn archived(run: RunId) -> Refusal {
+    let detail =
+        format!("run {run} has left memory: it can be looked at as before, but not run again");
+    conflict(code::ARCHIVED, "The run is in the archive", detail)
+        .hint(format!(
+            "`autoglm run FILE` begins a new run; `autoglm get {run} -o wide` shows the file."
+        ))
+        .run(run)
+}
+
 pub(super) fn key_reused(run: RunId) -> Refusal {
     let detail = format!("the idempotency key was used before, for run {run} of something else");
     conflict(code::KEY_REUSED, "The idempotency key was used before", detail)
@@ -188,6 +199,21 @@ pub(super) fn not_stored(reason: &str) -> Refusal {
     let (code, title) = (journal::error::NO_SPACE, "The disk takes no objects");
     Refusal::new(StatusCode::INSUFFICIENT_STORAGE, code, title, detail)
         .hint("Nothing was changed. Make room where the state folder is, and submit again.")
+}
+
+/// What has left memory cannot be read.
+pub(super) fn unreadable(error: &StoreError) -> Refusal {
+    let detail = format!("{}: {}", error.path.display(), error.message);
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Refusal::new(status, error.code, "The archive cannot be read", detail)
+        .hint("Runs in memory are not concerned. `autoglm list` shows which there are.")
+}
+
+/// Nothing was taken away, or not all.
+pub(super) fn not_collected(reason: &str) -> Refusal {
+    let title = "Not everything could be removed";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL, title, reason)
+        .hint("What was removed is removed whole; ask again for the rest.")
 }
 
 /// A defect, or a part of this process that has failed.

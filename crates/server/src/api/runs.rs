@@ -1,5 +1,7 @@
 //! Looking at runs, tasks and items.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::State;
 use protocol::api::{
@@ -16,8 +18,19 @@ pub(super) async fn list(
     Query(query): Query<RunsQuery>,
 ) -> Result<Json<RunList>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
-    let list = service.context.handle.ask(move |view| views::list(view, &query, page)).await?;
-    Ok(Json(list))
+    let (asked, limit) = (query.clone(), page.limit);
+    let listed = service.context.handle.ask(move |view| views::list(view, &asked, page)).await?;
+    // Memory was asked first: what leaves it from now on is in both, and left out here.
+    let older = service.consult(move |history| {
+        history.list(&query, page.from, &listed.in_memory, limit + 1).map(|older| (listed, older))
+    });
+    let (listed, older) = older.await?;
+    let mut runs = listed.runs;
+    runs.extend(older);
+    runs.sort_unstable_by_key(|run| Reverse(run.run));
+    let next = runs.get(limit).map(|next| next.run.to_string());
+    runs.truncate(limit);
+    Ok(Json(RunList { runs, next }))
 }
 
 pub(super) async fn detail(

@@ -1,6 +1,7 @@
 //! The API on a real holder, through the router, with a worker that does what the test says.
 
 mod house;
+mod past;
 
 use std::io::{Read, Write};
 use std::time::Instant;

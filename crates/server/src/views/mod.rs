@@ -28,4 +28,4 @@ pub(crate) use retry::retry;
 pub(crate) use runs::{list, summary};
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
-pub(crate) use words::plural;
+pub(crate) use words::{cause, plural};

@@ -2,25 +2,41 @@
 
 use engine::state::{Run, Tally};
 use model::RunId;
-use protocol::api::{Counts, RunList, RunSummary, RunsQuery, Seconds, Time};
+use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Time};
 
 use super::page::Page;
 use super::subject::Subject;
 use super::words;
 use crate::handle::View;
 
-/// A page of the runs in memory, newest first.
-pub(crate) fn list(view: &View<'_>, query: &RunsQuery, page: Page) -> RunList {
-    let from = page.from.unwrap_or(u64::MAX);
-    let wanted = |id: RunId, run: &Run| {
-        id.0 <= from
-            && query.status.is_none_or(|status| run.status() == status)
+/// What memory has of a page of runs.
+pub(crate) struct Listed {
+    /// The first runs of the page and one more, newest first.
+    pub runs: Vec<RunSummary>,
+    /// The runs in memory that fit on the page or would if they fitted the query, in order: there
+    /// is nothing to look up of them elsewhere.
+    pub in_memory: Vec<RunId>,
+}
+
+/// The runs in memory for a page, newest first.
+pub(crate) fn list(view: &View<'_>, query: &RunsQuery, page: Page) -> Listed {
+    let from = RunId(page.from.unwrap_or(u64::MAX));
+    let wanted = |run: &Run| {
+        query.status.is_none_or(|status| run.status() == status)
             && query.name.as_deref().is_none_or(|name| *run.admitted().name == *name)
     };
-    let found = view.engine.state().runs().rev().filter(|&(id, run)| wanted(id, run));
-    let (shown, next) = page.cut(found.map(|(id, _)| id), |id| id.0);
-    let subjects = shown.into_iter().filter_map(|id| Subject::of(view, id));
-    RunList { runs: subjects.map(|subject| summary(&subject)).collect(), next }
+    let (mut runs, mut in_memory) = (Vec::new(), Vec::new());
+    for (id, run) in view.engine.state().runs().rev().filter(|&(id, _)| id <= from) {
+        in_memory.push(id);
+        if wanted(run) {
+            runs.extend(Subject::of(view, id).map(|subject| summary(&subject)));
+        }
+        if runs.len() > page.limit {
+            break;
+        }
+    }
+    in_memory.reverse();
+    Listed { runs, in_memory }
 }
 
 /// A run in short.
@@ -107,18 +123,20 @@ mod tests {
         let mut stage = Stage::new(1);
         let runs: Vec<_> = (0..5).map(|_| stage.submit(DIAMOND)).collect();
         stage.stop(runs[1]);
-        let list = |stage: &Stage, query: RunsQuery| {
+        let list = |query: &RunsQuery| {
             let page = Page::new(query.limit, query.cursor.as_deref()).expect("a page");
-            stage.view(|view| list(view, &query, page))
+            stage.view(|view| list(view, query, page))
         };
-        let first = list(&stage, RunsQuery { limit: Some(2), ..RunsQuery::default() });
-        let ids = |list: &RunList| list.runs.iter().map(|run| run.run.0).collect::<Vec<_>>();
-        assert_eq!(ids(&first), [5, 4]);
-        let second = RunsQuery { limit: Some(2), cursor: first.next, ..RunsQuery::default() };
-        assert_eq!(ids(&list(&stage, second)), [3, 2]);
-        let unknown = RunsQuery { name: Some("other".to_owned()), ..RunsQuery::default() };
-        assert_eq!(list(&stage, unknown), RunList::default());
-        let ended = RunsQuery { status: Some(RunStatus::Running), ..RunsQuery::default() };
-        assert_eq!(list(&stage, ended).runs.len(), 4);
+        let first = list(&RunsQuery { limit: Some(2), ..RunsQuery::default() });
+        let ids = |list: &Listed| list.runs.iter().map(|run| run.run.0).collect::<Vec<_>>();
+        assert_eq!(ids(&first), [5, 4, 3], "one more than the page, which begins the next");
+        assert_eq!(first.in_memory, [RunId(3), RunId(4), RunId(5)]);
+        let second = Some("3".to_owned());
+        let second = list(&RunsQuery { limit: Some(2), cursor: second, ..RunsQuery::default() });
+        assert_eq!(ids(&second), [3, 2, 1]);
+        let unknown = list(&RunsQuery { name: Some("other".to_owned()), ..RunsQuery::default() });
+        assert_eq!((unknown.runs.len(), unknown.in_memory.len()), (0, 5));
+        let running = RunsQuery { status: Some(RunStatus::Running), ..RunsQuery::default() };
+        assert_eq!(list(&running).runs.len(), 4);
     }
 }

@@ -29,12 +29,6 @@ impl<'a> Subject<'a> {
         Some(Self { id, run, engine: view.engine, names, now: view.now })
     }
 
-    /// The newest run in memory.
-    pub(crate) fn last(view: &View<'a>) -> Option<Self> {
-        let (id, _) = view.engine.state().runs().next_back()?;
-        Self::of(view, id)
-    }
-
     /// A task of the run.
     pub(crate) const fn key(&self, task: TaskId) -> TaskKey {
         TaskKey { run: self.id, task }

@@ -6,6 +6,7 @@
 //! nothing.
 
 mod follow;
+mod history;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use crate::Archive;
 use crate::error::{Failure, StoreError};
 use crate::filesystem;
 use crate::sqlite::schema::{self, Layout};
+pub use history::Kept;
 pub use row::Run;
 
 /// The name of the catalog's file in the state folder.
@@ -78,13 +80,15 @@ pub struct Filter<'a> {
     pub name: Option<&'a str>,
     /// Only runs older than this one: where the page before ended.
     pub before: Option<RunId>,
+    /// Only runs that have ended.
+    pub ended: bool,
     /// At most so many.
     pub limit: u32,
 }
 
 impl Default for Filter<'_> {
     fn default() -> Self {
-        Self { statuses: &[], name: None, before: None, limit: 100 }
+        Self { statuses: &[], name: None, before: None, ended: false, limit: 100 }
     }
 }
 
@@ -99,6 +103,8 @@ impl Catalog {
         let layout = Layout { version: 1, tables: TABLES, synchronous: "NORMAL", create: true };
         let connection = schema::open(&path, layout)?;
         let catalog = Self { connection, path };
+        let made = catalog.connection.execute_batch(history::TABLES);
+        made.map_err(|error| catalog.failed(&error))?;
         let automatic = "PRAGMA wal_autocheckpoint = 1000";
         let set = catalog.connection.query_row(automatic, [], |_| Ok(()));
         set.map_err(|error| catalog.failed(&error))?;
@@ -142,6 +148,18 @@ impl Catalog {
     /// # Errors
     /// The file cannot be read.
     pub fn list(&self, filter: &Filter<'_>) -> Result<Vec<Run>, StoreError> {
+        self.list_without(filter, &|_| false)
+    }
+
+    /// As [`Catalog::list`], without the runs that `left_out` names, which do not count.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn list_without(
+        &self,
+        filter: &Filter<'_>,
+        left_out: &dyn Fn(RunId) -> bool,
+    ) -> Result<Vec<Run>, StoreError> {
         use rusqlite::types::Value;
         let mut conditions = vec!["TRUE".to_owned()];
         let mut values = Vec::new();
@@ -155,21 +173,34 @@ impl Catalog {
         if let Some(before) = filter.before {
             add("run < ?", before.0.cast_signed().into());
         }
+        if filter.ended {
+            conditions.push("ended_at IS NOT NULL".to_owned());
+        }
         if !filter.statuses.is_empty() {
             // These words come from an enumeration of ours: there is nothing to escape.
             let words = filter.statuses.iter().map(|status| format!("'{status}'"));
             let words: Vec<String> = words.collect();
             conditions.push(format!("status IN ({})", words.join(", ")));
         }
-        values.push(filter.limit.into());
         let query = format!(
-            "SELECT {} FROM runs WHERE {} ORDER BY run DESC LIMIT ?{}",
+            "SELECT {} FROM runs WHERE {} ORDER BY run DESC",
             row::COLUMNS,
             conditions.join(" AND "),
-            values.len()
         );
+        let is_left_out = |row: &rusqlite::Row<'_>| {
+            row.get(0).map(|run: i64| left_out(RunId(run.cast_unsigned())))
+        };
         let rows = self.connection.prepare_cached(&query).and_then(|mut statement| {
-            statement.query_map(params_from_iter(values), row::read)?.collect()
+            let mut rows = statement.query(params_from_iter(values))?;
+            let mut found = Vec::new();
+            while found.len() < filter.limit as usize
+                && let Some(row) = rows.next()?
+            {
+                if !is_left_out(row)? {
+                    found.push(row::read(row)?);
+                }
+            }
+            Ok(found)
         });
         rows.map_err(|error| self.failed(&error))
     }
@@ -228,7 +259,8 @@ impl Catalog {
         archive: &Archive,
         journal: &mut dyn Journal,
     ) -> Result<(), StoreError> {
-        let emptied = self.connection.execute_batch("DELETE FROM runs; UPDATE cursor SET seq = 0;");
+        let empty = "DELETE FROM runs; DELETE FROM summaries; UPDATE cursor SET seq = 0;";
+        let emptied = self.connection.execute_batch(empty);
         emptied.map_err(|error| self.failed(&error))?;
         let mut archived = BTreeMap::new();
         for found in archive.list()? {

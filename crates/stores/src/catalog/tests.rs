@@ -13,7 +13,7 @@ use model::{
     WorkerId,
 };
 
-use super::{Catalog, Filter};
+use super::{Catalog, Filter, Kept};
 use crate::{Archive, subject};
 
 fn admitted(run: u64) -> Fact {
@@ -121,6 +121,62 @@ fn lists_are_filtered_paged_and_newest_first() {
     assert_eq!(numbers(Filter { statuses, ..Filter::default() }), [3, 2]);
     let both = Filter { statuses, name: Some("even"), ..Filter::default() };
     assert_eq!(numbers(both), [2]);
+}
+
+#[test]
+fn what_is_not_kept_is_too_old_or_one_too_many_by_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open(folder.path()).unwrap();
+    catalog.apply(&life()).unwrap();
+    // Run 1 ended at 1,010, run 2 at 1,014, and run 3 not at all.
+    let since = |at| Some(Timestamp(at));
+    let not_kept = |runs, since| -> Vec<u64> {
+        let runs = catalog.not_kept(Kept { runs, since }, 10).unwrap();
+        runs.iter().map(|run| run.0).collect()
+    };
+    assert_eq!(not_kept(None, None), [0; 0]);
+    assert_eq!(not_kept(Some(2), None), [0; 0]);
+    assert_eq!(not_kept(Some(1), None), [1]);
+    assert_eq!(not_kept(Some(0), None), [1, 2], "what has not ended is nobody's surplus");
+    assert_eq!(not_kept(None, since(1_010)), [0; 0]);
+    assert_eq!(not_kept(None, since(1_011)), [1]);
+    assert_eq!(not_kept(Some(1), since(9_999)), [1, 2]);
+    let first = catalog.not_kept(Kept { runs: Some(0), since: None }, 1);
+    assert_eq!(first, Ok(vec![RunId(1)]));
+}
+
+#[test]
+fn a_removed_run_is_neither_listed_nor_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open(folder.path()).unwrap();
+    catalog.apply(&life()).unwrap();
+    catalog.set_summary(RunId(1), "short").unwrap();
+    assert_eq!(catalog.summary(RunId(1)).as_deref(), Some("short"));
+    catalog.remove(&[RunId(1)]).unwrap();
+    assert_eq!(catalog.summary(RunId(1)), None);
+    assert_eq!(
+        (catalog.all(), catalog.ended()),
+        (Ok(vec![RunId(2), RunId(3)]), Ok(vec![RunId(2)]))
+    );
+    let names = |without: &[u64]| {
+        let without = without.iter().map(|&run| RunId(run)).collect();
+        catalog.named(&without).unwrap().len()
+    };
+    assert_eq!((names(&[2]), names(&[2, 3])), (2, 0), "they share a graph and a text");
+}
+
+#[test]
+fn runs_that_are_left_out_do_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Catalog::open_existing(folder.path()).unwrap().is_none());
+    Catalog::open(folder.path()).unwrap().apply(&life()).unwrap();
+    let catalog = Catalog::open_existing(folder.path()).unwrap().expect("it is there now");
+    let filter = Filter { ended: true, limit: 1, ..Filter::default() };
+    let listed = |left_out: &[u64]| -> Vec<u64> {
+        let runs = catalog.list_without(&filter, &|run| left_out.contains(&run.0)).unwrap();
+        runs.iter().map(|run| run.run.0).collect()
+    };
+    assert_eq!((listed(&[]), listed(&[2])), (vec![2], vec![1]));
 }
 
 #[test]

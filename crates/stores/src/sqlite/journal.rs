@@ -200,7 +200,7 @@ pub(super) const fn unsigned(number: i64) -> u64 {
 }
 
 /// What an error before the commit means.
-fn written(folder: &Path) -> impl Fn(rusqlite::Error) -> AppendError + '_ {
+pub(super) fn written(folder: &Path) -> impl Fn(rusqlite::Error) -> AppendError + '_ {
     |error| Failure::of(&error, folder).into_append()
 }
 
@@ -234,7 +234,7 @@ pub(super) fn read_covers(connection: &Connection) -> rusqlite::Result<Seq> {
     Ok(Seq(unsigned(covers)))
 }
 
-fn check_fence(
+pub(super) fn check_fence(
     transaction: &Transaction<'_>,
     folder: &Path,
     epoch: Epoch,

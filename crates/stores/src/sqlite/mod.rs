@@ -14,6 +14,7 @@
 
 mod inspect;
 mod journal;
+mod remove;
 pub(crate) mod schema;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::filesystem;
 use schema::Layout;
 
 pub use inspect::{Stat, Verification};
+pub use remove::Stored;
 
 /// The name of the journal's file in the state folder.
 pub const FILE_NAME: &str = "journal.sqlite";
@@ -94,6 +96,20 @@ impl SqliteJournal {
     /// The folder is on a network file system, the file is damaged, foreign or newer, or the disk
     /// is full, or is read-only and has no journal.
     pub fn open(folder: &Path, options: Options) -> Result<Self, StoreError> {
+        let journal = Self::open_beside(folder, options)?;
+        match journal.checkpoint(CheckpointMode::TRUNCATE) {
+            // Without room, or without the right to write, the log stays as it is; appends say so.
+            Ok(()) | Err(Failure::NoSpace | Failure::ReadOnly) => Ok(journal),
+            Err(failure) => Err(failure.into_store(&journal.path)),
+        }
+    }
+
+    /// Opens the journal for one who reads beside a process that has opened it to write, and whom
+    /// it does not hold up.
+    ///
+    /// # Errors
+    /// As for [`SqliteJournal::open`].
+    pub fn open_beside(folder: &Path, options: Options) -> Result<Self, StoreError> {
         filesystem::check(folder)?;
         let path = folder.join(FILE_NAME);
         let layout = Layout {
@@ -115,12 +131,7 @@ impl SqliteJournal {
         };
         let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(&path);
         connection.wal_hook(Some(count)).map_err(failed)?;
-        let journal = Self { connection, path, options, log_pages, failed: None };
-        match journal.checkpoint(CheckpointMode::TRUNCATE) {
-            // Without room, or without the right to write, the log stays as it is; appends say so.
-            Ok(()) | Err(Failure::NoSpace | Failure::ReadOnly) => Ok(journal),
-            Err(failure) => Err(failure.into_store(&journal.path)),
-        }
+        Ok(Self { connection, path, options, log_pages, failed: None })
     }
 
     /// Copies the log into the database. Another connection in the way is no error: the next time

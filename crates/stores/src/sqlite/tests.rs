@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use ::journal::conformance::{self, Subject};
 use ::journal::error::{DAMAGED, NEWER};
 use ::journal::{AppendError, Batch, Journal, OutputRow, ReadError, replay};
-use model::{Epoch, Fact, ItemId, RunId, RunStatus, Seq, TaskId, TaskKey, Timestamp, Token};
+use model::{
+    Digest, Epoch, Fact, ItemId, RunId, RunStatus, Seq, TaskId, TaskKey, Timestamp, Token,
+};
 use protocol::error::DecodeError;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{CHECKPOINT_PAGES, FILE_NAME, Options, SqliteJournal};
+use super::{CHECKPOINT_PAGES, FILE_NAME, Options, SqliteJournal, Stored};
 use crate::error::FOREIGN;
 
 /// Journals in folders that live as long as this.
@@ -259,4 +261,29 @@ fn a_failed_sync_ends_everything() {
     ));
     assert!(matches!(journal.last(), Err(ReadError::SyncFailed(_))));
     assert!(journal.acquire("leader", Timestamp(9)).is_err());
+}
+
+#[test]
+fn what_runs_left_is_removed_under_the_fence() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = open(folder.path());
+    let epoch = journal.acquire("leader", Timestamp(1)).unwrap();
+    let digests = [Digest([1; 32]), Digest([2; 32])];
+    let objects = digests.map(|digest| (digest, &b"graph"[..]));
+    let item = |run, item| TaskKey { run: RunId(run), task: TaskId(0) }.item(ItemId(item));
+    let output = |item| OutputRow { item, token: Token(1), bytes: b"{}" };
+    let outputs = [output(item(1, 0)), output(item(1, 1)), output(item(7, 0))];
+    let facts = facts(1);
+    let (after, at) = (Seq(0), Timestamp(5));
+    let batch = Batch { epoch, after, at, facts: &facts, outputs: &outputs, objects: &objects };
+    journal.append(&batch).unwrap();
+    assert_eq!(journal.runs_with_outputs(), Ok(vec![RunId(1), RunId(7)]));
+
+    let stale = journal.remove(Epoch(epoch.0 + 1), &[RunId(1)], &digests);
+    assert_eq!(stale, Err(AppendError::Fenced { by: epoch }));
+    journal.remove(epoch, &[RunId(1)], &digests[..1]).unwrap();
+    assert_eq!(journal.runs_with_outputs(), Ok(vec![RunId(7)]));
+    assert_eq!(journal.output(item(1, 1)), Ok(None));
+    assert_eq!(journal.objects(), Ok(vec![Stored { digest: digests[1], bytes: 5 }]));
+    assert_eq!(journal.object(&digests[0]), Ok(None));
 }

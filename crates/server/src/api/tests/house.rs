@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use artifacts::logs::{Stream, Ticket, Writer};
 use axum::body::{Body, Bytes};
@@ -14,7 +16,7 @@ use http_body_util::BodyExt;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report};
 use model::outcome::{AttemptEnd, Outcome};
 use model::work::{Delivery, Dispatch};
-use model::{Epoch, Timestamp};
+use model::{RunId, Timestamp};
 use protocol::api::{PROBLEM_JSON, Progress};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -23,7 +25,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::super::{Context, router};
-use crate::{Config, Holder, Link, Mailbox, Mode};
+use crate::handle::View;
+use crate::{Config, Holder, Keep, Link, Mailbox, Mode};
 
 /// What the worker does with a grant.
 pub(super) enum Act {
@@ -51,7 +54,7 @@ pub(super) struct House {
     words: Sender<Word>,
     worker: Option<JoinHandle<()>>,
     stop: watch::Sender<bool>,
-    _folder: TempDir,
+    folder: Arc<TempDir>,
 }
 
 struct Wire(Sender<Word>);
@@ -64,9 +67,23 @@ impl Link for Wire {
 
 impl House {
     pub(super) fn new(act: impl Fn(&Grant) -> Act + Send + 'static) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::keeping(Keep::default(), act)
+    }
+
+    /// A holder that keeps this of ended runs.
+    pub(super) fn keeping(keep: Keep, act: impl Fn(&Grant) -> Act + Send + 'static) -> Self {
+        let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+        Self::on(folder, keep, act)
+    }
+
+    /// A holder of a folder that there was one of before.
+    pub(super) fn on(
+        folder: Arc<TempDir>,
+        keep: Keep,
+        act: impl Fn(&Grant) -> Act + Send + 'static,
+    ) -> Self {
         let home = folder.path().to_owned();
-        let config = Config { home, version: "0.0.0", mode: Mode::Lead };
+        let config = Config { home, version: "0.0.0", mode: Mode::Lead, keep };
         let holder = Holder::start(&config).expect("the folder is free");
         let (words, heard) = channel();
         holder.connect("w", Box::new(Wire(words.clone())));
@@ -75,7 +92,20 @@ impl House {
         let worker = thread::spawn(move || Worker::new(mailbox, &logs, Box::new(act)).run(&heard));
         let (stop, _) = watch::channel(false);
         let worker = Some(worker);
-        Self { since: Timestamp(0), holder, words, worker, stop, _folder: folder }
+        Self { since: Timestamp(0), holder, words, worker, stop, folder }
+    }
+
+    /// The state folder, which outlives the holder as long as this is kept.
+    pub(super) fn folder(&self) -> Arc<TempDir> {
+        Arc::clone(&self.folder)
+    }
+
+    /// Waits until a run has left memory.
+    pub(super) async fn forgotten(&self, run: u64) {
+        let is_held = move |view: &View<'_>| view.engine.state().run(RunId(run)).is_some();
+        while self.holder.handle().ask(is_held).await.expect("the driver lives") {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub(super) fn act(&self, act: impl Fn(&Grant) -> Act + Send + 'static) {
@@ -97,13 +127,7 @@ impl House {
     }
 
     async fn send(&self, request: Request<Body>) -> Response {
-        let context = Context {
-            handle: self.holder.handle().clone(),
-            home: self.holder.home().clone(),
-            since: self.since,
-            version: "0.0.0",
-            epoch: Epoch(1),
-        };
+        let context = Context { since: self.since, ..self.holder.context().clone() };
         let answer = router(context, self.stop.subscribe()).oneshot(request).await;
         answer.expect("a router answers everything")
     }
@@ -129,11 +153,19 @@ impl House {
         read(self.send(request.expect("a request")).await).await
     }
 
+    /// The answer to a request as JSON, whatever it is.
+    pub(super) async fn value(&self, path: &str) -> Value {
+        self.get::<Value>(path).await.1
+    }
+
     /// Opens a stream.
     pub(super) async fn open(&self, path: &str) -> Lines {
         let request = Request::get(path).body(Body::empty()).expect("a request");
         let response = self.send(request).await;
-        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        if response.status() != StatusCode::OK {
+            let (status, problem) = read::<Value>(response).await;
+            panic!("{path}: {status} {problem}");
+        }
         Lines { body: response.into_body(), waiting: Vec::new(), is_broken: false }
     }
 
@@ -184,6 +216,10 @@ impl Lines {
         loop {
             if let Some(end) = self.waiting.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.waiting.drain(..=end).collect();
+                // An empty one only finds out whether anybody listens.
+                if line.len() == 1 {
+                    continue;
+                }
                 return Some(serde_json::from_slice(&line).expect("a value"));
             }
             match self.body.frame().await? {
