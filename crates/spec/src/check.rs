@@ -6,6 +6,7 @@
 
 use std::path::Path;
 
+use model::control::EdgeCondition;
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
 use model::policy::{FailurePolicy, Priority};
@@ -13,7 +14,7 @@ use model::policy::{FailurePolicy, Priority};
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::diagnostic::{Diagnostics, Fault, Faults, Lines, Place};
-use crate::file::{Declaration, OnFailure, Tasks, WorkflowFile};
+use crate::file::{Declaration, NamedTask, OnFailure, TaskFile, WorkflowFile};
 use crate::limits::NAME_BYTES_MAX;
 use crate::node::{Content, Node};
 use crate::params::{Located, Parameter, ParameterType, Workflow, convert};
@@ -21,7 +22,15 @@ use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
+mod compensation;
+mod control;
+mod decisions;
+mod fan_out;
 mod graph;
+mod links;
+mod names;
+mod order;
+mod steps;
 mod task;
 mod texts;
 
@@ -44,17 +53,24 @@ pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
 
 fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workflow> {
     let root = parse(text, faults)?;
-    let file = read_file(&root, faults)?;
+    let mut file = read_file(&root, faults)?;
     drop(root);
-    let tasks = file_tasks(&file, faults)?;
+    take_decision(&mut file, faults);
+    check_tasks(&file, faults)?;
     let parameters = parameters(&file, faults);
-    let graph = graph::check(&tasks.0, faults);
-    texts::check(texts::Scene { text, file: &file, tasks: &tasks.0, graph: &graph }, faults);
+    let steps = steps::flatten(&file, faults);
+    control::check(&steps, faults);
+    let (decisions, made) = decisions::collect(&steps, faults);
+    let links = links::collect(&steps, (&decisions, made), faults);
+    let mut graph = graph::build(&steps, links, faults);
+    texts::check(texts::Scene { text, file: &file, steps: &steps, graph: &graph }, faults);
+    compensation::add_edges(&steps, &mut graph, faults);
     if let Some(name) = &file.name {
         check_name("a workflow", name, faults);
     }
+    let checked = control::Checked { steps: &steps, decisions: &decisions, graph: &graph };
     let options = options(source, &file, faults);
-    let compiled = task::compile(&tasks.0, options.priority, faults);
+    let compiled = task::compile(checked, options.priority, faults);
     if !faults.is_empty() {
         return None;
     }
@@ -76,15 +92,17 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
             policies: compiled.policies,
             policy_of: compiled.policy_of,
             edges: graph.edges,
+            conditions: plain_or(graph.conditions),
             fan_outs: Vec::new(),
         },
         tasks: compiled.tasks,
         computed: compiled
             .computed
             .into_iter()
-            .map(|(task, expression, extent)| ComputedItems {
+            .map(|task::Computed { task, source, max_items, extent }| ComputedItems {
                 task,
-                expression,
+                source,
+                max_items,
                 place: lines.place(extent),
             })
             .collect(),
@@ -109,8 +127,41 @@ fn read_file(root: &Node<'_>, faults: &mut Faults) -> Option<WorkflowFile> {
     None
 }
 
-/// The tasks, wherever they stand; nothing if there are none or too many.
-fn file_tasks<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Option<&'f Tasks> {
+/// Conditions that say something; none if all edges wait for success.
+fn plain_or(conditions: Vec<EdgeCondition>) -> Vec<EdgeCondition> {
+    let is_plain = conditions.iter().all(|&condition| condition == EdgeCondition::Succeeded);
+    if is_plain { Vec::new() } else { conditions }
+}
+
+/// A decision that is written in the file itself is a task like any other.
+fn take_decision(file: &mut WorkflowFile, faults: &mut Faults) {
+    let (name, conditions) = match (file.decision_node.take(), file.conditions.take()) {
+        (None, None) => return,
+        (Some(name), Some(conditions)) => (name, conditions),
+        (Some(name), None) => {
+            if faults.is_empty() {
+                let message = "the decision has no rules";
+                let fault = Fault::new(code::MISSING_KEY, name.extent, message);
+                faults.push(fault.hint("write them under `conditions`"));
+            }
+            return;
+        }
+        (None, Some(conditions)) => {
+            let message = "these rules belong to no decision";
+            let fault = Fault::new(code::MISSING_KEY, conditions.extent, message);
+            return faults.push(fault.hint("name it: `decision_node: NAME`"));
+        }
+    };
+    let task = TaskFile { conditions: Some(conditions), ..TaskFile::default() };
+    let tasks = match &mut file.task_graph {
+        Some(tasks) => tasks,
+        None => file.tasks.get_or_insert_default(),
+    };
+    tasks.0.push(NamedTask { name, task, is_whole: true });
+}
+
+/// Notes what is wrong with the tasks as a whole; nothing if there is nothing to go on with.
+fn check_tasks(file: &WorkflowFile, faults: &mut Faults) -> Option<()> {
     let tasks = match (&file.tasks, &file.task_graph) {
         (Some(tasks), None) | (None, Some(tasks)) => tasks,
         (Some(_), Some(second)) => {
@@ -137,7 +188,7 @@ fn file_tasks<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Option<&'f Tas
     if count == 0 && faults.is_empty() {
         faults.push(no_tasks());
     }
-    Some(tasks)
+    Some(())
 }
 
 fn no_tasks() -> Fault {
@@ -241,13 +292,17 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
     let name = file.name.as_ref().map(|name| name.value.clone()).or_else(stem);
     RunOptions {
         name: name.unwrap_or_default(),
-        failure: match file.on_failure {
-            None | Some(OnFailure::Stop) => FailurePolicy::FailFast,
-            Some(OnFailure::Continue) => FailurePolicy::Continue,
-        },
+        failure: file.on_failure.map(failure).unwrap_or_default(),
         timeout: task::time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
         priority: priority(file.priority).unwrap_or_default(),
+    }
+}
+
+fn failure(on_failure: OnFailure) -> FailurePolicy {
+    match on_failure {
+        OnFailure::Stop => FailurePolicy::FailFast,
+        OnFailure::Continue => FailurePolicy::Continue,
     }
 }
 

@@ -9,16 +9,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use minijinja::Environment;
 use minijinja::value::Value;
-use model::{ItemId, TaskId};
+use model::{ItemId, RunId, TaskId, TaskStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
-use crate::template::Templates;
+use crate::decision::Decision;
+use crate::items::{Items, ItemsSource};
+use crate::template::{Templates, environment};
 
+mod context;
 mod render;
 
+pub(crate) use context::Scene;
 use render::{Failure, Renderer};
 
 /// All tasks of a workflow as they are started.
@@ -41,12 +46,25 @@ pub struct Definition {
 }
 
 /// What follows from the definition and is worked out when it is first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Derived {
     by_name: OnceLock<Vec<u32>>,
     params: OnceLock<Value>,
     env: OnceLock<Value>,
     templates: Templates,
+    environment: Environment<'static>,
+}
+
+impl Default for Derived {
+    fn default() -> Self {
+        Self {
+            by_name: OnceLock::new(),
+            params: OnceLock::new(),
+            env: OnceLock::new(),
+            templates: Templates::default(),
+            environment: environment(),
+        }
+    }
 }
 
 /// One task as it is started.
@@ -62,6 +80,40 @@ pub(crate) struct TaskDefinition {
     pub working_dir: Option<Box<str>>,
     #[serde(default, skip_serializing_if = "Items::is_single")]
     pub items: Items,
+    /// The group that the task is in; empty if it is in none.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub scope: Box<str>,
+    /// What few tasks have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Box<Control>>,
+}
+
+/// What does not go without saying about a task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Control {
+    /// The expression that has to hold, or else the task is skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Box<str>>,
+    /// Where items come from that are not known before the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<LateItems>,
+    /// How many values make one item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u32>,
+    /// What the task comes to, over its own outputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Box<str>>,
+    /// The task whose result this one knows as `result`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_of: Option<u32>,
+}
+
+/// Items that are worked out when the task's turn comes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LateItems {
+    pub source: ItemsSource,
+    /// How many items there may be.
+    pub max_items: u32,
 }
 
 /// What a task does.
@@ -72,6 +124,25 @@ pub(crate) enum Action {
     Script(Box<str>),
     /// A program and its arguments.
     Command(Box<[String]>),
+    /// Rules, of which the first that holds is taken.
+    Decision(Box<Decision>),
+    /// One expression that gives the task's only output, `result`.
+    Result(Box<str>),
+    /// The end of a turn.
+    Until {
+        /// The expression that ends the loop.
+        expression: Box<str>,
+        /// The last tasks of the body.
+        ends: Box<[u32]>,
+        /// Whether the expression judges failures by itself.
+        knows_status: bool,
+    },
+    /// Time that passes; until when, if it is not a fixed while.
+    Timer(Option<Box<str>>),
+    /// What a person is asked.
+    Approval(Box<str>),
+    /// What is waited for.
+    Signal(Box<str>),
 }
 
 impl Default for Action {
@@ -80,47 +151,13 @@ impl Default for Action {
     }
 }
 
-/// The items of a task.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Items {
-    /// The task is no fan-out.
-    #[default]
-    Single,
-    /// One item a value.
-    Values(Vec<Json>),
-    /// One item a whole number from `first`.
-    Range {
-        /// The first number.
-        first: i64,
-        /// How many.
-        count: u32,
-    },
-}
-
-impl Items {
-    fn is_single(&self) -> bool {
-        matches!(self, Self::Single)
-    }
-
-    /// How many; nothing if the task is no fan-out.
-    pub(crate) fn count(&self) -> Option<u32> {
-        match self {
-            Self::Single => None,
-            Self::Values(values) => u32::try_from(values.len()).ok(),
-            Self::Range { count, .. } => Some(*count),
-        }
-    }
-
-    fn value(&self, item: ItemId) -> Option<Json> {
-        match self {
-            Self::Single => None,
-            Self::Values(values) => values.get(item.0 as usize).cloned(),
-            Self::Range { first, count } => {
-                (item.0 < *count).then(|| Json::from(first.saturating_add(i64::from(item.0))))
-            }
-        }
-    }
+/// What a task waits for that somebody outside has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A person's yes or no.
+    Approval,
+    /// A signal, which may bring a value.
+    Signal,
 }
 
 /// What a worker starts.
@@ -147,13 +184,37 @@ pub enum TaskOutputs {
     Items(Vec<Json>),
 }
 
-/// Where a template's references to other tasks are answered.
-pub trait UpstreamOutputs {
-    /// The outputs of a task. Asked for only if the template names the task.
+/// Where a text's references to other tasks are answered.
+pub trait Upstream {
+    /// The outputs of a task. Asked for only if a text names the task.
     fn outputs(&self, task: TaskId) -> TaskOutputs;
+
+    /// How a task has ended. Those that texts name have succeeded, unless this says otherwise.
+    fn status(&self, task: TaskId) -> TaskStatus {
+        let _ = task;
+        TaskStatus::Succeeded
+    }
+
+    /// The value of an item whose list was worked out while the run went on: from the list that
+    /// came with the answer.
+    fn item_value(&self, task: TaskId, item: ItemId) -> Option<Json> {
+        let _ = (task, item);
+        None
+    }
+
+    /// The turn of the loop that a task is in, from 1.
+    fn round(&self, task: TaskId) -> u16 {
+        let _ = task;
+        1
+    }
+
+    /// The run.
+    fn run(&self) -> Option<RunId> {
+        None
+    }
 }
 
-impl<F: Fn(TaskId) -> TaskOutputs> UpstreamOutputs for F {
+impl<F: Fn(TaskId) -> TaskOutputs> Upstream for F {
     fn outputs(&self, task: TaskId) -> TaskOutputs {
         self(task)
     }
@@ -288,7 +349,7 @@ impl Definition {
     #[must_use]
     pub fn item_label(&self, task: TaskId, item: ItemId) -> Option<String> {
         const CHARS_MAX: usize = 60;
-        let label = match self.get(task)?.items.value(item)? {
+        let label = match self.get(task)?.item_value(item)? {
             Json::String(text) => text,
             other => other.to_string(),
         };
@@ -305,31 +366,130 @@ impl Definition {
         &self,
         task: TaskId,
         item: ItemId,
-        upstream: &dyn UpstreamOutputs,
+        upstream: &dyn Upstream,
     ) -> Result<Rendered, RenderError> {
+        self.rendering(task, Some(item), upstream, |renderer| renderer.render())
+    }
+
+    /// What a task waits for that somebody outside has to say.
+    #[must_use]
+    pub fn awaited(&self, task: TaskId) -> Option<Awaited> {
+        match self.get(task)?.action {
+            Action::Approval(_) => Some(Awaited::Approval),
+            Action::Signal(_) => Some(Awaited::Signal),
+            _ => None,
+        }
+    }
+
+    /// What is said to the person or program that a task waits for; empty if nothing is, or if it
+    /// waits for nobody.
+    ///
+    /// # Errors
+    /// The text names something that is not defined, or becomes too large.
+    pub fn message(&self, task: TaskId, upstream: &dyn Upstream) -> Result<String, RenderError> {
+        self.rendering(task, None, upstream, |renderer| renderer.message())
+    }
+
+    fn rendering<T>(
+        &self,
+        task: TaskId,
+        item: Option<ItemId>,
+        upstream: &dyn Upstream,
+        render: impl FnOnce(&Renderer<'_>) -> Result<T, Failure>,
+    ) -> Result<T, RenderError> {
         let Some(defined) = self.get(task) else {
             let message = format!("there is no task number {task}");
             return Err(RenderError { code: code::RENDER, task: String::new(), message });
         };
-        let renderer = Renderer { definition: self, task: defined, item, upstream };
-        renderer.render().map_err(|Failure { code, message }| RenderError {
+        let scene = Scene {
+            definition: self,
+            task,
+            defined,
+            item,
+            upstream,
+            round: upstream.round(task),
+            run: upstream.run(),
+            is_expression: false,
+        };
+        render(&Renderer { scene }).map_err(|Failure { code, message }| RenderError {
             code,
             task: defined.name.to_string(),
             message,
         })
     }
 
-    fn get(&self, task: TaskId) -> Option<&TaskDefinition> {
+    /// The task that the first steps of a path name, as the tasks of a group see it, and how many
+    /// steps these are.
+    fn resolve(&self, scope: &str, path: &[String]) -> Option<(TaskId, usize)> {
+        let mut scope = Some(scope);
+        while let Some(group) = scope {
+            let mut name = group.to_owned();
+            for (step, steps) in path.iter().zip(1..) {
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                name.push_str(step);
+                if let Some(task) = self.task(&name) {
+                    return Some((task, steps));
+                }
+            }
+            scope = match group {
+                "" => None,
+                _ => Some(group.rfind('.').map_or("", |dot| &group[..dot])),
+            };
+        }
+        None
+    }
+
+    /// What works out texts and expressions.
+    pub(crate) fn engine(&self) -> (&Templates, &Environment<'static>) {
+        (&self.derived.templates, &self.derived.environment)
+    }
+
+    pub(crate) fn get(&self, task: TaskId) -> Option<&TaskDefinition> {
         self.tasks.get(task.0 as usize)
     }
 }
 
 impl TaskDefinition {
+    /// How many values make one of its items.
+    pub(crate) fn batch(&self) -> Option<u32> {
+        self.control.as_ref()?.batch
+    }
+
+    /// What it comes to, over its own outputs.
+    pub(crate) fn result(&self) -> Option<&str> {
+        self.control.as_ref()?.result.as_deref()
+    }
+
+    /// The task whose result it knows as `result`.
+    pub(crate) fn result_of(&self) -> Option<TaskId> {
+        self.control.as_ref()?.result_of.map(TaskId)
+    }
+
+    /// Whether its items are worked out while the run goes on.
+    pub(crate) fn is_late(&self) -> bool {
+        self.control.as_ref().is_some_and(|control| control.late.is_some())
+    }
+
+    /// How many items it has; nothing if it is no fan-out, or if that is not known yet.
+    pub(crate) fn item_count(&self) -> Option<u32> {
+        self.items.batches(self.batch())
+    }
+
+    /// The value of an item that was known before the run.
+    pub(crate) fn item_value(&self, item: ItemId) -> Option<Json> {
+        self.items.batch_value(item, self.batch())
+    }
+
     /// Every text of the task that may be a template.
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let (script, command) = match &self.action {
-            Action::Script(script) => (Some(&**script), &[][..]),
+            Action::Script(text) | Action::Approval(text) | Action::Signal(text) => {
+                (Some(&**text), &[][..])
+            }
             Action::Command(command) => (None, &**command),
+            _ => (None, &[][..]),
         };
         script
             .into_iter()

@@ -7,12 +7,17 @@
 //! Nothing here touches a file, a clock or the network, decides when a task runs, or panics on
 //! what a person wrote.
 
+mod ask;
 mod check;
 pub mod code;
 mod compile;
+mod decision;
 mod definition;
 pub mod diagnostic;
+mod expression;
 mod file;
+mod instant;
+mod items;
 pub mod limits;
 mod node;
 mod params;
@@ -25,10 +30,11 @@ mod template;
 mod terminal;
 mod units;
 
+pub use ask::{Question, Reply};
 pub use check::check;
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
-    Definition, DefinitionError, RenderError, Rendered, TaskOutputs, UpstreamOutputs,
+    Awaited, Definition, DefinitionError, RenderError, Rendered, TaskOutputs, Upstream,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use params::{Bound, Parameter, ParameterType, Workflow};

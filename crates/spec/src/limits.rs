@@ -20,3 +20,16 @@ pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
 pub const RETRIES_MAX: u8 = u8::MAX;
+/// Turns that a loop may be given.
+pub const ROUNDS_MAX: u16 = 10_000;
+/// Turns of a loop that does not say how many there may be.
+pub const ROUNDS_DEFAULT: u16 = 100;
+/// Items of a fan-out that is worked out while the run goes on and does not say how many there may
+/// be.
+pub const LATE_ITEMS_DEFAULT: u32 = 1_000_000;
+/// Bytes of the stored list of such a fan-out.
+pub const LIST_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the value of an expression, as JSON, and of a file whose lines are items.
+pub const VALUE_BYTES_MAX: usize = 256 << 20;
+/// Names that the patterns of a file may be held against.
+pub const PATTERN_STEPS_MAX: usize = 50_000_000;

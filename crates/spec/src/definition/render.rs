@@ -1,16 +1,12 @@
 //! One rendering: a task's texts with the names filled in, within bounds.
 
-use std::collections::BTreeMap;
-
 use minijinja::value::Value;
-use model::ItemId;
 use model::limits::RENDERED_BYTES_MAX;
-use serde_json::{Map, Value as Json};
 
-use super::{Action, Definition, Rendered, TaskDefinition, TaskOutputs, UpstreamOutputs};
+use super::{Action, Rendered, Scene};
 use crate::code;
 use crate::limits::ARGUMENT_BYTES_MAX;
-use crate::template::{is_template, normalised, to_value, words};
+use crate::template::{Reference, expression_references, is_template};
 
 /// The variable that holds an attempt's own folder; a text that names it wants the folder made.
 const WORK_DIR_VARIABLE: &str = "AUTOGLM_WORKDIR";
@@ -44,23 +40,21 @@ impl From<minijinja::Error> for Failure {
 
 /// One rendering.
 pub(super) struct Renderer<'d> {
-    pub definition: &'d Definition,
-    pub task: &'d TaskDefinition,
-    pub item: ItemId,
-    pub upstream: &'d dyn UpstreamOutputs,
+    pub scene: Scene<'d>,
 }
 
 impl Renderer<'_> {
     pub(super) fn render(&self) -> Result<Rendered, Failure> {
+        let Scene { definition, defined: task, .. } = self.scene;
         let context = self.context()?;
         let argv = self.argv(&context)?;
-        let mut env = self.definition.env.clone();
-        for (name, text) in &self.task.env {
+        let mut env = definition.env.clone();
+        for (name, text) in &task.env {
             env.insert(name.clone(), self.text(text, &context)?);
         }
-        let working_dir = match &self.task.working_dir {
-            Some(text) => self.definition.folder.join(self.text(text, &context)?),
-            None => self.definition.folder.clone(),
+        let working_dir = match &task.working_dir {
+            Some(text) => definition.folder.join(self.text(text, &context)?),
+            None => definition.folder.clone(),
         };
         let env: Vec<(String, String)> = env.into_iter().collect();
         let env_texts = env.iter().map(|(_, value)| value);
@@ -70,15 +64,28 @@ impl Renderer<'_> {
         Ok(Rendered { argv, env, working_dir, uses_work_dir })
     }
 
+    /// What is said to whom the task waits for.
+    pub(super) fn message(&self) -> Result<String, Failure> {
+        match &self.scene.defined.action {
+            Action::Approval(text) | Action::Signal(text) => self.text(text, &self.context()?),
+            _ => Ok(String::new()),
+        }
+    }
+
     fn argv(&self, context: &Value) -> Result<Vec<String>, Failure> {
-        match &self.task.action {
+        let Scene { definition, defined: task, .. } = self.scene;
+        match &task.action {
             Action::Script(script) => {
-                let shell = self.task.shell.as_deref().unwrap_or(&self.definition.shell);
+                let shell = task.shell.as_deref().unwrap_or(&definition.shell);
                 let script = self.text(script, context)?;
                 Ok(shell.iter().cloned().chain(["-c".to_owned(), script]).collect())
             }
             Action::Command(command) => {
                 command.iter().map(|argument| self.text(argument, context)).collect()
+            }
+            _ => {
+                let message = "it is nothing that a worker runs".to_owned();
+                Err(Failure { code: code::RENDER, message })
             }
         }
     }
@@ -87,7 +94,7 @@ impl Renderer<'_> {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        let rendered = self.definition.derived.templates.render(text, context);
+        let rendered = self.scene.definition.derived.templates.render(text, context);
         rendered.map_err(|error| match undefined(text, context) {
             Some(message) if error.kind() == minijinja::ErrorKind::UndefinedError => {
                 Failure { code: code::RENDER, message }
@@ -98,45 +105,24 @@ impl Renderer<'_> {
 
     /// What templates can name; nothing at all if the task has no templates.
     fn context(&self) -> Result<Value, Failure> {
-        let (definition, derived) = (self.definition, &self.definition.derived);
-        let mut tasks: BTreeMap<Box<str>, Value> = BTreeMap::new();
+        let templates = &self.scene.definition.derived.templates;
+        let mut references: Vec<Reference> = Vec::new();
         let mut has_templates = false;
-        for text in self.task.texts().filter(|text| is_template(text)) {
+        for text in self.scene.defined.texts().filter(|text| is_template(text)) {
             has_templates = true;
-            for name in derived.templates.tasks(text)?.iter() {
-                if let Some(task) = definition.task(name)
-                    && !tasks.contains_key(name)
-                {
-                    tasks.insert(name.clone(), outputs_value(self.upstream.outputs(task)));
-                }
-            }
+            references.extend(templates.references(text)?.iter().cloned());
         }
         if !has_templates {
             return Ok(Value::UNDEFINED);
         }
-        let params = derived.params.get_or_init(|| to_value(&definition.params));
-        let env = derived.env.get_or_init(|| to_value(&definition.env));
-        let mut names = vec![
-            ("params", params.clone()),
-            ("env", env.clone()),
-            ("index", Value::from(self.item.0)),
-            (
-                "tasks",
-                Value::from_pairs(
-                    tasks.into_iter().map(|(name, value)| (String::from(name), value)),
-                ),
-            ),
-        ];
-        if let Some(item) = self.task.items.value(self.item) {
-            names.push(("item", to_value(&item)));
-        }
-        Ok(Value::from_pairs(names))
+        let context = self.scene.context(&references);
+        context.map_err(|message| Failure { code: code::RENDER, message })
     }
 }
 
 /// Says which reference of a text leads to nothing, and what stands there instead.
-fn undefined(text: &str, context: &Value) -> Option<String> {
-    words(&normalised(text)).references.into_iter().find_map(|reference| {
+pub(super) fn undefined(text: &str, context: &Value) -> Option<String> {
+    expression_references(text).into_iter().find_map(|reference| {
         let mut value = context.get_attr(&reference.root).ok()?;
         let mut path = reference.root.clone();
         for step in &reference.path {
@@ -153,29 +139,6 @@ fn undefined(text: &str, context: &Value) -> Option<String> {
         }
         None
     })
-}
-
-/// `{"outputs": {...}}`, where a fan-out's object maps each key to the list of its items' values.
-fn outputs_value(outputs: TaskOutputs) -> Value {
-    let outputs = match outputs {
-        TaskOutputs::Single(outputs) => outputs,
-        TaskOutputs::Items(items) => Json::Object(transposed(&items)),
-    };
-    Value::from_pairs([("outputs", to_value(&outputs))])
-}
-
-fn transposed(items: &[Json]) -> Map<String, Json> {
-    let mut columns: Map<String, Json> = Map::new();
-    for (index, (key, value)) in items
-        .iter()
-        .enumerate()
-        .flat_map(|(index, item)| item.as_object().into_iter().flatten().map(move |x| (index, x)))
-    {
-        let column =
-            columns.entry(key).or_insert_with(|| Json::Array(vec![Json::Null; items.len()]));
-        column[index] = value.clone();
-    }
-    columns
 }
 
 /// A command that the kernel would refuse is refused here, with a reason.
