@@ -348,14 +348,7 @@ impl Definition {
     /// The value of an item, short enough to show; nothing if the task is no fan-out.
     #[must_use]
     pub fn item_label(&self, task: TaskId, item: ItemId) -> Option<String> {
-        const CHARS_MAX: usize = 60;
-        let label = match self.get(task)?.item_value(item)? {
-            Json::String(text) => text,
-            other => other.to_string(),
-        };
-        let mut chars = label.chars();
-        let short: String = chars.by_ref().take(CHARS_MAX).collect();
-        Some(if chars.next().is_some() { short + "…" } else { short })
+        self.get(task)?.item_value(item).map(|value| label(&value))
     }
 
     /// What a worker starts for an item.
@@ -449,6 +442,19 @@ impl Definition {
     pub(crate) fn get(&self, task: TaskId) -> Option<&TaskDefinition> {
         self.tasks.get(task.0 as usize)
     }
+}
+
+/// A value, short enough to show.
+#[must_use]
+pub fn label(value: &Json) -> String {
+    const CHARS_MAX: usize = 60;
+    let label = match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut chars = label.chars();
+    let short: String = chars.by_ref().take(CHARS_MAX).collect();
+    if chars.next().is_some() { short + "…" } else { short }
 }
 
 impl TaskDefinition {

@@ -1,7 +1,8 @@
 //! Whose facts are whose: what the archive and the catalog index by.
 
-use model::fact::Restored;
-use model::{Fact, RunId};
+use model::control::ControlAnswer;
+use model::fact::{ControlImage, Restored};
+use model::{Digest, Fact, RunId};
 
 /// The run that a fact belongs to; `None` for facts about leaders, workers and everything.
 #[must_use]
@@ -30,5 +31,21 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
             Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
             Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
         },
+    }
+}
+
+/// The list of items that a fact names.
+#[must_use]
+pub fn list_of(fact: &Fact) -> Option<Digest> {
+    match fact {
+        Fact::TaskAnswered(answered) => match answered.answer {
+            ControlAnswer::FanOut { list, .. } => Some(list),
+            _ => None,
+        },
+        Fact::Restored(piece) => match **piece {
+            Restored::Control { image: ControlImage::FanOut { list, .. }, .. } => Some(list),
+            _ => None,
+        },
+        _ => None,
     }
 }

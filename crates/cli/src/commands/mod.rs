@@ -3,6 +3,7 @@
 //! A command asks, prints, and says how the program ends. It has no rules of its own about runs:
 //! those are the server's.
 
+pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -13,10 +14,12 @@ pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod reject;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
 pub(crate) mod validate;
@@ -58,6 +61,12 @@ pub(crate) enum Command {
     Stop(stop::StopRun),
     /// End a run at once: tasks are killed, nothing else runs
     Terminate(terminate::Terminate),
+    /// Say yes to a task that waits for an approval
+    Approve(approve::Approve),
+    /// Say no to a task that waits for an approval: it fails
+    Reject(reject::Reject),
+    /// Give a task the signal that it waits for
+    Signal(signal::Signal),
     /// Run again what did not succeed, or a task and all that depends on it
     Retry(retry::RetryRun),
     /// Take away ended runs that are not to be kept, and what they left
@@ -115,6 +124,9 @@ impl Command {
             Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
+            Self::Approve(command) => block_on(command.run(context)),
+            Self::Reject(command) => block_on(command.run(context)),
+            Self::Signal(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),

@@ -127,6 +127,8 @@ const fn on(trigger: Trigger) -> Option<&'static str> {
         Trigger::Failure => Some("failure"),
         Trigger::Cancel => Some("cancel"),
         Trigger::Exit => Some("exit"),
+        Trigger::Finally => Some("finally"),
+        Trigger::Compensation { .. } => Some("undo"),
     }
 }
 

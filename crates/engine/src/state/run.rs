@@ -269,6 +269,30 @@ impl Run {
         }
     }
 
+    /// The fan-outs whose items are known, ascending by task.
+    pub fn fans(&self) -> impl Iterator<Item = (TaskId, &Fan)> {
+        self.fans.iter().map(|(&task, fan)| (task, fan))
+    }
+
+    /// The stored lists of items that were worked out late.
+    pub fn item_lists(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.control.values().filter_map(|image| match image {
+            ControlImage::FanOut { list, .. } => Some(*list),
+            _ => None,
+        })
+    }
+
+    /// The turn of the innermost loop around a task, or of the loop that it is, from 1.
+    #[must_use]
+    pub fn turn_around(&self, task: TaskId) -> u16 {
+        let turns = self.control.iter().filter_map(|(&end, image)| match image {
+            ControlImage::Turn(turn) => Some((self.body(end), *turn)),
+            _ => None,
+        });
+        let around = turns.filter(|(body, _)| body.contains(&task.0));
+        around.min_by_key(|(body, _)| body.end - body.start).map_or(1, |(_, turn)| turn)
+    }
+
     /// The route that a decision took.
     #[must_use]
     pub fn route(&self, task: TaskId) -> Option<u16> {

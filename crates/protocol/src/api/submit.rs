@@ -77,6 +77,34 @@ pub enum StopMode {
     Terminate,
 }
 
+/// What somebody says to a task that waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// What is said.
+    pub verdict: Say,
+    /// Who says it, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What they say beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The outputs of a signal: an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Map<String, Value>>,
+}
+
+/// What can be said to a task that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Say {
+    /// Yes, to an approval.
+    Approve,
+    /// No, to an approval.
+    Reject,
+    /// Go on, to a task that waits for a signal.
+    Signal,
+}
+
 /// Tasks of an ended run are to run once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retry {

@@ -190,6 +190,19 @@ impl Text<'_, '_> {
             Blocker::Dependency { task, status } => {
                 format!("it depends on {}, which is {status}", self.subject.names.task(*task))
             }
+            Blocker::Question => "its condition, items or rules are being worked out".to_owned(),
+            Blocker::Person { until: None } => "it waits for somebody to answer it".to_owned(),
+            Blocker::Person { until: Some(until) } => {
+                let span = until.since(self.subject.now);
+                format!("it waits for somebody to answer it, for {span} more")
+            }
+            Blocker::Time { until } => {
+                format!("it waits for {} more", until.since(self.subject.now))
+            }
+            Blocker::TaskConcurrency { limit } => {
+                let items = plural(u64::from(*limit), "item");
+                format!("its task has {items} under way, which is its limit")
+            }
             Blocker::Handler => "it runs when all other tasks of the run have ended".to_owned(),
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
             Blocker::Backoff { until } => {
@@ -243,6 +256,10 @@ impl Text<'_, '_> {
             Blocker::Dependency { .. } => {
                 format!("the success of {}", self.dependencies(blockers))
             }
+            Blocker::Question => "the answer, in a moment".to_owned(),
+            Blocker::Person { .. } => self.who_answers(),
+            Blocker::Time { until } => format!("time: {}", until.since(self.subject.now)),
+            Blocker::TaskConcurrency { .. } => "the end of an item of its task".to_owned(),
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
             Blocker::Backoff { until } => {
@@ -264,6 +281,15 @@ impl Text<'_, '_> {
                 None => "a larger worker".to_owned(),
             },
         })
+    }
+
+    /// How a task that waits for somebody is answered.
+    fn who_answers(&self) -> String {
+        let (run, task) = (self.subject.id, self.subject.names.task(self.key.task));
+        match self.subject.names.awaited(self.key.task) {
+            Some(spec::Awaited::Signal) => format!("`autoglm signal {run} {task}`"),
+            _ => format!("`autoglm approve {run} {task}`, or `autoglm reject {run} {task}`"),
+        }
     }
 
     fn placement(&self) -> Option<api::Placement> {
@@ -294,6 +320,10 @@ impl Text<'_, '_> {
 const fn kind(blocker: &Blocker) -> &'static str {
     match blocker {
         Blocker::Dependency { .. } => "dependency",
+        Blocker::Question => "question",
+        Blocker::Person { .. } => "person",
+        Blocker::Time { .. } => "time",
+        Blocker::TaskConcurrency { .. } => "task_concurrency",
         Blocker::Handler => "handler",
         Blocker::Run(_) => "run",
         Blocker::Backoff { .. } => "backoff",
