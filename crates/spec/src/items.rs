@@ -232,7 +232,7 @@ impl Workshop<'_> {
 
     fn list(&self, expression: &str) -> Result<Vec<Json>, String> {
         let value = evaluate(self.environment, expression, self.context)
-            .map_err(|error| format!("the items cannot be worked out: {error}"))?;
+            .map_err(|reason| format!("the items cannot be worked out: {reason}"))?;
         // An output that is written as `key=value` is a text: `files=["a", "b"]`.
         let json = match value.as_str() {
             Some(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),

@@ -224,7 +224,7 @@ fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
     if let [first, second, ..] = found.as_slice()
         && !both_work
     {
-        let message = format!("task `{}` has a `{first}` and a `{second}`", step.name);
+        let message = format!("task `{}` has `{first}` and `{second}`", step.name);
         let fault = Fault::new(code::CONFLICT, step.short.extent, message);
         faults.push(fault.hint("a task does one thing: make two of it"));
     }

@@ -38,6 +38,16 @@ pub(super) struct Step<'f> {
     pub trigger: Trigger,
 }
 
+impl Step<'_> {
+    /// The whole name of what stands in the file: of a loop's end that of the loop.
+    pub(super) fn written_name(&self) -> &str {
+        match self.role {
+            Role::Task => &self.name,
+            _ => self.name.rsplit_once('.').map_or(&self.name, |(name, _)| name),
+        }
+    }
+}
+
 /// What a task is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {

@@ -199,7 +199,7 @@ impl<'f> Checker<'f, '_> {
             open.iter().filter(|name| !self.is_known(name, user)).collect();
         unknown.sort_unstable();
         for name in unknown {
-            self.unknown_name(name, text, &content);
+            self.unknown_name(name, text, &content, user);
         }
         for filter in words.filters {
             self.check_filter(&content[filter.clone()], self.locate(text.extent, &content, filter));
@@ -240,7 +240,7 @@ impl<'f> Checker<'f, '_> {
             || (user.has_bare_parameters && self.params.contains(&name))
     }
 
-    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str) {
+    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str, user: User) {
         let range = find_word(content, name);
         let extent = range.map_or(text.extent, |range| self.locate(text.extent, content, range));
         let message = format!("`{name}` is not defined");
@@ -248,7 +248,8 @@ impl<'f> Checker<'f, '_> {
         let hint = if self.params.contains(&name) {
             Some(format!("write `params.{name}`"))
         } else {
-            did_you_mean(name, ROOTS)
+            let bare = self.params.iter().copied().filter(|_| user.has_bare_parameters);
+            did_you_mean(name, bare.chain(ROOTS))
         };
         let names = "known are `params`, `env`, `tasks`, `item`, `index`, `items`, `round`, `run`";
         self.faults.push(fault.hint_if(hint).hint_if(Some(names.to_owned())));
