@@ -164,7 +164,8 @@ impl Scene<'_> {
         let max_items = late.max_items;
         let workshop =
             Workshop { templates, environment, context: &context, max_items, read: &read };
-        let items = workshop.items(&late.source).map_err(|reason| format!("`foreach`: {reason}"))?;
+        let items =
+            workshop.items(&late.source).map_err(|reason| format!("`foreach`: {reason}"))?;
         let batch = self.defined.batch();
         let count = items.batches(batch).unwrap_or(0);
         let list = Stored((0..count).filter_map(|item| items.batch_value(ItemId(item), batch)));
@@ -193,5 +194,6 @@ fn time(value: &Value) -> Result<Timestamp, String> {
         return instant::parse(text);
     }
     let seconds = f64::try_from(value.clone()).ok().and_then(instant::from_seconds);
-    seconds.ok_or_else(|| format!("`until` takes a time, and the expression gives a {}", value.kind()))
+    seconds
+        .ok_or_else(|| format!("`until` takes a time, and the expression gives a {}", value.kind()))
 }

@@ -119,8 +119,7 @@ impl Bound {
 }
 
 fn fan_outs(tasks: &[crate::definition::TaskDefinition]) -> Vec<(u32, u32)> {
-    let counts =
-        (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.item_count()?)));
+    let counts = (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.item_count()?)));
     counts.collect()
 }
 

@@ -127,7 +127,8 @@ mod tests {
 
     #[test]
     fn the_forms_of_an_expression_are_one() {
-        for text in ["params.n > 2", "{{ params.n > 2 }}", "${{params.n > 2}}", " {{- params.n > 2 -}}"]
+        for text in
+            ["params.n > 2", "{{ params.n > 2 }}", "${{params.n > 2}}", " {{- params.n > 2 -}}"]
         {
             assert_eq!(bare(text), "params.n > 2");
             assert!(is_true(&value(text).unwrap()));

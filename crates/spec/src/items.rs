@@ -99,9 +99,8 @@ impl Items {
 
 impl Matrix {
     fn combinations(&self) -> u64 {
-        let product = |count: u64, axis: &(Box<str>, Vec<Json>)| {
-            count.saturating_mul(axis.1.len() as u64)
-        };
+        let product =
+            |count: u64, axis: &(Box<str>, Vec<Json>)| count.saturating_mul(axis.1.len() as u64);
         self.axes.iter().fold(1, product)
     }
 
@@ -140,9 +139,10 @@ impl Matrix {
         let all = u32::try_from(self.combinations()).expect("counted before");
         let is_out = |number: &u32| {
             let values = self.combination((*number).into());
-            exclude.iter().filter_map(Json::as_object).any(|pattern| {
-                pattern.iter().all(|(name, value)| values.get(name) == Some(value))
-            })
+            exclude
+                .iter()
+                .filter_map(Json::as_object)
+                .any(|pattern| pattern.iter().all(|(name, value)| values.get(name) == Some(value)))
         };
         self.kept = Some((0..all).filter(|number| !is_out(number)).collect());
     }
@@ -370,8 +370,7 @@ mod tests {
     fn batches_are_lists_of_values() {
         let items = range(0, 5, 1, 10).unwrap();
         assert_eq!(items.batches(Some(2)), Some(3));
-        let values: Vec<_> =
-            (0..4).map(|item| items.batch_value(ItemId(item), Some(2))).collect();
+        let values: Vec<_> = (0..4).map(|item| items.batch_value(ItemId(item), Some(2))).collect();
         assert_eq!(values, [Some(json!([0, 1])), Some(json!([2, 3])), Some(json!([4])), None]);
     }
 }

@@ -49,13 +49,12 @@ fn every_case_says_what_is_written_beside_it() {
 /// The diagnostics, or what the workflow compiles to.
 fn told_of(source: &Source) -> String {
     let given: BTreeMap<String, Value> = given(&source.text);
-    let compiled =
-        check(source).and_then(|workflow| workflow.bind(&given)).and_then(|bound| {
-            bound.compile_with(&|path| match path.ends_with("names.txt") {
-                true => Ok(b"ada\n\ngrace\n".to_vec()),
-                false => Err(format!("there is no file `{}`", path.display())),
-            })
-        });
+    let compiled = check(source).and_then(|workflow| workflow.bind(&given)).and_then(|bound| {
+        bound.compile_with(&|path| match path.ends_with("names.txt") {
+            true => Ok(b"ada\n\ngrace\n".to_vec()),
+            false => Err(format!("there is no file `{}`", path.display())),
+        })
+    });
     let compiled = match compiled {
         Ok(compiled) => compiled,
         Err(diagnostics) => return diagnostics.to_terminal(false),
@@ -146,7 +145,9 @@ fn given(text: &[u8]) -> BTreeMap<String, Value> {
 /// Task 0 is plain, all others are fan-outs.
 fn outputs(task: TaskId) -> TaskOutputs {
     match task.0 {
-        0 => TaskOutputs::Single(json!({"rows": 10, "path": "a b", "n": "3", "list": "[1, \"b\"]"})),
+        0 => {
+            TaskOutputs::Single(json!({"rows": 10, "path": "a b", "n": "3", "list": "[1, \"b\"]"}))
+        }
         _ => TaskOutputs::Items(vec![json!({"score": 0.5}), json!({"score": 0.75})]),
     }
 }

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use model::{Digest, Graph, ItemId, TaskId};
+use model::control::ControlAnswer;
+use model::limits::OUTPUT_BYTES_MAX;
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 use serde_json::{Value, json};
-use spec::{Definition, Source, TaskOutputs, check};
+use spec::{Definition, Question, Reply, Source, TaskOutputs, Upstream, check};
 
 /// Names of tasks: Unicode, with everything that YAML could stumble over.
 fn name() -> impl Strategy<Value = String> {
@@ -35,6 +37,56 @@ fn dag() -> impl Strategy<Value = (Vec<String>, BTreeSet<(usize, usize)>)> {
             (Just(names), edges)
         },
     )
+}
+
+/// Tasks with whatever the language has, some of it wrong: what is accepted has to be a graph.
+fn control_flow() -> impl Strategy<Value = Value> {
+    let expression = prop::sample::select(vec![
+        "params.n > 2",
+        "tasks.t0.outputs.k",
+        "tasks.t1.status == 'failed'",
+        "round > 1",
+        "item",
+        "{{ [1, 2] }}",
+    ]);
+    let dependency = prop::sample::select(vec![
+        json!("t0"),
+        json!("t*"),
+        json!({"t1": "failed"}),
+        json!({"t2": "finished"}),
+        json!({"t0": "manual"}),
+        json!("t3.m"),
+        json!({"task": "t3", "is": "skipped"}),
+    ]);
+    let kind = prop::sample::select(vec![
+        json!({"script": "echo"}),
+        json!({"script": "echo", "foreach": {"range": [3, 0, -2], "batch": 2}}),
+        json!({"script": "echo", "foreach": "tasks.t0.outputs.k"}),
+        json!({"decision": [{"rule": "n > 1", "action": "t2"}, {"action": {"route": "manual"}}]}),
+        json!({"approval": true}),
+        json!({"wait": "1m"}),
+        json!({"tasks": {"m": {"script": "echo"}, "t0": {"script": "echo", "depends_on": "m"}}}),
+        json!({"tasks": {"g": {"tasks": {"m": {"script": "echo"}}, "until": "round > 2"}}}),
+        json!({"script": "echo", "compensate": {"script": "undo"}}),
+    ]);
+    let join = prop::sample::select(vec![json!("any"), json!("all_done"), json!({"at_least": 2})]);
+    let often = |chance| prop::option::weighted(chance, expression.clone());
+    let dependencies = proptest::collection::vec(dependency, 0..3);
+    let task = (kind, dependencies, prop::option::weighted(0.2, join), often(0.3), often(0.2));
+    let task = task.prop_map(|(mut task, depends_on, join, when, until)| {
+        task["depends_on"] = Value::Array(depends_on);
+        let more =
+            [("join", join), ("when", when.map(Value::from)), ("until", until.map(Value::from))];
+        for (key, value) in more {
+            if let Some(value) = value {
+                task[key] = value;
+            }
+        }
+        task
+    });
+    proptest::collection::vec(task, 1..6).prop_map(|tasks| {
+        tasks.into_iter().enumerate().map(|(number, task)| (format!("t{number}"), task)).collect()
+    })
 }
 
 /// The file of a graph, its tasks in the order `order`, in one of the forms.
@@ -138,6 +190,30 @@ proptest! {
     }
 
     #[test]
+    fn an_accepted_file_with_control_flow_is_a_graph(tasks in control_flow()) {
+        survives(json!({"params": {"n": 3}, "tasks": tasks}).to_string().as_bytes());
+    }
+
+    #[test]
+    fn arbitrary_expressions_do_no_harm(text in "[a-z0-9{}%|.'\"\\[\\]()~+*/<>=! -]{0,60}") {
+        let task = json!({"script": "echo", "when": text, "until": text, "foreach": text});
+        let rules = json!([{"rule": text, "action": "a"}]);
+        let wait = json!({"until": text});
+        let matrix = json!({"matrix": {"k": text}});
+        let parts = [
+            json!({"a": task}),
+            json!({"a": {"script": "echo", "when": text}}),
+            json!({"a": {"script": "echo"}, "b": {"decision": rules}}),
+            json!({"a": {"wait": wait}}),
+            json!({"a": {"script": "echo", "foreach": matrix}}),
+            json!({"a": {"script": "echo", "foreach": {"range": [text, text, 1]}}}),
+        ];
+        for tasks in parts {
+            survives(json!({"params": {"n": 3}, "tasks": tasks}).to_string().as_bytes());
+        }
+    }
+
+    #[test]
     fn arbitrary_templates_do_no_harm(text in "[{}%|. a-z'\"\\[\\]()#-]{0,60}") {
         let script = format!("a {{{{{text}}}}} {{%{text}%}}");
         let file = json!({"tasks": {"a": {"script": script, "foreach": script}}});
@@ -163,11 +239,35 @@ fn survives(bytes: &[u8]) {
     let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     for task in graph.tasks().take(50) {
+        ask(&definition, task, &nothing);
+        let _message = definition.message(task, &nothing);
         for item in (0..graph.items(task).min(2)).map(ItemId) {
             let _label = definition.item_label(task, item);
             let _ = definition.render(task, item, &nothing);
         }
     }
+}
+
+/// Asks as the engine does, and holds the reply to what is promised of it.
+fn ask(definition: &Definition, task: TaskId, upstream: &dyn Upstream) -> Reply {
+    let question = Question { task, turn: 1, upstream, now: Timestamp(0), run: RunId::default() };
+    let reply = definition.answer(&question);
+    assert_eq!(reply, definition.answer(&question), "an answer that is not the same twice");
+    if let Some(output) = &reply.output {
+        assert!(output.len() <= OUTPUT_BYTES_MAX);
+        let output: Value = serde_json::from_slice(output).unwrap();
+        assert_eq!(output.get("error").is_some(), reply.answer == ControlAnswer::Invalid);
+    }
+    let items = match reply.answer {
+        ControlAnswer::FanOut { items, .. } => Some(items as usize),
+        _ => None,
+    };
+    let list = reply.list.as_ref().map(|list| {
+        let list: Vec<Value> = serde_json::from_slice(list).unwrap();
+        list.len()
+    });
+    assert_eq!(items, list);
+    reply
 }
 
 /// A small generator of its own, so that a seed names a run.

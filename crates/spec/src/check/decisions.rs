@@ -91,9 +91,7 @@ fn decide(
                 }
                 (None, serde_json::Value::Null)
             }
-            ActionFile::Route(name) => {
-                (Some(name.value.as_str().into()), serde_json::Value::Null)
-            }
+            ActionFile::Route(name) => (Some(name.value.as_str().into()), serde_json::Value::Null),
             ActionFile::Value(value) => (None, value.clone()),
         };
         let when = rule.rule.as_ref().map(|rule| bare(&rule.value.0).into());

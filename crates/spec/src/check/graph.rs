@@ -165,9 +165,9 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
                 &task.expect("the file depends on nothing").join
             }
         };
-        let counts = join.as_ref().is_some_and(|join| {
-            matches!(join.value, JoinFile::Any | JoinFile::AtLeast(_))
-        });
+        let counts = join
+            .as_ref()
+            .is_some_and(|join| matches!(join.value, JoinFile::Any | JoinFile::AtLeast(_)));
         let message = if counts {
             format!("the group `{group}` has several last tasks, and `join` counts each of them")
         } else if matches!(link.condition, EdgeCondition::Succeeded | EdgeCondition::Finished) {
@@ -199,8 +199,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         let open = |has: &[bool]| -> Vec<u32> {
             group.members.clone().filter(|&member| !has[member as usize]).collect()
         };
-        let mut border =
-            Border { entries: open(&self.has_before), exits: open(&self.has_next) };
+        let mut border = Border { entries: open(&self.has_before), exits: open(&self.has_next) };
         let extent = group.short.map(|short| short.extent).unwrap_or_default();
         if let Some(end) = group.end {
             for &last in &border.exits {

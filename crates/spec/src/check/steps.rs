@@ -149,7 +149,8 @@ impl<'f> Steps<'f> {
         let number = self.next();
         let NamedTask { name: short, task, is_whole } = named;
         let name = self.whole_name(&short.value, scope);
-        let step = |name, role, is_whole| Step { name, short, scope, role, task, is_whole, trigger };
+        let step =
+            |name, role, is_whole| Step { name, short, scope, role, task, is_whole, trigger };
         self.list.push(step(name.clone(), Role::Task, *is_whole));
         if task.until.is_some() {
             let name = Cow::Owned(format!("{name}.until"));
@@ -213,13 +214,7 @@ impl<'f> Steps<'f> {
     }
 
     /// Notes the name of a task or group. Of two with one name the first keeps it.
-    fn name(
-        &mut self,
-        name: &'f Placed<String>,
-        scope: u32,
-        target: Target,
-        faults: &mut Faults,
-    ) {
+    fn name(&mut self, name: &'f Placed<String>, scope: u32, target: Target, faults: &mut Faults) {
         if name.value.is_empty() {
             return;
         }

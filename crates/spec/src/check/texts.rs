@@ -229,8 +229,7 @@ impl<'f> Checker<'f, '_> {
         let range = error.line().and_then(|line| marked_line(content, line));
         let place = range.map(|range| self.locate(text.extent, content, range));
         let message = format!("this {noun} cannot be read: {what}");
-        let fault =
-            Fault::new(code::TEMPLATE_SYNTAX, place.unwrap_or(text.extent), message);
+        let fault = Fault::new(code::TEMPLATE_SYNTAX, place.unwrap_or(text.extent), message);
         self.faults.push(fault.hint(hint));
     }
 
@@ -336,7 +335,8 @@ impl<'f> Checker<'f, '_> {
             Some((Target::Step(earlier), steps)) => (earlier, steps),
             Some((Target::Group(group), _)) => {
                 let group = &self.steps.groups[group as usize];
-                let message = format!("`{}` is a group, and its tasks have the outputs", group.name);
+                let message =
+                    format!("`{}` is a group, and its tasks have the outputs", group.name);
                 let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
                 let member = self.steps.list.get(group.members.start as usize);
                 let member = member.map_or("task", |member| member.short.value.as_str());

@@ -155,9 +155,9 @@ impl Tree {
     fn into_value(self) -> Value {
         match self {
             Self::Leaf(value) => value,
-            Self::Branch(branch) => Value::from_pairs(
-                branch.into_iter().map(|(name, tree)| (name, tree.into_value())),
-            ),
+            Self::Branch(branch) => {
+                Value::from_pairs(branch.into_iter().map(|(name, tree)| (name, tree.into_value())))
+            }
         }
     }
 }
