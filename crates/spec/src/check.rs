@@ -14,7 +14,7 @@ use model::policy::{FailurePolicy, Priority};
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::diagnostic::{Diagnostics, Fault, Faults, Lines, Place};
-use crate::file::{Declaration, NamedTask, OnFailure, TaskFile, WorkflowFile};
+use crate::file::{DecisionFile, Declaration, NamedTask, OnFailure, TaskFile, WorkflowFile};
 use crate::limits::NAME_BYTES_MAX;
 use crate::node::{Content, Node};
 use crate::params::{Located, Parameter, ParameterType, Workflow, convert};
@@ -152,12 +152,28 @@ fn take_decision(file: &mut WorkflowFile, faults: &mut Faults) {
             return faults.push(fault.hint("name it: `decision_node: NAME`"));
         }
     };
+    if file.tasks.is_none() && file.task_graph.is_none() {
+        declare_implied(file, &conditions.value);
+    }
     let task = TaskFile { conditions: Some(conditions), ..TaskFile::default() };
     let tasks = match &mut file.task_graph {
         Some(tasks) => tasks,
         None => file.tasks.get_or_insert_default(),
     };
     tasks.0.push(NamedTask { name, task, is_whole: true });
+}
+
+/// A file that is one decision need not declare what its rules name: it has to be given.
+fn declare_implied(file: &mut WorkflowFile, rules: &DecisionFile) {
+    let declared = file.params.get_or_insert_default();
+    let names: Vec<&str> = declared.0.iter().map(|known| known.name.value.as_str()).collect();
+    let implied = decisions::implied_parameters(rules, &names);
+    declared.0.extend(implied.into_iter().map(|(name, kind)| Declaration {
+        name,
+        kind: Some(kind),
+        default: None,
+        description: None,
+    }));
 }
 
 /// Notes what is wrong with the tasks as a whole; nothing if there is nothing to go on with.
