@@ -253,6 +253,13 @@ impl Definition {
         }
     }
 
+    /// The name of a route of a decision, by its number; nothing if it has none.
+    #[must_use]
+    pub fn route(&self, task: TaskId, route: u16) -> Option<&str> {
+        let Action::Decision(decision) = &self.get(task)?.action else { return None };
+        decision.rules.iter().find(|rule| rule.route == route)?.name.as_deref()
+    }
+
     /// What is said to the person or program that a task waits for; empty if nothing is, or if it
     /// waits for nobody.
     ///

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::expression::{evaluate, to_json};
-use crate::limits::VALUE_BYTES_MAX;
+use crate::limits::{LATE_ITEMS_DEFAULT, VALUE_BYTES_MAX};
 use crate::template::{Templates, is_template};
 
 /// The items of a task.
@@ -214,7 +214,10 @@ impl Workshop<'_> {
                 });
                 let axes = axes.collect::<Result<_, _>>()?;
                 let mut matrix = Matrix { axes, kept: None, include: include.clone() };
-                check_count(matrix.combinations(), ITEMS_PER_TASK_MAX)?;
+                // To leave some out, each combination is looked at.
+                let looked_at =
+                    if exclude.is_empty() { ITEMS_PER_TASK_MAX } else { LATE_ITEMS_DEFAULT };
+                check_count(matrix.combinations(), looked_at)?;
                 matrix.exclude(exclude);
                 check_count(matrix.count(), self.max_items)?;
                 Items::Matrix(Box::new(matrix))

@@ -80,7 +80,7 @@ inline_schema!(Foreach, |generator| {
                 "properties": {
                     "values": list,
                     "range": {
-                        "description": "`N`, `[first, end]` or `[first, end, step]`; not the end itself.",
+                        "description": "`N`, `[first, end]` or `[first, end, step]`.",
                         "anyOf": [
                             bound,
                             {"type": "array", "items": bound, "minItems": 2, "maxItems": 3}
