@@ -39,54 +39,71 @@ fn dag() -> impl Strategy<Value = (Vec<String>, BTreeSet<(usize, usize)>)> {
     )
 }
 
-/// Tasks with whatever the language has, some of it wrong: what is accepted has to be a graph.
-fn control_flow() -> impl Strategy<Value = Value> {
-    let expression = prop::sample::select(vec![
-        "params.n > 2",
-        "tasks.t0.outputs.k",
-        "tasks.t1.status == 'failed'",
-        "round > 1",
-        "item",
-        "{{ [1, 2] }}",
-    ]);
-    let dependency = prop::sample::select(vec![
-        json!("t0"),
-        json!("t*"),
-        json!({"t1": "failed"}),
-        json!({"t2": "finished"}),
-        json!({"t0": "manual"}),
-        json!("t3.m"),
-        json!({"task": "t3", "is": "skipped"}),
-    ]);
-    let kind = prop::sample::select(vec![
-        json!({"script": "echo"}),
-        json!({"script": "echo", "foreach": {"range": [3, 0, -2], "batch": 2}}),
-        json!({"script": "echo", "foreach": "tasks.t0.outputs.k"}),
-        json!({"decision": [{"rule": "n > 1", "action": "t2"}, {"action": {"route": "manual"}}]}),
-        json!({"approval": true}),
-        json!({"wait": "1m"}),
-        json!({"tasks": {"m": {"script": "echo"}, "t0": {"script": "echo", "depends_on": "m"}}}),
-        json!({"tasks": {"g": {"tasks": {"m": {"script": "echo"}}, "until": "round > 2"}}}),
-        json!({"script": "echo", "compensate": {"script": "undo"}}),
-    ]);
-    let join = prop::sample::select(vec![json!("any"), json!("all_done"), json!({"at_least": 2})]);
-    let often = |chance| prop::option::weighted(chance, expression.clone());
-    let dependencies = proptest::collection::vec(dependency, 0..3);
-    let task = (kind, dependencies, prop::option::weighted(0.2, join), often(0.3), often(0.2));
-    let task = task.prop_map(|(mut task, depends_on, join, when, until)| {
-        task["depends_on"] = Value::Array(depends_on);
-        let more =
-            [("join", join), ("when", when.map(Value::from)), ("until", until.map(Value::from))];
-        for (key, value) in more {
-            if let Some(value) = value {
-                task[key] = value;
-            }
+/// What is drawn of a task: its kind, the earlier tasks that it depends on and in which way, its
+/// join, and whether it has a condition and is a loop.
+type Drawn = (u8, Vec<(usize, u8)>, u8, bool, bool);
+
+/// Tasks of every kind, each after earlier ones in any way that the language has.
+fn control_flow() -> impl Strategy<Value = Vec<Drawn>> {
+    let earlier = proptest::collection::vec((0..8_usize, 0..5_u8), 0..4);
+    proptest::collection::vec((0..9_u8, earlier, 0..5_u8, any::<bool>(), any::<bool>()), 1..8)
+}
+
+/// The task that was drawn, and the edges that must come of it.
+fn drawn(number: usize, all: &[Drawn], edges: &mut BTreeSet<(String, String)>) -> Value {
+    let (kind, earlier, join, has_condition, is_loop) = &all[number];
+    let is_group = |number: usize| all[number].0 == 7;
+    let mut task = match kind {
+        0 => json!({"script": "echo", "foreach": {"range": [9, 0, -2], "batch": 2}}),
+        1 => json!({"script": "echo", "foreach": "range(params.n) | list"}),
+        2 => json!({"script": "echo", "foreach": {"values": "[round]", "max_parallel": 1}}),
+        3 => json!({"decision": [{"rule": "n > 1", "action": {"value": 1}}]}),
+        4 => json!({"approval": {"timeout": "1h", "default": "approve"}}),
+        5 => json!({"wait": {"until": "params.n"}}),
+        6 => json!({"script": "echo", "compensate": {"script": "undo"}}),
+        7 => {
+            json!({"tasks": {"m": {"script": "echo"}, "t0": {"script": "echo", "depends_on": "m"}}})
         }
-        task
-    });
-    proptest::collection::vec(task, 1..6).prop_map(|tasks| {
-        tasks.into_iter().enumerate().map(|(number, task)| (format!("t{number}"), task)).collect()
-    })
+        _ => json!({"command": ["echo"], "max_rounds": 7, "until": "round > 3"}),
+    };
+    if *has_condition {
+        task["when"] = json!("params.n > 2");
+    }
+    if *is_loop && *kind != 8 {
+        task["until"] = json!("run.id == 'x' or round > 2");
+    }
+    let conditions = ["succeeded", "failed", "finished", "skipped"];
+    let is_all_done = *join == 3;
+    let mut seen = BTreeSet::new();
+    let mut depends_on = Vec::new();
+    for (earlier, condition) in earlier.iter().filter(|_| number > 0) {
+        let earlier = earlier % number;
+        if !seen.insert(earlier) {
+            continue;
+        }
+        let name = format!("t{earlier}");
+        depends_on.push(match conditions.get(usize::from(*condition)).filter(|_| !is_all_done) {
+            Some(condition) => json!({&name: condition}),
+            None => json!(&name),
+        });
+        let end = match (is_group(earlier), all[earlier].4 || all[earlier].0 == 8) {
+            (_, true) => format!("{name}.until"),
+            (true, false) => format!("{name}.t0"),
+            (false, false) => name,
+        };
+        let start = match (*kind, *has_condition || (1..4).contains(join)) {
+            (7, true) => format!("t{number}.when"),
+            (7, false) => format!("t{number}.m"),
+            _ => format!("t{number}"),
+        };
+        edges.insert((end, start));
+    }
+    task["depends_on"] = Value::Array(depends_on);
+    let joins = [json!("all"), json!("any"), json!({"at_least": 2}), json!("all_done")];
+    if let Some(join) = joins.get(usize::from(*join)) {
+        task["join"] = join.clone();
+    }
+    task
 }
 
 /// The file of a graph, its tasks in the order `order`, in one of the forms.
@@ -190,8 +207,23 @@ proptest! {
     }
 
     #[test]
-    fn an_accepted_file_with_control_flow_is_a_graph(tasks in control_flow()) {
-        survives(json!({"params": {"n": 3}, "tasks": tasks}).to_string().as_bytes());
+    fn control_flow_comes_out_as_it_went_in(all in control_flow()) {
+        let mut edges = BTreeSet::new();
+        let tasks: BTreeMap<String, Value> = (0..all.len())
+            .map(|number| (format!("t{number}"), drawn(number, &all, &mut edges)))
+            .collect();
+        let text = json!({"params": {"n": 3}, "tasks": tasks}).to_string();
+        let compiled = check(&source(text.as_str()))
+            .and_then(|workflow| workflow.bind(&BTreeMap::new()))
+            .and_then(spec::Bound::compile);
+        let compiled = compiled.map_err(|told| TestCaseError::fail(format!("{told}\n{text}")))?;
+        let definition = &compiled.definition;
+        let graph = Graph::new(Digest::default(), compiled.parts).unwrap();
+        for (from, to) in edges {
+            let [from, to] = [&from, &to].map(|name| definition.task(name).unwrap());
+            prop_assert!(graph.successors(from).any(|next| next == to), "{} {}", from, text);
+        }
+        survives(text.as_bytes());
     }
 
     #[test]
