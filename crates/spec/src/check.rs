@@ -77,6 +77,7 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
             policy_of: compiled.policy_of,
             edges: graph.edges,
             fan_outs: Vec::new(),
+            conditions: Vec::new(),
         },
         tasks: compiled.tasks,
         computed: compiled

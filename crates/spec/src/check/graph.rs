@@ -114,6 +114,7 @@ fn build(
         policy_of: vec![0; tasks.len()],
         edges: edges.to_vec(),
         fan_outs: Vec::new(),
+        conditions: Vec::new(),
     };
     match Graph::new(Digest::default(), parts) {
         Ok(graph) => return Some(graph),

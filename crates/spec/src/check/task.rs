@@ -163,6 +163,7 @@ fn policy(task: &TaskFile, priority: Priority, faults: &mut Faults) -> Policy {
             Some(HandlerEvent::Cancel) => Trigger::Cancel,
             Some(HandlerEvent::Exit) => Trigger::Exit,
         },
+        ..Policy::default()
     }
 }
 
