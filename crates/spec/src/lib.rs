@@ -4,14 +4,16 @@
 //! once; [`Workflow::bind`] takes the parameters; [`Bound::compile`] gives a graph of numbers for
 //! the engine and a [`Definition`], which turns a number back into what a worker starts.
 //!
-//! Nothing here touches a file, a clock or the network, decides when a task runs, or panics on
-//! what a person wrote.
+//! Nothing here touches a clock or the network, decides when a task runs, or panics on what a
+//! person wrote; of files it looks only whether one that a parameter names is there.
 
 mod check;
 pub mod code;
 mod compile;
 mod definition;
 pub mod diagnostic;
+mod environment;
+mod extend;
 mod file;
 pub mod limits;
 mod node;
@@ -19,6 +21,7 @@ mod params;
 mod parse;
 mod read;
 mod schema;
+mod secret;
 mod source;
 mod suggest;
 mod template;
@@ -31,6 +34,7 @@ pub use definition::{
     Definition, DefinitionError, RenderError, Rendered, TaskOutputs, UpstreamOutputs,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use params::{Bound, Parameter, ParameterType, Workflow};
+pub use environment::EnvironmentSnapshot;
+pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::schema;
 pub use source::Source;

@@ -20,3 +20,7 @@ pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
 pub const RETRIES_MAX: u8 = u8::MAX;
+/// Templates that may extend each other, one the next.
+pub const TEMPLATE_CHAIN_MAX: usize = 16;
+/// What templates may add to a file: a value counts one, and a text that is made its bytes.
+pub const TEMPLATE_COST_MAX: usize = 256 << 20;

@@ -25,9 +25,13 @@ pub fn schema() -> Json {
     }
     let task = format!("/$defs/{}", TaskFile::schema_name());
     if let Some(Json::Object(task)) = schema.pointer_mut(&task) {
-        let either = json!([{"required": ["script"]}, {"required": ["command"]}]);
-        task.insert("oneOf".to_owned(), either);
+        task.insert("not".to_owned(), json!({"required": ["script", "command"]}));
         task.insert("patternProperties".to_owned(), json!({"^x-": true}));
+        let template = json!({
+            "description": "The arguments of the template that is the name of the key.",
+            "type": ["object", "null"]
+        });
+        task.insert("additionalProperties".to_owned(), template);
     }
     schema.to_value()
 }

@@ -9,10 +9,12 @@ use minijinja::{Environment, ErrorKind};
 use model::collections::HashMap;
 
 use super::graph::{Order, TaskGraph, meant_task};
+use super::secrets::SecretNames;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::file::{Foreach, NamedTask, TaskFile, WorkflowFile};
 use crate::read::Placed;
+use crate::secret::misplaced;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
 use crate::template::{Reference, environment, is_global, is_template, normalised, words};
@@ -45,11 +47,15 @@ enum User<'f> {
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let params = scene.file.params.iter().flat_map(|params| &params.0);
     let env = scene.file.env.iter().flat_map(|env| &env.0);
+    let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
+    let other_env = others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0);
     let mut checker = Checker {
+        secrets: SecretNames::of(scene.file),
         environment: environment(),
         source: scene.text,
         params: params.map(|declaration| declaration.name.value.as_str()).collect(),
-        env: env.clone().map(|(name, _)| name.value.as_str()).collect(),
+        // Whether the chosen environment has it is known when one is chosen.
+        env: env.clone().chain(other_env).map(|(name, _)| name.value.as_str()).collect(),
         tasks: scene.tasks,
         numbers: &scene.graph.numbers,
         orders: Vec::new(),
@@ -58,12 +64,20 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     for text in env.map(|(_, text)| text).chain(&scene.file.working_dir) {
         checker.check(text, User::File);
     }
+    for (_, text) in others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0) {
+        checker.check(text, User::File);
+    }
     for (number, NamedTask { task, .. }) in (0..).zip(scene.tasks) {
         let user = User::Task { number, task };
         let command = task.command.iter().flat_map(|command| &command.value.0);
         let env = task.env.iter().flat_map(|env| env.0.iter().map(|(_, text)| text));
-        for text in task.script.iter().chain(command).chain(env).chain(&task.working_dir) {
+        for text in task.script.iter().chain(command).chain(&task.working_dir) {
             checker.check(text, user);
+        }
+        for text in env {
+            if !checker.secrets.is_secret(text, checker.faults) {
+                checker.check(text, user);
+            }
         }
         if let Some(foreach) = &task.foreach {
             checker.check_foreach(foreach);
@@ -74,6 +88,7 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
 }
 
 struct Checker<'f, 'm> {
+    secrets: SecretNames<'f>,
     environment: Environment<'static>,
     source: &'f str,
     params: Vec<&'f str>,
@@ -135,7 +150,7 @@ impl<'f> Checker<'f, '_> {
     }
 
     fn is_known(&self, name: &str) -> bool {
-        ["params", "env", "tasks", "item", "index"].contains(&name)
+        ["params", "env", "tasks", "item", "index", "secrets"].contains(&name)
             || is_global(&self.environment, name)
     }
 
@@ -182,6 +197,15 @@ impl<'f> Checker<'f, '_> {
     fn check_reference(&mut self, reference: &Reference, extent: Extent, user: User<'f>) {
         let first = reference.path.first().map(String::as_str);
         match (reference.root.as_str(), user, first) {
+            // Outside of templates, whose arguments are in place by now, it is an unknown name.
+            ("with", ..) => {}
+            ("secrets", ..) => {
+                let name = first.map(|name| format!("secrets.{name}"));
+                self.faults.push(misplaced(name.as_deref().unwrap_or("secrets"), extent));
+            }
+            ("params", _, Some(name)) if self.secrets.is_param(name) => {
+                self.faults.push(misplaced(&format!("params.{name}"), extent));
+            }
             ("params", _, Some(name)) if !self.params.contains(&name) => {
                 let hint = did_you_mean(name, self.params.iter().copied());
                 self.unknown("parameter", name, extent, hint);

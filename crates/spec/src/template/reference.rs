@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 /// The names that are looked at; all others are left to the template engine.
-const ROOTS: [&str; 5] = ["params", "env", "tasks", "item", "index"];
+const ROOTS: [&str; 7] = ["params", "env", "tasks", "item", "index", "secrets", "with"];
 
 /// A name with the literal steps that follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
