@@ -8,15 +8,15 @@
 //! Nothing here prints, stores or sends a secret, and no error names one's value.
 
 mod encode;
+pub mod limits;
 mod mask;
 mod needles;
 mod provider;
 mod secret;
 
 pub use mask::{MASKED, Mask, Masking};
-pub use needles::MASKED_BYTES_MIN;
 pub use provider::{
-    CredentialsProvider, EnvironmentProvider, FileProvider, Providers, SECRET_BYTES_MAX,
-    SecretError, SecretProvider, Variables,
+    CredentialsProvider, EnvironmentProvider, FileProvider, Providers, SecretError, SecretProvider,
+    Variables,
 };
 pub use secret::Secret;

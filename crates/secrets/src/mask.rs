@@ -30,8 +30,8 @@ struct Forms {
 }
 
 impl Mask {
-    /// Masks these secrets. One that is shorter than [`MASKED_BYTES_MIN`](crate::MASKED_BYTES_MIN)
-    /// is not masked.
+    /// Masks these secrets, but for those that are shorter than
+    /// [`MASKED_BYTES_MIN`](crate::limits::MASKED_BYTES_MIN).
     #[must_use]
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
         let mut all: Vec<Vec<u8>> = secrets.into_iter().flat_map(needles).collect();

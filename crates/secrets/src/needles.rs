@@ -6,10 +6,8 @@
 //! it ends where the text ends.
 
 use crate::encode::{self, Case, Letters};
+use crate::limits::MASKED_BYTES_MIN;
 use crate::secret::Secret;
-
-/// Shorter forms are not looked for: they would mask half of every output, and so tell the secret.
-pub const MASKED_BYTES_MIN: usize = 4;
 
 /// Lines of a secret with several, such as a key in a file, are looked for alone from this length.
 const LINE_BYTES_MIN: usize = 8;

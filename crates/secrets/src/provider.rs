@@ -15,10 +15,8 @@ use std::sync::Arc;
 use model::secret::{SecretRef, SecretSource};
 use thiserror::Error;
 
+use crate::limits::SECRET_BYTES_MAX;
 use crate::secret::Secret;
-
-/// Bytes of one secret: what Linux takes in one variable is 128 KiB, and keys are far smaller.
-pub const SECRET_BYTES_MAX: usize = 64 << 10;
 
 /// Why a secret cannot be had.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]

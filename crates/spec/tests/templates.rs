@@ -46,8 +46,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn settings() -> ProptestConfig {
+    ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(settings())]
 
     #[test]
     fn an_argument_comes_out_as_it_went_in(value in value()) {
@@ -79,12 +83,13 @@ proptest! {
             "tasks": {"t": {"t": {"x": text}}},
         });
         prop_assert_eq!(last_word(&file), format!("<{text}>"));
+        let joined = "$${{ with.x }}}{{ params.p }}{{ with.x }}{% if true %}{% endif %}";
         let file = json!({
             "params": {"p": "P"},
             "templates": {
                 "t": {
                     "params": {"x": {"type": "string"}},
-                    "command": ["show", "$${{ with.x }}}{{ params.p }}{{ with.x }}{% if true %}{% endif %}"],
+                    "command": ["show", joined],
                 },
             },
             "tasks": {"t": {"t": {"x": text}}},
@@ -120,7 +125,10 @@ proptest! {
                     "timeout": "{{ with.x }}",
                     "t": {"x": argument},
                 },
-                "u": {"params": {"x": "a"}, "script": format!("{{{{ with{body} }}}}{{% with {body} %}}")},
+                "u": {
+                    "params": {"x": "a"},
+                    "script": format!("{{{{ with{body} }}}}{{% with {body} %}}"),
+                },
             },
             "tasks": {
                 "t": {"t": {"x": argument}},
@@ -153,7 +161,9 @@ fn templates_that_double_are_refused_in_time() {
 fn the_loop_of_ansible_runs_as_it_is_written() {
     let file = r#"
 templates:
-  user: {params: {name: {type: string}, state: present}, script: "./user {{ with.name }} {{ with.state }}"}
+  user:
+    params: {name: {type: string}, state: present}
+    script: "./user {{ with.name }} {{ with.state }}"
 tasks:
 - name: 创建多个用户
   user: { name: "{{ item }}", state: present }

@@ -89,8 +89,12 @@ fn secrets() -> impl Strategy<Value = Vec<String>> {
     proptest::collection::vec(secret, 1..4)
 }
 
+fn settings() -> ProptestConfig {
+    ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(settings())]
 
     #[test]
     fn any_split_masks_the_same(
@@ -99,7 +103,8 @@ proptest! {
         order in proptest::collection::vec((0_usize..4, 0_usize..40, any::<bool>()), 0..8),
         lengths in proptest::collection::vec(1_usize..12, 1..8),
     ) {
-        let all: Vec<Secret> = secrets.iter().map(|text| Secret::new(text.as_str().into())).collect();
+        let secret = |text: &String| Secret::new(text.as_str().into());
+        let all: Vec<Secret> = secrets.iter().map(secret).collect();
         let mask = Mask::new(&all);
         let forms: Vec<Vec<u8>> = all.iter().flat_map(needles).collect();
         let mut text = noise.clone().into_bytes();

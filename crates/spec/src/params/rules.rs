@@ -11,11 +11,7 @@ use serde_json::{Number, Value as Json};
 
 use super::ParameterType;
 use super::value::{convert, shown};
-
-/// Bytes of a pattern.
-const PATTERN_BYTES_MAX: usize = 1_000;
-/// Bytes that a pattern may take when it is compiled: `(a{100}){100}` is refused.
-const COMPILED_BYTES_MAX: usize = 256 << 10;
+use crate::limits::{PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX};
 
 /// The rules of a parameter; none if all are empty.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -51,9 +47,10 @@ impl Pattern {
             return Err(format!("the pattern has more than {PATTERN_BYTES_MAX} bytes"));
         }
         let anchored = format!(r"\A(?:{text})\z");
-        let built = RegexBuilder::new(&anchored).size_limit(COMPILED_BYTES_MAX).build();
+        let built = RegexBuilder::new(&anchored).size_limit(PATTERN_COMPILED_BYTES_MAX).build();
         // Alone first: `a)(b` would be put right by what is set around it.
-        let built = RegexBuilder::new(text).size_limit(COMPILED_BYTES_MAX).build().and(built);
+        let built =
+            RegexBuilder::new(text).size_limit(PATTERN_COMPILED_BYTES_MAX).build().and(built);
         let regex = built.map_err(|error| format!("the pattern cannot be read: {error}"))?;
         Ok(Self { text: text.to_owned(), regex })
     }
