@@ -305,7 +305,7 @@ impl<'s> Expander<'_, 's, '_> {
         };
         let message = format!("there is no template `{}`", used.name);
         let fault = Fault::new(code::UNKNOWN_TEMPLATE, used.extent, message);
-        self.faults.push(fault.hint_if(did_you_mean(&used.name, names)).hint(list));
+        self.faults.push(fault.hint_if(did_you_mean(&used.name, names)).hint_if(Some(list)));
     }
 
     fn cycle(&mut self, used: &Use<'s>, chain: Chain<'_>) {

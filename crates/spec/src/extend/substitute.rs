@@ -95,8 +95,9 @@ impl<'s> Substitution<'_, 's, '_> {
             Content::Scalar(scalar) if !scalar.text.contains("with") => node.content.clone(),
             Content::Scalar(scalar) => return self.scalar(node.extent, scalar, position),
             Content::List(items) => {
-                let inner =
-                    Position { is_text: position.is_text || position.holds_texts, ..position };
+                // The items of a list are values: `foreach: [with milk]` names no argument.
+                let is_text = position.is_text || position.holds_texts;
+                let inner = Position { is_text, ..Position::default() };
                 let items: Option<Vec<_>> =
                     items.iter().map(|item| self.value(item, inner)).collect();
                 Content::List(items?)
@@ -129,20 +130,23 @@ impl<'s> Substitution<'_, 's, '_> {
         if !is_bare && !is_template(&scalar.text) {
             return Some(as_is());
         }
-        if let Some(argument) = self.whole(&scalar.text)
+        let marked = match is_bare {
+            true => Cow::Owned(format!("{{{{{}}}}}", scalar.text)),
+            false => Cow::Borrowed(&*scalar.text),
+        };
+        if let Some(argument) = self.whole(&marked)
             && (argument.scalar().is_some() || !position.is_text)
         {
             let argument = argument.clone();
             self.budget.take(argument.weight() + owned_bytes(&argument))?;
             return Some(argument);
         }
-        let text = if is_bare {
-            let marked = self.text(&format!("{{{{{}}}}}", scalar.text), extent, is_bare)?;
-            let inner = marked.strip_prefix("{{").and_then(|text| text.strip_suffix("}}"));
-            inner.unwrap_or(&scalar.text).to_owned()
-        } else {
-            self.text(&scalar.text, extent, is_bare)?
+        let text = self.text(&marked, extent, is_bare)?;
+        let text = match is_bare {
+            true => text.strip_prefix("{{").and_then(|text| text.strip_suffix("}}")),
+            false => Some(&*text),
         };
+        let text = text.unwrap_or(&scalar.text).to_owned();
         let content = Content::Scalar(Scalar { text: text.into(), is_plain: false });
         Some(Node { extent, content })
     }

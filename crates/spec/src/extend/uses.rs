@@ -1,29 +1,29 @@
 //! Which tasks use which template, so that a fault within one says where it is used.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::Faults;
 use crate::source::Extent;
 
 /// The uses of all templates of a file.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(Vec<Used>);
+pub(crate) struct Uses(BTreeMap<Extent, Used>);
 
+/// The uses of one template.
 #[derive(Debug)]
 struct Used {
-    template: Extent,
     first: Extent,
     count: usize,
 }
 
 impl Uses {
     pub(super) fn push(&mut self, template: Extent, place: Extent) {
-        match self.0.iter_mut().find(|used| used.template == template) {
-            Some(used) => used.count += 1,
-            None => self.0.push(Used { template, first: place, count: 1 }),
-        }
+        let used = self.0.entry(template).or_insert(Used { first: place, count: 0 });
+        used.count += 1;
     }
 
     pub(super) fn contains(&self, template: Extent) -> bool {
-        self.0.iter().any(|used| used.template == template)
+        self.0.contains_key(&template)
     }
 
     /// Adds to each fault within a template where that is used, and keeps each fault once.
@@ -35,7 +35,8 @@ impl Uses {
             let mut places = Vec::new();
             let mut at = extent;
             // A template may be used in another one, which is used in turn.
-            while let Some(used) = self.0.iter().find(|used| lies_in(at, used.template)) {
+            while let Some((_, used)) = self.0.iter().find(|(template, _)| lies_in(at, **template))
+            {
                 if places.iter().any(|(place, _)| *place == used.first) {
                     break;
                 }
