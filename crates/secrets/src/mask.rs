@@ -27,6 +27,8 @@ struct Forms {
     needles: Vec<Vec<u8>>,
     /// The length of the longest.
     longest: usize,
+    /// Whether a form begins with a byte: most places are ruled out by one look.
+    begins: [bool; 256],
 }
 
 impl Mask {
@@ -41,7 +43,11 @@ impl Mask {
         let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&all);
         // Needles beyond 2 GiB in all would be needed for it to fail; secrets are bounded.
         let finder = finder.expect("the forms of bounded secrets are far from the limits");
-        Self(Some(Arc::new(Forms { finder, needles: all, longest })))
+        let mut begins = [false; 256];
+        all.iter()
+            .filter_map(|form| form.first())
+            .for_each(|&byte| begins[usize::from(byte)] = true);
+        Self(Some(Arc::new(Forms { finder, needles: all, longest, begins })))
     }
 
     /// Whether there is nothing to mask.
@@ -108,7 +114,8 @@ impl Forms {
     /// The first place, not before `from`, whose rest could be the beginning of a form.
     fn open_end(&self, bytes: &[u8], from: usize) -> usize {
         let first = from.max((bytes.len() + 1).saturating_sub(self.longest));
-        (first..bytes.len()).find(|&at| self.is_beginning(&bytes[at..])).unwrap_or(bytes.len())
+        let mut places = (first..bytes.len()).filter(|&at| self.begins[usize::from(bytes[at])]);
+        places.find(|&at| self.is_beginning(&bytes[at..])).unwrap_or(bytes.len())
     }
 
     /// Whether a form is longer than `rest` and begins with it.

@@ -86,7 +86,8 @@ pub(crate) struct Environments(pub Vec<(Placed<String>, EnvironmentFile)>);
 
 inline_schema!(Environments, |generator| {
     let environment = generator.subschema_for::<EnvironmentFile>();
-    json_schema!({"type": "object", "additionalProperties": environment})
+    let nothing = json_schema!({"const": null});
+    json_schema!({"type": "object", "additionalProperties": {"anyOf": [environment, nothing]}})
 });
 
 impl Read for Environments {
@@ -188,9 +189,19 @@ fn is_plain(name: &str) -> bool {
 pub(crate) struct Templates;
 
 inline_schema!(Templates, |generator| {
-    let task = generator.subschema_for::<TaskFile>();
-    let params = Declarations::json_schema(generator);
-    let body = json_schema!({"allOf": [task], "properties": {"params": params}});
+    // Arguments may stand for a value of any key, so that only the keys are known here.
+    let keys = TaskFile::KEYS.iter().map(|key| ((*key).to_owned(), Json::Bool(true)));
+    let mut keys: serde_json::Map<String, Json> = keys.collect();
+    keys.insert("params".to_owned(), Declarations::json_schema(generator).to_value());
+    let body = json_schema!({
+        "type": "object",
+        "properties": keys,
+        "patternProperties": {"^x-": true},
+        "additionalProperties": {
+            "description": "The arguments of the template that is the name of the key.",
+            "anyOf": [{"type": "object"}, {"const": null}]
+        }
+    });
     json_schema!({"type": "object", "additionalProperties": body})
 });
 
