@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
-use crate::definition::{Action, TaskDefinition};
+use crate::definition::TaskDefinition;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::params::{Located, Workflow, fault};
 use crate::secret::{SourceText, whole};
@@ -113,7 +113,7 @@ impl Surroundings {
         }
         let mut missing = Vec::new();
         for task in tasks {
-            for text in texts(task) {
+            for text in task.texts().filter(|text| text.contains("env")) {
                 for reference in words(text).references {
                     let Some(name) = reference.path.first() else { continue };
                     if reference.root == "env" && !env(name) {
@@ -150,18 +150,6 @@ impl Surroundings {
             ..fault(code, format!("task `{task}` uses the {what} `{name}`, unknown {place}"))
         }
     }
-}
-
-fn texts(task: &TaskDefinition) -> impl Iterator<Item = &str> {
-    let (script, command) = match &task.action {
-        Action::Script(script) => (Some(&**script), &[][..]),
-        Action::Command(command) => (None, &**command),
-        #[expect(unreachable_patterns, reason = "other actions have no texts that name variables")]
-        _ => (None, &[][..]),
-    };
-    let env = task.env.iter().map(|(_, text)| text.as_str());
-    let texts = script.into_iter().chain(command.iter().map(String::as_str)).chain(env);
-    texts.chain(task.working_dir.as_deref()).filter(|text| text.contains("env"))
 }
 
 impl Workflow {

@@ -177,3 +177,19 @@ tasks:
     let users: Vec<String> = users.collect();
     assert_eq!(users, ["./user alice present", "./user bob present", "./user charlie present"]);
 }
+
+#[test]
+fn many_tasks_extend_one_template() {
+    const TASKS: usize = 10_000;
+    let mut file = "templates:\n  t:\n    params: {n: 1, who: x}\n    script: \"./t {{ with.n }} \
+                    {{ with.who | upper }}\"\n    env: {A: b}\ntasks:\n"
+        .to_owned();
+    for number in 0..TASKS {
+        file += &format!("  a{number}: {{t: {{n: {number}}}}}\n");
+    }
+    let compiled = compile(&file).unwrap_or_else(|told| panic!("{told}"));
+    let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
+    let last = TaskId(u32::try_from(TASKS - 1).unwrap());
+    let rendered = compiled.definition.render(last, ItemId(0), &nothing).unwrap();
+    assert_eq!(rendered.argv.last().unwrap(), "./t 9999 X");
+}
