@@ -11,15 +11,18 @@ use std::sync::OnceLock;
 
 use minijinja::Environment;
 use minijinja::value::Value;
+use model::secret::SecretRef;
 use model::{ItemId, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
+use crate::environment::EnvironmentSnapshot;
 use crate::template::{Templates, environment};
 
 mod context;
 mod render;
+mod surrounded;
 mod task;
 mod upstream;
 
@@ -42,6 +45,11 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, String>,
     shell: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentSnapshot>,
+    /// Where secrets are to be found, as one text each; a parameter's under `params.NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<String, String>,
     tasks: Vec<TaskDefinition>,
     #[serde(skip)]
     derived: Derived,
@@ -85,6 +93,9 @@ pub struct Rendered {
     pub argv: Vec<String>,
     /// Variables in addition to the worker's own, each name once.
     pub env: Vec<(String, String)>,
+    /// Variables whose values are secrets, none of them in `env`: whoever starts the process looks
+    /// them up, and masks what they are in all that it prints.
+    pub secret_env: Vec<(String, SecretRef)>,
     /// Where it starts: absolute if the workflow file's folder is.
     pub working_dir: PathBuf,
     /// Whether the command or its variables name `AUTOGLM_WORKDIR`, so that the attempt's own
@@ -137,7 +148,7 @@ pub(crate) struct Parts {
 impl Definition {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { name, path, folder, params, env, shell, tasks } = parts;
-        Self { name, path, folder, params, env, shell, tasks, derived: Derived::default() }
+        Self { name, path, folder, params, env, shell, tasks, ..Self::default() }
     }
 
     /// Compact JSON.

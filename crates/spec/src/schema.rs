@@ -26,27 +26,20 @@ pub fn schema() -> Json {
     }
     let task = format!("/$defs/{}", TaskFile::schema_name());
     if let Some(Json::Object(task)) = schema.pointer_mut(&task) {
-        task.insert("oneOf".to_owned(), one_of_keys(&KINDS));
+        // Any of them may come from a template, so that none has to be there.
+        task.insert("not".to_owned(), json!({"required": ["script", "command"]}));
         if let Some(Json::Object(properties)) = task.get_mut("properties") {
             second_words(properties);
         }
         task.insert("patternProperties".to_owned(), json!({"^x-": true}));
+        let template = json!({
+            "description": "The arguments of the template that is the name of the key.",
+            "type": ["object", "null"]
+        });
+        task.insert("additionalProperties".to_owned(), template);
     }
     schema.to_value()
 }
-
-/// The keys that say what a task is: each has one of them.
-const KINDS: [&str; 9] = [
-    "script",
-    "command",
-    "tasks",
-    "decision",
-    "conditions",
-    "approval",
-    "signal",
-    "wait",
-    "result",
-];
 
 /// One of these keys has to be there. `result` may stand beside a script or a command.
 fn one_of_keys(keys: &[&str]) -> Json {

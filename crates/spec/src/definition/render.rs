@@ -50,7 +50,13 @@ impl Renderer<'_> {
         let context = self.context()?;
         let argv = self.argv(&context)?;
         let mut env = definition.env.clone();
+        let mut secret_env = Vec::new();
         for (name, text) in &task.env {
+            if let Some(secret) = definition.secret(text) {
+                env.remove(name);
+                secret_env.push((name.clone(), secret));
+                continue;
+            }
             env.insert(name.clone(), self.text(text, &context)?);
         }
         let working_dir = match &task.working_dir {
@@ -62,7 +68,7 @@ impl Renderer<'_> {
         let uses_work_dir =
             argv.iter().chain(env_texts).any(|text| text.contains(WORK_DIR_VARIABLE));
         check_sizes(&argv, &env)?;
-        Ok(Rendered { argv, env, working_dir, uses_work_dir })
+        Ok(Rendered { argv, env, secret_env, working_dir, uses_work_dir })
     }
 
     /// What is said to whom the task waits for.
