@@ -9,6 +9,7 @@ mod display;
 mod error;
 mod exit;
 mod home;
+mod inputs;
 mod interrupt;
 mod output;
 mod quantity;

@@ -20,6 +20,7 @@ pub mod message;
 pub mod outcome;
 pub mod policy;
 pub mod resources;
+pub mod secret;
 pub mod status;
 pub mod time;
 pub mod wait;

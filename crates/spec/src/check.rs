@@ -13,11 +13,14 @@ use model::policy::{FailurePolicy, Priority};
 
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
-use crate::diagnostic::{Diagnostics, Fault, Faults, Lines, Place};
-use crate::file::{Declaration, NamedTask, OnFailure, TaskFile, WorkflowFile};
+use crate::diagnostic::{Diagnostics, Fault, Faults, Lines};
+use crate::extend::expand;
+use crate::file::{
+    DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
+};
 use crate::limits::NAME_BYTES_MAX;
 use crate::node::{Content, Node};
-use crate::params::{Located, Parameter, ParameterType, Workflow, convert};
+use crate::params::{Located, Workflow};
 use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
@@ -30,7 +33,10 @@ mod graph;
 mod links;
 mod names;
 mod order;
+pub(crate) mod parameters;
+mod secrets;
 mod steps;
+mod surroundings;
 mod task;
 mod texts;
 
@@ -52,12 +58,26 @@ pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
 }
 
 fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workflow> {
-    let root = parse(text, faults)?;
+    let mut root = parse(text, faults)?;
+    let uses = expand(&mut root, text, faults);
+    let workflow = check_root(source, (text, root), faults);
+    uses.explain(faults);
+    workflow
+}
+
+fn check_root(
+    source: &Source,
+    (text, root): (&str, Node<'_>),
+    faults: &mut Faults,
+) -> Option<Workflow> {
     let mut file = read_file(&root, faults)?;
     drop(root);
     take_decision(&mut file, faults);
     check_tasks(&file, faults)?;
-    let parameters = parameters(&file, faults);
+    let declarations = file.params.iter().flat_map(|params| &params.0);
+    let parameters = parameters::parameters(declarations, faults);
+    let scene = surroundings::Scene { file: &file, parameters: &parameters };
+    surroundings::check(scene, faults);
     let steps = steps::flatten(&file, faults);
     control::check(&steps, faults);
     let (decisions, made) = decisions::collect(&steps, faults);
@@ -79,8 +99,10 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
         text: text.value.clone(),
         place: lines.place(text.extent),
     };
+    let surroundings = surroundings::compile(scene, &source.folder, &lines);
     let env = file.env.iter().flat_map(|env| &env.0);
     Some(Workflow {
+        surroundings,
         file: source.name.clone(),
         folder: source.folder.clone(),
         options,
@@ -152,12 +174,29 @@ fn take_decision(file: &mut WorkflowFile, faults: &mut Faults) {
             return faults.push(fault.hint("name it: `decision_node: NAME`"));
         }
     };
+    if file.tasks.is_none() && file.task_graph.is_none() {
+        declare_implied(file, &conditions.value);
+    }
     let task = TaskFile { conditions: Some(conditions), ..TaskFile::default() };
     let tasks = match &mut file.task_graph {
         Some(tasks) => tasks,
         None => file.tasks.get_or_insert_default(),
     };
     tasks.0.push(NamedTask { name, task, is_whole: true });
+}
+
+/// A file that is one decision need not declare what its rules name: it has to be given.
+fn declare_implied(file: &mut WorkflowFile, rules: &DecisionFile) {
+    let declared = file.params.get_or_insert_default();
+    let names: Vec<&str> = declared.0.iter().map(|known| known.name.value.as_str()).collect();
+    let implied = decisions::implied_parameters(rules, &names);
+    declared.0.extend(implied.into_iter().map(|(name, kind)| Declaration {
+        name,
+        kind: Some(kind),
+        default: None,
+        description: None,
+        rules: DeclaredRules::default(),
+    }));
 }
 
 /// Notes what is wrong with the tasks as a whole; nothing if there is nothing to go on with.
@@ -220,71 +259,6 @@ fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
     let fault = Fault::new(code::BAD_NAME, name.extent, format!("the name of {what} {wrong}"));
     faults
         .push(fault.hint("names are texts of up to 200 bytes, without `/` and control characters"));
-}
-
-/// A parameter whose place is not yet known as line and column.
-struct Declared {
-    parameter: Parameter,
-    extent: Extent,
-}
-
-impl Declared {
-    fn located(self, lines: &Lines<'_>) -> Parameter {
-        Parameter { place: lines.place(self.extent), ..self.parameter }
-    }
-}
-
-fn parameters(file: &WorkflowFile, faults: &mut Faults) -> Vec<Declared> {
-    let declarations = file.params.iter().flat_map(|params| &params.0);
-    declarations.map(|declaration| parameter(declaration, faults)).collect()
-}
-
-fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
-    let Declaration { name, kind, default, description } = declaration;
-    check_name("a parameter", name, faults);
-    if name.value.contains('=') {
-        let message = "the name of a parameter has a `=` in it";
-        faults.push(Fault::new(code::BAD_NAME, name.extent, message));
-    }
-    let inferred = || default.as_ref().map(|default| kind_of(&default.value));
-    let kind = kind.or_else(inferred).unwrap_or_default();
-    let default = default.as_ref().and_then(|default| {
-        let converted = convert(&default.value, kind);
-        let note = |found| {
-            let message =
-                format!("parameter `{}` takes {kind}, and its default is {found}", name.value);
-            faults.push(Fault::new(code::WRONG_TYPE, default.extent, message));
-        };
-        converted.map_err(note).ok()
-    });
-    let place = Place {
-        line: 0,
-        column: 0,
-        offset: 0,
-        length: 0,
-        excerpt: String::new(),
-        excerpt_start: 0,
-    };
-    let parameter = Parameter {
-        name: name.value.clone(),
-        kind,
-        default,
-        description: description.clone(),
-        place,
-    };
-    Declared { parameter, extent: name.extent }
-}
-
-fn kind_of(default: &serde_json::Value) -> ParameterType {
-    use serde_json::Value;
-    match default {
-        Value::Bool(_) => ParameterType::Bool,
-        Value::Number(number) if number.is_f64() => ParameterType::Float,
-        Value::Number(_) => ParameterType::Int,
-        Value::Array(_) => ParameterType::List,
-        Value::Object(_) => ParameterType::Object,
-        Value::String(_) | Value::Null => ParameterType::String,
-    }
 }
 
 fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOptions {

@@ -87,6 +87,8 @@ impl Bound {
         let read = |path: &str| read(&source_folder.join(path));
         let mut compiler = Compiler::new(&params);
         let env = compiler.env(&workflow.env);
+        let mut secrets = workflow.surroundings.visible_secrets();
+        secrets.extend(workflow.secret_params(&params));
         let working_dir = workflow.working_dir.as_ref().map(|text| compiler.text(text));
         for computed in &workflow.computed {
             let items = compiler.items(computed, &read);
@@ -105,6 +107,7 @@ impl Bound {
         }
         let mut parts = workflow.parts;
         parts.fan_outs = fan_outs(&workflow.tasks);
+        let environment = workflow.surroundings.snapshot(&env);
         let definition = Definition::new(crate::definition::Parts {
             name: workflow.options.name.clone(),
             path: file.into(),
@@ -114,13 +117,13 @@ impl Bound {
             shell: workflow.shell,
             tasks: workflow.tasks,
         });
+        let definition = definition.surrounded(environment, secrets);
         Ok(Compiled { parts, definition, options: workflow.options })
     }
 }
 
 fn fan_outs(tasks: &[crate::definition::TaskDefinition]) -> Vec<(u32, u32)> {
-    let counts =
-        (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.item_count()?)));
+    let counts = (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.item_count()?)));
     counts.collect()
 }
 

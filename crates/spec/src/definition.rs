@@ -11,20 +11,25 @@ use std::sync::OnceLock;
 
 use minijinja::Environment;
 use minijinja::value::Value;
-use model::{ItemId, RunId, TaskId, TaskStatus};
+use model::secret::SecretRef;
+use model::{ItemId, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
-use crate::decision::Decision;
-use crate::items::{Items, ItemsSource};
+use crate::environment::EnvironmentSnapshot;
 use crate::template::{Templates, environment};
 
 mod context;
 mod render;
+mod surrounded;
+mod task;
+mod upstream;
 
 pub(crate) use context::Scene;
 use render::{Failure, Renderer};
+pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
+pub use upstream::{TaskOutputs, Upstream};
 
 /// All tasks of a workflow as they are started.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,6 +45,11 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, String>,
     shell: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentSnapshot>,
+    /// Where secrets are to be found, as one text each; a parameter's under `params.NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<String, String>,
     tasks: Vec<TaskDefinition>,
     #[serde(skip)]
     derived: Derived,
@@ -67,90 +77,6 @@ impl Default for Derived {
     }
 }
 
-/// One task as it is started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TaskDefinition {
-    pub name: Box<str>,
-    pub action: Action,
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    pub env: Box<[(String, String)]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shell: Option<Box<[String]>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub working_dir: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Items::is_single")]
-    pub items: Items,
-    /// The group that the task is in; empty if it is in none.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub scope: Box<str>,
-    /// What few tasks have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<Box<Control>>,
-}
-
-/// What does not go without saying about a task.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Control {
-    /// The expression that has to hold, or else the task is skipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when: Option<Box<str>>,
-    /// Where items come from that are not known before the run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub late: Option<LateItems>,
-    /// How many values make one item.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub batch: Option<u32>,
-    /// What the task comes to, over its own outputs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result: Option<Box<str>>,
-    /// The task whose result this one knows as `result`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub result_of: Option<u32>,
-}
-
-/// Items that are worked out when the task's turn comes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct LateItems {
-    pub source: ItemsSource,
-    /// How many items there may be.
-    pub max_items: u32,
-}
-
-/// What a task does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Action {
-    /// A text for the shell.
-    Script(Box<str>),
-    /// A program and its arguments.
-    Command(Box<[String]>),
-    /// Rules, of which the first that holds is taken.
-    Decision(Box<Decision>),
-    /// One expression that gives the task's only output, `result`.
-    Result(Box<str>),
-    /// The end of a turn.
-    Until {
-        /// The expression that ends the loop.
-        expression: Box<str>,
-        /// The last tasks of the body.
-        ends: Box<[u32]>,
-        /// Whether the expression judges failures by itself.
-        knows_status: bool,
-    },
-    /// Time that passes; until when, if it is not a fixed while.
-    Timer(Option<Box<str>>),
-    /// What a person is asked.
-    Approval(Box<str>),
-    /// What is waited for.
-    Signal(Box<str>),
-}
-
-impl Default for Action {
-    fn default() -> Self {
-        Self::Script(Box::default())
-    }
-}
-
 /// What a task waits for that somebody outside has to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Awaited {
@@ -167,57 +93,14 @@ pub struct Rendered {
     pub argv: Vec<String>,
     /// Variables in addition to the worker's own, each name once.
     pub env: Vec<(String, String)>,
+    /// Variables whose values are secrets, none of them in `env`: whoever starts the process looks
+    /// them up, and masks what they are in all that it prints.
+    pub secret_env: Vec<(String, SecretRef)>,
     /// Where it starts: absolute if the workflow file's folder is.
     pub working_dir: PathBuf,
     /// Whether the command or its variables name `AUTOGLM_WORKDIR`, so that the attempt's own
     /// folder must be there.
     pub uses_work_dir: bool,
-}
-
-/// The outputs of one task.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TaskOutputs {
-    /// A plain task: one object.
-    Single(Json),
-    /// A fan-out: one object an item, in the order of the items. `outputs.k` is then the list of
-    /// the items' values, `null` where an item has none.
-    Items(Vec<Json>),
-}
-
-/// Where a text's references to other tasks are answered.
-pub trait Upstream {
-    /// The outputs of a task. Asked for only if a text names the task.
-    fn outputs(&self, task: TaskId) -> TaskOutputs;
-
-    /// How a task has ended. Those that texts name have succeeded, unless this says otherwise.
-    fn status(&self, task: TaskId) -> TaskStatus {
-        let _ = task;
-        TaskStatus::Succeeded
-    }
-
-    /// The value of an item whose list was worked out while the run went on: from the list that
-    /// came with the answer.
-    fn item_value(&self, task: TaskId, item: ItemId) -> Option<Json> {
-        let _ = (task, item);
-        None
-    }
-
-    /// The turn of the loop that a task is in, from 1.
-    fn round(&self, task: TaskId) -> u16 {
-        let _ = task;
-        1
-    }
-
-    /// The run.
-    fn run(&self) -> Option<RunId> {
-        None
-    }
-}
-
-impl<F: Fn(TaskId) -> TaskOutputs> Upstream for F {
-    fn outputs(&self, task: TaskId) -> TaskOutputs {
-        self(task)
-    }
 }
 
 /// Why a task's text could not be rendered. The task has failed, and trying again will not help.
@@ -265,7 +148,7 @@ pub(crate) struct Parts {
 impl Definition {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { name, path, folder, params, env, shell, tasks } = parts;
-        Self { name, path, folder, params, env, shell, tasks, derived: Derived::default() }
+        Self { name, path, folder, params, env, shell, tasks, ..Self::default() }
     }
 
     /// Compact JSON.
@@ -374,6 +257,13 @@ impl Definition {
         }
     }
 
+    /// The name of a route of a decision, by its number; nothing if it has none.
+    #[must_use]
+    pub fn route(&self, task: TaskId, route: u16) -> Option<&str> {
+        let Action::Decision(decision) = &self.get(task)?.action else { return None };
+        decision.rules.iter().find(|rule| rule.route == route)?.name.as_deref()
+    }
+
     /// What is said to the person or program that a task waits for; empty if nothing is, or if it
     /// waits for nobody.
     ///
@@ -456,55 +346,6 @@ pub fn label(value: &Json) -> String {
     let short: String = chars.by_ref().take(CHARS_MAX).collect();
     if chars.next().is_some() { short + "…" } else { short }
 }
-
-impl TaskDefinition {
-    /// How many values make one of its items.
-    pub(crate) fn batch(&self) -> Option<u32> {
-        self.control.as_ref()?.batch
-    }
-
-    /// What it comes to, over its own outputs.
-    pub(crate) fn result(&self) -> Option<&str> {
-        self.control.as_ref()?.result.as_deref()
-    }
-
-    /// The task whose result it knows as `result`.
-    pub(crate) fn result_of(&self) -> Option<TaskId> {
-        self.control.as_ref()?.result_of.map(TaskId)
-    }
-
-    /// Whether its items are worked out while the run goes on.
-    pub(crate) fn is_late(&self) -> bool {
-        self.control.as_ref().is_some_and(|control| control.late.is_some())
-    }
-
-    /// How many items it has; nothing if it is no fan-out, or if that is not known yet.
-    pub(crate) fn item_count(&self) -> Option<u32> {
-        self.items.batches(self.batch())
-    }
-
-    /// The value of an item that was known before the run.
-    pub(crate) fn item_value(&self, item: ItemId) -> Option<Json> {
-        self.items.batch_value(item, self.batch())
-    }
-
-    /// Every text of the task that may be a template.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        let (script, command) = match &self.action {
-            Action::Script(text) | Action::Approval(text) | Action::Signal(text) => {
-                (Some(&**text), &[][..])
-            }
-            Action::Command(command) => (None, &**command),
-            _ => (None, &[][..]),
-        };
-        script
-            .into_iter()
-            .chain(command.iter().map(String::as_str))
-            .chain(self.env.iter().map(|(_, value)| value.as_str()))
-            .chain(self.working_dir.as_deref())
-    }
-}
-
 /// Whether a path can be stored and shown: it is text.
 pub(crate) fn is_text(path: &Path) -> bool {
     path.to_str().is_some()

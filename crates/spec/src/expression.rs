@@ -4,11 +4,11 @@
 //! its engine and bounds. Nothing here knows which names there are.
 
 use minijinja::value::Value;
-use minijinja::{Environment, Error};
+use minijinja::{Environment, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::limits::VALUE_BYTES_MAX;
-use crate::template::{Bounded, normalised};
+use crate::template::{Bounded, expression_references, normalised};
 
 /// The expression of a text that is one expression: the text itself, or what is between its marks.
 pub(crate) fn bare(text: &str) -> String {
@@ -20,23 +20,55 @@ pub(crate) fn bare(text: &str) -> String {
 /// The value of an expression.
 ///
 /// # Errors
-/// It cannot be parsed, names something that is not defined, or takes too many steps.
+/// It cannot be parsed, is or names something that is not defined, or takes too many steps; in
+/// words.
 pub(crate) fn evaluate(
     environment: &Environment<'_>,
     expression: &str,
     context: &Value,
-) -> Result<Value, Error> {
-    environment.compile_expression_owned(expression.to_owned())?.eval(context.clone())
+) -> Result<Value, String> {
+    let compiled = environment.compile_expression_owned(expression.to_owned());
+    let value = compiled.and_then(|expression| expression.eval(context.clone()));
+    let is_undefined = match &value {
+        Ok(value) => value.is_undefined(),
+        Err(error) => error.kind() == ErrorKind::UndefinedError,
+    };
+    if is_undefined {
+        let message = || "it names something that is not defined".to_owned();
+        return Err(undefined(expression, context).unwrap_or_else(message));
+    }
+    value.map_err(|error| match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    })
+}
+
+/// Says which reference of a text leads to nothing, and what stands there instead.
+pub(crate) fn undefined(text: &str, context: &Value) -> Option<String> {
+    expression_references(text).into_iter().find_map(|reference| {
+        let mut value = context.get_attr(&reference.root).ok()?;
+        let mut path = reference.root.clone();
+        for step in &reference.path {
+            let next = value.get_attr(step).unwrap_or_default();
+            if next.is_undefined() {
+                let keys = value.try_iter().into_iter().flatten().take(20);
+                let mut keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
+                keys.sort_unstable();
+                let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
+                return Some(format!("there is no `{path}.{step}`: `{path}` has {keys}"));
+            }
+            path = format!("{path}.{step}");
+            value = next;
+        }
+        None
+    })
 }
 
 /// A value as JSON, within a bound.
 ///
 /// # Errors
-/// It is not defined, no data, or too large; in words.
+/// It is no data, or too large; in words.
 pub(crate) fn to_json(value: &Value) -> Result<Json, String> {
-    if value.is_undefined() {
-        return Err("the value is not defined".to_owned());
-    }
     let mut bytes = Bounded::new(VALUE_BYTES_MAX);
     serde_json::to_writer(&mut bytes, value)
         .map_err(|_| format!("the expression gives a {} that cannot be kept", value.kind()))?;
@@ -88,14 +120,15 @@ mod tests {
     use crate::template::{environment, to_value};
     use serde_json::json;
 
-    fn value(expression: &str) -> Result<Value, Error> {
+    fn value(expression: &str) -> Result<Value, String> {
         let context = to_value(&json!({"params": {"n": 3, "list": [1, 2]}}));
         evaluate(&environment(), &bare(expression), &context)
     }
 
     #[test]
     fn the_forms_of_an_expression_are_one() {
-        for text in ["params.n > 2", "{{ params.n > 2 }}", "${{params.n > 2}}", " {{- params.n > 2 -}}"]
+        for text in
+            ["params.n > 2", "{{ params.n > 2 }}", "${{params.n > 2}}", " {{- params.n > 2 -}}"]
         {
             assert_eq!(bare(text), "params.n > 2");
             assert!(is_true(&value(text).unwrap()));
@@ -105,8 +138,10 @@ mod tests {
 
     #[test]
     fn what_is_not_defined_is_told() {
-        assert!(value("params.m > 2").is_err());
-        assert!(to_json(&value("params.m").unwrap_or_default()).is_err());
+        let message = "there is no `params.m`: `params` has `list`, `n`";
+        assert_eq!(value("params.m > 2").unwrap_err(), message);
+        assert_eq!(value("params.m").unwrap_err(), message);
+        assert!(value("params.m is undefined").is_ok());
         assert!(value("a }} {{ b").is_err());
         assert!(value("").is_err());
     }

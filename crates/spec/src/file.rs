@@ -7,6 +7,7 @@ use crate::read::{Placed, choice, record};
 
 mod decision;
 mod depends;
+mod environments;
 mod expression;
 pub(crate) mod foreign;
 mod loops;
@@ -16,10 +17,16 @@ mod waiting;
 
 pub(crate) use decision::{ActionFile, DecisionFile};
 pub(crate) use depends::{Dependency, Depends, JoinFile};
+pub(crate) use environments::{
+    Arguments, EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
+};
 pub(crate) use expression::ExpressionText;
+pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
-pub(crate) use shapes::{Declaration, Declarations, NamedTask, Resources, Tasks, Variables};
-pub(crate) use values::{Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
+pub(crate) use shapes::{
+    Declaration, Declarations, DeclaredRules, NamedTask, Resources, Tasks, Variables,
+};
+pub(crate) use values::{Bound, Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
 pub(crate) use waiting::{
     Approval, ApprovalDefault, ApprovalFile, Signal, SignalDefault, SignalFile, Wait,
 };
@@ -40,6 +47,14 @@ record! {
         params: Declarations,
         /// Variables of all tasks. Their texts may use `{{ params.x }}`.
         env: Variables,
+        /// Places to run in, each with its own variables, parameters, secrets and limits.
+        environments: Environments,
+        /// The environment of a run that names none.
+        default_environment: Placed<String>,
+        /// Where secrets are to be found. Used as `{{ secrets.NAME }}` in variables of tasks.
+        secrets: Secrets,
+        /// Bodies of tasks by name, for tasks that extend them.
+        templates: Templates,
         /// What runs scripts: words such as `bash -euo pipefail`. It is given `-c` and the script.
         /// `sh -eu` if it is left out.
         shell: Shell,
@@ -74,6 +89,10 @@ record! {
         name: Placed<String>,
         /// What the task is for.
         description: String,
+        /// The template that the task extends: what the task does not say itself, that says.
+        extends: Placed<String>,
+        /// The arguments of the template.
+        with: Arguments,
         /// A script for the shell. A template.
         script: Placed<String>,
         /// A program and its arguments, started without a shell. Each is a template.
@@ -162,6 +181,14 @@ record! {
         r#type: ParameterType,
         /// What it is when it is not given. Without a default it must be given.
         default: Placed<serde_json::Value>,
+        /// The values that it takes.
+        r#enum: Placed<Vec<serde_json::Value>>,
+        /// A regular expression that its text matches as a whole.
+        pattern: Placed<String>,
+        /// The least number, or the least characters, items or keys.
+        min: Placed<Bound>,
+        /// The greatest number, or the most characters, items or keys.
+        max: Placed<Bound>,
         /// What it is for.
         description: String,
     }

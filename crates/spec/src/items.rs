@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::expression::{evaluate, to_json};
-use crate::limits::VALUE_BYTES_MAX;
+use crate::limits::{LATE_ITEMS_DEFAULT, VALUE_BYTES_MAX};
 use crate::template::{Templates, is_template};
 
 /// The items of a task.
@@ -99,9 +99,8 @@ impl Items {
 
 impl Matrix {
     fn combinations(&self) -> u64 {
-        let product = |count: u64, axis: &(Box<str>, Vec<Json>)| {
-            count.saturating_mul(axis.1.len() as u64)
-        };
+        let product =
+            |count: u64, axis: &(Box<str>, Vec<Json>)| count.saturating_mul(axis.1.len() as u64);
         self.axes.iter().fold(1, product)
     }
 
@@ -140,9 +139,10 @@ impl Matrix {
         let all = u32::try_from(self.combinations()).expect("counted before");
         let is_out = |number: &u32| {
             let values = self.combination((*number).into());
-            exclude.iter().filter_map(Json::as_object).any(|pattern| {
-                pattern.iter().all(|(name, value)| values.get(name) == Some(value))
-            })
+            exclude
+                .iter()
+                .filter_map(Json::as_object)
+                .any(|pattern| pattern.iter().all(|(name, value)| values.get(name) == Some(value)))
         };
         self.kept = Some((0..all).filter(|number| !is_out(number)).collect());
     }
@@ -214,7 +214,10 @@ impl Workshop<'_> {
                 });
                 let axes = axes.collect::<Result<_, _>>()?;
                 let mut matrix = Matrix { axes, kept: None, include: include.clone() };
-                check_count(matrix.combinations(), ITEMS_PER_TASK_MAX)?;
+                // To leave some out, each combination is looked at.
+                let looked_at =
+                    if exclude.is_empty() { ITEMS_PER_TASK_MAX } else { LATE_ITEMS_DEFAULT };
+                check_count(matrix.combinations(), looked_at)?;
                 matrix.exclude(exclude);
                 check_count(matrix.count(), self.max_items)?;
                 Items::Matrix(Box::new(matrix))
@@ -232,7 +235,7 @@ impl Workshop<'_> {
 
     fn list(&self, expression: &str) -> Result<Vec<Json>, String> {
         let value = evaluate(self.environment, expression, self.context)
-            .map_err(|error| format!("the items cannot be worked out: {error}"))?;
+            .map_err(|reason| format!("the items cannot be worked out: {reason}"))?;
         // An output that is written as `key=value` is a text: `files=["a", "b"]`.
         let json = match value.as_str() {
             Some(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::from(text)),
@@ -370,8 +373,7 @@ mod tests {
     fn batches_are_lists_of_values() {
         let items = range(0, 5, 1, 10).unwrap();
         assert_eq!(items.batches(Some(2)), Some(3));
-        let values: Vec<_> =
-            (0..4).map(|item| items.batch_value(ItemId(item), Some(2))).collect();
+        let values: Vec<_> = (0..4).map(|item| items.batch_value(ItemId(item), Some(2))).collect();
         assert_eq!(values, [Some(json!([0, 1])), Some(json!([2, 3])), Some(json!([4])), None]);
     }
 }

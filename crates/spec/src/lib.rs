@@ -4,8 +4,8 @@
 //! once; [`Workflow::bind`] takes the parameters; [`Bound::compile`] gives a graph of numbers for
 //! the engine and a [`Definition`], which turns a number back into what a worker starts.
 //!
-//! Nothing here touches a file, a clock or the network, decides when a task runs, or panics on
-//! what a person wrote.
+//! Nothing here touches a clock or the network, decides when a task runs, or panics on what a
+//! person wrote; of files it looks only whether one that a parameter names is there.
 
 mod ask;
 mod check;
@@ -14,7 +14,9 @@ mod compile;
 mod decision;
 mod definition;
 pub mod diagnostic;
+mod environment;
 mod expression;
+mod extend;
 mod file;
 mod instant;
 mod items;
@@ -24,6 +26,7 @@ mod params;
 mod parse;
 mod read;
 mod schema;
+mod secret;
 mod source;
 mod suggest;
 mod template;
@@ -37,6 +40,7 @@ pub use definition::{
     Awaited, Definition, DefinitionError, RenderError, Rendered, TaskOutputs, Upstream, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
-pub use params::{Bound, Parameter, ParameterType, Workflow};
+pub use environment::EnvironmentSnapshot;
+pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::schema;
 pub use source::Source;

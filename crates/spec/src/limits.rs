@@ -33,3 +33,11 @@ pub const LIST_BYTES_MAX: usize = 64 << 20;
 pub const VALUE_BYTES_MAX: usize = 256 << 20;
 /// Names that the patterns of a file may be held against.
 pub const PATTERN_STEPS_MAX: usize = 50_000_000;
+/// Templates that may extend each other, one the next.
+pub const TEMPLATE_CHAIN_MAX: usize = 16;
+/// What templates may add to a file: a value counts one, and a text that is made its bytes.
+pub const TEMPLATE_COST_MAX: usize = 256 << 20;
+/// Bytes of the pattern of a parameter.
+pub const PATTERN_BYTES_MAX: usize = 1_000;
+/// Bytes that a pattern may take when it is compiled: `((a{99}){99}){99}` is refused.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;

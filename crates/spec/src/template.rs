@@ -31,6 +31,14 @@ pub(crate) fn normalised(text: &str) -> Cow<'_, str> {
     if text.contains("${{") { Cow::Owned(text.replace("${{", "{{")) } else { Cow::Borrowed(text) }
 }
 
+/// The expression of a text that is one expression in marks and nothing else.
+pub(crate) fn single_expression(text: &str) -> Option<String> {
+    let text = normalised(text.trim());
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.trim_matches(['-', '+']).trim();
+    (!inner.is_empty() && !inner.contains("{{") && !inner.contains("}}")).then(|| inner.to_owned())
+}
+
 /// The template engine with the language's settings and no templates.
 pub(crate) fn environment() -> Environment<'static> {
     let mut environment = Environment::new();

@@ -48,9 +48,13 @@ fn every_case_says_what_is_written_beside_it() {
 
 /// The diagnostics, or what the workflow compiles to.
 fn told_of(source: &Source) -> String {
-    let given: BTreeMap<String, Value> = given(&source.text);
-    let compiled =
-        check(source).and_then(|workflow| workflow.bind(&given)).and_then(|bound| {
+    let mut given: BTreeMap<String, Value> = given(&source.text);
+    let environment = given.remove("--environment");
+    let environment = environment.as_ref().and_then(Value::as_str);
+    let compiled = check(source)
+        .and_then(|workflow| workflow.choose(environment))
+        .and_then(|workflow| workflow.bind(&given))
+        .and_then(|bound| {
             bound.compile_with(&|path| match path.ends_with("names.txt") {
                 true => Ok(b"ada\n\ngrace\n".to_vec()),
                 false => Err(format!("there is no file `{}`", path.display())),
@@ -62,6 +66,9 @@ fn told_of(source: &Source) -> String {
     };
     let (definition, parts) = (&compiled.definition, &compiled.parts);
     let mut told = format!("{:?}\n", compiled.options);
+    if let Some(environment) = definition.environment_snapshot() {
+        writeln!(told, "in {environment:?}").unwrap();
+    }
     let graph = Graph::new(Digest::default(), parts.clone()).unwrap();
     for task in graph.tasks() {
         let after: Vec<String> = graph
@@ -86,14 +93,19 @@ fn told_of(source: &Source) -> String {
         for item in (0..items).map(ItemId) {
             let label = definition.item_label(task, item).unwrap_or_default();
             match definition.render(task, item, &known) {
-                Ok(it) => writeln!(
-                    told,
-                    "  [{label}] {:?} {:?} in {}{}",
-                    it.argv,
-                    it.env,
-                    it.working_dir.display(),
-                    if it.uses_work_dir { ", with a work folder" } else { "" }
-                ),
+                Ok(it) => {
+                    let secrets = &it.secret_env;
+                    let secrets = secrets.iter().map(|(name, it)| format!(", {name} = {it:?}"));
+                    writeln!(
+                        told,
+                        "  [{label}] {:?} {:?} in {}{}{}",
+                        it.argv,
+                        it.env,
+                        it.working_dir.display(),
+                        if it.uses_work_dir { ", with a work folder" } else { "" },
+                        secrets.collect::<String>()
+                    )
+                }
                 Err(error) => writeln!(told, "  [{label}] {error}"),
             }
             .unwrap();
@@ -135,7 +147,7 @@ impl Upstream for Known {
     }
 }
 
-/// Parameters stand in a first line `# given: {...}`.
+/// Parameters stand in a first line `# given: {...}`, the environment as `--environment`.
 fn given(text: &[u8]) -> BTreeMap<String, Value> {
     let first = String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned();
     first
@@ -146,7 +158,9 @@ fn given(text: &[u8]) -> BTreeMap<String, Value> {
 /// Task 0 is plain, all others are fan-outs.
 fn outputs(task: TaskId) -> TaskOutputs {
     match task.0 {
-        0 => TaskOutputs::Single(json!({"rows": 10, "path": "a b", "n": "3", "list": "[1, \"b\"]"})),
+        0 => {
+            TaskOutputs::Single(json!({"rows": 10, "path": "a b", "n": "3", "list": "[1, \"b\"]"}))
+        }
         _ => TaskOutputs::Items(vec![json!({"score": 0.5}), json!({"score": 0.75})]),
     }
 }

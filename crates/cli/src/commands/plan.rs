@@ -12,14 +12,16 @@ use super::bad_argument;
 use crate::app::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::inputs::Inputs;
 use crate::output::Format;
 use crate::render::plan::{Handler, Level, Shape, render};
-use crate::workflow::{WorkflowFile, pair, params};
+use crate::workflow::WorkflowFile;
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm plan digits.yaml
-  autoglm plan etl.yaml -p day=monday -o json | jq .critical_path";
+  autoglm plan etl.yaml -p day=monday -o json | jq .critical_path
+  autoglm plan etl.yaml --param-file monday.yaml --environment staging";
 
 /// Show the shape of a workflow: levels, critical path, width.
 #[derive(Debug, Args)]
@@ -28,15 +30,16 @@ pub(crate) struct Plan {
     /// The workflow file, YAML or JSON
     pub file: PathBuf,
 
-    /// A parameter of the workflow; may be given again
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub inputs: Inputs,
 }
 
 impl Plan {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let workflow = WorkflowFile::read(&self.file)?.check(context.tone)?;
-        let compiled = workflow.bind(&params(&self.params)).and_then(spec::Bound::compile);
+        let values = self.inputs.values(&workflow, context.tone)?;
+        let chosen = workflow.choose(self.inputs.environment.as_deref());
+        let compiled = chosen.and_then(|it| it.bind(&values)).and_then(spec::Bound::compile);
         let compiled =
             compiled.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
         let shape = shape(compiled)?;

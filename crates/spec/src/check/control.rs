@@ -43,7 +43,8 @@ pub(super) fn action(
         Role::End { first } => Some(end(number, first, step, file)),
         Role::Task => {
             check_loop(step, faults);
-            let found = waiting(step.task, faults).or_else(|| decision((number, step), file.decisions));
+            let found =
+                waiting(step.task, faults).or_else(|| decision((number, step), file.decisions));
             if found.is_some() {
                 refuse(step, NOT_FOR_CONTROL, "nothing that a worker runs", faults);
             }
@@ -52,15 +53,13 @@ pub(super) fn action(
     }
 }
 
-fn decision(
-    (number, step): (u32, &Step<'_>),
-    decisions: &Decisions,
-) -> Option<(Kind, Action)> {
+fn decision((number, step): (u32, &Step<'_>), decisions: &Decisions) -> Option<(Kind, Action)> {
     if let Some(decision) = decisions.by_step.get(&number) {
         return Some((Kind::Decision, Action::Decision(Box::new(decision.clone()))));
     }
     let task = step.task;
-    let result = task.result.as_ref().filter(|_| task.script.is_none() && task.command.is_none())?;
+    let result =
+        task.result.as_ref().filter(|_| task.script.is_none() && task.command.is_none())?;
     Some((Kind::Decision, Action::Result(bare(&result.value.0).into())))
 }
 
@@ -180,12 +179,40 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
 
 const NOT_FOR_CONTROL: &[&str] = &["foreach", "retry", "timeout", "max_parallel"];
 const NOT_FOR_GROUPS: &[&str] = &[
-    "script", "command", "decision", "conditions", "approval", "signal", "wait", "result", "foreach",
-    "retry", "timeout", "grace", "resources", "max_parallel", "compensate",
+    "script",
+    "command",
+    "decision",
+    "conditions",
+    "approval",
+    "signal",
+    "wait",
+    "result",
+    "foreach",
+    "retry",
+    "timeout",
+    "grace",
+    "resources",
+    "max_parallel",
+    "compensate",
 ];
 const NOT_FOR_COMPENSATIONS: &[&str] = &[
-    "name", "tasks", "decision", "conditions", "approval", "signal", "wait", "result", "foreach",
-    "max_parallel", "depends_on", "join", "when", "until", "max_rounds", "on", "on_failure",
+    "name",
+    "tasks",
+    "decision",
+    "conditions",
+    "approval",
+    "signal",
+    "wait",
+    "result",
+    "foreach",
+    "max_parallel",
+    "depends_on",
+    "join",
+    "when",
+    "until",
+    "max_rounds",
+    "on",
+    "on_failure",
     "compensate",
 ];
 
@@ -224,7 +251,7 @@ fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
     if let [first, second, ..] = found.as_slice()
         && !both_work
     {
-        let message = format!("task `{}` has a `{first}` and a `{second}`", step.name);
+        let message = format!("task `{}` has `{first}` and `{second}`", step.name);
         let fault = Fault::new(code::CONFLICT, step.short.extent, message);
         faults.push(fault.hint("a task does one thing: make two of it"));
     }

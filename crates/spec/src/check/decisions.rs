@@ -10,7 +10,9 @@ use crate::decision::{Decision, Rule};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{ActionFile, DecisionFile, TaskFile};
+use crate::params::ParameterType;
 use crate::read::Placed;
+use crate::template::{ROOTS, environment, is_global};
 
 /// The decisions of a file, by task.
 #[derive(Default)]
@@ -91,9 +93,7 @@ fn decide(
                 }
                 (None, serde_json::Value::Null)
             }
-            ActionFile::Route(name) => {
-                (Some(name.value.as_str().into()), serde_json::Value::Null)
-            }
+            ActionFile::Route(name) => (Some(name.value.as_str().into()), serde_json::Value::Null),
             ActionFile::Value(value) => (None, value.clone()),
         };
         let when = rule.rule.as_ref().map(|rule| bare(&rule.value.0).into());
@@ -116,5 +116,71 @@ fn key(action: &ActionFile) -> String {
             }
         }
         ActionFile::Value(value) => format!("v{value}"),
+    }
+}
+
+/// The parameters that a file of one decision leaves undeclared: the names of its rules, each with
+/// the type that it is used as.
+pub(super) fn implied_parameters(
+    rules: &DecisionFile,
+    declared: &[&str],
+) -> Vec<(Placed<String>, ParameterType)> {
+    let environment = environment();
+    let mut found: Vec<(Placed<String>, ParameterType)> = Vec::new();
+    for rule in rules.rules().filter_map(|rule| rule.rule.as_ref()) {
+        let text = bare(&rule.value.0);
+        let Ok(expression) = environment.compile_expression(&text) else { continue };
+        let mut names: Vec<String> = expression.undeclared_variables(false).into_iter().collect();
+        names.sort_unstable();
+        for name in names {
+            let is_taken = declared.contains(&name.as_str())
+                || ROOTS.contains(&name.as_str())
+                || is_global(&environment, &name)
+                || found.iter().any(|(known, _)| known.value == name);
+            if !is_taken {
+                let kind = used_as(&text, &name);
+                found.push((Placed { value: name, extent: rule.extent }, kind));
+            }
+        }
+    }
+    found
+}
+
+/// What a rule takes a name for: a number or a text beside an operator, else yes or no.
+fn used_as(rule: &str, name: &str) -> ParameterType {
+    const OPERATORS: [char; 8] = ['<', '>', '=', '!', '+', '-', '*', '/'];
+    let Some((before, behind)) = rule.split_once(name) else { return ParameterType::Bool };
+    let (before, behind) = (before.trim_end(), behind.trim_start());
+    let other = behind.trim_start_matches(OPERATORS).trim_start();
+    let is_text = |text: &str| text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']);
+    if behind.starts_with("in ") || (behind.starts_with(OPERATORS) && is_text(other)) {
+        ParameterType::String
+    } else if behind.starts_with(OPERATORS) || before.ends_with(OPERATORS) {
+        let is_text = is_text(before.trim_end_matches(OPERATORS).trim_end());
+        if is_text { ParameterType::String } else { ParameterType::Float }
+    } else {
+        ParameterType::Bool
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_taken_for_what_they_are_compared_with() {
+        use ParameterType::{Bool, Float, String};
+        for (rule, kind) in [
+            ("x > 8", Float),
+            ("8 < x", Float),
+            ("x", Bool),
+            ("not x and y", Bool),
+            ("x == 'a'", String),
+            ("\"a\" != x", String),
+            ("x in ['a']", String),
+            ("x + y > 2", Float),
+        ] {
+            assert_eq!(used_as(rule, "x"), kind, "{rule}");
+        }
     }
 }

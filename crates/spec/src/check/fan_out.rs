@@ -78,7 +78,8 @@ fn combinations(matrix: &MatrixFile, faults: &mut Faults) -> ItemsSource {
         let keys = pattern.value.as_object().into_iter().flat_map(|pattern| pattern.keys());
         let known = |key: &str| matrix.axes.iter().any(|(name, _)| name.value == key);
         if let Some(unknown) = keys.into_iter().find(|key| !known(key)) {
-            let message = format!("the matrix has no name `{unknown}`, so that this excludes nothing");
+            let message =
+                format!("the matrix has no name `{unknown}`, so that this excludes nothing");
             faults.push(Fault::new(code::BAD_ITEMS, pattern.extent, message));
         }
     }

@@ -78,8 +78,8 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
     fn build(mut self, mut links: Vec<Link>) -> Vec<Edge> {
         for (number, step) in (0..).zip(&self.steps.list) {
             // The end of a single task's turn; a group's is added with the group.
-            if matches!(step.role, Role::End { first } if first + 1 == number && self.is_task(first))
-            {
+            let ends_one = |first| first + 1 == number && self.has_end(first);
+            if matches!(step.role, Role::End { first } if ends_one(first)) {
                 self.edge(number - 1, number, EdgeCondition::Finished, step.short.extent);
             }
         }
@@ -103,8 +103,8 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         self.edges
     }
 
-    /// Whether a task stands in the file as one, and so has an `until` of its own if it has any.
-    fn is_task(&self, step: u32) -> bool {
+    /// Whether a task has an `until` of its own.
+    fn has_end(&self, step: u32) -> bool {
         let step = &self.steps.list[step as usize];
         step.role == Role::Task && step.task.until.is_some()
     }
@@ -134,7 +134,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         let Link { dependent, on, condition, extent } = *link;
         let exits = match on {
             Target::Step(step) => {
-                vec![if self.is_task(step) { step + 1 } else { step }]
+                vec![if self.has_end(step) { step + 1 } else { step }]
             }
             Target::Group(group) => self.borders[group as usize].exits.clone(),
         };
@@ -165,9 +165,9 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
                 &task.expect("the file depends on nothing").join
             }
         };
-        let counts = join.as_ref().is_some_and(|join| {
-            matches!(join.value, JoinFile::Any | JoinFile::AtLeast(_))
-        });
+        let counts = join
+            .as_ref()
+            .is_some_and(|join| matches!(join.value, JoinFile::Any | JoinFile::AtLeast(_)));
         let message = if counts {
             format!("the group `{group}` has several last tasks, and `join` counts each of them")
         } else if matches!(link.condition, EdgeCondition::Succeeded | EdgeCondition::Finished) {
@@ -199,8 +199,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         let open = |has: &[bool]| -> Vec<u32> {
             group.members.clone().filter(|&member| !has[member as usize]).collect()
         };
-        let mut border =
-            Border { entries: open(&self.has_before), exits: open(&self.has_next) };
+        let mut border = Border { entries: open(&self.has_before), exits: open(&self.has_next) };
         let extent = group.short.map(|short| short.extent).unwrap_or_default();
         if let Some(end) = group.end {
             for &last in &border.exits {

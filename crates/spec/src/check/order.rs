@@ -54,7 +54,7 @@ impl TaskGraph {
             for order in group.iter().filter(|order| search.reached[order.task as usize] != earlier)
             {
                 let [task, earlier] =
-                    [order.task, earlier].map(|task| &*steps.list[task as usize].name);
+                    [order.task, earlier].map(|task| steps.list[task as usize].written_name());
                 if task == earlier {
                     let message = format!("`{task}` refers to its own outputs");
                     faults.push(Fault::new(code::TEMPLATE_ORDER, order.extent, message));

@@ -38,6 +38,16 @@ pub(super) struct Step<'f> {
     pub trigger: Trigger,
 }
 
+impl Step<'_> {
+    /// The whole name of what stands in the file: of a loop's end that of the loop.
+    pub(super) fn written_name(&self) -> &str {
+        match self.role {
+            Role::Task => &self.name,
+            _ => self.name.rsplit_once('.').map_or(&self.name, |(name, _)| name),
+        }
+    }
+}
+
 /// What a task is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -139,7 +149,8 @@ impl<'f> Steps<'f> {
         let number = self.next();
         let NamedTask { name: short, task, is_whole } = named;
         let name = self.whole_name(&short.value, scope);
-        let step = |name, role, is_whole| Step { name, short, scope, role, task, is_whole, trigger };
+        let step =
+            |name, role, is_whole| Step { name, short, scope, role, task, is_whole, trigger };
         self.list.push(step(name.clone(), Role::Task, *is_whole));
         if task.until.is_some() {
             let name = Cow::Owned(format!("{name}.until"));
@@ -203,13 +214,7 @@ impl<'f> Steps<'f> {
     }
 
     /// Notes the name of a task or group. Of two with one name the first keeps it.
-    fn name(
-        &mut self,
-        name: &'f Placed<String>,
-        scope: u32,
-        target: Target,
-        faults: &mut Faults,
-    ) {
+    fn name(&mut self, name: &'f Placed<String>, scope: u32, target: Target, faults: &mut Faults) {
         if name.value.is_empty() {
             return;
         }

@@ -195,17 +195,20 @@ impl Compiler<'_, '_> {
             Role::Compensation { .. } => Join::AllDone,
             // The end of a turn waits for all of its body, whatever the body itself waits for.
             Role::End { .. } => Join::All,
-            Role::Task | Role::Gate => step.task.join.as_ref().map_or(Join::All, |join| {
-                match join.value {
+            Role::Task | Role::Gate => {
+                step.task.join.as_ref().map_or(Join::All, |join| match join.value {
                     JoinFile::All => Join::All,
                     JoinFile::Any => Join::Any,
                     JoinFile::AllDone => Join::AllDone,
                     JoinFile::AtLeast(count) => Join::AtLeast(count),
-                }
-            }),
+                })
+            }
         };
         Policy {
-            priority: self.said(step).find_map(|it| super::priority(it.priority)).unwrap_or(self.priority),
+            priority: self
+                .said(step)
+                .find_map(|it| super::priority(it.priority))
+                .unwrap_or(self.priority),
             trigger: step.trigger,
             join,
             failure: self.said(step).find_map(|it| it.on_failure).map(super::failure),

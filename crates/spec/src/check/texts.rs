@@ -12,12 +12,14 @@ use super::control::result_source;
 use super::decisions::rules_of;
 use super::graph::TaskGraph;
 use super::order::Order;
+use super::secrets::SecretNames;
 use super::steps::{Role, Step, Steps, Target};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
 use crate::read::Placed;
+use crate::secret::misplaced;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
 use crate::template::{ROOTS, Reference, environment, is_global, is_template, normalised, words};
@@ -59,11 +61,14 @@ enum Form {
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let params = scene.file.params.iter().flat_map(|params| &params.0);
     let env = scene.file.env.iter().flat_map(|env| &env.0);
+    let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
+    let other_env = others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0);
     let mut checker = Checker {
+        secrets: SecretNames::of(scene.file),
         environment: environment(),
         source: scene.text,
         params: params.map(|declaration| declaration.name.value.as_str()).collect(),
-        env: env.clone().map(|(name, _)| name.value.as_str()).collect(),
+        env: env.clone().chain(other_env).map(|(name, _)| name.value.as_str()).collect(),
         steps: scene.steps,
         orders: Vec::new(),
         faults,
@@ -75,6 +80,9 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     for text in texts.chain(&scene.file.working_dir).chain(folders) {
         checker.check(text, Form::Template, User::default());
     }
+    for (_, text) in others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0) {
+        checker.check(text, Form::Template, User::default());
+    }
     for (number, step) in (0..).zip(&scene.steps.list) {
         checker.check_step(number, step);
     }
@@ -83,6 +91,7 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
 }
 
 struct Checker<'f, 'm> {
+    secrets: SecretNames<'f>,
     environment: Environment<'static>,
     source: &'f str,
     params: Vec<&'f str>,
@@ -123,8 +132,13 @@ impl<'f> Checker<'f, '_> {
     fn check_work(&mut self, task: &'f TaskFile, user: User) {
         let command = task.command.iter().flat_map(|command| &command.value.0);
         let env = task.env.iter().flat_map(|env| env.0.iter().map(|(_, text)| text));
-        for text in task.script.iter().chain(command).chain(env).chain(&task.working_dir) {
+        for text in task.script.iter().chain(command).chain(&task.working_dir) {
             self.check(text, Form::Template, user);
+        }
+        for text in env {
+            if !self.secrets.is_secret(text, self.faults) {
+                self.check(text, Form::Template, user);
+            }
         }
     }
 
@@ -199,7 +213,7 @@ impl<'f> Checker<'f, '_> {
             open.iter().filter(|name| !self.is_known(name, user)).collect();
         unknown.sort_unstable();
         for name in unknown {
-            self.unknown_name(name, text, &content);
+            self.unknown_name(name, text, &content, user);
         }
         for filter in words.filters {
             self.check_filter(&content[filter.clone()], self.locate(text.extent, &content, filter));
@@ -229,18 +243,17 @@ impl<'f> Checker<'f, '_> {
         let range = error.line().and_then(|line| marked_line(content, line));
         let place = range.map(|range| self.locate(text.extent, content, range));
         let message = format!("this {noun} cannot be read: {what}");
-        let fault =
-            Fault::new(code::TEMPLATE_SYNTAX, place.unwrap_or(text.extent), message);
+        let fault = Fault::new(code::TEMPLATE_SYNTAX, place.unwrap_or(text.extent), message);
         self.faults.push(fault.hint(hint));
     }
 
     fn is_known(&self, name: &str, user: User) -> bool {
-        ROOTS.contains(&name)
+        (ROOTS.contains(&name) && name != "with")
             || is_global(&self.environment, name)
             || (user.has_bare_parameters && self.params.contains(&name))
     }
 
-    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str) {
+    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str, user: User) {
         let range = find_word(content, name);
         let extent = range.map_or(text.extent, |range| self.locate(text.extent, content, range));
         let message = format!("`{name}` is not defined");
@@ -248,7 +261,8 @@ impl<'f> Checker<'f, '_> {
         let hint = if self.params.contains(&name) {
             Some(format!("write `params.{name}`"))
         } else {
-            did_you_mean(name, ROOTS)
+            let bare = self.params.iter().copied().filter(|_| user.has_bare_parameters);
+            did_you_mean(name, bare.chain(ROOTS))
         };
         let names = "known are `params`, `env`, `tasks`, `item`, `index`, `items`, `round`, `run`";
         self.faults.push(fault.hint_if(hint).hint_if(Some(names.to_owned())));
@@ -284,6 +298,15 @@ impl<'f> Checker<'f, '_> {
     fn check_reference(&mut self, reference: &Reference, extent: Extent, user: User) {
         let first = reference.path.first().map(String::as_str);
         match (reference.root.as_str(), user.step, first) {
+            // Outside of templates, whose arguments are in place by now, it is an unknown name.
+            ("with", ..) => {}
+            ("secrets", ..) => {
+                let name = first.map(|name| format!("secrets.{name}"));
+                self.faults.push(misplaced(name.as_deref().unwrap_or("secrets"), extent));
+            }
+            ("params", _, Some(name)) if self.secrets.is_param(name) => {
+                self.faults.push(misplaced(&format!("params.{name}"), extent));
+            }
             ("params", _, Some(name)) if !self.params.contains(&name) => {
                 let hint = did_you_mean(name, self.params.iter().copied());
                 self.unknown("parameter", name, extent, hint);
@@ -335,7 +358,8 @@ impl<'f> Checker<'f, '_> {
             Some((Target::Step(earlier), steps)) => (earlier, steps),
             Some((Target::Group(group), _)) => {
                 let group = &self.steps.groups[group as usize];
-                let message = format!("`{}` is a group, and its tasks have the outputs", group.name);
+                let message =
+                    format!("`{}` is a group, and its tasks have the outputs", group.name);
                 let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
                 let member = self.steps.list.get(group.members.start as usize);
                 let member = member.map_or("task", |member| member.short.value.as_str());

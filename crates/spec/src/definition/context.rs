@@ -33,13 +33,12 @@ enum Tree {
 
 impl Scene<'_> {
     /// The value of an expression with what it names.
+    ///
+    /// # Errors
+    /// As [`evaluate`].
     pub(crate) fn evaluate(&self, expression: &str) -> Result<Value, String> {
         let context = self.context(&expression_references(expression))?;
         evaluate(&self.definition.derived.environment, expression, &context)
-            .map_err(|error| match super::render::undefined(expression, &context) {
-                Some(message) if error.kind() == minijinja::ErrorKind::UndefinedError => message,
-                _ => error.to_string(),
-            })
     }
 
     /// All names, with as much behind them as is asked for.
@@ -156,9 +155,9 @@ impl Tree {
     fn into_value(self) -> Value {
         match self {
             Self::Leaf(value) => value,
-            Self::Branch(branch) => Value::from_pairs(
-                branch.into_iter().map(|(name, tree)| (name, tree.into_value())),
-            ),
+            Self::Branch(branch) => {
+                Value::from_pairs(branch.into_iter().map(|(name, tree)| (name, tree.into_value())))
+            }
         }
     }
 }

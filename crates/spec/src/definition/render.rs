@@ -5,8 +5,9 @@ use model::limits::RENDERED_BYTES_MAX;
 
 use super::{Action, Rendered, Scene};
 use crate::code;
+use crate::expression::undefined;
 use crate::limits::ARGUMENT_BYTES_MAX;
-use crate::template::{Reference, expression_references, is_template};
+use crate::template::{Reference, is_template};
 
 /// The variable that holds an attempt's own folder; a text that names it wants the folder made.
 const WORK_DIR_VARIABLE: &str = "AUTOGLM_WORKDIR";
@@ -49,7 +50,13 @@ impl Renderer<'_> {
         let context = self.context()?;
         let argv = self.argv(&context)?;
         let mut env = definition.env.clone();
+        let mut secret_env = Vec::new();
         for (name, text) in &task.env {
+            if let Some(secret) = definition.secret(text) {
+                env.remove(name);
+                secret_env.push((name.clone(), secret));
+                continue;
+            }
             env.insert(name.clone(), self.text(text, &context)?);
         }
         let working_dir = match &task.working_dir {
@@ -61,7 +68,7 @@ impl Renderer<'_> {
         let uses_work_dir =
             argv.iter().chain(env_texts).any(|text| text.contains(WORK_DIR_VARIABLE));
         check_sizes(&argv, &env)?;
-        Ok(Rendered { argv, env, working_dir, uses_work_dir })
+        Ok(Rendered { argv, env, secret_env, working_dir, uses_work_dir })
     }
 
     /// What is said to whom the task waits for.
@@ -118,27 +125,6 @@ impl Renderer<'_> {
         let context = self.scene.context(&references);
         context.map_err(|message| Failure { code: code::RENDER, message })
     }
-}
-
-/// Says which reference of a text leads to nothing, and what stands there instead.
-pub(super) fn undefined(text: &str, context: &Value) -> Option<String> {
-    expression_references(text).into_iter().find_map(|reference| {
-        let mut value = context.get_attr(&reference.root).ok()?;
-        let mut path = reference.root.clone();
-        for step in &reference.path {
-            let next = value.get_attr(step).unwrap_or_default();
-            if next.is_undefined() {
-                let keys = value.try_iter().into_iter().flatten().take(20);
-                let mut keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
-                keys.sort_unstable();
-                let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
-                return Some(format!("there is no `{path}.{step}`: `{path}` has {keys}"));
-            }
-            path = format!("{path}.{step}");
-            value = next;
-        }
-        None
-    })
 }
 
 /// A command that the kernel would refuse is refused here, with a reason.

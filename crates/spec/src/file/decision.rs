@@ -95,7 +95,8 @@ inline_schema!(DecisionFile, |generator| {
 });
 
 impl Read for DecisionFile {
-    const TAKES: &'static str = "a list of rules such as `{rule: \"params.size > 8\", action: split}`";
+    const TAKES: &'static str =
+        "a list of rules such as `{rule: \"params.size > 8\", action: split}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         let Content::List(items) = &node.content else { return wrong_type(node, key, faults) };
@@ -104,7 +105,8 @@ impl Read for DecisionFile {
             faults.push(Fault::new(code::BAD_VALUE, node.extent, message));
         }
         if items.len() >= usize::from(u16::MAX) {
-            let message = format!("a decision may have 65,534 rules, and this one has {}", items.len());
+            let message =
+                format!("a decision may have 65,534 rules, and this one has {}", items.len());
             faults.push(Fault::new(code::TOO_LARGE, node.extent, message));
             return None;
         }
@@ -112,7 +114,9 @@ impl Read for DecisionFile {
         let mut otherwise: Option<Extent> = None;
         for item in items {
             let before = faults.count();
-            let Some(RuleFile { rule, action }) = RuleFile::read(item, key, faults) else { continue };
+            let Some(RuleFile { rule, action }) = RuleFile::read(item, key, faults) else {
+                continue;
+            };
             if let Some(first) = otherwise {
                 let message = "this rule is never looked at: the one before always holds";
                 let fault = Fault::new(code::CONFLICT, item.extent, message);
@@ -124,7 +128,8 @@ impl Read for DecisionFile {
             match action {
                 Some(action) => rules.push(Rule { rule, action }),
                 None if faults.count() == before => {
-                    let fault = Fault::new(code::MISSING_KEY, item.extent, "this rule has no `action`");
+                    let fault =
+                        Fault::new(code::MISSING_KEY, item.extent, "this rule has no `action`");
                     faults.push(fault.hint("name the task that it leads to: `action: split`"));
                 }
                 None => {}

@@ -80,7 +80,7 @@ inline_schema!(Foreach, |generator| {
                 "properties": {
                     "values": list,
                     "range": {
-                        "description": "`N`, `[first, end]` or `[first, end, step]`, without the end.",
+                        "description": "`N`, `[first, end]` or `[first, end, step]`.",
                         "anyOf": [
                             bound,
                             {"type": "array", "items": bound, "minItems": 2, "maxItems": 3}
@@ -175,9 +175,7 @@ fn long_form(node: &Node<'_>, entries: &[Entry<'_>], faults: &mut Faults) -> Opt
 
 fn values(node: &Node<'_>, faults: &mut Faults) -> Option<SourceFile> {
     match &node.content {
-        Content::List(items) => {
-            Some(SourceFile::Values(items.iter().map(Node::to_json).collect()))
-        }
+        Content::List(items) => Some(SourceFile::Values(items.iter().map(Node::to_json).collect())),
         _ => Read::read(node, "values", faults).map(SourceFile::Expression),
     }
 }
@@ -189,9 +187,7 @@ fn range(node: &Node<'_>, faults: &mut Faults) -> Option<SourceFile> {
         ([end], Content::Scalar(_)) => {
             Some(SourceFile::Range([number("0"), end.clone(), number("1")]))
         }
-        ([first, end], _) => {
-            Some(SourceFile::Range([first.clone(), end.clone(), number("1")]))
-        }
+        ([first, end], _) => Some(SourceFile::Range([first.clone(), end.clone(), number("1")])),
         ([first, end, step], _) => {
             Some(SourceFile::Range([first.clone(), end.clone(), step.clone()]))
         }
@@ -205,7 +201,8 @@ fn range(node: &Node<'_>, faults: &mut Faults) -> Option<SourceFile> {
 
 fn matrix(node: &Node<'_>, faults: &mut Faults) -> Option<MatrixFile> {
     let Content::Map(entries) = &node.content else {
-        let message = format!("`matrix` takes a mapping from name to list, not {}", node.describe());
+        let message =
+            format!("`matrix` takes a mapping from name to list, not {}", node.describe());
         faults.push(Fault::new(code::WRONG_TYPE, node.extent, message));
         return None;
     };

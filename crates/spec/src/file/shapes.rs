@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
-use super::values::{Cpu, Memory, Whole, inline_schema};
+use super::values::{Bound, Cpu, Memory, Whole, inline_schema};
 use super::{DeclarationFile, TaskFile};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
@@ -180,6 +180,16 @@ pub(crate) struct Declaration {
     pub kind: Option<ParameterType>,
     pub default: Option<Placed<Json>>,
     pub description: Option<String>,
+    pub rules: DeclaredRules,
+}
+
+/// The rules of a parameter as they are declared.
+#[derive(Debug, Default)]
+pub(crate) struct DeclaredRules {
+    pub choices: Option<Placed<Vec<Json>>>,
+    pub pattern: Option<Placed<String>>,
+    pub min: Option<Placed<Bound>>,
+    pub max: Option<Placed<Bound>>,
 }
 
 /// The parameters in the order of the file.
@@ -203,21 +213,26 @@ impl Read for Declarations {
             let (value, extent) = (&entry.value, entry.value.extent);
             if let Content::Map(_) = value.content {
                 let full = DeclarationFile::read(value, &entry.key, faults)?;
-                let DeclarationFile { r#type: kind, default, description } = full;
-                return Some(Declaration { name, kind, default, description });
+                let DeclarationFile { r#type: kind, default, description, .. } = full;
+                let DeclarationFile { r#enum: choices, pattern, min, max, .. } = full;
+                let rules = DeclaredRules { choices, pattern, min, max };
+                return Some(Declaration { name, kind, default, description, rules });
             }
             let default = (!value.is_null()).then(|| Placed { value: value.to_json(), extent });
-            Some(Declaration { name, kind: None, default, description: None })
+            let rules = DeclaredRules::default();
+            Some(Declaration { name, kind: None, default, description: None, rules })
         });
         Some(Self(declarations.collect()))
     }
 }
 
 impl Read for ParameterType {
-    const TAKES: &'static str = "`string`, `int`, `float`, `bool`, `list` or `object`";
+    const TAKES: &'static str =
+        "`string`, `int`, `float`, `bool`, `list`, `object`, `file` or `secret`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        const WORDS: [&str; 6] = ["string", "int", "float", "bool", "list", "object"];
+        const WORDS: [&str; 8] =
+            ["string", "int", "float", "bool", "list", "object", "file", "secret"];
         let parse = |text: &str| match text {
             "string" => Ok(Self::String),
             "int" => Ok(Self::Int),
@@ -225,6 +240,8 @@ impl Read for ParameterType {
             "bool" => Ok(Self::Bool),
             "list" => Ok(Self::List),
             "object" => Ok(Self::Object),
+            "file" => Ok(Self::File),
+            "secret" => Ok(Self::Secret),
             _ => Err(crate::read::not_a_choice(text, &WORDS)),
         };
         read_text(node, key, faults, (code::BAD_VALUE, parse))

@@ -70,7 +70,8 @@ inline_schema!(Approval, |generator| {
 });
 
 impl Read for Approval {
-    const TAKES: &'static str = "`true`, a text, or a mapping such as `{message: Deploy?, timeout: 1h}`";
+    const TAKES: &'static str =
+        "`true`, a text, or a mapping such as `{message: Deploy?, timeout: 1h}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         match &node.content {

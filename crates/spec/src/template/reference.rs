@@ -5,8 +5,10 @@
 use std::ops::Range;
 
 /// The names that are looked at; all others are left to the template engine.
-pub(crate) const ROOTS: [&str; 10] =
-    ["params", "env", "tasks", "item", "index", "items", "round", "run", "result", "output"];
+pub(crate) const ROOTS: [&str; 12] = [
+    "params", "env", "tasks", "item", "index", "items", "round", "run", "result", "output",
+    "secrets", "with",
+];
 
 /// A name with the literal steps that follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
