@@ -84,6 +84,7 @@ impl Definition {
             upstream,
             round: turn,
             run: Some(run),
+            output: None,
             is_expression: true,
         };
         scene.reply(now).unwrap_or_else(|reason| Reply::invalid(&reason))

@@ -288,6 +288,7 @@ impl Definition {
             upstream,
             round: upstream.round(task),
             run: upstream.run(),
+            output: None,
             is_expression: false,
         };
         render(&Renderer { scene }).map_err(|Failure { code, message }| RenderError {

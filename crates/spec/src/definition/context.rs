@@ -21,6 +21,8 @@ pub(crate) struct Scene<'d> {
     pub upstream: &'d dyn Upstream,
     pub round: u16,
     pub run: Option<RunId>,
+    /// The task's own outputs, once it has some.
+    pub output: Option<&'d Value>,
     /// For an expression, which compares outputs, and not for a text, which repeats them.
     pub is_expression: bool,
 }
@@ -42,6 +44,9 @@ impl Scene<'_> {
     }
 
     /// All names, with as much behind them as is asked for.
+    ///
+    /// # Errors
+    /// The result of another task is asked for and cannot be worked out; in words.
     pub(crate) fn context(&self, references: &[Reference]) -> Result<Value, String> {
         let (definition, derived) = (self.definition, &self.definition.derived);
         let params = derived.params.get_or_init(|| to_value(&definition.params));
@@ -72,9 +77,8 @@ impl Scene<'_> {
         if references.iter().any(|reference| reference.root == "result") {
             names.insert("result", self.result()?);
         }
-        if references.iter().any(|reference| reference.root == "output") {
-            names.insert("output", Value::from_pairs([] as [(&str, Value); 0]));
-        }
+        // What runs nothing has no outputs, and nothing in them.
+        names.insert("output", self.output.cloned().unwrap_or_else(|| to_value(&Map::new())));
         Ok(Value::from_pairs(names))
     }
 
@@ -98,18 +102,10 @@ impl Scene<'_> {
         }
         let Some(expression) = defined.result() else { return Ok(Value::UNDEFINED) };
         typed(&mut outputs);
-        let scene = Scene { task: earlier, defined, item: None, ..*self };
-        let references = expression_references(expression);
-        let mut names: BTreeMap<String, Value> = BTreeMap::new();
-        let context = scene.context(&references)?;
-        for name in context.try_iter().into_iter().flatten() {
-            let value = context.get_item(&name).unwrap_or_default();
-            names.insert(name.to_string(), value);
-        }
-        names.insert("output".to_owned(), to_value(&outputs));
-        let context = Value::from_pairs(names);
-        evaluate(&self.definition.derived.environment, expression, &context)
-            .map_err(|error| format!("the result of `{}`: {error}", defined.name))
+        let output = to_value(&outputs);
+        let scene = Scene { task: earlier, defined, item: None, output: Some(&output), ..*self };
+        let value = scene.evaluate(expression);
+        value.map_err(|reason| format!("the result of `{}`: {reason}", defined.name))
     }
 
     fn tasks(&self, references: &[Reference]) -> Value {
