@@ -159,7 +159,7 @@ impl Scene<'_> {
 
     fn fan_out(&self, late: &LateItems) -> Result<Reply, String> {
         let references: Vec<_> = late.source.texts().flat_map(expression_references).collect();
-        let context = self.context(&references)?;
+        let context = self.context(&references.iter().collect::<Vec<_>>())?;
         let (templates, environment) = self.definition.engine();
         let read = |_: &str| Err("a file is read before the run alone".to_owned());
         let max_items = late.max_items;

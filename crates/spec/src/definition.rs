@@ -23,7 +23,7 @@ mod render;
 mod task;
 mod upstream;
 
-pub(crate) use context::Scene;
+pub(crate) use context::{Scene, is_bare};
 use render::{Failure, Renderer};
 pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
 pub use upstream::{TaskOutputs, Upstream};

@@ -14,6 +14,7 @@ use super::graph::TaskGraph;
 use super::order::Order;
 use super::steps::{Role, Step, Steps, Target};
 use crate::code;
+use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
@@ -206,7 +207,8 @@ impl<'f> Checker<'f, '_> {
         }
         // A name that the template gives itself, as in `{% for item in ... %}`, is its own affair.
         for reference in words.references.into_iter().filter(|it| open.contains(&it.root)) {
-            if user.has_bare_parameters && self.params.contains(&reference.root.as_str()) {
+            let root = reference.root.as_str();
+            if user.has_bare_parameters && is_bare(root) && self.params.contains(&root) {
                 continue;
             }
             let extent = self.locate(text.extent, &content, reference.range.clone());

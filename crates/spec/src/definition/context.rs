@@ -39,7 +39,8 @@ impl Scene<'_> {
     /// # Errors
     /// As [`evaluate`].
     pub(crate) fn evaluate(&self, expression: &str) -> Result<Value, String> {
-        let context = self.context(&expression_references(expression))?;
+        let references = expression_references(expression);
+        let context = self.context(&references.iter().collect::<Vec<_>>())?;
         evaluate(&self.definition.derived.environment, expression, &context)
     }
 
@@ -47,15 +48,11 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// The result of another task is asked for and cannot be worked out; in words.
-    pub(crate) fn context(&self, references: &[Reference]) -> Result<Value, String> {
+    pub(crate) fn context(&self, references: &[&Reference]) -> Result<Value, String> {
         let (definition, derived) = (self.definition, &self.definition.derived);
         let params = derived.params.get_or_init(|| to_value(&definition.params));
         let env = derived.env.get_or_init(|| to_value(&definition.env));
         let mut names: BTreeMap<&str, Value> = BTreeMap::new();
-        if matches!(self.defined.action, Action::Decision(_)) {
-            let bare = definition.params.iter();
-            names.extend(bare.map(|(name, value)| (name.as_str(), to_value(value))));
-        }
         names.insert("params", params.clone());
         names.insert("env", env.clone());
         names.insert("tasks", self.tasks(references));
@@ -77,8 +74,15 @@ impl Scene<'_> {
         if references.iter().any(|reference| reference.root == "result") {
             names.insert("result", self.result()?);
         }
-        // What runs nothing has no outputs, and nothing in them.
-        names.insert("output", self.output.cloned().unwrap_or_else(|| to_value(&Map::new())));
+        if references.iter().any(|reference| reference.root == "output") {
+            // What runs nothing has no outputs, and nothing in them.
+            names.insert("output", self.output.cloned().unwrap_or_else(|| to_value(&Map::new())));
+        }
+        if matches!(self.defined.action, Action::Decision(_)) {
+            for (name, value) in definition.params.iter().filter(|(name, _)| is_bare(name)) {
+                names.insert(name, to_value(value));
+            }
+        }
         Ok(Value::from_pairs(names))
     }
 
@@ -108,7 +112,7 @@ impl Scene<'_> {
         value.map_err(|reason| format!("the result of `{}`: {reason}", defined.name))
     }
 
-    fn tasks(&self, references: &[Reference]) -> Value {
+    fn tasks(&self, references: &[&Reference]) -> Value {
         let mut tree = BTreeMap::new();
         for reference in references.iter().filter(|reference| reference.root == "tasks") {
             let Some((task, steps)) = self.definition.resolve(&self.defined.scope, &reference.path)
@@ -156,6 +160,11 @@ impl Tree {
             }
         }
     }
+}
+
+/// Whether the rules of a decision know a parameter of this name without `params`, too.
+pub(crate) fn is_bare(name: &str) -> bool {
+    !["params", "env", "tasks", "round", "run"].contains(&name)
 }
 
 /// Puts a value at the end of a path. A path never leads through a leaf: names are unique.
