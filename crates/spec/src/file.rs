@@ -193,3 +193,14 @@ choice! {
         Finally = "finally",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::NamedTask;
+
+    #[test]
+    fn a_task_takes_little_room_while_it_is_checked() {
+        // A million of them are held at once.
+        assert!(size_of::<NamedTask>() <= 1_024, "{} bytes", size_of::<NamedTask>());
+    }
+}
