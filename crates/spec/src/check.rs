@@ -28,6 +28,7 @@ mod decisions;
 mod fan_out;
 mod graph;
 mod links;
+mod look;
 mod names;
 mod order;
 mod steps;

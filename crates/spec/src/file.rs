@@ -21,7 +21,7 @@ pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use shapes::{Declaration, Declarations, NamedTask, Resources, Tasks, Variables};
 pub(crate) use values::{Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
 pub(crate) use waiting::{
-    Approval, ApprovalDefault, ApprovalFile, Signal, SignalDefault, SignalFile, Wait,
+    Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
 };
 
 use crate::limits::{RETRIES_MAX, ROUNDS_MAX};

@@ -11,6 +11,7 @@ use minijinja::{Environment, ErrorKind};
 use super::control::result_source;
 use super::decisions::rules_of;
 use super::graph::TaskGraph;
+use super::look::look_of;
 use super::order::Order;
 use super::steps::{Role, Step, Steps, Target};
 use crate::code;
@@ -112,7 +113,7 @@ impl<'f> Checker<'f, '_> {
                 self.check_expression(task.when.as_deref(), user);
                 let has_output = true;
                 self.check_expression(task.result.as_deref(), User { has_output, ..user });
-                self.check_control(task, user);
+                self.check_control(task, User { has_item, has_batch, ..user });
                 if let Some(foreach) = &task.foreach {
                     self.check_foreach(&foreach.value, user);
                 }
@@ -134,6 +135,9 @@ impl<'f> Checker<'f, '_> {
         for rule in rules {
             let has_bare_parameters = true;
             self.check_expression(rule.rule.as_ref(), User { has_bare_parameters, ..user });
+        }
+        if let Some(look) = look_of(task) {
+            self.check(&look.at, Form::Template, user);
         }
         let approval = task.approval.iter().flat_map(|approval| &approval.value.0.message);
         let signal = task.signal.iter().flat_map(|signal| &signal.value.0.message);
