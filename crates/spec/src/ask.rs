@@ -84,6 +84,7 @@ impl Definition {
             upstream,
             round: turn,
             run: Some(run),
+            output: None,
             is_expression: true,
         };
         scene.reply(now).unwrap_or_else(|reason| Reply::invalid(&reason))
@@ -158,7 +159,7 @@ impl Scene<'_> {
 
     fn fan_out(&self, late: &LateItems) -> Result<Reply, String> {
         let references: Vec<_> = late.source.texts().flat_map(expression_references).collect();
-        let context = self.context(&references)?;
+        let context = self.context(&references.iter().collect::<Vec<_>>())?;
         let (templates, environment) = self.definition.engine();
         let read = |_: &str| Err("a file is read before the run alone".to_owned());
         let max_items = late.max_items;

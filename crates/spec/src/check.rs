@@ -31,6 +31,7 @@ mod decisions;
 mod fan_out;
 mod graph;
 mod links;
+mod look;
 mod names;
 mod order;
 pub(crate) mod parameters;

@@ -26,7 +26,7 @@ mod surrounded;
 mod task;
 mod upstream;
 
-pub(crate) use context::Scene;
+pub(crate) use context::{Scene, is_bare};
 use render::{Failure, Renderer};
 pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
 pub use upstream::{TaskOutputs, Upstream};
@@ -292,6 +292,7 @@ impl Definition {
             upstream,
             round: upstream.round(task),
             run: upstream.run(),
+            output: None,
             is_expression: false,
         };
         render(&Renderer { scene }).map_err(|Failure { code, message }| RenderError {

@@ -28,7 +28,7 @@ pub(crate) use shapes::{
 };
 pub(crate) use values::{Bound, Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
 pub(crate) use waiting::{
-    Approval, ApprovalDefault, ApprovalFile, Signal, SignalDefault, SignalFile, Wait,
+    Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
 };
 
 use crate::limits::{RETRIES_MAX, ROUNDS_MAX};
@@ -218,5 +218,16 @@ choice! {
         Exit = "exit",
         /// All else has ended, handlers too, however.
         Finally = "finally",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NamedTask;
+
+    #[test]
+    fn a_task_takes_little_room_while_it_is_checked() {
+        // A million of them are held at once.
+        assert!(size_of::<NamedTask>() <= 1_024, "{} bytes", size_of::<NamedTask>());
     }
 }

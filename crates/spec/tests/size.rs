@@ -210,3 +210,14 @@ fn patterns_that_fit_too_much_are_refused() {
     println!("given up after {:?}", start.elapsed());
     assert!(start.elapsed() < Duration::from_secs(30));
 }
+
+#[test]
+fn groups_lie_in_each_other_as_deep_as_values_may() {
+    let nested = |depth: usize| {
+        let (open, close) = ("{tasks: {g: ".repeat(depth), "}}".repeat(depth));
+        let text = format!("tasks: {{g: {open}{{script: echo}}{close}}}");
+        check(&Source { name: "f.yaml".to_owned(), text: text.into(), ..Source::default() })
+    };
+    assert_eq!(nested(25).unwrap().task_count(), 1);
+    assert_eq!(nested(40).unwrap_err().code(), spec::code::ALIASES);
+}

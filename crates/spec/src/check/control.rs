@@ -86,6 +86,8 @@ fn waiting(task: &TaskFile, faults: &mut Faults) -> Option<(Kind, Action)> {
         return Some((signal(timeout, otherwise), Action::Signal(text(message.as_ref()))));
     }
     match &task.wait.as_ref()?.value {
+        // A worker looks for it: that is work.
+        Wait::Look(_) => None,
         Wait::For(wait) => Some((Kind::Timer { wait: *wait }, Action::Timer(None))),
         Wait::Until(until) => {
             let text = &until.value.0;

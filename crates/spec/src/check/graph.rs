@@ -75,7 +75,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         }
     }
 
-    fn build(mut self, mut links: Vec<Link>) -> Vec<Edge> {
+    fn build(mut self, links: Vec<Link>) -> Vec<Edge> {
         for (number, step) in (0..).zip(&self.steps.list) {
             // The end of a single task's turn; a group's is added with the group.
             let ends_one = |first| first + 1 == number && self.has_end(first);
@@ -91,7 +91,8 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         let mut order: Vec<usize> = (0..links.len()).collect();
         order.sort_by_key(|&link| std::cmp::Reverse(common[link]));
         let mut order = order.into_iter().peekable();
-        for group in (0..).take(self.steps.groups.len()).collect::<Vec<u32>>().into_iter().rev() {
+        let groups = u32::try_from(self.steps.groups.len()).expect("no more groups than bytes");
+        for group in (0..groups).rev() {
             while let Some(link) = order.next_if(|&link| common[link] == group) {
                 self.follow(&links[link]);
             }
@@ -99,7 +100,6 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
                 self.close(group);
             }
         }
-        links.clear();
         self.edges
     }
 
@@ -132,11 +132,14 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
 
     fn follow(&mut self, link: &Link) {
         let Link { dependent, on, condition, extent } = *link;
-        let exits = match on {
-            Target::Step(step) => {
-                vec![if self.has_end(step) { step + 1 } else { step }]
+        let exits = match (self.loop_around(link), on) {
+            (Some(end), _) => {
+                self.check_within_loop(link, end);
+                vec![end]
             }
-            Target::Group(group) => self.borders[group as usize].exits.clone(),
+            (None, Target::Step(step)) if self.has_end(step) => vec![step + 1],
+            (None, Target::Step(step)) => vec![step],
+            (None, Target::Group(group)) => self.borders[group as usize].exits.clone(),
         };
         if exits.len() > 1 {
             self.check_many(link);
@@ -152,6 +155,26 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
             for &to in &entries {
                 self.edge(from, to, condition, extent);
             }
+        }
+    }
+
+    /// The end of the outermost loop that a dependency lies in and its dependent does not: what is
+    /// in a loop has ended for good only when the loop has.
+    fn loop_around(&self, link: &Link) -> Option<u32> {
+        let common = self.common_group(link);
+        let around = self.steps.scopes(self.steps.scope_of(link.on));
+        let within = around.take_while(|&group| group != common);
+        within.filter_map(|group| self.steps.groups[group as usize].end).last()
+    }
+
+    fn check_within_loop(&mut self, link: &Link, end: u32) {
+        if !matches!(link.condition, EdgeCondition::Succeeded | EdgeCondition::Finished) {
+            let name = &self.steps.place(link.on).value;
+            let group = self.steps.list[end as usize].written_name();
+            let message =
+                format!("`{name}` runs again in the loop `{group}`, and may end differently");
+            let fault = Fault::new(code::BAD_VALUE, link.extent, message);
+            self.faults.push(fault.hint(format!("depend on `{group}`")));
         }
     }
 

@@ -9,6 +9,7 @@ use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
+use super::look::{self, look_of};
 use super::steps::{Role, Step, Steps};
 use super::{check_name, control};
 use crate::code;
@@ -134,7 +135,7 @@ impl Compiler<'_, '_> {
         let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
         let parallel = parallel
             .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
-        let policy = Policy {
+        let mut policy = Policy {
             request: request(task.resources.as_ref(), faults),
             retry: retry(task.retry.as_ref(), faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
@@ -143,12 +144,27 @@ impl Compiler<'_, '_> {
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
             ..self.policy(step)
         };
-        let action = action(step, faults);
         let (env, shell, folder) = self.surroundings(step);
+        let mut env: Vec<(String, String)> =
+            env.into_iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+        let mut shell = shell.map(|shell| shell.0.as_slice().into());
+        let action = match look_of(task) {
+            None => action(step, faults),
+            Some(look) => {
+                let (action, place) = look::action(look);
+                env.push(place);
+                shell = Some(["sh".to_owned(), "-u".to_owned()].into());
+                policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);
+                if task.resources.is_none() {
+                    policy.request = look::request();
+                }
+                action
+            }
+        };
         let task = TaskDefinition {
             action,
-            env: env.into_iter().map(|(name, text)| (name.clone(), text.clone())).collect(),
-            shell: shell.map(|shell| shell.0.as_slice().into()),
+            env: env.into(),
+            shell,
             working_dir: folder.map(|folder| folder.value.as_str().into()),
             items,
             ..self.named(step, control)

@@ -11,10 +11,12 @@ use minijinja::{Environment, ErrorKind};
 use super::control::result_source;
 use super::decisions::rules_of;
 use super::graph::TaskGraph;
+use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
 use super::steps::{Role, Step, Steps, Target};
 use crate::code;
+use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
@@ -120,7 +122,7 @@ impl<'f> Checker<'f, '_> {
                 self.check_expression(task.when.as_deref(), user);
                 let has_output = true;
                 self.check_expression(task.result.as_deref(), User { has_output, ..user });
-                self.check_control(task, user);
+                self.check_control(task, User { has_item, has_batch, ..user });
                 if let Some(foreach) = &task.foreach {
                     self.check_foreach(&foreach.value, user);
                 }
@@ -147,6 +149,9 @@ impl<'f> Checker<'f, '_> {
         for rule in rules {
             let has_bare_parameters = true;
             self.check_expression(rule.rule.as_ref(), User { has_bare_parameters, ..user });
+        }
+        if let Some(look) = look_of(task) {
+            self.check(&look.at, Form::Template, user);
         }
         let approval = task.approval.iter().flat_map(|approval| &approval.value.0.message);
         let signal = task.signal.iter().flat_map(|signal| &signal.value.0.message);
@@ -220,7 +225,8 @@ impl<'f> Checker<'f, '_> {
         }
         // A name that the template gives itself, as in `{% for item in ... %}`, is its own affair.
         for reference in words.references.into_iter().filter(|it| open.contains(&it.root)) {
-            if user.has_bare_parameters && self.params.contains(&reference.root.as_str()) {
+            let root = reference.root.as_str();
+            if user.has_bare_parameters && is_bare(root) && self.params.contains(&root) {
                 continue;
             }
             let extent = self.locate(text.extent, &content, reference.range.clone());

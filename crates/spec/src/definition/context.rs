@@ -21,6 +21,8 @@ pub(crate) struct Scene<'d> {
     pub upstream: &'d dyn Upstream,
     pub round: u16,
     pub run: Option<RunId>,
+    /// The task's own outputs, once it has some.
+    pub output: Option<&'d Value>,
     /// For an expression, which compares outputs, and not for a text, which repeats them.
     pub is_expression: bool,
 }
@@ -37,20 +39,20 @@ impl Scene<'_> {
     /// # Errors
     /// As [`evaluate`].
     pub(crate) fn evaluate(&self, expression: &str) -> Result<Value, String> {
-        let context = self.context(&expression_references(expression))?;
+        let references = expression_references(expression);
+        let context = self.context(&references.iter().collect::<Vec<_>>())?;
         evaluate(&self.definition.derived.environment, expression, &context)
     }
 
     /// All names, with as much behind them as is asked for.
-    pub(crate) fn context(&self, references: &[Reference]) -> Result<Value, String> {
+    ///
+    /// # Errors
+    /// The result of another task is asked for and cannot be worked out; in words.
+    pub(crate) fn context(&self, references: &[&Reference]) -> Result<Value, String> {
         let (definition, derived) = (self.definition, &self.definition.derived);
         let params = derived.params.get_or_init(|| to_value(&definition.params));
         let env = derived.env.get_or_init(|| to_value(&definition.env));
         let mut names: BTreeMap<&str, Value> = BTreeMap::new();
-        if matches!(self.defined.action, Action::Decision(_)) {
-            let bare = definition.params.iter();
-            names.extend(bare.map(|(name, value)| (name.as_str(), to_value(value))));
-        }
         names.insert("params", params.clone());
         names.insert("env", env.clone());
         names.insert("tasks", self.tasks(references));
@@ -73,7 +75,13 @@ impl Scene<'_> {
             names.insert("result", self.result()?);
         }
         if references.iter().any(|reference| reference.root == "output") {
-            names.insert("output", Value::from_pairs([] as [(&str, Value); 0]));
+            // What runs nothing has no outputs, and nothing in them.
+            names.insert("output", self.output.cloned().unwrap_or_else(|| to_value(&Map::new())));
+        }
+        if matches!(self.defined.action, Action::Decision(_)) {
+            for (name, value) in definition.params.iter().filter(|(name, _)| is_bare(name)) {
+                names.insert(name, to_value(value));
+            }
         }
         Ok(Value::from_pairs(names))
     }
@@ -98,21 +106,13 @@ impl Scene<'_> {
         }
         let Some(expression) = defined.result() else { return Ok(Value::UNDEFINED) };
         typed(&mut outputs);
-        let scene = Scene { task: earlier, defined, item: None, ..*self };
-        let references = expression_references(expression);
-        let mut names: BTreeMap<String, Value> = BTreeMap::new();
-        let context = scene.context(&references)?;
-        for name in context.try_iter().into_iter().flatten() {
-            let value = context.get_item(&name).unwrap_or_default();
-            names.insert(name.to_string(), value);
-        }
-        names.insert("output".to_owned(), to_value(&outputs));
-        let context = Value::from_pairs(names);
-        evaluate(&self.definition.derived.environment, expression, &context)
-            .map_err(|error| format!("the result of `{}`: {error}", defined.name))
+        let output = to_value(&outputs);
+        let scene = Scene { task: earlier, defined, item: None, output: Some(&output), ..*self };
+        let value = scene.evaluate(expression);
+        value.map_err(|reason| format!("the result of `{}`: {reason}", defined.name))
     }
 
-    fn tasks(&self, references: &[Reference]) -> Value {
+    fn tasks(&self, references: &[&Reference]) -> Value {
         let mut tree = BTreeMap::new();
         for reference in references.iter().filter(|reference| reference.root == "tasks") {
             let Some((task, steps)) = self.definition.resolve(&self.defined.scope, &reference.path)
@@ -160,6 +160,11 @@ impl Tree {
             }
         }
     }
+}
+
+/// Whether the rules of a decision know a parameter of this name without `params`, too.
+pub(crate) fn is_bare(name: &str) -> bool {
+    !["params", "env", "tasks", "round", "run"].contains(&name)
 }
 
 /// Puts a value at the end of a path. A path never leads through a leaf: names are unique.

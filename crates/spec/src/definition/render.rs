@@ -1,5 +1,7 @@
 //! One rendering: a task's texts with the names filled in, within bounds.
 
+use std::sync::Arc;
+
 use minijinja::value::Value;
 use model::limits::RENDERED_BYTES_MAX;
 
@@ -113,15 +115,14 @@ impl Renderer<'_> {
     /// What templates can name; nothing at all if the task has no templates.
     fn context(&self) -> Result<Value, Failure> {
         let templates = &self.scene.definition.derived.templates;
-        let mut references: Vec<Reference> = Vec::new();
-        let mut has_templates = false;
+        let mut parsed: Vec<Arc<[Reference]>> = Vec::new();
         for text in self.scene.defined.texts().filter(|text| is_template(text)) {
-            has_templates = true;
-            references.extend(templates.references(text)?.iter().cloned());
+            parsed.push(templates.references(text)?);
         }
-        if !has_templates {
+        if parsed.is_empty() {
             return Ok(Value::UNDEFINED);
         }
+        let references: Vec<&Reference> = parsed.iter().flat_map(|found| found.iter()).collect();
         let context = self.scene.context(&references);
         context.map_err(|message| Failure { code: code::RENDER, message })
     }

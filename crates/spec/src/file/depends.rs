@@ -117,6 +117,7 @@ impl Read for JoinFile {
             };
             return read_text(node, key, faults, (code::BAD_VALUE, parse));
         };
+        let before = faults.count();
         let mut join = None;
         for entry in mapping::<Self>(node, key, faults)? {
             if entry.key == "at_least" {
@@ -126,7 +127,7 @@ impl Read for JoinFile {
                 unknown_key(entry, "`join`", (&["at_least"], &[]), faults);
             }
         }
-        if join.is_none() && faults.is_empty() {
+        if join.is_none() && faults.count() == before {
             let fault = Fault::new(code::MISSING_KEY, node.extent, "`join` does not say how many");
             faults.push(fault.hint("write `{at_least: 2}`"));
         }

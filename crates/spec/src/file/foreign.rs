@@ -122,6 +122,17 @@ pub(crate) const WAITING: &[Foreign] = &[
     later("approvers"),
 ];
 
+/// In a wait.
+pub(crate) const WAIT: &[Foreign] = &[
+    write("path", "file"),
+    write("url", "http"),
+    write("seconds", "for"),
+    write("duration", "for"),
+    write("interval", "every"),
+    write("time", "until"),
+    write("default", "timeout"),
+];
+
 /// In a rule of a decision.
 pub(crate) const RULE: &[Foreign] = &[
     means("when", "rule"),

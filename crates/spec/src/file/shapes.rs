@@ -136,11 +136,11 @@ impl Read for Tasks {
                     let before = faults.count();
                     let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
                     let task = TaskFile::read(&entry.value, &name.value, faults)?;
-                    if let Some(second) = &task.name {
+                    if let Some(second) = task.name.as_ref().or(task.decision_node.as_deref()) {
                         let message = "in the mapping form the key is the name of the task";
                         faults.push(
                             Fault::new(code::CONFLICT, second.extent, message)
-                                .hint("leave `name` out")
+                                .hint("leave it out")
                                 .related(name.extent, "the name"),
                         );
                     }
@@ -155,8 +155,12 @@ impl Read for Tasks {
 fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<NamedTask> {
     let before = faults.count();
     let mut task = TaskFile::read(node, "tasks", faults)?;
-    let node_name = task.decision_node.take().map(|name| *name);
-    let name = task.name.take().or(node_name);
+    if let (Some(first), Some(second)) = (&task.name, &task.decision_node) {
+        let fault = Fault::new(code::CONFLICT, second.extent, "this task has two names");
+        faults.push(fault.related(first.extent, "the first").hint("keep one of the two"));
+    }
+    let decision = task.decision_node.take().map(|name| *name);
+    let name = task.name.take().or(decision);
     if name.is_none() && !has_key(node, "name") {
         let start = node.extent.start as usize;
         let extent = Extent::new(start, start + 1);

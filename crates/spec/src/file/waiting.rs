@@ -6,7 +6,7 @@ use model::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::expression::ExpressionText;
-use super::values::{Duration, inline_schema};
+use super::values::{Duration, Whole, inline_schema};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Kind, Node};
@@ -110,59 +110,97 @@ impl Read for Signal {
     }
 }
 
-/// Time that passes.
+record! {
+    /// What is waited for: one of `for`, `until`, `file` and `http`.
+    struct WaitFile("`wait`", "a mapping such as `{for: 10m}`") {
+        /// How long.
+        r#for: Duration,
+        /// Until when: a time such as `2030-01-31T08:00:00Z`, or an expression that gives one.
+        until: Placed<ExpressionText>,
+        /// Until this file is there, relative to where the task starts. A template.
+        file: Placed<String>,
+        /// Until this address answers. A template.
+        http: Placed<String>,
+        /// What it has to answer. 200 if it is left out.
+        status: Placed<Whole<100, 599>>,
+        /// How long after one look comes the next. 5 s if it is left out.
+        every: Placed<Duration>,
+        /// How long it looks. For ever if it is left out.
+        timeout: Placed<Duration>,
+    }
+    foreign: super::foreign::WAIT
+}
+
+/// Time that passes, or something that comes.
 #[derive(Debug)]
 pub(crate) enum Wait {
     /// So long.
     For(Span),
     /// Until a time: RFC 3339, or an expression that gives one.
     Until(Placed<ExpressionText>),
+    /// Until something is there: a worker looks again and again.
+    Look(Look),
+}
+
+/// What is looked for.
+#[derive(Debug)]
+pub(crate) struct Look {
+    /// A path or an address.
+    pub at: Placed<String>,
+    /// What an address has to answer; nothing for a path.
+    pub status: Option<u64>,
+    pub every: Span,
+    pub timeout: Option<Placed<Duration>>,
 }
 
 inline_schema!(Wait, |generator| {
     let span = generator.subschema_for::<Duration>();
-    json_schema!({
-        "anyOf": [
-            span,
-            {
-                "type": "object",
-                "properties": {
-                    "for": span,
-                    "until": {
-                        "description": "A time such as `2030-01-31T08:00:00Z`, or an expression.",
-                        "type": ["string", "number"]
-                    }
-                },
-                "minProperties": 1,
-                "maxProperties": 1,
-                "additionalProperties": false
-            }
-        ]
-    })
+    let full = generator.subschema_for::<WaitFile>();
+    json_schema!({"anyOf": [span, full]})
 });
 
 impl Read for Wait {
-    const TAKES: &'static str = "a duration such as `10m`, `{for: 10m}` or `{until: TIME}`";
+    const TAKES: &'static str =
+        "a duration such as `10m`, or a mapping with `for`, `until`, `file` or `http`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        let Content::Map(entries) = &node.content else {
+        const EVERY: Duration = Duration(Span::secs(5));
+        let Content::Map(_) = &node.content else {
             return Duration::read(node, key, faults).map(|span| Self::For(span.0));
         };
-        if let Some(later) = entries.iter().find(|it| matches!(&*it.key, "file" | "http")) {
-            let message = "waiting for a file or a page is not available in this version of \
-                 Open-AutoGLM";
-            let fault = Fault::new(code::NOT_AVAILABLE, later.key_extent, message);
-            faults.push(fault.hint("write a `script` that looks, with `until` and `max_rounds`"));
-            return None;
+        let before = faults.count();
+        let WaitFile { r#for: span, until, file, http, status, every, timeout } =
+            WaitFile::read(node, key, faults)?;
+        let for_looks = [
+            ("every", every.as_ref().map(|every| every.extent), file.is_some() || http.is_some()),
+            ("timeout", timeout.as_ref().map(|it| it.extent), file.is_some() || http.is_some()),
+            ("status", status.as_ref().map(|status| status.extent), http.is_some()),
+        ];
+        for (key, extent) in for_looks
+            .into_iter()
+            .filter_map(|(key, extent, is_known)| Some((key, extent.filter(|_| !is_known)?)))
+        {
+            let message = format!("`{key}` does not go with what is waited for");
+            faults.push(Fault::new(code::CONFLICT, extent, message));
         }
-        match entries.as_slice() {
-            [only] if only.key == "for" => {
-                Duration::read(&only.value, "for", faults).map(|span| Self::For(span.0))
+        let look = |at, status| Look {
+            at,
+            status,
+            every: every.as_ref().map_or(EVERY, |every| every.value).0.max(Span::millis(100)),
+            timeout: timeout.clone(),
+        };
+        let status = status.map_or(200, |status| status.value.0);
+        match (span, until, file, http) {
+            (Some(span), None, None, None) => Some(Self::For(span.0)),
+            (None, Some(until), None, None) => Some(Self::Until(until)),
+            (None, None, Some(file), None) => Some(Self::Look(look(file, None))),
+            (None, None, None, Some(http)) => Some(Self::Look(look(http, Some(status)))),
+            _ if faults.count() == before => {
+                let message = "`wait` waits for one thing: `for`, `until`, `file` or `http`";
+                faults.push(Fault::new(code::CONFLICT, node.extent, message));
+                None
             }
-            [only] if only.key == "until" => {
-                Read::read(&only.value, "until", faults).map(Self::Until)
-            }
-            _ => wrong_type(node, key, faults),
+            _ => None,
         }
     }
 }
