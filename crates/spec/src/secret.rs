@@ -112,7 +112,8 @@ pub(crate) fn source(
 /// The secret that a text is, and nothing beside it: `{{ secrets.token }}` is `token`, and
 /// `{{ params.token }}` is `params.token`, if that parameter is a secret.
 pub(crate) fn whole(text: &str) -> Option<String> {
-    if !text.contains("secrets") && !text.contains("params") {
+    let may_be_one = text.contains("secrets") || text.contains("params");
+    if !may_be_one || text.trim() != text {
         return None;
     }
     let marked = format!("{{{{{}}}}}", single_expression(text)?);
@@ -174,6 +175,7 @@ mod tests {
             "{{ secrets }}",
             "{{ secrets.a.b }}",
             "{{ (secrets.a) }}",
+            " {{ secrets.token }}",
             "secrets.token",
         ] {
             assert_eq!(found(text), None, "{text}");

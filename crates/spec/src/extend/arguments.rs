@@ -193,7 +193,9 @@ fn text_expression(text: &str) -> Option<String> {
     if text.contains("{%") {
         return None;
     }
-    if let Some(single) = single_expression(text) {
+    if text.trim() == text
+        && let Some(single) = single_expression(text)
+    {
         return Some(format!("({single})"));
     }
     let text = normalised(text);

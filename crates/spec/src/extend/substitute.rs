@@ -135,7 +135,7 @@ impl<'s> Substitution<'_, 's, '_> {
             false => Cow::Borrowed(&*scalar.text),
         };
         if let Some(argument) = self.whole(&marked)
-            && (argument.scalar().is_some() || !position.is_text)
+            && (!position.is_text || (argument.scalar().is_some() && marked.trim() == marked))
         {
             let argument = argument.clone();
             self.budget.take(argument.weight() + owned_bytes(&argument))?;
