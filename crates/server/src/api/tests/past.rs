@@ -343,5 +343,5 @@ async fn output_whose_segment_was_removed_is_missed_by_name() {
     house.forgotten(1).await;
     fs::remove_dir_all(house.folder().path().join("logs")).expect("removed");
     let said = house.lines::<LogChunk>("/api/v1/runs/1/logs").await;
-    assert_eq!(said[0].text, "the log cannot be read: it was removed\n");
+    assert_eq!(said[0].text, "the output is gone: 00000000.log is no longer there\n");
 }
