@@ -76,7 +76,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "worker",
-        ours: &["agent", "artifacts", "model", "protocol"],
+        ours: &["agent", "artifacts", "model", "protocol", "secrets"],
         outside: Without(&[SERVERS, DRIVERS]),
     },
     Row { name: "client", ours: &["model", "protocol"], outside: Without(&[SERVERS, DRIVERS]) },

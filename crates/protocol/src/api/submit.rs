@@ -22,6 +22,9 @@ pub struct Submit {
     /// Variables that the tasks get, over those of the file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// The environment of the file that it runs in; without it the file's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Its place among runs, 0 to 100, higher first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,
