@@ -121,6 +121,13 @@ fn check_default(default: Option<crate::source::Extent>, has_timeout: bool, faul
     }
 }
 
+/// Whether the `until` of a task looks at how tasks have ended.
+pub(super) fn looks_at_status(task: &TaskFile) -> bool {
+    let expression = task.until.as_ref().map(|until| bare(&until.value.0)).unwrap_or_default();
+    let references = expression_references(&expression);
+    references.iter().any(|it| it.root == "tasks" && it.path.iter().any(|key| key == "status"))
+}
+
 /// The end of a turn of the tasks from `first` up to this one.
 fn end(number: u32, first: u32, step: &Step<'_>, file: &Checked<'_, '_>) -> (Kind, Action) {
     let steps = file.steps;

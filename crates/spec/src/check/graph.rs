@@ -3,14 +3,17 @@
 //! Links are followed from the innermost groups outwards: what the first and the last tasks of a
 //! group are is known only when all within it is.
 
+use std::ops::Range;
+
 use model::control::EdgeCondition;
 use model::graph::{GraphError, GraphParts};
 use model::limits::EDGES_MAX;
 use model::policy::Policy;
 use model::{Digest, Graph, TaskId};
 
+use super::control::looks_at_status;
 use super::links::Link;
-use super::steps::{Role, Steps, Target};
+use super::steps::{Role, Step, Steps, Target};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::file::JoinFile;
@@ -80,7 +83,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
             // The end of a single task's turn; a group's is added with the group.
             let ends_one = |first| first + 1 == number && self.has_end(first);
             if matches!(step.role, Role::End { first } if ends_one(first)) {
-                self.edge(number - 1, number, EdgeCondition::Finished, step.short.extent);
+                self.edge(number - 1, number, end_condition(step), step.short.extent);
             }
         }
         if self.steps.groups.len() == 1 {
@@ -216,6 +219,21 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         }
     }
 
+    /// Ties all of a body to the end of its turn, so that nothing of it still runs when it begins
+    /// anew. The body of a loop within it is waited for through the end of that loop.
+    fn end_turn(&mut self, body: Range<u32>, end: u32, extent: Extent) {
+        let condition = end_condition(&self.steps.list[end as usize]);
+        let mut left = body.end;
+        while left > body.start {
+            let member = left - 1;
+            self.edge(member, end, condition, extent);
+            left = match self.steps.list[member as usize].role {
+                Role::End { first } => first,
+                _ => member,
+            };
+        }
+    }
+
     /// Finds the first and the last tasks of a group, and ties them to its gate and its end.
     fn close(&mut self, number: u32) {
         let group = &self.steps.groups[number as usize];
@@ -225,9 +243,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         let mut border = Border { entries: open(&self.has_before), exits: open(&self.has_next) };
         let extent = group.short.map(|short| short.extent).unwrap_or_default();
         if let Some(end) = group.end {
-            for &last in &border.exits {
-                self.edge(last, end, EdgeCondition::Finished, extent);
-            }
+            self.end_turn(group.members.clone(), end, extent);
             border.exits = vec![end];
         }
         if let Some(gate) = group.gate {
@@ -240,6 +256,11 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         }
         self.borders[number as usize] = border;
     }
+}
+
+/// What the end of a turn needs of its body: success, or any end if it looks at how the body ended.
+fn end_condition(end: &Step<'_>) -> EdgeCondition {
+    if looks_at_status(end.task) { EdgeCondition::Finished } else { EdgeCondition::Succeeded }
 }
 
 /// Sorts edges by dependent and makes one of those that stand twice.

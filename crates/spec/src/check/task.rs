@@ -208,9 +208,8 @@ impl Compiler<'_, '_> {
     /// What holds for work and for all else alike.
     fn policy(&self, step: &Step<'_>) -> Policy {
         let join = match step.role {
-            Role::Compensation { .. } => Join::AllDone,
-            // The end of a turn waits for all of its body, whatever the body itself waits for.
-            Role::End { .. } => Join::All,
+            // The end of a turn waits for all of its body, however that has ended.
+            Role::Compensation { .. } | Role::End { .. } => Join::AllDone,
             Role::Task | Role::Gate => {
                 step.task.join.as_ref().map_or(Join::All, |join| match join.value {
                     JoinFile::All => Join::All,
