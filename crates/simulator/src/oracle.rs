@@ -76,7 +76,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             // Who was asked to end may have finished well after all, perhaps in an earlier round.
             TaskStatus::Succeeded => fate != Fate::Fails || item.asked,
             TaskStatus::Failed | TaskStatus::TimedOut => {
-                let ended_early = run.cause.is_some() && fate == Fate::Succeeds;
+                let was_stopped = run.cause.is_some() || run.reopened;
+                let ended_early = was_stopped && fate == Fate::Succeeds;
                 fate != Fate::Succeeds
                     || run.gave_up
                     || may_fail_when_stopped(item.last, ended_early)
