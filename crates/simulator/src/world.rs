@@ -262,6 +262,10 @@ impl World {
         let asker = found.find(|known| known.life == life || outlives);
         match asker {
             Some(asker) => asker.hand_in(&mut self.stage, Input::Answered(Box::new(answered))),
+            None if outlives => {
+                let again = Event::Evaluated { life, answered: Box::new(answered) };
+                self.stage.after(Span::millis(50), again);
+            }
             None => self.stage.hit(Mark::AnswerDied),
         }
     }

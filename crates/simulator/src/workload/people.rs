@@ -40,7 +40,7 @@ pub fn answer(
     let Question { task, round, turn } = asked;
     let place = u64::from(task.0) << 32 | u64::from(round.0) << 16 | u64::from(turn);
     let mut draw = Random::stream(mix(run.seed) ^ mix(place), "answer");
-    if draw.per_mille(100) {
+    if draw.per_mille(300) {
         draw = Random::stream(mix(draw.next()) ^ mix(term.0), "fickle answer");
     }
     if draw.per_mille(20) {
