@@ -221,8 +221,8 @@ impl Graph {
         self.ranks[task.0 as usize]
     }
 
-    /// What policies say of other tasks: a loop's body stands before its end, which waits for all of
-    /// it, and what a task undoes is a task.
+    /// What policies say of other tasks: a loop's body stands before its end, which waits for all
+    /// of it, and what a task undoes is a task.
     fn check_references(&self) -> Result<(), GraphError> {
         let named = self.policies.iter().any(|policy| {
             matches!(policy.kind, Kind::Loop { .. })

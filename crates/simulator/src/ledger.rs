@@ -16,6 +16,7 @@ use model::{
     TaskStatus, Timestamp, Token, WorkerId,
 };
 
+mod change;
 mod run;
 
 pub use run::{Followed, Item, Joined, Run};
@@ -101,29 +102,44 @@ impl Ledger {
                 self.unlease(task.run);
                 self.set(task.item(ItemId(item)), TaskStatus::Ready)
             }),
+            Fact::RunForgotten { run } => {
+                let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
+                if let Some(key) = forgotten.admitted.key {
+                    self.keys.remove(&key);
+                }
+                Ok(())
+            }
+            Fact::Restored(_) => Err("a fact of snapshots stands in the journal".to_owned()),
+            fact => self.apply_to_run(fact, entry.at),
+        }
+    }
+
+    /// A fact about how a run goes on.
+    fn apply_to_run(&mut self, fact: &Fact, at: Timestamp) -> Result<(), String> {
+        match fact {
             Fact::HandlersReleased { run, tasks } => {
-                self.run_mut(*run)?.release_handlers(tasks, entry.at);
+                self.run_mut(*run)?.release_handlers(tasks, at);
                 Ok(())
             }
             Fact::TaskAnswered(answered) => {
                 let run = self.run_mut(answered.task.run)?;
-                run.answer(answered.task.task, answered.answer, entry.at)
+                run.answer(answered.task.task, answered.answer, at)
             }
             Fact::TaskSettled { task, verdict, .. } => {
-                self.run_mut(task.run)?.settle(task.task, *verdict, entry.at)
+                self.run_mut(task.run)?.settle(task.task, *verdict, at)
             }
             Fact::TasksSkipped { run, tasks } => {
-                self.run_mut(*run)?.close(tasks, TaskStatus::Skipped, entry.at)
+                self.run_mut(*run)?.close(tasks, TaskStatus::Skipped, at)
             }
             Fact::TasksCancelled { run, tasks } => {
                 let run = self.run_mut(*run)?;
                 let status = run.cause.map_or(TaskStatus::Cancelled, StopCause::task_status);
-                run.close(tasks, status, entry.at)
+                run.close(tasks, status, at)
             }
             Fact::TasksUnsatisfiable { run, tasks } => {
                 let run = self.run_mut(*run)?;
                 run.gave_up = true;
-                run.close(tasks, TaskStatus::Failed, entry.at)
+                run.close(tasks, TaskStatus::Failed, at)
             }
             Fact::RunStopping { run, cause } => {
                 let run = self.run_mut(*run)?;
@@ -135,17 +151,10 @@ impl Ledger {
             Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
-                run.reopen(tasks, *scope, entry.at);
+                run.reopen(tasks, *scope, at);
                 run.turn(RunStatus::Running)
             }
-            Fact::RunForgotten { run } => {
-                let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
-                if let Some(key) = forgotten.admitted.key {
-                    self.keys.remove(&key);
-                }
-                Ok(())
-            }
-            Fact::Restored(_) => Err("a fact of snapshots stands in the journal".to_owned()),
+            _ => Err("the fact is not known".to_owned()),
         }
     }
 

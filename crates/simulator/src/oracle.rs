@@ -68,8 +68,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
         let allowed = match item.status {
             TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped),
-            // A termination may outdo an earlier stop, so all causes can cancel; a round that begins
-            // at one task leaves others as they were.
+            // A termination may outdo an earlier stop, so all causes can cancel; a round that
+            // begins at one task leaves others as they were.
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,
             TaskStatus::Terminated => run.cause == Some(StopCause::Terminated) || run.reopened,
             _ if run.graph.policy(task).kind != Kind::Work || !known.begun => known.end.is_some(),

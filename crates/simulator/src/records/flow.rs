@@ -25,10 +25,10 @@ impl Records {
             Fact::TaskSettled { task, verdict, .. } => {
                 stage.hit(settled_mark(run, *task, *verdict))
             }
-            Fact::TasksCancelled { tasks, .. } => {
-                if tasks.iter().any(|task| run.task(TaskId(task)).waits.is_some()) {
-                    stage.hit(Mark::WaitStopped);
-                }
+            Fact::TasksCancelled { tasks, .. }
+                if tasks.iter().any(|task| run.task(TaskId(task)).waits.is_some()) =>
+            {
+                stage.hit(Mark::WaitStopped);
             }
             Fact::AttemptsLeased { task, items, .. } => {
                 let live = run.live_items(task.task) + items.len();
@@ -46,10 +46,10 @@ impl Records {
                     stage.hit(Mark::FailureExpected);
                 }
             }
-            Fact::RoundOpened { tasks, .. } => {
-                if run.undone.iter().any(|task| tasks.contains(task.0)) {
-                    stage.hit(Mark::Redone);
-                }
+            Fact::RoundOpened { tasks, .. }
+                if run.undone.iter().any(|task| tasks.contains(task.0)) =>
+            {
+                stage.hit(Mark::Redone);
             }
             _ => {}
         }

@@ -90,7 +90,8 @@ impl Grown<'_> {
         } else {
             self.push(policy)
         };
-        self.parts.fan_outs.extend(fan.map(|items| (id, items)));
+        let is_empty = Random::stream(self.run.seed, "no items").per_mille(60);
+        self.parts.fan_outs.extend(fan.map(|items| (id, if is_empty { 0 } else { items })));
         Cell { entries: vec![id], exit: id }
     }
 
