@@ -9,6 +9,7 @@ use model::{Epoch, Round, TaskKey};
 use crate::event::Event;
 use crate::invariants::s16_answers;
 use crate::mark::Mark;
+use crate::mutant::Mutant;
 use crate::records::Store;
 use crate::stage::Stage;
 use crate::workload::people::{ANSWER_MAX, Question, answer};
@@ -31,13 +32,17 @@ pub struct Asked {
 /// Takes a question. Returns the answer if it is there at once.
 pub fn ask(stage: &mut Stage, store: &Store, engine: &Engine, asked: Asked) -> Option<Answered> {
     let Asked { task, round, turn, life, term } = asked;
+    let earlier = stage.truth.questions.insert((task, round), term);
+    let is_again = earlier.is_some_and(|earlier| earlier != term);
+    if is_again && stage.has(Mutant::NotAskedAgain) {
+        return None;
+    }
     let run = engine.state().run(task.run)?;
     let plan = store.plans.get(&run.graph().digest())?;
     let question = Question { task: task.task, round, turn };
     let answer = answer(plan, run.graph(), question, (term, stage.now));
     let answered = Answered { task, round, answer, output: None };
-    let earlier = stage.truth.questions.insert((task, round), term);
-    if earlier.is_some_and(|earlier| earlier != term) {
+    if is_again {
         stage.hit(Mark::AskedAgain);
     }
     let once = s16_answers::asked(&mut stage.truth, (task, round), term, answer);

@@ -33,6 +33,8 @@ pub enum Mutant {
     AnsweredTwice,
     /// What an evaluator was asked by a leader that is gone is answered to the next.
     AnswersOutliveLeader,
+    /// A new leader does not ask again what the one before had asked.
+    NotAskedAgain,
     /// Loops run on after their last turn.
     TurnsWithoutEnd,
     /// Every edge waits for success.
@@ -65,6 +67,7 @@ impl Mutant {
         Self::NoRoomCheck,
         Self::AnsweredTwice,
         Self::AnswersOutliveLeader,
+        Self::NotAskedAgain,
         Self::TurnsWithoutEnd,
         Self::ConditionsIgnored,
         Self::AnyNeedsAll,
@@ -91,6 +94,7 @@ impl Mutant {
             Self::NoRoomCheck => "no-room-check",
             Self::AnsweredTwice => "answered-twice",
             Self::AnswersOutliveLeader => "answers-outlive-leader",
+            Self::NotAskedAgain => "not-asked-again",
             Self::TurnsWithoutEnd => "turns-without-end",
             Self::ConditionsIgnored => "conditions-ignored",
             Self::AnyNeedsAll => "any-needs-all",

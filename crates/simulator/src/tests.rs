@@ -113,6 +113,11 @@ fn an_answer_that_outlives_its_leader_breaks_s16() {
 }
 
 #[test]
+fn a_question_that_is_not_asked_again_breaks_s15() {
+    assert_eq!(found_by_corpus(Mutant::NotAskedAgain).id, "S15");
+}
+
+#[test]
 fn a_loop_without_its_last_turn_breaks_s17() {
     assert_eq!(found_by_corpus(Mutant::TurnsWithoutEnd).id, "S17");
 }

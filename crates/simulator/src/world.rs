@@ -459,7 +459,7 @@ impl World {
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);
         self.stage.judge("S14", s14_limits::leases(&self.records.ledger));
-        let goes_on = s15_goes_on::check(&self.records.ledger, engine);
+        let goes_on = s15_goes_on::check(&self.records.ledger, &self.stage.truth, engine);
         self.stage.judge("S15", goes_on);
         self.look_for_neglect();
     }

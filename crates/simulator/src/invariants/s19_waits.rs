@@ -28,10 +28,9 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     Err(format!("{key:?} is settled as {verdict:?} and ends at {until:?}"))
 }
 
-/// Whether somebody has said that, and it has not counted for another wait.
+/// Whether somebody has ever said that to this task.
 fn was_said(view: &View<'_>, key: TaskKey, verdict: Verdict) -> bool {
-    let said = view.truth.said.get(&(key, verdict)).copied().unwrap_or(0);
-    said > 0
+    view.truth.said.contains_key(&(key, verdict))
 }
 
 /// Holds the answer to somebody who was told that what they said counts.
