@@ -203,7 +203,7 @@ impl Run {
             (record.answer, record.turn) = (None, 1);
         }
         (record.end, record.begun, record.asks, record.waits) = (None, false, false, None);
-        (record.released, record.round, record.open) = (false, Round(record.round.0 + 1), 0);
+        (record.round, record.open) = (Round(record.round.0 + 1), 0);
         for index in record.first..record.first + record.count {
             let item = &mut self.items[index as usize];
             if whole || item.status != TaskStatus::Succeeded {
@@ -224,6 +224,7 @@ impl Run {
         for task in tasks.iter().map(TaskId) {
             let succeeded = self.task(task).end == Some(TaskStatus::Succeeded);
             self.open_anew(task, scope == RoundScope::All || succeeded);
+            self.tasks[task.0 as usize].released = false;
         }
         self.restart(tasks.iter().map(TaskId).collect(), at);
     }

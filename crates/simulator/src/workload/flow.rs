@@ -229,19 +229,27 @@ impl Grown<'_> {
         reached
     }
 
-    /// Up to three tasks come last of all; each may rest on the one before.
+    /// Up to three tasks, or bodies, come last of all; each may rest on the one before.
     fn last(&mut self) {
         if !self.run.features.has(Feature::Finally) {
             return;
         }
-        for index in 0..self.random.small(1, 3) {
-            let policy =
-                Policy { trigger: Trigger::Finally, ..self.parts.policies[LIGHT as usize].clone() };
-            let policy = self.featured(policy, false);
-            let task = self.push(policy);
-            if index > 0 && self.random.per_mille(500) {
-                self.edge(task - 1, task);
+        let mut before: Option<u32> = None;
+        for _ in 0..self.random.small(1, 3) {
+            let first = self.next();
+            let cell = if self.draws(Feature::Loops, 400) { self.body(1) } else { self.task(None) };
+            (first..self.next()).for_each(|task| self.put_last(task));
+            if let Some(from) = before.filter(|_| self.random.per_mille(500)) {
+                cell.entries.iter().for_each(|&entry| self.edge(from, entry));
             }
+            before = Some(cell.exit);
         }
+    }
+
+    fn put_last(&mut self, task: u32) {
+        let index = u32::try_from(self.parts.policies.len()).expect("few policies");
+        let old = std::mem::replace(&mut self.parts.policy_of[task as usize], index);
+        let policy = self.parts.policies[old as usize].clone();
+        self.parts.policies.push(Policy { trigger: Trigger::Finally, ..policy });
     }
 }
