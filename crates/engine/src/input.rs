@@ -110,8 +110,8 @@ pub struct Step {
 pub enum Effect {
     /// Inside: plan this and step with [`Input::Planned`], for the same batch.
     Plan(Box<Problem>),
-    /// Inside: work out what this task asks and step with [`Input::Answered`], for the same batch if
-    /// that is quick. It is asked once a round, and again by the next leader.
+    /// Inside: work out what this task asks and step with [`Input::Answered`], for the same batch
+    /// if that is quick. It is asked once a round, and again by the next leader.
     Ask {
         /// The task.
         task: TaskKey,

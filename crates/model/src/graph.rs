@@ -221,8 +221,8 @@ impl Graph {
         self.ranks[task.0 as usize]
     }
 
-    /// What policies say of other tasks: a loop's body stands before its end, and what a task undoes
-    /// is a task.
+    /// What policies say of other tasks: a loop's body stands before its end, which waits for all
+    /// of it, and what a task undoes is a task.
     fn check_references(&self) -> Result<(), GraphError> {
         let named = self.policies.iter().any(|policy| {
             matches!(policy.kind, Kind::Loop { .. })
@@ -238,6 +238,34 @@ impl Graph {
             }
             if matches!(trigger, Trigger::Compensation { of } if of.0 as usize >= self.len()) {
                 return Err(GraphError::Malformed("a task that is to be undone does not exist"));
+            }
+        }
+        self.check_bodies()
+    }
+
+    /// A body runs again as a whole, so nothing of it may still run when its loop asks, and nothing
+    /// outside may rest on one turn of it: each task of a body leads to its loop, and no edge
+    /// leaves a body but from its loop.
+    fn check_bodies(&self) -> Result<(), GraphError> {
+        let mut innermost: Vec<Option<(TaskId, TaskId)>> = vec![None; self.len()];
+        for end in self.tasks() {
+            let Policy { kind: Kind::Loop { first, .. }, join, .. } = self.policy(end) else {
+                continue;
+            };
+            if *join != Join::AllDone {
+                return Err(GraphError::Malformed("a loop does not wait for the end of its body"));
+            }
+            // Of nested loops the inner one ends first.
+            let body = &mut innermost[first.0 as usize..end.0 as usize];
+            body.iter_mut().for_each(|inner| *inner = inner.or(Some((*first, end))));
+        }
+        for (task, inner) in self.tasks().zip(innermost) {
+            let Some((first, end)) = inner else { continue };
+            if self.successors(task).any(|next| next < first || next > end) {
+                return Err(GraphError::Malformed("an edge leaves the body of a loop"));
+            }
+            if !self.successors(task).any(|next| next == end) {
+                return Err(GraphError::Malformed("a loop does not wait for all of its body"));
             }
         }
         Ok(())
@@ -410,6 +438,28 @@ mod tests {
         let edges: Vec<_> = built.edges_from(TaskId(0)).collect();
         assert_eq!(edges, [(TaskId(2), EdgeCondition::Failed)]);
         assert!(built.expects_failure(TaskId(0)) && !built.expects_failure(TaskId(1)));
+    }
+
+    #[test]
+    fn a_body_is_waited_for_and_left_through_its_loop_alone() {
+        // 0 and 1 are the body of the loop 2; 3 comes after it.
+        let looped = |edges: &[(u32, u32)], join| {
+            let kind = Kind::Loop { first: TaskId(0), turns_max: 2 };
+            let policies = vec![Policy::default(), Policy { kind, join, ..Policy::default() }];
+            let policy_of = vec![0, 0, 1, 0];
+            let edges = edges.to_vec();
+            let parts = GraphParts { policies, policy_of, edges, ..GraphParts::default() };
+            Graph::new(Digest::default(), parts).map(|_| ())
+        };
+        let refused = |what| Err(GraphError::Malformed(what));
+        let good = [(0, 1), (0, 2), (1, 2), (2, 3)];
+        assert_eq!(looped(&good, Join::AllDone), Ok(()));
+        let waits = "a loop does not wait for the end of its body";
+        assert_eq!(looped(&good, Join::All), refused(waits));
+        let all = "a loop does not wait for all of its body";
+        assert_eq!(looped(&[(0, 1), (1, 2), (2, 3)], Join::AllDone), refused(all));
+        let leaves = "an edge leaves the body of a loop";
+        assert_eq!(looped(&[(0, 2), (1, 2), (1, 3)], Join::AllDone), refused(leaves));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod clients;
 mod coordinator;
 mod disk;
 pub mod draw;
+mod evaluator;
 mod event;
 pub mod invariants;
 mod ledger;

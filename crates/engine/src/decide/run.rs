@@ -67,16 +67,20 @@ impl Turn<'_> {
 
 impl Run {
     /// What a retry by hand would run again: what did not succeed, with what follows from that, or,
-    /// with `from`, that task and everything that depends on it, whole. Handlers always run anew,
-    /// since the run ends anew.
+    /// with `from`, that task and everything that depends on it, whole. What was undone has to be
+    /// done again in either case, and handlers always run anew, since the run ends anew.
     #[must_use]
     pub fn retry_scope(&self, from: Option<TaskId>) -> (IdSet, RoundScope) {
         let graph = self.graph();
         let (again, scope) = match from {
-            Some(from) => (self.reachable(vec![from], |_, _| true), RoundScope::All),
+            Some(from) => {
+                let start = self.undone().chain([from]).collect();
+                (self.reachable(start, |_, _| true), RoundScope::All)
+            }
             None => {
-                let follows = |task, condition| self.follows_anew(task, condition);
-                (self.reachable(self.unsuccessful(), follows), RoundScope::Unsuccessful)
+                let start = self.unsuccessful().chain(self.undone()).collect();
+                let follows = |from, edge| self.follows_anew(from, edge);
+                (self.reachable(start, follows), RoundScope::Unsuccessful)
             }
         };
         let ordinary = again.contains(&true);
@@ -86,49 +90,51 @@ impl Run {
         (chosen.map(|task| task.0).collect(), scope)
     }
 
-    /// The ordinary tasks that ended badly or were kept from ending, or were done and then undone.
-    /// One that was skipped is not among them: it runs again if that from which its skipping
-    /// followed does.
-    fn unsuccessful(&self) -> Vec<TaskId> {
+    /// The ordinary tasks that ended badly or were kept from ending. One that was skipped is not
+    /// among them: it runs again if that from which its skipping followed does.
+    fn unsuccessful(&self) -> impl Iterator<Item = TaskId> + '_ {
         let ended_badly = |task: TaskId| {
             let status = self.task(task).status();
             !matches!(status, TaskStatus::Succeeded | TaskStatus::Skipped)
         };
         let ordinary = self.graph().tasks().filter(|&task| !self.is_handler(task));
         let expected = |task| self.graph().expects_failure(task) && self.troubled == 0;
-        let mut tasks: Vec<_> =
-            ordinary.filter(|&task| ended_badly(task) && !expected(task)).collect();
+        ordinary.filter(move |&task| ended_badly(task) && !expected(task))
+    }
+
+    /// The tasks that were done, and that something has begun to undo.
+    fn undone(&self) -> impl Iterator<Item = TaskId> + '_ {
         let undoing = self.graph().tasks().filter_map(|task| match self.policy(task).trigger {
             Trigger::Compensation { of } => Some((task, of)),
             _ => None,
         });
         let was_begun = |task| !matches!(self.task(task).status(), TaskStatus::Skipped);
-        tasks.extend(undoing.filter(|&(task, _)| was_begun(task)).map(|(_, of)| of));
-        tasks
+        undoing.filter(move |&(task, _)| was_begun(task)).map(|(_, of)| of)
     }
 
-    /// Whether a task goes another way when one that it depends on runs again. What succeeded on
-    /// the success of others does not.
-    fn follows_anew(&self, task: TaskId, condition: EdgeCondition) -> bool {
+    /// Whether the end of an edge goes another way, or rests on something else, when its beginning
+    /// runs again. What succeeded without it does not, as long as it can only succeed now.
+    fn follows_anew(&self, from: TaskId, (task, condition): (TaskId, EdgeCondition)) -> bool {
         let kept = self.task(task).status() == TaskStatus::Succeeded
+            && self.task(from).status() != TaskStatus::Succeeded
             && condition == EdgeCondition::Succeeded
             && self.policy(task).join != Join::AllDone;
         !kept
     }
 
     /// For each task whether it can be reached from `start` over edges that `follows` accepts, by
-    /// the task they lead to and their condition. A loop and its body go together.
+    /// the task they come from, the one they lead to and their condition.
     fn reachable(
         &self,
         start: Vec<TaskId>,
-        follows: impl Fn(TaskId, EdgeCondition) -> bool,
+        follows: impl Fn(TaskId, (TaskId, EdgeCondition)) -> bool,
     ) -> Vec<bool> {
         let mut reached = vec![false; self.graph().len()];
         let mut stack = start;
         while let Some(task) = stack.pop() {
             if !core::mem::replace(&mut reached[task.0 as usize], true) {
                 let edges = self.graph().edges_from(task);
-                stack.extend(edges.filter(|&(to, condition)| follows(to, condition)).map(|x| x.0));
+                stack.extend(edges.filter(|&edge| follows(task, edge)).map(|x| x.0));
             }
         }
         reached

@@ -407,3 +407,51 @@ fn no_more_items_of_a_task_are_leased_than_its_file_allows() {
     assert_eq!(house.work(ok).len(), 5);
     assert_eq!(house.status(run), RunStatus::Succeeded);
 }
+
+#[test]
+fn what_rests_on_something_undone_is_done_again_with_it() {
+    // 0 -> 1 -> 2; 3 undoes 0, nothing undoes 1.
+    let parts = with(graph(4, &[(0, 1), (1, 2)]), 3, |policy| {
+        policy.trigger = Trigger::Compensation { of: TaskId(0) };
+    });
+    let mut house = House::new(1);
+    let run = house.submit(parts, |_| {});
+    house.work(failing(2));
+    assert_eq!(house.statuses(run), [Succeeded, Succeeded, Failed, Succeeded]);
+    house.retry(run, None);
+    assert_eq!(house.work(ok), [(0, 0), (1, 0), (2, 0)]);
+    assert_eq!(house.statuses(run), [Succeeded, Succeeded, Succeeded, Skipped]);
+}
+
+#[test]
+fn a_retry_from_one_task_does_again_what_was_undone() {
+    // 0 and 1 have nothing to do with each other; 2 undoes 0.
+    let parts = with(graph(3, &[]), 2, |policy| {
+        policy.trigger = Trigger::Compensation { of: TaskId(0) };
+    });
+    let mut house = House::new(1);
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::Continue);
+    house.work(failing(1));
+    assert_eq!(house.statuses(run), [Succeeded, Failed, Succeeded]);
+    house.retry(run, Some(TaskId(1)));
+    let mut order = house.work(failing(1));
+    order.sort_unstable();
+    assert_eq!(order, [(0, 0), (1, 0), (2, 0)], "nothing is undone twice");
+}
+
+#[test]
+fn what_rests_on_a_handled_failure_runs_again_with_it() {
+    // 1 runs when 0 has failed, and 2 after it; 3 fails the run.
+    let mut parts = graph(4, &[(0, 1), (1, 2)]);
+    parts.conditions = vec![EdgeCondition::Failed, EdgeCondition::Succeeded];
+    let mut house = House::new(1);
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::Continue);
+    house.work(|grant| {
+        let task = grant.attempt.key.task.0;
+        if task == 0 || task == 3 { FAILED } else { Outcome::Succeeded }
+    });
+    assert_eq!(house.statuses(run), [Failed, Succeeded, Succeeded, Failed]);
+    house.retry(run, None);
+    house.work(ok);
+    assert_eq!(house.statuses(run), [Succeeded, Skipped, Skipped, Succeeded]);
+}
