@@ -133,7 +133,8 @@ impl Turn<'_> {
 fn final_status(run: &Run) -> RunStatus {
     match run.cause() {
         Some(cause) => cause.run_status(),
-        None if run.troubled > 0 => RunStatus::Failed,
+        // What an earlier round left cancelled was not done.
+        None if run.troubled > 0 || run.items().of(TaskStatus::Cancelled) > 0 => RunStatus::Failed,
         None => RunStatus::Succeeded,
     }
 }
