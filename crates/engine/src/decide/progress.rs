@@ -133,8 +133,7 @@ impl Turn<'_> {
 fn final_status(run: &Run) -> RunStatus {
     match run.cause() {
         Some(cause) => cause.run_status(),
-        // What an earlier round left cancelled was not done.
-        None if run.troubled > 0 || run.items().of(TaskStatus::Cancelled) > 0 => RunStatus::Failed,
+        None if run.troubled > 0 => RunStatus::Failed,
         None => RunStatus::Succeeded,
     }
 }

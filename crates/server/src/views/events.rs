@@ -253,7 +253,6 @@ mod tests {
             "wide[0] succeeded",
             "wide[1] failed: exit 1",
             "the run is being stopped: task failed",
-            "cancelled end",
             "the run has ended: failed",
         ] {
             assert!(texts.iter().any(|said| said == text), "{text}: {texts:#?}");

@@ -126,7 +126,8 @@ impl Catalog {
         rows.map_err(|error| self.failed(&error))
     }
 
-    /// The graphs, texts and lists of items that the runs name, without those that only runs of `without` name.
+    /// The graphs, texts and lists of items that the runs name, without those that only runs of
+    /// `without` name.
     ///
     /// # Errors
     /// The file cannot be read.
