@@ -1,6 +1,6 @@
 //! Workflow files: read, checked, bound to parameters, compiled, and rendered task by task.
 //!
-//! The way of a file: [`check`] reads YAML or JSON and tells everything that is wrong with it at
+//! The way of a file: [`check()`] reads YAML or JSON and tells everything that is wrong with it at
 //! once; [`Workflow::bind`] takes the parameters; [`Bound::compile`] gives a graph of numbers for
 //! the engine and a [`Definition`], which turns a number back into what a worker starts.
 //!
