@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Retry(retry::RetryRun),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
+    /// Begin a workflow in a folder
+    Init(init::Init),
     /// Check workflow files
     Validate(validate::Validate),
     /// Show the shape of a workflow: levels, critical path, width
@@ -130,6 +133,7 @@ impl Command {
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
+            Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Journal(command) => command.run(context),
