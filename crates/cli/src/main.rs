@@ -10,6 +10,7 @@ mod error;
 mod exit;
 mod home;
 mod interrupt;
+mod outline;
 mod output;
 mod quantity;
 #[cfg(test)]

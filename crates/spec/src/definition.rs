@@ -22,8 +22,10 @@ use crate::template::{Templates, environment};
 
 mod context;
 mod render;
+mod sketch;
 
 pub(crate) use context::Scene;
+pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
 use render::{Failure, Renderer};
 
 /// All tasks of a workflow as they are started.

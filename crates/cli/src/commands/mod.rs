@@ -5,6 +5,7 @@
 
 pub(crate) mod approve;
 pub(crate) mod completions;
+mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod gc;

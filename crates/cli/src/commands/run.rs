@@ -6,7 +6,7 @@ use clap::Args;
 use model::RunId;
 use protocol::api::{Disposition, Problem, Submit, Submitted, code};
 
-use super::bad_argument;
+use super::{bad_argument, dry_run};
 use crate::app::Context;
 use crate::args::Offers;
 use crate::error::{Error, Result};
@@ -18,6 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm run digits.yaml
   autoglm run etl.yaml -p day=monday -p rows=1000
+  autoglm run etl.yaml --dry-run         Show what would run, start nothing
   autoglm run etl.yaml --detach          Return at once; see: autoglm get last
   autoglm run etl.yaml --cpu 2 --memory 4Gi --resource license=1
 
@@ -51,6 +52,10 @@ pub(crate) struct Run {
     #[arg(short, long)]
     pub detach: bool,
 
+    /// Check everything, show what would run, and start nothing
+    #[arg(long, conflicts_with_all = ["detach", "new", "idempotency_key"])]
+    pub dry_run: bool,
+
     /// Its place among runs, 0 to 100, higher first [default: as the file says]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub priority: Option<u8>,
@@ -67,7 +72,11 @@ impl Run {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         // A file that is not valid is refused here, before anything is started for it.
         let file = WorkflowFile::read(&self.file)?;
-        file.check(context.tone)?;
+        let workflow = file.check(context.tone)?;
+        if self.dry_run {
+            let env = self.env.iter().cloned().collect();
+            return dry_run::run(context, workflow, &params(&self.params), &env);
+        }
         let submit = self.submission(&file)?;
 
         let mut session = match self.detach {

@@ -81,3 +81,73 @@ fn a_beginning_never_writes_over_anything() {
     assert_eq!(home.run(&["init", "--template", "etl"]).code, 0);
     assert_eq!(home.lines(".gitignore"), ["mine"], "one that is there stays");
 }
+
+const FLOW: &str = r#"
+params: {n: 3}
+env: {TOKEN: from-the-file}
+tasks:
+  count:
+    script: |
+      touch ran
+      echo "rows={{ params.n }}" >> "$AUTOGLM_OUTPUT"
+    resources: {cpu: 500m, memory: 64Mi, license: 1}
+  wide: {foreach: {range: "{{ params.n }}"}, script: "echo {{ item }} $TOKEN"}
+  late: {depends_on: count, foreach: "{{ tasks.count.outputs.list }}", script: "echo {{ item }}"}
+  big: {depends_on: count, when: tasks.count.outputs.rows > 5, script: "true"}
+"#;
+
+#[test]
+fn a_dry_run_shows_all_and_starts_nothing() {
+    let home = Home::new();
+    home.write("flow.yaml", FLOW);
+    let dry = home.run(&["run", "flow.yaml", "--dry-run", "-p", "n=4", "-e", "KEY=hush"]);
+    assert_eq!(dry.code, 0, "{}", dry.stderr);
+    let expected = "\
+Dry run of flow: 4 tasks; nothing is started.
+
+count
+  script     touch ran
+             echo \"rows=4\" >> \"$AUTOGLM_OUTPUT\"
+  resources  0.5 CPU, 1 license, 64.0 MiB memory
+  variables  KEY, TOKEN
+
+wide
+  items      4, of which the first is shown: 0, 1, 2, …
+  script     echo 0 $TOKEN
+  resources  1 CPU
+  variables  KEY, TOKEN
+
+late  (after count)
+  items      worked out at run time from tasks.count.outputs.list
+  script     echo {{ item }}
+  resources  1 CPU
+  variables  KEY, TOKEN
+
+big  (after count)
+  when       tasks.count.outputs.rows > 5 (worked out at run time)
+  script     true
+  resources  1 CPU
+  variables  KEY, TOKEN
+
+warning: count asks for more than this machine offers
+";
+    assert_eq!(dry.stdout, expected);
+    assert!(!home.state().exists(), "the state folder is not even made");
+    assert!(!home.folder().join("ran").exists(), "nothing was started");
+
+    home.write("bad.yaml", &FLOW.replace("params.n", "params.m"));
+    assert_eq!(home.run(&["run", "bad.yaml", "--dry-run"]).code, 4, "it checks as a run does");
+    assert_eq!(home.run(&["run", "flow.yaml", "--dry-run", "-p", "n=x"]).code, 4);
+}
+
+#[test]
+fn a_dry_run_leaves_a_state_folder_as_it_is() {
+    let home = Home::new();
+    home.write("hello.yaml", "tasks: {a: {script: echo hello}}\n");
+    assert_eq!(home.run(&["run", "hello.yaml"]).code, 0);
+    home.wait_until_quiet();
+    let before = files(home.state());
+    let dry = home.json(&["run", "hello.yaml", "--dry-run"]);
+    assert_eq!(dry["tasks"][0]["script"]["text"], "echo hello");
+    assert!(files(home.state()) == before, "something in the state folder has changed");
+}

@@ -72,6 +72,13 @@ impl Renderer<'_> {
         }
     }
 
+    /// A text alone, with what it names.
+    pub(super) fn one(&self, text: &str) -> Result<String, Failure> {
+        let context = self.scene.context(&expression_references(text));
+        let context = context.map_err(|message| Failure { code: code::RENDER, message })?;
+        self.text(text, &context)
+    }
+
     fn argv(&self, context: &Value) -> Result<Vec<String>, Failure> {
         let Scene { definition, defined: task, .. } = self.scene;
         match &task.action {
