@@ -5,6 +5,7 @@
 
 pub(crate) mod approve;
 pub(crate) mod completions;
+pub(crate) mod config;
 mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -81,6 +82,8 @@ pub(crate) enum Command {
     Plan(plan::Plan),
     /// Look after the journal: verify, export, stat
     Journal(journal::Journal),
+    /// Show the settings: every value, and where it comes from
+    Config(config::Config),
     /// Print the JSON Schema of workflow files
     Schema(schema::Schema),
     /// Print completions for a shell
@@ -138,6 +141,7 @@ impl Command {
             Self::Validate(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Journal(command) => command.run(context),
+            Self::Config(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Completions(command) => command.run(context),
             Self::Hold(command) => command.run(context),

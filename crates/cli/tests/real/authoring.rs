@@ -151,3 +151,28 @@ fn a_dry_run_leaves_a_state_folder_as_it_is() {
     assert_eq!(dry["tasks"][0]["script"]["text"], "echo hello");
     assert!(files(home.state()) == before, "something in the state folder has changed");
 }
+
+#[test]
+fn settings_say_where_they_come_from() {
+    let home = Home::new();
+    fs::create_dir_all(home.folder().join(".config/autoglm")).expect("made");
+    home.write(".config/autoglm/config.toml", "# mine\nmemory = \"1Gi\"\nkeep_runs = 5\n");
+    let shown = home.run(&["config", "show", "--origin", "--color", "never"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let row = |name: &str| {
+        let line = shown.stdout.lines().find(|line| line.starts_with(name)).expect("a row");
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let file = home.folder().join(".config/autoglm/config.toml");
+    assert_eq!(row("cpu"), "2 $AUTOGLM_CPU");
+    assert_eq!(row("memory"), format!("1.0 GiB {}:2", file.display()));
+    assert_eq!(row("keep_days"), "all default");
+    assert_eq!(row("color"), "never --color");
+    assert!(!home.state().exists(), "it only looks");
+
+    let json = home.json(&["config", "show"]);
+    let keep_runs = json["settings"].as_array().expect("a list").iter();
+    let keep_runs = keep_runs.filter(|setting| setting["name"] == "keep_runs").collect::<Vec<_>>();
+    assert_eq!(keep_runs[0]["value"], 5);
+    assert_eq!(keep_runs[0]["origin"]["line"], 3);
+}
