@@ -11,6 +11,7 @@ use crate::app::Context;
 use crate::error::{Error, FILE_EXISTS, NOT_WRITTEN, Result};
 use crate::exit::Exit;
 use crate::output::Format;
+use crate::render::shell_word;
 use crate::style::Paint;
 
 const EXAMPLES: &str = "\
@@ -106,7 +107,7 @@ impl Init {
             path.strip_prefix(".").unwrap_or(&path).display().to_string()
         };
         let written: Vec<String> = files.iter().map(|(name, _)| path(name)).collect();
-        let workflow = quoted(&path(WORKFLOW));
+        let workflow = shell_word(&path(WORKFLOW));
         let next = [format!("autoglm plan {workflow}"), format!("autoglm run {workflow}")];
         match output.format {
             Format::Json | Format::Jsonl => output.json(&json!({"written": written, "next": next})),
@@ -123,15 +124,6 @@ impl Init {
                 output.text(&text)
             }
         }
-    }
-}
-
-/// A path as one word of a shell.
-fn quoted(path: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
-    match path.chars().all(is_plain) {
-        true => path.to_owned(),
-        false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }
 
@@ -160,12 +152,6 @@ fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_are_typed_as_one_word() {
-        assert_eq!(quoted("models/workflow.yaml"), "models/workflow.yaml");
-        assert_eq!(quoted("my models/it's"), r"'my models/it'\''s'");
-    }
 
     #[test]
     fn what_cannot_be_written_whole_leaves_nothing() {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::plural;
+use super::{plural, shell_word};
 use crate::outline::{Action, Items, Rule, Step, Text, span};
 use crate::style::{Paint, Tone};
 use crate::table::printable;
@@ -189,14 +189,6 @@ impl Lines {
             let more = plural((lines.len() - SCRIPT_LINES_MAX) as u64, "more line");
             self.add("", &format!("… {more}"));
         }
-    }
-}
-
-fn shell_word(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@%,".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

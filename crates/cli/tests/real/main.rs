@@ -17,3 +17,4 @@ mod output;
 mod power_cut;
 mod stop_continue;
 mod support;
+mod waiting;
