@@ -424,7 +424,10 @@ mod tests {
              \x20 - {name: pause, wait: 10m}\n",
         );
         let seen = explained(&stage, run, "gate");
-        assert_eq!((seen.status, &*seen.summary), (TaskStatus::Running, "it waits for an approval"));
+        assert_eq!(
+            (seen.status, &*seen.summary),
+            (TaskStatus::Running, "it waits for an approval")
+        );
         let how = format!("`autoglm approve {run} gate`, or `autoglm reject {run} gate`");
         assert_eq!(seen.unblock, Some(how));
         let summary = |task| explained(&stage, run, task).summary;

@@ -180,11 +180,8 @@ mod tests {
         let subject = stage.subject(run);
         let (seen, _) = progress(&subject);
         let waiting = seen.waiting.iter().map(|wait| (wait.task.as_str(), wait.kind));
-        let expected = [
-            ("bell", WaitKind::Signal),
-            ("gate", WaitKind::Approval),
-            ("pause", WaitKind::Time),
-        ];
+        let expected =
+            [("bell", WaitKind::Signal), ("gate", WaitKind::Approval), ("pause", WaitKind::Time)];
         assert_eq!(waiting.collect::<Vec<_>>(), expected);
         assert!(seen.waiting[0].until.is_some() && seen.waiting[1].until.is_none());
         assert_eq!(subject.names.message("gate", run), format!("Go on in {run}?"));
