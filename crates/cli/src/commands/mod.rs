@@ -6,6 +6,7 @@
 pub(crate) mod approve;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod docs;
 mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Validate(validate::Validate),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
+    /// Describe a workflow as Markdown: parameters, tasks, graph
+    Docs(docs::Docs),
     /// Look after the journal: verify, export, stat
     Journal(journal::Journal),
     /// Show the settings: every value, and where it comes from
@@ -140,6 +143,7 @@ impl Command {
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Docs(command) => command.run(context),
             Self::Journal(command) => command.run(context),
             Self::Config(command) => command.run(context),
             Self::Schema(command) => command.run(context),

@@ -5,6 +5,7 @@ pub(crate) mod explanation;
 pub(crate) mod gc;
 pub(crate) mod items;
 pub(crate) mod log;
+pub(crate) mod markdown;
 pub(crate) mod outline;
 pub(crate) mod plan;
 pub(crate) mod retry;

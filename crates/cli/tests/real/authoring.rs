@@ -176,3 +176,78 @@ fn settings_say_where_they_come_from() {
     assert_eq!(keep_runs[0]["value"], 5);
     assert_eq!(keep_runs[0]["origin"]["line"], 3);
 }
+
+const DOCUMENTED: &str = r#"
+name: orders
+description: Ships orders.
+params:
+  day: {type: string, description: "Which day, or `all`"}
+  limit: {type: int, default: 3}
+tasks:
+  read: {script: "echo {{ params.day }}"}
+  judge:
+    depends_on: read
+    decision:
+      - {rule: params.limit > 2, action: ship}
+      - {action: {route: keep}}
+  ship: {script: "true", foreach: {range: "{{ params.limit }}"}}
+  keep: {script: "true", depends_on: {judge: keep}}
+  again: {script: "true", depends_on: {ship: failed}, until: round > 1}
+  clean: {script: "true", on: exit}
+"#;
+
+#[test]
+fn a_workflow_is_described_as_a_page() {
+    let home = Home::new();
+    home.write("orders.yaml", DOCUMENTED);
+    let page = home.run(&["docs", "orders.yaml"]);
+    assert_eq!(page.code, 0, "{}", page.stderr);
+    insta::assert_snapshot!(page.stdout, @r##"
+    # orders
+
+    Ships orders.
+
+    ```sh
+    autoglm run orders.yaml -p day=...
+    ```
+
+    ## Parameters
+
+    | Name | Type | Default | Description |
+    |---|---|---|---|
+    | `day` | string | must be given | Which day, or \`all\` |
+    | `limit` | int | `3` |  |
+
+    ## Tasks
+
+    | Task | Kind | After | What |
+    |---|---|---|---|
+    | `read` | task |  |  |
+    | `judge` | decision | `read` | params.limit \> 2 → ship; otherwise → keep |
+    | `ship` | fan-out | `judge` | chosen by judge |
+    | `keep` | task | `judge` | chosen by judge |
+    | `again` | task | `ship` | ship failed |
+    | `again.until` | loop | `again` | again until round \> 1, at most 100 rounds |
+    | `clean` | task | on exit |  |
+
+    ## Graph
+
+    ```mermaid
+    flowchart TD
+      t0["read"]
+      t1{"judge"}
+      t2[["ship"]]
+      t3["keep"]
+      t4["again"]
+      t5{{"again.until"}}
+      t6["clean<br/>on exit"]
+      t0 --> t1
+      t1 -->|chosen| t2
+      t1 -->|chosen| t3
+      t2 -->|failed| t4
+      t4 --> t5
+      t5 -.->|again| t4
+    ```
+    "##);
+    assert!(!home.state().exists(), "it only looks");
+}
