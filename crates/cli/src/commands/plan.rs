@@ -183,7 +183,7 @@ tasks:
 "#,
         );
         insta::assert_snapshot!(render(&shape, false, crate::style::Tone::PLAIN), @r"
-        a: 10 tasks (10 items, and those of 1 task worked out at run time), 9 dependencies, at most 2 items at a time
+        a: 10 tasks (10 items, more at run time), 9 dependencies, at most 2 items at a time
 
         LEVEL  TASKS  ITEMS  NAMES
             1      1      1  a

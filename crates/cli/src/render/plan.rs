@@ -103,11 +103,7 @@ pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
 /// How many items there are, as far as that is known.
 fn items(shape: &Shape) -> String {
     let known = plural(shape.items, "item");
-    match shape.fan_outs_open {
-        0 => known,
-        1 => format!("{known}, and those of 1 task worked out at run time"),
-        open => format!("{known}, and those of {open} tasks worked out at run time"),
-    }
+    if shape.fan_outs_open == 0 { known } else { format!("{known}, more at run time") }
 }
 
 /// The tasks with more to them, a line each.

@@ -270,7 +270,9 @@ tasks:
     foreach: "{{ tasks.first.outputs.list }}"
     script: "echo {{ params.n }} {{ item }} {{ tasks.first.outputs.rows | default(0) }}"
   tangled: {depends_on: first, script: "{% if tasks.first.outputs.x %}{{ params.n }}{% endif %}"}
-  gate: {depends_on: first, approval: "{{ params.n }} of {{ tasks.first.outputs.rows }} in {{ run.id }}?"}
+  gate:
+    depends_on: first
+    approval: "{{ params.n }} of {{ tasks.first.outputs.rows }} in {{ run.id }}?"
   gate2: {depends_on: first, approval: "{% if tasks.first.outputs.x %}really{% endif %}?"}
 "#;
 
