@@ -299,7 +299,7 @@ pub(crate) fn span(seconds: Seconds) -> String {
     let Seconds(Span(us)) = seconds;
     let text = seconds.0.to_string();
     match us {
-        1_000_000..60_000_000 if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
+        0..60_000_000 if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
         _ => {
             text.trim_end_matches(" 0s").trim_end_matches(" 0m").trim_end_matches(" 0h").to_owned()
         }

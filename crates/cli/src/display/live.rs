@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::{Span, TaskStatus};
 use protocol::api::{Progress, RunningTask, Seconds, WaitingTask};
+use unicode_width::UnicodeWidthStr;
 
 use super::waiting;
 use crate::render::{duration, now, plural};
@@ -143,12 +144,19 @@ fn on_workers(progress: &Progress) -> u64 {
 }
 
 fn waiting(progress: &Progress, wait: &WaitingTask, size: Size, tone: Tone) -> String {
-    // The text is cut before it is coloured, and a cut one has no colours: marks are no width.
-    let plain = waiting::line(progress.run, wait, now(), Tone::PLAIN);
+    // Colours have no width, so what fits is found out without them.
+    let plain = |wait: &WaitingTask| waiting::line(progress.run, wait, now(), Tone::PLAIN);
     let width = size.columns.saturating_sub(3);
-    match shorten(&plain, width) {
-        cut if cut != plain => format!("  {cut}"),
-        _ => format!("  {}", waiting::line(progress.run, wait, now(), tone)),
+    let excess = plain(wait).width().saturating_sub(width);
+    let mut wait = wait.clone();
+    if excess > 0 {
+        // The message gives way to the command that answers it.
+        let room = wait.message.width().saturating_sub(excess);
+        wait.message = if room < 2 { String::new() } else { shorten(&wait.message, room) };
+    }
+    match plain(&wait) {
+        text if text.width() > width => format!("  {}", shorten(&text, width)),
+        _ => format!("  {}", waiting::line(progress.run, &wait, now(), tone)),
     }
 }
 
@@ -213,7 +221,7 @@ mod tests {
             task: "gate".to_owned(),
             kind: protocol::api::WaitKind::Approval,
             until: None,
-            message: "Release?".to_owned(),
+            message: "Release what was made last night?".to_owned(),
         };
         let text =
             frame(&Progress { waiting: vec![wait], ..sample() }, Span::ZERO, SIZE, Tone::PLAIN);
@@ -222,7 +230,7 @@ mod tests {
             lines,
             [
                 "20 done  1 failed  4 running  15 waiting  1 item to be tried again",
-                "  ? gate waits for an approval: Release? (autoglm approve 7 gate)",
+                "  ? gate waits for an approval: Release wha… (autoglm approve 7 gate)",
                 "  ▸ train[0] 0ms",
             ]
         );

@@ -19,6 +19,17 @@ tasks:
 "#;
 
 #[test]
+fn what_nobody_answers_in_time_says_so() {
+    let home = Home::new();
+    home.write("flow.yaml", "tasks: {bell: {signal: {timeout: 1s}}}\n");
+    let ended = home.run(&["run", "flow.yaml"]);
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("\n✗ bell: timed out\n"), "{}", ended.stderr);
+    assert_eq!(home.json(&["explain", "1", "bell"])["summary"], "nobody answered it in time");
+    home.wait_until_quiet();
+}
+
+#[test]
 fn a_run_that_waits_says_for_what_and_how_to_answer() {
     let home = Home::new();
     home.write("flow.yaml", FLOW);

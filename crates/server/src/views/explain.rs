@@ -102,6 +102,9 @@ impl Text<'_, '_> {
                 let trouble = trouble.unwrap_or_else(|| "no attempt succeeded".to_owned());
                 format!("{trouble}{}", self.after_attempts())
             }
+            TaskStatus::TimedOut if self.subject.names.awaited(self.key.task).is_some() => {
+                "nobody answered it in time".to_owned()
+            }
             TaskStatus::TimedOut => match self.subject.run.graph().policy(self.key.task).timeout {
                 Some(limit) => format!("it ran longer than its limit of {limit}"),
                 None => "it ran out of time".to_owned(),
