@@ -22,12 +22,14 @@ use crate::template::{Templates, environment};
 
 mod context;
 mod render;
+mod sketch;
 mod surrounded;
 mod task;
 mod upstream;
 
 pub(crate) use context::{Scene, is_bare};
 use render::{Failure, Renderer};
+pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
 pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
 pub use upstream::{TaskOutputs, Upstream};
 

@@ -37,7 +37,8 @@ pub use ask::{Question, Reply};
 pub use check::check;
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
-    Awaited, Definition, DefinitionError, RenderError, Rendered, TaskOutputs, Upstream, label,
+    Awaited, Definition, DefinitionError, Does, RenderError, Rendered, Sketch, SketchedItems,
+    SketchedRule, SketchedText, TaskOutputs, Upstream, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;

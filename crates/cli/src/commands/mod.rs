@@ -5,11 +5,15 @@
 
 pub(crate) mod approve;
 pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod docs;
+mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
@@ -71,12 +75,18 @@ pub(crate) enum Command {
     Retry(retry::RetryRun),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
+    /// Begin a workflow in a folder
+    Init(init::Init),
     /// Check workflow files
     Validate(validate::Validate),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
+    /// Describe a workflow as Markdown: parameters, tasks, graph
+    Docs(docs::Docs),
     /// Look after the journal: verify, export, stat
     Journal(journal::Journal),
+    /// Show the settings: every value, and where it comes from
+    Config(config::Config),
     /// Print the JSON Schema of workflow files
     Schema(schema::Schema),
     /// Print completions for a shell
@@ -130,9 +140,12 @@ impl Command {
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
+            Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Docs(command) => command.run(context),
             Self::Journal(command) => command.run(context),
+            Self::Config(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Completions(command) => command.run(context),
             Self::Hold(command) => command.run(context),

@@ -8,7 +8,7 @@ use model::RunId;
 use protocol::api::{Disposition, Problem, Submit, Submitted, code};
 use serde_json::Value;
 
-use super::bad_argument;
+use super::{bad_argument, dry_run};
 use crate::app::Context;
 use crate::args::Offers;
 use crate::error::{Error, Result};
@@ -22,6 +22,7 @@ Examples:
   autoglm run digits.yaml
   autoglm run etl.yaml -p day=monday -p rows=1000
   autoglm run etl.yaml --param-file monday.yaml --environment staging
+  autoglm run etl.yaml --dry-run         Show what would run, start nothing
   autoglm run etl.yaml --detach          Return at once; see: autoglm get last
   autoglm run etl.yaml --cpu 2 --memory 4Gi --resource license=1
 
@@ -54,6 +55,10 @@ pub(crate) struct Run {
     /// Return as soon as the run is accepted; it goes on in the background
     #[arg(short, long)]
     pub detach: bool,
+
+    /// Check everything, show what would run, and start nothing
+    #[arg(long, conflicts_with_all = ["detach", "new", "idempotency_key"])]
+    pub dry_run: bool,
 
     /// Its place among runs, 0 to 100, higher first [default: as the file says]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -100,6 +105,10 @@ impl Run {
         let workflow = file.check(context.tone)?;
         let environment = self.environment()?;
         let values = self.inputs.values(&workflow, context.tone)?;
+        if self.dry_run {
+            let given = (environment, &values);
+            return dry_run::run(context, workflow, given, &self.variables());
+        }
         let bound = workflow.choose(environment).and_then(|chosen| chosen.bind(&values));
         bound.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
         let submit = self.submission(&file, environment, values)?;
@@ -142,6 +151,11 @@ impl Run {
         }
     }
 
+    /// The variables that the tasks get.
+    fn variables(&self) -> BTreeMap<String, String> {
+        self.env.iter().filter_map(EnvArgument::variable).collect()
+    }
+
     fn submission(
         &self,
         file: &WorkflowFile,
@@ -157,7 +171,7 @@ impl Run {
             content: file.text(),
             params,
             environment: environment.map(str::to_owned),
-            env: self.env.iter().filter_map(EnvArgument::variable).collect(),
+            env: self.variables(),
             priority: self.priority,
             new: self.new,
             idempotency_key: self.idempotency_key.clone(),

@@ -320,6 +320,16 @@ impl Run {
         }
     }
 
+    /// The tasks that wait for time or for somebody, ascending, and when each ends by itself.
+    pub fn waits(&self) -> impl Iterator<Item = (TaskId, Option<Timestamp>)> + '_ {
+        let images = (self.waits > 0).then_some(&self.control).into_iter().flatten();
+        let waits = images.filter_map(|(&task, image)| match image {
+            ControlImage::Wait(until) => Some((task, *until)),
+            _ => None,
+        });
+        waits.filter(|&(task, _)| self.task(task).status() == TaskStatus::Running)
+    }
+
     /// Whether a task that ends like this makes its run a failed one.
     #[must_use]
     pub fn is_troubled_by(&self, task: TaskId, status: TaskStatus) -> bool {

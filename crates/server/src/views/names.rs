@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ItemId, TaskId};
+use model::{ItemId, RunId, TaskId};
 use serde_json::Value;
 use spec::{Awaited, Definition, label};
 
@@ -63,6 +63,14 @@ impl Names {
     /// What a task waits for that somebody outside has to say.
     pub(crate) fn awaited(&self, task: TaskId) -> Option<Awaited> {
         self.definition.as_deref()?.awaited(task)
+    }
+
+    /// What is said to whom a task waits for, without what comes from outputs. Works out a text, so
+    /// that it is not for the driver's thread.
+    pub(crate) fn message(&self, task: &str, run: RunId) -> String {
+        let Some(definition) = self.definition.as_deref() else { return String::new() };
+        let task = definition.task(task);
+        task.map_or_else(String::new, |task| definition.message_outline(task, run))
     }
 
     /// The workflow file.

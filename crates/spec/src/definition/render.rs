@@ -9,7 +9,7 @@ use super::{Action, Rendered, Scene};
 use crate::code;
 use crate::expression::undefined;
 use crate::limits::ARGUMENT_BYTES_MAX;
-use crate::template::{Reference, is_template};
+use crate::template::{Reference, expression_references, is_template};
 
 /// The variable that holds an attempt's own folder; a text that names it wants the folder made.
 const WORK_DIR_VARIABLE: &str = "AUTOGLM_WORKDIR";
@@ -79,6 +79,15 @@ impl Renderer<'_> {
             Action::Approval(text) | Action::Signal(text) => self.text(text, &self.context()?),
             _ => Ok(String::new()),
         }
+    }
+
+    /// A text alone, with what it names.
+    pub(super) fn one(&self, text: &str) -> Result<String, Failure> {
+        let references = expression_references(text);
+        let references: Vec<&Reference> = references.iter().collect();
+        let context = self.scene.context(&references);
+        let context = context.map_err(|message| Failure { code: code::RENDER, message })?;
+        self.text(text, &context)
     }
 
     fn argv(&self, context: &Value) -> Result<Vec<String>, Failure> {
