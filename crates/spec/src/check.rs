@@ -34,6 +34,8 @@ mod steps;
 mod task;
 mod texts;
 
+pub(crate) use names::fits;
+
 /// Checks a workflow file.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ pub(crate) use depends::{Dependency, Depends, JoinFile};
 pub(crate) use expression::ExpressionText;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use shapes::{Declaration, Declarations, NamedTask, Resources, Tasks, Variables};
-pub(crate) use values::{Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
+pub(crate) use values::{Command, Cpu, Duration, Memory, OneOrMany, Retry, Shell, Version, Whole};
 pub(crate) use waiting::{
     Approval, ApprovalDefault, ApprovalFile, Signal, SignalDefault, SignalFile, Wait,
 };

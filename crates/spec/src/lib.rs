@@ -8,6 +8,7 @@
 //! what a person wrote.
 
 mod ask;
+pub mod cases;
 mod check;
 pub mod code;
 mod compile;
