@@ -22,6 +22,7 @@ pub(crate) mod schema;
 pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
+pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Gc(gc::Gc),
     /// Check workflow files
     Validate(validate::Validate),
+    /// Test workflows without running anything
+    Test(test::Test),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
     /// Look after the journal: verify, export, stat
@@ -131,6 +134,7 @@ impl Command {
             Self::Retry(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Validate(command) => command.run(context),
+            Self::Test(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Journal(command) => command.run(context),
             Self::Schema(command) => command.run(context),
