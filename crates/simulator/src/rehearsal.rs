@@ -233,11 +233,13 @@ impl Rehearsal<'_> {
             if let model::control::Kind::Loop { .. } = run.policy(task).kind {
                 note.rounds = u64::from(run.turn(task));
             }
+            let status = run.task(task).status();
             let trouble = run.task(task).trouble().and_then(record::words);
+            let trouble = note.trouble.or(trouble).filter(|_| status.is_unsuccessful());
             let outputs = (0..run.item_count(task)).map(|it| self.memory.outputs(task, ItemId(it)));
             tasks.push(TaskRecord {
                 name: self.definition.task_name(task).to_owned(),
-                status: run.task(task).status(),
+                status,
                 attempts: note.attempts,
                 rounds: note.rounds,
                 items: run.fan(task).map(|fan| fan.items().len() as u64),
@@ -245,7 +247,7 @@ impl Rehearsal<'_> {
                 ended: note.ended,
                 outputs: outputs.collect(),
                 started: note.started,
-                trouble: note.trouble.or(trouble),
+                trouble,
             });
         }
         let duration = ended_at.since(run.admitted_at());

@@ -108,7 +108,7 @@ fn run_case(file: &WorkflowFile, case: &Case) -> CaseReport {
         Err(diagnostics) => CaseReport::of(case, None, invalid(case, file, &diagnostics)),
         Ok(_) if !case.expect.errors.is_empty() => {
             let expected = case.expect.errors.join(", ");
-            let difference = difference("error", &expected, "the workflow is valid");
+            let difference = difference("error", &expected, "nothing wrong");
             CaseReport::of(case, None, vec![difference])
         }
         Ok(compiled) => rehearsed(case, compiled),

@@ -83,8 +83,9 @@ impl Rehearsal<'_> {
                 }
             }
         }
-        if outcome != Outcome::Failed(Failure::Render) {
-            self.notes.of(task).trouble = words(outcome);
+        if let Some(words) = words(outcome).filter(|_| outcome != Outcome::Failed(Failure::Render))
+        {
+            self.notes.of(task).trouble = Some(words);
         }
         self.report(lease, AttemptEvent::Ended { outcome, end });
     }

@@ -67,7 +67,10 @@ impl Rehearsal<'_> {
         if run.wait(task).is_none() || run.task(task).round() != round {
             return;
         }
-        let decided = |approved: bool| json!({"approved": approved, "by": answer.by, "comment": answer.comment});
+        let decided = |approved: bool| {
+            let (by, comment) = (&answer.by, &answer.comment);
+            json!({"approved": approved, "by": by, "comment": comment})
+        };
         let (verdict, output) = match answer.say {
             Say::Approve => (Verdict::Approved, decided(true)),
             Say::Reject => (Verdict::Rejected, decided(false)),

@@ -162,10 +162,9 @@ impl Judge<'_> {
     }
 
     fn ran(&mut self, task: &TaskRecord, wanted: bool) {
-        let words = |ran: bool| if ran { "it runs" } else { "it does not run" };
         if task.ran() != wanted {
-            let got = format!("{}: {}", words(!wanted), task.status);
-            self.differs(&task.name, words(wanted).to_owned(), got, hint(task));
+            let expected = if wanted { "to run" } else { "not to run" };
+            self.differs(&task.name, expected.to_owned(), task.status.to_string(), hint(task));
         }
     }
 
@@ -174,8 +173,8 @@ impl Judge<'_> {
         let got = match (first.ended, second.began) {
             (Some(ended), Some(began)) if ended <= began => return,
             (Some(_), Some(_)) => format!("`{}` begins before that", second.name),
-            (_, None) => format!("`{}` does not run: {}", second.name, second.status),
-            (None, _) => format!("`{}` does not end: {}", first.name, first.status),
+            (_, None) => format!("`{}` {}, and does not begin", second.name, second.status),
+            (None, _) => format!("`{}` {}, and does not end", first.name, first.status),
         };
         self.differs("order", expected, got, None);
     }
@@ -184,9 +183,9 @@ impl Judge<'_> {
 /// What explains how a task ended.
 fn hint(task: &TaskRecord) -> Option<String> {
     let trouble = task.trouble.as_ref()?;
-    let after = match task.attempts {
-        0 | 1 => String::new(),
-        attempts => format!(" after {attempts} attempts"),
+    let after = match (task.items, task.attempts) {
+        (Some(_), _) | (None, 0 | 1) => String::new(),
+        (None, attempts) => format!(" after {attempts} attempts"),
     };
     Some(format!("`{}` {}: {trouble}{after}", task.name, task.status))
 }

@@ -95,8 +95,8 @@ mod tests {
     fn what_stands_in_a_name_stays_within_its_quotes() {
         let difference = Difference {
             what: "a".to_owned(),
-            expected: "1 < 2 && \"3\"\u{7}".to_owned(),
-            got: "]]>".to_owned(),
+            expected: "<\u{7}".to_owned(),
+            got: "\"".to_owned(),
             hint: Some("more".to_owned()),
         };
         let case = |name: &str, differences| CaseReport {
@@ -106,9 +106,20 @@ mod tests {
             differences,
         };
         let cases = vec![case("it's <good>", Vec::new()), case("b & c", vec![difference])];
-        let report = Report::new(vec![FileReport::of("a.test.yaml", "a.yaml", cases)]);
+        let report = Report::new(vec![FileReport::of("t", "a.yaml", cases)]);
         let document = String::from_utf8(document(&report)).expect("text");
-        insta::assert_snapshot!(document, @"");
+        insta::assert_snapshot!(document, @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="autoglm">
+          <testsuite name="t" tests="2" failures="1" errors="0" time="0">
+            <testcase name="it&apos;s &lt;good&gt;" classname="t" file="t" line="4" time="0"/>
+            <testcase name="b &amp; c" classname="t" file="t" line="4" time="0">
+              <failure message="a: expected &lt;, got &quot;">a: expected &lt;, got &quot;
+          more</failure>
+            </testcase>
+          </testsuite>
+        </testsuites>
+        "#);
         let mut reader = quick_xml::Reader::from_str(&document);
         while reader.read_event().expect("well formed") != Event::Eof {}
     }

@@ -132,12 +132,17 @@ impl Report {
         (self.cases().count(), self.cases().filter(|case| !case.passed()).count())
     }
 
-    /// A test file that is not valid weighs more than a test that does not pass.
+    /// A test file that is not valid weighs more than a test that does not pass. No test at all is
+    /// no success: the name that `--only` was given is mistyped.
     pub(super) fn exit(&self) -> Exit {
         if self.files.iter().any(|file| file.invalid.is_some()) {
             return Exit::InvalidWorkflow;
         }
-        if self.counts().1 > 0 { Exit::RunFailed } else { Exit::Ok }
+        match self.counts() {
+            (0, _) => Exit::NotFound,
+            (_, 0) => Exit::Ok,
+            _ => Exit::RunFailed,
+        }
     }
 
     pub(super) fn print(&self, output: Output) -> Result<()> {
