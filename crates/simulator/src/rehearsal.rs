@@ -159,8 +159,8 @@ impl Rehearsal<'_> {
                 self.start(grant);
                 is_busy = true;
             }
-            if let Some(entry) = self.due.first_entry().filter(|due| due.key().0 <= self.now) {
-                match entry.remove() {
+            while let Some(due) = self.next_due() {
+                match due {
                     Due::Ends(lease) => self.end(lease),
                     Due::IsSaid(task, round, answer) => self.is_said(task, round, &answer),
                 }
@@ -172,6 +172,12 @@ impl Rehearsal<'_> {
                 return;
             }
         }
+    }
+
+    /// What happens next, if it happens at this time.
+    fn next_due(&mut self) -> Option<Due> {
+        let entry = self.due.first_entry()?;
+        (entry.key().0 <= self.now).then(|| entry.remove())
     }
 
     fn act(&mut self, effect: Effect) {

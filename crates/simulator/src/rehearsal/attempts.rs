@@ -44,10 +44,8 @@ impl Rehearsal<'_> {
 
     /// An attempt ends as it was to end, unless it was cut short before.
     pub(super) fn end(&mut self, lease: LeaseId) {
-        let found = self.machine.running().find(|running| running.grant.lease() == lease);
-        let outcome = match found.map(|running| running.end) {
-            Some(End::Succeeds) => Outcome::Succeeded,
-            Some(End::Exits(0)) => Outcome::Succeeded,
+        let outcome = match self.machine.attempt(lease).map(|running| running.end) {
+            Some(End::Succeeds | End::Exits(0)) => Outcome::Succeeded,
             Some(End::Exits(code)) => Outcome::Failed(Failure::Exit(code)),
             Some(End::IsLost) => Outcome::Lost,
             Some(End::Hangs) | None => return,
@@ -62,8 +60,7 @@ impl Rehearsal<'_> {
 
     /// A lease is given back if its attempt has not started.
     pub(super) fn give_back(&mut self, lease: LeaseId) {
-        let is_running = self.machine.running().any(|running| running.grant.lease() == lease);
-        if !is_running && self.machine.let_go(lease).is_some() {
+        if self.machine.attempt(lease).is_none() && self.machine.let_go(lease).is_some() {
             self.report(lease, AttemptEvent::Returned);
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use model::collections::HashSet;
 use model::limits::HEARTBEAT;
 use model::message::{FromWorker, Grant, LeaseId, News};
 use model::{Graph, Request, Timestamp};
@@ -96,15 +97,11 @@ impl Machine {
 
     /// Takes grants, behind those that wait for room.
     pub(super) fn take(&mut self, grants: Vec<Grant>) {
-        let known: Vec<LeaseId> = self.waiting.iter().map(Grant::lease).collect();
+        let known: HashSet<LeaseId> = self.waiting.iter().map(Grant::lease).collect();
         let is_new = |grant: &Grant| {
             !known.contains(&grant.lease()) && !self.running.contains_key(&grant.lease())
         };
-        let new: Vec<Grant> = match known.is_empty() && self.running.is_empty() {
-            true => grants,
-            false => grants.into_iter().filter(is_new).collect(),
-        };
-        self.waiting.extend(new);
+        self.waiting.extend(grants.into_iter().filter(is_new));
     }
 
     /// The next grant, if there is room for it.
@@ -128,6 +125,11 @@ impl Machine {
         }
         let at = self.waiting.iter().position(|grant| grant.lease() == lease)?;
         self.waiting.remove(at).map(|_| Held::Waiting)
+    }
+
+    /// The attempt that goes on under a lease.
+    pub(super) fn attempt(&self, lease: LeaseId) -> Option<&Running> {
+        self.running.get(&lease).map(|running| &**running)
     }
 
     /// What goes on.

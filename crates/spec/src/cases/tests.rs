@@ -116,3 +116,14 @@ fn texts_and_durations_are_compared() {
     let duration = file.cases[0].expect.duration.expect("it is there");
     assert!(duration.holds(Span::secs(3 * 3_600)) && !duration.holds(Span::secs(10_801)));
 }
+
+#[test]
+fn no_text_is_too_bad_to_be_told_of() {
+    let good = include_str!("../../../../examples/release/workflow.test.yaml");
+    read(good).expect("it is in order");
+    for (at, _) in good.char_indices() {
+        let _ = read(&good[..at]);
+        let _ = read(&good[at..]);
+        let _ = read(&format!("{}: [{{{}", &good[..at], &good[at..]));
+    }
+}
