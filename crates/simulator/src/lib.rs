@@ -23,6 +23,7 @@ mod oracle;
 pub mod plan;
 mod random;
 mod records;
+pub mod rehearsal;
 pub mod shrink;
 mod stage;
 mod truth;

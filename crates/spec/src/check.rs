@@ -41,6 +41,8 @@ mod surroundings;
 mod task;
 mod texts;
 
+pub(crate) use names::fits;
+
 /// Checks a workflow file.
 ///
 /// # Errors

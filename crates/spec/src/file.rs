@@ -26,7 +26,9 @@ pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use shapes::{
     Declaration, Declarations, DeclaredRules, NamedTask, Resources, Tasks, Variables,
 };
-pub(crate) use values::{Bound, Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
+pub(crate) use values::{
+    Bound, Command, Cpu, Duration, Memory, OneOrMany, Retry, Shell, Version, Whole,
+};
 pub(crate) use waiting::{
     Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
 };

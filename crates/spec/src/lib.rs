@@ -8,6 +8,7 @@
 //! person wrote; of files it looks only whether one that a parameter names is there.
 
 mod ask;
+pub mod cases;
 mod check;
 pub mod code;
 mod compile;

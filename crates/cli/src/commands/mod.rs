@@ -26,6 +26,7 @@ pub(crate) mod schema;
 pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
+pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Init(init::Init),
     /// Check workflow files
     Validate(validate::Validate),
+    /// Test workflows without running anything
+    Test(test::Test),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
     /// Describe a workflow as Markdown: parameters, tasks, graph
@@ -142,6 +145,7 @@ impl Command {
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
+            Self::Test(command) => command.run(context),
             Self::Plan(command) => command.run(context),
             Self::Docs(command) => command.run(context),
             Self::Journal(command) => command.run(context),

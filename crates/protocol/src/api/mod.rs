@@ -22,9 +22,7 @@ mod text;
 mod time;
 
 pub use counts::Counts;
-pub use events::{
-    Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask,
-};
+pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
 pub use explain::{Blocker, ExplainQuery, Explanation, Placement};
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};

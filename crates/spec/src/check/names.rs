@@ -103,7 +103,7 @@ pub(super) fn is_pattern(name: &str) -> bool {
 
 /// Whether a name fits a pattern: `*` is any text, `?` any character. Linear in both but for the
 /// last `*`, which is tried at each place (Krauss 2008).
-fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     let mut retry = None;
     loop {
