@@ -42,6 +42,8 @@ pub struct Case {
     pub line: u32,
     /// The parameters that the workflow is given.
     pub params: BTreeMap<String, Json>,
+    /// The environment that the run gets; `None` for the default of the workflow.
+    pub environment: Option<String>,
     /// What the machine offers; what is not named there is without limit.
     pub machine: Machine,
     /// How the attempts of tasks end, by name or pattern. The last that fits a task counts.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use simulator::rehearsal::{Difference, judge, rehearse};
 use spec::cases::{Case, TestFile};
-use spec::{Bound, Compiled, Diagnostics, Workflow};
+use spec::{Compiled, Diagnostics, Workflow};
 
 use crate::app::Context;
 use crate::error::{Error, NO_OUTPUT, Result};
@@ -67,7 +67,7 @@ impl Test {
     /// One test file. What is wrong with it is a part of the report, and told to people at once.
     fn file(&self, context: &Context, path: &Path) -> Result<FileReport> {
         let source = WorkflowFile::read(path)?.source;
-        let name = source.name.clone();
+        let (name, folder) = (source.name.clone(), source.folder.clone());
         let tell = |diagnostics: Diagnostics| {
             let error = Error::invalid(&diagnostics, context.tone);
             if !context.output.format.is_json() {
@@ -95,15 +95,13 @@ impl Test {
         }
         let only = self.only.as_deref().unwrap_or_default();
         let chosen = tests.cases.iter().filter(|case| case.name.contains(only));
-        let cases = chosen.map(|case| run_case(&workflow, case)).collect();
+        let cases = chosen.map(|case| run_case(&workflow, case, &folder)).collect();
         Ok(FileReport::of(&name, &workflow.source.name, cases))
     }
 }
 
-fn run_case(file: &WorkflowFile, case: &Case) -> CaseReport {
-    let compiled = spec::check(&file.source)
-        .and_then(|workflow: Workflow| workflow.bind(&case.params))
-        .and_then(|bound: Bound| bound.compile_with(&read));
+fn run_case(file: &WorkflowFile, case: &Case, folder: &Path) -> CaseReport {
+    let compiled = spec::check(&file.source).and_then(|workflow| compile(workflow, case, folder));
     match compiled {
         Err(diagnostics) => CaseReport::of(case, None, invalid(case, file, &diagnostics)),
         Ok(_) if !case.expect.errors.is_empty() => {
@@ -113,6 +111,18 @@ fn run_case(file: &WorkflowFile, case: &Case) -> CaseReport {
         }
         Ok(compiled) => rehearsed(case, compiled),
     }
+}
+
+/// Files that are parameters are named relative to the folder of the test file.
+fn compile(
+    workflow: Workflow,
+    case: &Case,
+    folder: &Path,
+) -> std::result::Result<Compiled, Diagnostics> {
+    let mut params = case.params.clone();
+    workflow.resolve_paths(&mut params, folder);
+    let chosen = workflow.choose(case.environment.as_deref())?;
+    chosen.bind(&params)?.compile_with(&read)
 }
 
 fn rehearsed(case: &Case, compiled: Compiled) -> CaseReport {
@@ -132,8 +142,11 @@ fn invalid(case: &Case, file: &WorkflowFile, diagnostics: &Diagnostics) -> Vec<D
         told.iter().map(|one| format!("{}: {}", one.code, one.message)).collect();
     let got = got.join("; ");
     if case.expect.errors.is_empty() {
-        let hint = format!("`autoglm validate {}` shows where", file.source.name);
-        return vec![Difference { hint: Some(hint), ..difference("workflow", "valid", &got) }];
+        let hint = match told.iter().find(|one| one.place.is_none()) {
+            Some(nowhere) => nowhere.hint.clone(),
+            None => Some(format!("`autoglm validate {}` shows where", file.source.name)),
+        };
+        return vec![Difference { hint, ..difference("workflow", "valid", &got) }];
     }
     let missing =
         case.expect.errors.iter().filter(|code| told.iter().all(|one| one.code.0 != code.as_str()));

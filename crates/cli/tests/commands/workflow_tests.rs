@@ -205,6 +205,41 @@ fn what_is_not_there_is_not_found() {
     assert_eq!((output.status.code(), output.stdout.ends_with(b"no test\n")), (Some(5), true));
 }
 
+#[test]
+fn an_environment_is_chosen_and_nothing_of_another_is_seen() {
+    let flow = "\
+environments:
+  staging: {env: {TARGET: here}}
+  production: {env: {TARGET: there}}
+tasks:
+  - {name: ship, script: 'ship {{ env.TARGET }}'}
+";
+    let tests = "\
+workflow: flow.yaml
+tests:
+  - name: staging
+    environment: staging
+    expect: {status: succeeded, tasks: {ship: {script: ship here}}}
+  - name: production
+    environment: production
+    expect: {status: succeeded, tasks: {ship: {script: ship there}}}
+  - {name: none of that name, environment: prod, expect: {status: succeeded}}
+";
+    let home = folder(&[("flow.yaml", flow), ("flow.test.yaml", tests)]);
+    let output = test(home.path(), &["flow.test.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    insta::assert_snapshot!(stdout(&output), @r"
+    flow.test.yaml
+      ✓ staging
+      ✓ production
+      ✗ none of that name (line 9)
+          workflow: expected valid, got E0161: there is no environment `prod`
+            the workflow has: staging, production
+
+    1 of 3 tests failed
+    ");
+}
+
 /// The root of the repository.
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))

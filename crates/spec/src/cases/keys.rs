@@ -18,7 +18,7 @@ pub(super) const NONE: &[Foreign] = &[];
 
 /// Words for the keys of a test.
 const OF_TESTS: &[Foreign] = &[
-    Foreign { key: "environment", what: Instead::Later(None) },
+    Foreign { key: "env", what: Instead::Write("environment") },
     Foreign { key: "expected", what: Instead::Write("expect") },
     Foreign { key: "mock", what: Instead::Write("mocks") },
     Foreign { key: "parameters", what: Instead::Write("params") },
@@ -49,6 +49,8 @@ record! {
         name: Placed<String>,
         /// The parameters that the workflow is given.
         params: ByName<Json>,
+        /// The environment that the run gets.
+        environment: String,
         /// What the machine offers; what is not named is without limit.
         machine: MachineKeys,
         /// How the attempts of tasks end, by name or pattern.
@@ -307,6 +309,7 @@ impl CaseKeys {
             name: name.value,
             line,
             params: params.into_iter().map(|(name, value)| (name.value, value)).collect(),
+            environment: self.environment,
             machine: self.machine.map(|machine| machine.0).unwrap_or_default(),
             mocks: self.mocks.map(|mocks| mocks.named(|mock| mock)).unwrap_or_default(),
             answers: self.answers.map(|all| all.named(|each| each.0)).unwrap_or_default(),
