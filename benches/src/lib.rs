@@ -100,8 +100,8 @@ pub fn fan_out(items: u32) -> GraphParts {
     GraphParts {
         policies: vec![Policy::default()],
         policy_of: vec![0],
-        edges: vec![],
         fan_outs: vec![(0, items)],
+        ..GraphParts::default()
     }
 }
 
@@ -124,7 +124,7 @@ pub fn layers(count: u32, width: u32, dependencies: impl Fn(u32) -> u32) -> Grap
         policies: vec![Policy::default()],
         policy_of: vec![0; (count * width) as usize],
         edges,
-        fan_outs: vec![],
+        ..GraphParts::default()
     }
 }
 

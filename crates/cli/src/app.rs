@@ -1,6 +1,7 @@
 //! From arguments to an exit code: settings, one runtime, one command, one place for errors.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::home::Home;
 use crate::output::Output;
-use crate::settings::Settings;
+use crate::settings::{Setting, Settings};
 use crate::style::{Color, Tone};
 
 /// How long a command that only looks asks again when the holder that it asked has ended.
@@ -29,6 +30,10 @@ pub(crate) struct Context {
     pub output: Output,
     /// The tone of standard error.
     pub tone: Tone,
+    /// Where the settings file is or would be.
+    pub settings_file: Option<PathBuf>,
+    /// Each setting with where it comes from.
+    pub settings: Vec<Setting>,
 }
 
 impl Context {
@@ -79,6 +84,8 @@ fn run(arguments: Arguments) -> Result<Exit> {
         home: Home::new(settings.home, settings.offers, settings.keep),
         output: Output { format: settings.output.unwrap_or_default(), tone },
         tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
+        settings_file: settings.file,
+        settings: settings.each,
     };
     match arguments.command {
         Some(command) => command.run(&context),

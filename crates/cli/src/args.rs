@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(layer.resources["gpu"], 2);
         let Some(Command::Run(run)) = arguments.command else { panic!("another command") };
         assert!(run.new && !run.detach);
-        assert_eq!(run.params[1], ("n".to_owned(), "a=b".to_owned()));
+        assert_eq!(run.inputs.params[1], ("n".to_owned(), "a=b".to_owned()));
     }
 
     #[test]

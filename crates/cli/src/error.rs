@@ -26,6 +26,10 @@ pub(crate) const OTHER_VERSION: Code = Code("E0506");
 pub(crate) const NO_OUTPUT: Code = Code("E0507");
 /// An argument that the command cannot use.
 pub(crate) const BAD_ARGUMENT: Code = Code("E0508");
+/// A file that is to be written is there already.
+pub(crate) const FILE_EXISTS: Code = Code("E0510");
+/// A file cannot be written.
+pub(crate) const NOT_WRITTEN: Code = Code("E0511");
 
 /// The reason for which a command ends early.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,15 +12,15 @@ use model::RunStatus;
 pub(crate) enum Exit {
     /// The command did what it was asked for; a run that was waited for succeeded.
     Ok = 0,
-    /// The run that was waited for failed.
+    /// The run that was waited for failed, or a test of a workflow did not pass.
     RunFailed = 1,
     /// The command line or the settings cannot be understood.
     Usage = 2,
     /// The run that was waited for was stopped or terminated, not by this command's Ctrl-C.
     RunCancelled = 3,
-    /// The workflow file or its parameters are not valid.
+    /// The workflow file, its parameters or a test file are not valid.
     InvalidWorkflow = 4,
-    /// There is no such file, run, task or item.
+    /// There is no such file, run, task, item or test.
     NotFound = 5,
     /// What is asked for does not go with the state of the run.
     Conflict = 6,

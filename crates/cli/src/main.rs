@@ -9,7 +9,9 @@ mod display;
 mod error;
 mod exit;
 mod home;
+mod inputs;
 mod interrupt;
+mod outline;
 mod output;
 mod quantity;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //!
 //! The environment comes in as a function, so that tests need not touch the real one.
 
+mod origin;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,8 @@ use crate::exit::Exit;
 use crate::output::Format;
 use crate::quantity::{self, Limit};
 use crate::style::Color;
+use origin::Layers;
+pub(crate) use origin::Setting;
 
 /// Where the settings file is, below the folder for configuration.
 const FILE: &str = "autoglm/config.toml";
@@ -68,24 +72,33 @@ pub(crate) struct Settings {
     pub output: Option<Format>,
     /// When to use colours.
     pub color: Color,
+    /// Where the settings file is or would be.
+    pub file: Option<PathBuf>,
+    /// Each setting with where it comes from.
+    pub each: Vec<Setting>,
 }
 
 impl Settings {
     /// Puts the layers together. `env` tells a variable.
     pub(crate) fn resolve(flags: Layer, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         let env = |name: &str| env(name).filter(|text| !text.is_empty());
-        let file = match folder(&env, "XDG_CONFIG_HOME", ".config") {
-            Some(folder) => read_file(&folder.join(FILE))?,
-            None => Layer::default(),
+        let path = folder(&env, "XDG_CONFIG_HOME", ".config").map(|folder| folder.join(FILE));
+        let file = path.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let layers = Layers {
+            lines: path.as_deref().map(origin::lines).unwrap_or_default(),
+            path: path.clone(),
+            file: file.clone(),
+            environment: from_environment(&env)?,
+            flags: flags.clone(),
         };
         let (cpu, memory) = quantity::of_this_machine();
-        let settings = file.overlaid(from_environment(&env)?).overlaid(flags);
+        let settings = file.overlaid(layers.environment.clone()).overlaid(flags);
         let default_home = || Some(folder(&env, "XDG_STATE_HOME", ".local/state")?.join("autoglm"));
         let Some(home) = settings.home.or_else(default_home) else {
             let message = "there is no place for the state: neither HOME nor AUTOGLM_HOME is set";
             return Err(Error::new(Exit::Usage, NO_HOME, message).hint("name one with --home DIR"));
         };
-        Ok(Self {
+        let mut resolved = Self {
             home: std::path::absolute(&home).unwrap_or(home),
             offers: quantity::request(
                 settings.cpu_milli.unwrap_or(cpu),
@@ -98,7 +111,11 @@ impl Settings {
             },
             output: settings.output,
             color: settings.color.unwrap_or_default(),
-        })
+            file: path,
+            each: Vec::new(),
+        };
+        resolved.each = layers.settings(&resolved);
+        Ok(resolved)
     }
 }
 
@@ -305,6 +322,30 @@ mod tests {
         let error = resolve("keep_runs = 0", &[("HOME", "/me")], Layer::default());
         let message = error.expect_err("nothing would be left").message;
         assert!(message.contains("config.toml: keep_runs: `0` is neither"), "{message}");
+    }
+
+    #[test]
+    fn every_setting_says_where_it_comes_from() {
+        let env = [("AUTOGLM_CPU", "500m"), ("AUTOGLM_RESOURCES", "scanner=2"), ("HOME", "/me")];
+        let flags = Layer { output: Some(Format::Jsonl), ..Layer::default() };
+        let settings = resolve(FILE_TEXT, &env, flags).expect("they are good");
+        let config = settings.file.expect("there is one").display().to_string();
+        let each = settings.each.iter().map(|setting| {
+            let origin = setting.origin.to_string().replace(&config, "config.toml");
+            format!("{} = {} ({origin})", setting.name, setting.shown)
+        });
+        let expected = [
+            "home = /from/file (config.toml:2)",
+            "cpu = 0.5 ($AUTOGLM_CPU)",
+            "memory = 1.0 GiB (config.toml:4)",
+            "resources.license = 3 (config.toml:7)",
+            "resources.scanner = 2 ($AUTOGLM_RESOURCES)",
+            "keep_runs = 10000 (default)",
+            "keep_days = all (default)",
+            "output = jsonl (--output)",
+            "color = auto (default)",
+        ];
+        assert_eq!(each.collect::<Vec<_>>(), expected);
     }
 
     #[test]

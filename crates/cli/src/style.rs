@@ -47,7 +47,6 @@ pub(crate) struct Tone {
 
 impl Tone {
     /// Without colours.
-    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { coloured: false };
 
     /// The tone of a stream. `no_color` is the variable of that name: any text but the empty one

@@ -1,11 +1,12 @@
 //! A workflow file on its way in: read, canonicalised, checked before anything is started for it.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use model::limits::WORKFLOW_FILE_BYTES_MAX;
 use serde_json::Value;
-use spec::{Source, Workflow};
+use spec::{Compiled, Source, Workflow};
 
 use crate::error::{Error, NO_SUCH_FILE, Result};
 use crate::exit::Exit;
@@ -52,6 +53,29 @@ impl WorkflowFile {
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.source.text).into_owned()
     }
+}
+
+/// A checked workflow in an environment, with its parameters, as it would run. Reads the files
+/// whose lines are items.
+pub(crate) fn compile(
+    workflow: Workflow,
+    (environment, params): (Option<&str>, &BTreeMap<String, Value>),
+    tone: Tone,
+) -> Result<Compiled> {
+    let bound = workflow.choose(environment).and_then(|chosen| chosen.bind(params));
+    let compiled = bound.and_then(|bound| bound.compile_with(&read_items));
+    compiled.map_err(|diagnostics| Error::invalid(&diagnostics, tone))
+}
+
+/// The content of a file whose lines are items.
+fn read_items(path: &Path) -> std::result::Result<Vec<u8>, String> {
+    let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // One byte more than there may be: whoever takes the lines says that it is too much.
+    let mut file = file.take(WORKFLOW_FILE_BYTES_MAX as u64 + 1);
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// Reads `NAME=VALUE`, as for a parameter or a variable.

@@ -14,7 +14,7 @@ use std::path::Path;
 use protocol::api::{
     Event, EventsQuery, ExplainQuery, Explanation, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
     ItemsQuery, LogChunk, LogsQuery, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList,
-    RunRef, RunSummary, RunsQuery, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+    RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -142,6 +142,19 @@ impl Client {
     /// [`Error::Refused`] when there is no such run or task, it has not ended, or nothing failed.
     pub async fn retry(&self, run: RunRef, retry: &Retry) -> Result<RetryPlan, Error> {
         self.socket.ask(Request::post(route::RETRY, retry)?.run(run)).await
+    }
+
+    /// Says to a task what it waits for.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, or it waits for nothing of the kind.
+    pub async fn settle(
+        &self,
+        run: RunRef,
+        task: &str,
+        settle: &Settle,
+    ) -> Result<RunSummary, Error> {
+        self.socket.ask(Request::post(route::SETTLE, settle)?.run(run).task(task)).await
     }
 
     /// Takes away what ended runs have left, or says what would go.

@@ -1,15 +1,16 @@
 //! Recomputes what is kept by increments and compares (invariant S10), and checks the relations
-//! that must hold in every state (S2, S3, S7). For tests, the simulator and debug builds.
+//! that must hold in every state (S2, S3, S7, S15). For tests, the simulator and debug builds.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 
+use model::policy::Stage;
 use model::status::TaskStatus;
 use model::{ItemId, ItemKey, RunId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{ReadyIndex, Run, State, Timer, Timers, is_trouble};
+use crate::state::{Fate, ReadyIndex, Run, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,12 +44,12 @@ impl Engine {
 
 fn check_counts(id: RunId, run: &Run) -> Result<(), Violation> {
     let mut items: BTreeMap<TaskStatus, u32> = BTreeMap::new();
-    let (mut tasks, mut handlers, mut troubled) = (0, 0, 0);
+    let (mut open, mut troubled, mut waits) = ([0; Stage::ALL.len()], 0, 0);
     for task in run.graph().tasks() {
         let status = run.task(task).status();
-        let open = if run.is_handler(task) { &mut handlers } else { &mut tasks };
-        *open += u32::from(!status.is_final());
-        troubled += u32::from(is_trouble(status));
+        open[run.stage(task) as usize] += u32::from(!status.is_final());
+        troubled += u32::from(run.is_troubled_by(task, status));
+        waits += u32::from(run.wait(task).is_some());
         match run.fan(task) {
             Some(fan) => {
                 fan.items().iter().for_each(|item| *items.entry(item.status()).or_default() += 1);
@@ -59,35 +60,43 @@ fn check_counts(id: RunId, run: &Run) -> Result<(), Violation> {
             None => *items.entry(status).or_default() += 1,
         }
     }
-    let kept = (run.open_tasks, run.open_handlers, run.troubled);
-    ensure(kept == (tasks, handlers, troubled), "S10", || {
-        format!("run {id} counts {kept:?}, not {:?}", (tasks, handlers, troubled))
-    })?;
+    let (kept, found) = ((run.open, run.troubled, run.waits), (open, troubled, waits));
+    ensure(kept == found, "S10", || format!("run {id} counts {kept:?}, not {found:?}"))?;
     let same = run.items().iter().eq(items);
     ensure(same, "S10", || format!("item counts of run {id}"))?;
-    ensure(!run.status().is_final() || tasks + handlers == 0, "S7", || {
+    ensure(!run.status().is_final() || open == [0; Stage::ALL.len()], "S7", || {
         format!("run {id} has ended with open tasks")
     })
 }
 
-/// Nothing has started before its dependencies allowed it (S3).
+/// Nothing has begun before its join was met (S3), what is counted of edges is so (S10), and what
+/// may go on does: it has begun, asks, or is skipped (S15).
 fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
-    for from in run.graph().tasks() {
-        if run.task(from).status() == TaskStatus::Succeeded {
-            continue;
-        }
-        for to in run.graph().successors(from) {
-            let waits = matches!(
-                run.task(to).status(),
-                TaskStatus::Pending
-                    | TaskStatus::Skipped
-                    | TaskStatus::Cancelled
-                    | TaskStatus::Terminated
-            );
-            ensure(waits, "S3", || format!("{id}/{to} went before {from}"))?;
+    for (task, counts) in run.graph().tasks().zip(run.edge_counts()) {
+        let record = run.task(task);
+        match record.status() {
+            TaskStatus::Pending => {
+                let kept = (record.waiting_for, record.undecided);
+                ensure(kept == counts, "S10", || {
+                    format!("{id}/{task} counts its edges {kept:?}, not {counts:?}")
+                })?;
+                let asks = run.asking.contains(&task);
+                let due = record.fate() == Fate::Begins;
+                ensure(asks == due && record.fate() != Fate::IsSkipped, "S15", || {
+                    format!("{id}/{task} is {:?} and asks: {asks}", record.fate())
+                })?;
+            }
+            TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
+            status => {
+                let (waiting_for, _) = counts;
+                ensure(waiting_for == 0, "S3", || {
+                    format!("{id}/{task} is {status} and waits for {waiting_for} edges more")
+                })?;
+            }
         }
     }
-    Ok(())
+    let left = run.asking().all(|task| run.task(task).status() == TaskStatus::Pending);
+    ensure(left, "S15", || format!("a task of {id} asks and is not pending"))
 }
 
 fn check_leases(state: &State) -> Result<(), Violation> {
@@ -148,6 +157,10 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
             timers.insert((deadline, Timer::Run(id)));
         }
     }
+    for (id, run) in state.runs() {
+        let waits = run.graph().tasks().filter_map(|task| Some((task, run.wait(task)??)));
+        timers.extend(waits.map(|(task, until)| (until, Timer::Wait(TaskKey { run: id, task }))));
+    }
     for (&item, lease) in state.leases.iter().filter(|(_, lease)| !lease.overran) {
         let timeout = state.run(item.run).and_then(|run| run.graph().policy(item.task).timeout);
         if let (Some(started_at), Some(timeout)) = (lease.started_at, timeout) {
@@ -178,6 +191,7 @@ mod tests {
             policy_of: vec![0, 0],
             edges: vec![(0, 1)],
             fan_outs: vec![(1, 3)],
+            ..GraphParts::default()
         };
         let graph = Arc::new(Graph::new(Digest::default(), parts).unwrap());
         let run = RunAdmitted {
@@ -228,7 +242,7 @@ mod tests {
     #[test]
     fn a_count_that_was_not_kept_breaks_s10() {
         let kept = violation(|state| {
-            state.runs.get_mut(&RunId(1)).expect("admitted").open_tasks = 1;
+            state.runs.get_mut(&RunId(1)).expect("admitted").open[0] = 1;
         });
         assert_eq!(kept, Some("S10"));
     }

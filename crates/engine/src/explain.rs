@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Miss};
@@ -57,13 +58,12 @@ impl Engine {
             _ => None,
         };
         let Some(origin) = origin else {
-            let is_pending = status == TaskStatus::Pending;
-            let blockers = is_pending.then(|| dependencies(run, item.task_key()));
-            return Some(Explanation {
-                status,
-                blockers: blockers.unwrap_or_default(),
-                ahead: None,
-            });
+            let blockers = match status {
+                TaskStatus::Pending => dependencies(run, item.task_key()),
+                TaskStatus::Running => wait(run, item.task_key()),
+                _ => Vec::new(),
+            };
+            return Some(Explanation { status, blockers, ahead: None });
         };
         let ahead = startable(self.state(), item.run).map(|_| self.ahead(run, item, origin));
         let blockers = self.refusal(run, origin, ahead.unwrap_or_default());
@@ -71,6 +71,10 @@ impl Engine {
     }
 
     fn refusal(&self, run: &Run, origin: Origin, ahead: Ahead) -> Vec<Blocker> {
+        let task = origin.task().task;
+        if let (Some(0), Some(limit)) = (run.allowance(task), run.policy(task).concurrency) {
+            return vec![Blocker::TaskConcurrency { limit }];
+        }
         let (problem, legend) = problem(self.state(), self.volatile(), self.now());
         let plan = scheduler::plan(&problem, FUEL);
         let class_id = run.class(origin.task().task);
@@ -179,15 +183,27 @@ impl Engine {
 }
 
 fn dependencies(run: &Run, key: TaskKey) -> Vec<Blocker> {
+    if run.asking.contains(&key.task) {
+        return vec![Blocker::Question];
+    }
     let mut blockers: Vec<_> = run
         .graph()
         .predecessors(key.task)
         .map(|task| (task, run.task(task).status()))
-        .filter(|&(_, status)| status != TaskStatus::Succeeded)
+        .filter(|(_, status)| !status.is_final())
         .map(|(task, status)| Blocker::Dependency { task, status })
         .collect();
-    if run.is_handler(key.task) && run.open_tasks > 0 {
+    if run.stage(key.task) > run.released {
         blockers.push(Blocker::Handler);
     }
     blockers
+}
+
+/// What a task waits for that no worker runs.
+fn wait(run: &Run, key: TaskKey) -> Vec<Blocker> {
+    match (run.wait(key.task), run.policy(key.task).kind) {
+        (Some(until), Kind::Signal { .. }) => vec![Blocker::Person { until }],
+        (Some(Some(until)), _) => vec![Blocker::Time { until }],
+        _ => Vec::new(),
+    }
 }

@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use model::control::{ControlAnswer, Verdict};
 use model::fact::{RunAdmitted, StopCause};
 use model::message::{FromWorker, LeaseId, ToWorker};
-use model::status::RunStatus;
-use model::{Epoch, Fact, Graph, RunId, TaskId, WorkerId};
+use model::outcome::OutputRef;
+use model::status::{RunStatus, TaskStatus};
+use model::{Epoch, Fact, Graph, Round, RunId, TaskId, TaskKey, WorkerId};
 use scheduler::{Plan, Problem};
 
 /// The driver's name for a request that waits for an [`Answer`].
@@ -45,6 +47,19 @@ pub enum Input {
         /// Where to begin.
         from: Option<TaskId>,
     },
+    /// The answer to [`Effect::Ask`].
+    Answered(Box<Answered>),
+    /// Somebody says what a task waits for.
+    Settle {
+        /// Who asks.
+        request: RequestId,
+        /// The task.
+        task: TaskKey,
+        /// What is said: [`Verdict::Approved`] or [`Verdict::Rejected`].
+        verdict: Verdict,
+        /// What is said beside it, as it is stored.
+        output: Option<OutputRef>,
+    },
     /// The answer to [`Effect::Plan`], from the same problem.
     Planned(Plan),
     /// The archive holds this ended run.
@@ -55,6 +70,19 @@ pub enum Input {
     /// Whatever is due fires. Given after the inbox has been drained, so that nothing that has
     /// already arrived is timed out.
     Tick,
+}
+
+/// The answer to what a task asked.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The task.
+    pub task: TaskKey,
+    /// The round in which it asked.
+    pub round: Round,
+    /// The answer.
+    pub answer: ControlAnswer,
+    /// The outputs that come with it, durable by the time the fact is.
+    pub output: Option<OutputRef>,
 }
 
 /// A checked workflow with what it was submitted with.
@@ -82,6 +110,16 @@ pub struct Step {
 pub enum Effect {
     /// Inside: plan this and step with [`Input::Planned`], for the same batch.
     Plan(Box<Problem>),
+    /// Inside: work out what this task asks and step with [`Input::Answered`], for the same batch
+    /// if that is quick. It is asked once a round, and again by the next leader.
+    Ask {
+        /// The task.
+        task: TaskKey,
+        /// Its round.
+        round: Round,
+        /// The turn, if it is a loop.
+        turn: u16,
+    },
     /// Outside, once the facts so far are durable: tell a worker.
     Send {
         /// The worker.
@@ -123,6 +161,8 @@ pub enum Answer {
         /// How many tasks.
         tasks: usize,
     },
+    /// What was said counts.
+    Settled,
     /// Nothing was changed.
     Rejected(Rejection),
 }
@@ -138,4 +178,8 @@ pub enum Rejection {
     NotEnded(RunStatus),
     /// Every task succeeded.
     NothingToRetry,
+    /// The task does not wait: not yet, or not any more.
+    NotWaiting(TaskStatus),
+    /// The task never waits for anybody.
+    NothingToSay,
 }

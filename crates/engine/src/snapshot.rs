@@ -107,11 +107,22 @@ fn put_run(list: &mut Placed, id: RunId, run: &Run) {
     };
     put(
         run.opened_at,
-        Restored::Run { run: id, status: run.status, cause: run.cause, ended_at: run.ended_at },
+        Restored::Run {
+            run: id,
+            status: run.status,
+            cause: run.cause,
+            ended_at: run.ended_at,
+            released: run.released,
+        },
     );
+    // What makes a task a fan-out stands before the state of the task.
+    for (&task, &image) in &run.control {
+        put(run.opened_at, Restored::Control { task: TaskKey { run: id, task }, image });
+    }
     let image = |task: &Task| TaskImage {
         item: task.item.image(),
         waiting_for: task.waiting_for,
+        undecided: task.undecided,
         round: task.round,
         started_ms: task.started_ms,
         ended_ms: task.ended_ms,

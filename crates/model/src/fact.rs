@@ -8,8 +8,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use crate::outcome::{AttemptEnd, Outcome, Then};
-use crate::policy::{FailurePolicy, Priority};
+use crate::control::{ControlAnswer, Verdict};
+use crate::outcome::{AttemptEnd, Outcome, OutputRef, Then};
+use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
@@ -67,6 +68,17 @@ pub enum Fact {
         task: TaskKey,
         /// Its items.
         items: IdSet,
+    },
+    /// What a task asked when its join was met has been answered.
+    TaskAnswered(Box<TaskAnswered>),
+    /// A task that waited for time or for somebody has ended.
+    TaskSettled {
+        /// The task.
+        task: TaskKey,
+        /// Why.
+        verdict: Verdict,
+        /// What was said, if anything was.
+        output: Option<OutputRef>,
     },
     /// The condition of these handlers is met: they are ready.
     HandlersReleased {
@@ -189,6 +201,18 @@ pub struct RunAdmitted {
     pub trace: u128,
 }
 
+/// The answer to what a task asked when its join was met.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TaskAnswered {
+    /// The task.
+    pub task: TaskKey,
+    /// The answer. It is never worked out again.
+    pub answer: ControlAnswer,
+    /// The outputs that come with it: of a decision, of a cached task, or the reason why there is
+    /// no answer.
+    pub output: Option<OutputRef>,
+}
+
 /// Attempts of one task that ended in the same way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptsEnded {
@@ -266,6 +290,8 @@ pub enum Restored {
         cause: Option<StopCause>,
         /// When it ended.
         ended_at: Option<Timestamp>,
+        /// The last stage whose tasks have been told apart.
+        released: Stage,
     },
     /// Tasks in the same state.
     Tasks {
@@ -284,6 +310,13 @@ pub enum Restored {
         items: IdSet,
         /// Their common state, without leases.
         image: ItemImage,
+    },
+    /// What control answers have made of a task, besides its status.
+    Control {
+        /// The task.
+        task: TaskKey,
+        /// What.
+        image: ControlImage,
     },
     /// A live lease.
     Lease {
@@ -316,6 +349,24 @@ pub enum Restored {
     },
 }
 
+/// What a control answer has made of a task, besides its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ControlImage {
+    /// It is a fan-out of so many items.
+    FanOut {
+        /// How many.
+        items: u32,
+        /// The list of them, as it is stored.
+        list: Digest,
+    },
+    /// It took this route.
+    Route(u16),
+    /// It waits, and ends by itself at this time; `None` is never.
+    Wait(Option<Timestamp>),
+    /// It is a loop in this turn, from 1.
+    Turn(u16),
+}
+
 /// The packed state of an item between leases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemImage {
@@ -334,8 +385,10 @@ pub struct ItemImage {
 pub struct TaskImage {
     /// The state of its only item, or of the fan-out as a whole.
     pub item: ItemImage,
-    /// How many of its dependencies have not succeeded.
+    /// How many of the edges into it must still be met.
     pub waiting_for: u32,
+    /// How many of the edges into it are not decided.
+    pub undecided: u32,
     /// The turn it is in.
     pub round: Round,
     /// Milliseconds from the run's admission to its first start; `u32::MAX` before that.

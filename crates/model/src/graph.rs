@@ -6,8 +6,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::control::{EdgeCondition, Join, Kind};
 use crate::limits::{EDGES_MAX, ITEMS_PER_TASK_MAX, TASKS_PER_RUN_MAX};
-use crate::policy::Policy;
+use crate::policy::{Policy, Trigger};
 use crate::{Digest, TaskId};
 
 /// A checked, immutable graph. About 16 bytes a task and 4 an edge.
@@ -19,6 +20,8 @@ pub struct Graph {
     /// `successors[offsets[t]..offsets[t + 1]]` are the tasks that depend on `t`.
     offsets: Vec<u32>,
     successors: Vec<u32>,
+    /// What each edge waits for, as `successors`; empty if all wait for success.
+    conditions: Vec<EdgeCondition>,
     /// Fan-outs only, ascending by task; every other task has one item.
     fan_outs: Vec<(TaskId, u32)>,
     ranks: Vec<u32>,
@@ -33,6 +36,8 @@ pub struct GraphParts {
     pub policy_of: Vec<u32>,
     /// Edges as (dependency, dependent), without repetition.
     pub edges: Vec<(u32, u32)>,
+    /// For each edge what it waits for; empty if all wait for success.
+    pub conditions: Vec<EdgeCondition>,
     /// (task, number of items) of each fan-out, ascending by task.
     pub fan_outs: Vec<(u32, u32)>,
 }
@@ -61,15 +66,25 @@ impl Graph {
     /// # Errors
     /// A cycle, an index out of range, or a size above its limit.
     pub fn new(digest: Digest, parts: GraphParts) -> Result<Self, GraphError> {
-        let GraphParts { policies, policy_of, edges, fan_outs } = parts;
+        let GraphParts { policies, policy_of, edges, conditions, fan_outs } = parts;
         check_sizes(policy_of.len(), edges.len())?;
         if policy_of.iter().any(|&policy| policy as usize >= policies.len()) {
             return Err(GraphError::Malformed("a task's policy does not exist"));
         }
         let fan_outs = check_fan_outs(fan_outs, policy_of.len())?;
-        let (offsets, successors) = compress(policy_of.len(), &edges)?;
-        let mut graph =
-            Self { digest, policies, policy_of, offsets, successors, fan_outs, ranks: Vec::new() };
+        let Rows { offsets, successors, conditions } =
+            compress(policy_of.len(), &edges, &conditions)?;
+        let mut graph = Self {
+            digest,
+            policies,
+            policy_of,
+            offsets,
+            successors,
+            conditions,
+            fan_outs,
+            ranks: Vec::new(),
+        };
+        graph.check_references()?;
         graph.ranks = graph.compute_ranks()?;
         Ok(graph)
     }
@@ -85,6 +100,7 @@ impl Graph {
             policies: self.policies.clone(),
             policy_of: self.policy_of.clone(),
             edges,
+            conditions: self.conditions.clone(),
             fan_outs: self.fan_outs.iter().map(|&(task, items)| (task.0, items)).collect(),
         }
     }
@@ -144,6 +160,28 @@ impl Graph {
         self.successors[row].iter().map(|&next| TaskId(next))
     }
 
+    /// The edges out of `task`: who depends on it, and on what of it.
+    pub fn edges_from(
+        &self,
+        task: TaskId,
+    ) -> impl ExactSizeIterator<Item = (TaskId, EdgeCondition)> + '_ {
+        let index = task.0 as usize;
+        let row = self.offsets[index] as usize..self.offsets[index + 1] as usize;
+        let condition = |edge: usize| self.conditions.get(edge).copied().unwrap_or_default();
+        row.map(move |edge| (TaskId(self.successors[edge]), condition(edge)))
+    }
+
+    /// Whether somebody counts on a failure of this task: it is then no reason to stop the run.
+    #[must_use]
+    pub fn expects_failure(&self, task: TaskId) -> bool {
+        self.edges_from(task).any(|(next, condition)| {
+            let Policy { join, kind, .. } = self.policy(next);
+            // A loop waits for the end of its body whatever comes of it, and counts on success.
+            let is_loop = matches!(kind, Kind::Loop { .. });
+            condition.expects_failure() || *join == Join::AllDone && !is_loop
+        })
+    }
+
     /// The tasks that `task` depends on, by a scan of all edges: for people's questions only.
     pub fn predecessors(&self, task: TaskId) -> impl Iterator<Item = TaskId> + '_ {
         self.tasks().filter(move |&from| self.successors(from).any(|to| to == task))
@@ -181,6 +219,56 @@ impl Graph {
     #[must_use]
     pub fn rank(&self, task: TaskId) -> u32 {
         self.ranks[task.0 as usize]
+    }
+
+    /// What policies say of other tasks: a loop's body stands before its end, which waits for all
+    /// of it, and what a task undoes is a task.
+    fn check_references(&self) -> Result<(), GraphError> {
+        let named = self.policies.iter().any(|policy| {
+            matches!(policy.kind, Kind::Loop { .. })
+                || matches!(policy.trigger, Trigger::Compensation { .. })
+        });
+        if !named {
+            return Ok(());
+        }
+        for task in self.tasks() {
+            let Policy { kind, trigger, .. } = self.policy(task);
+            if matches!(kind, Kind::Loop { first, .. } if *first >= task) {
+                return Err(GraphError::Malformed("a loop has no body"));
+            }
+            if matches!(trigger, Trigger::Compensation { of } if of.0 as usize >= self.len()) {
+                return Err(GraphError::Malformed("a task that is to be undone does not exist"));
+            }
+        }
+        self.check_bodies()
+    }
+
+    /// A body runs again as a whole, so nothing of it may still run when its loop asks, and nothing
+    /// outside may rest on one turn of it: each task of a body leads to its loop, and no edge
+    /// leaves a body but from its loop.
+    fn check_bodies(&self) -> Result<(), GraphError> {
+        let mut innermost: Vec<Option<(TaskId, TaskId)>> = vec![None; self.len()];
+        for end in self.tasks() {
+            let Policy { kind: Kind::Loop { first, .. }, join, .. } = self.policy(end) else {
+                continue;
+            };
+            if *join != Join::AllDone {
+                return Err(GraphError::Malformed("a loop does not wait for the end of its body"));
+            }
+            // Of nested loops the inner one ends first.
+            let body = &mut innermost[first.0 as usize..end.0 as usize];
+            body.iter_mut().for_each(|inner| *inner = inner.or(Some((*first, end))));
+        }
+        for (task, inner) in self.tasks().zip(innermost) {
+            let Some((first, end)) = inner else { continue };
+            if self.successors(task).any(|next| next < first || next > end) {
+                return Err(GraphError::Malformed("an edge leaves the body of a loop"));
+            }
+            if !self.successors(task).any(|next| next == end) {
+                return Err(GraphError::Malformed("a loop does not wait for all of its body"));
+            }
+        }
+        Ok(())
     }
 
     /// All tasks in an order in which each stands after those it depends on.
@@ -262,24 +350,44 @@ fn check_fan_outs(
     }
 }
 
-/// Counting sort of the edges by their dependency.
-fn compress(tasks: usize, edges: &[(u32, u32)]) -> Result<(Vec<u32>, Vec<u32>), GraphError> {
+/// The rows of a compressed graph.
+struct Rows {
+    offsets: Vec<u32>,
+    successors: Vec<u32>,
+    conditions: Vec<EdgeCondition>,
+}
+
+/// Counting sort of the edges by their dependency. Conditions that are all the same as if there
+/// were none are left out.
+fn compress(
+    tasks: usize,
+    edges: &[(u32, u32)],
+    given: &[EdgeCondition],
+) -> Result<Rows, GraphError> {
     if edges.iter().any(|&(from, to)| from as usize >= tasks || to as usize >= tasks) {
         return Err(GraphError::Malformed("an edge's task does not exist"));
+    }
+    if !given.is_empty() && given.len() != edges.len() {
+        return Err(GraphError::Malformed("not every edge has its condition"));
     }
     let mut offsets = vec![0; tasks + 1];
     edges.iter().for_each(|&(from, _)| offsets[from as usize + 1] += 1);
     for index in 0..tasks {
         offsets[index + 1] += offsets[index];
     }
+    let plain = given.iter().all(|&condition| condition == EdgeCondition::Succeeded);
     let mut next = offsets.clone();
     let mut successors = vec![0; edges.len()];
-    for &(from, to) in edges {
+    let mut conditions = vec![EdgeCondition::Succeeded; if plain { 0 } else { edges.len() }];
+    for (index, &(from, to)) in edges.iter().enumerate() {
         let slot = &mut next[from as usize];
         successors[*slot as usize] = to;
+        if !plain {
+            conditions[*slot as usize] = given[index];
+        }
         *slot += 1;
     }
-    Ok((offsets, successors))
+    Ok(Rows { offsets, successors, conditions })
 }
 
 #[cfg(test)]
@@ -293,7 +401,7 @@ mod tests {
                 policies: vec![Policy::default()],
                 policy_of: vec![0; tasks],
                 edges: edges.to_vec(),
-                fan_outs: vec![],
+                ..GraphParts::default()
             },
         )
     }
@@ -321,11 +429,37 @@ mod tests {
             policies: vec![Policy::default()],
             policy_of: vec![0; 3],
             edges: vec![(0, 2), (1, 2)],
+            conditions: vec![EdgeCondition::Failed, EdgeCondition::Succeeded],
             fan_outs: vec![(1, 10)],
         };
         let built = Graph::new(Digest::default(), parts.clone()).unwrap();
         assert_eq!(built.to_parts(), parts);
         assert_eq!([0, 1].map(|task| built.items(TaskId(task))), [1, 10]);
+        let edges: Vec<_> = built.edges_from(TaskId(0)).collect();
+        assert_eq!(edges, [(TaskId(2), EdgeCondition::Failed)]);
+        assert!(built.expects_failure(TaskId(0)) && !built.expects_failure(TaskId(1)));
+    }
+
+    #[test]
+    fn a_body_is_waited_for_and_left_through_its_loop_alone() {
+        // 0 and 1 are the body of the loop 2; 3 comes after it.
+        let looped = |edges: &[(u32, u32)], join| {
+            let kind = Kind::Loop { first: TaskId(0), turns_max: 2 };
+            let policies = vec![Policy::default(), Policy { kind, join, ..Policy::default() }];
+            let policy_of = vec![0, 0, 1, 0];
+            let edges = edges.to_vec();
+            let parts = GraphParts { policies, policy_of, edges, ..GraphParts::default() };
+            Graph::new(Digest::default(), parts).map(|_| ())
+        };
+        let refused = |what| Err(GraphError::Malformed(what));
+        let good = [(0, 1), (0, 2), (1, 2), (2, 3)];
+        assert_eq!(looped(&good, Join::AllDone), Ok(()));
+        let waits = "a loop does not wait for the end of its body";
+        assert_eq!(looped(&good, Join::All), refused(waits));
+        let all = "a loop does not wait for all of its body";
+        assert_eq!(looped(&[(0, 1), (1, 2), (2, 3)], Join::AllDone), refused(all));
+        let leaves = "an edge leaves the body of a loop";
+        assert_eq!(looped(&[(0, 2), (1, 2), (1, 3)], Join::AllDone), refused(leaves));
     }
 
     #[test]

@@ -9,6 +9,7 @@ extern crate alloc;
 
 pub mod code;
 pub mod collections;
+pub mod control;
 pub mod fact;
 pub mod graph;
 pub mod hash;
@@ -19,6 +20,7 @@ pub mod message;
 pub mod outcome;
 pub mod policy;
 pub mod resources;
+pub mod secret;
 pub mod status;
 pub mod time;
 pub mod wait;

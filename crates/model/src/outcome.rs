@@ -39,13 +39,27 @@ pub enum Failure {
     Render,
     /// No worker can ever hold it: it asks for more than any has.
     Unsatisfiable,
+    /// Its condition, its items or its rules could not be worked out; the reason is in its outputs.
+    Control,
+    /// A person said no.
+    Rejected,
+    /// It is a loop that had all the turns it may have, and its condition still does not hold.
+    TurnsUsedUp,
 }
 
 impl Failure {
     /// Whether trying again may help when the file has no rule for it.
     #[must_use]
     pub const fn may_pass(self) -> bool {
-        !matches!(self, Self::Render | Self::Outputs | Self::Unsatisfiable)
+        !matches!(
+            self,
+            Self::Render
+                | Self::Outputs
+                | Self::Unsatisfiable
+                | Self::Control
+                | Self::Rejected
+                | Self::TurnsUsedUp
+        )
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Settings only. What follows from them is decided in the engine.
 
-use crate::{Request, Span};
+use crate::control::{Join, Kind};
+use crate::{Request, Span, TaskId};
 use alloc::boxed::Box;
 
 /// 0 to 100; higher goes first.
@@ -35,6 +36,24 @@ pub struct Policy {
     pub priority: Priority,
     /// What makes the task run: its dependencies, or how the run went.
     pub trigger: Trigger,
+    /// What the task is.
+    pub kind: Kind,
+    /// How many of the tasks that it depends on must have ended as it needs.
+    pub join: Join,
+    /// Whether its start is asked for: it has a condition, or items that are worked out late.
+    pub asks: bool,
+    /// What its failure means for the others, if not what its run says.
+    pub failure: Option<FailurePolicy>,
+    /// How many of its items may be leased at a time.
+    pub concurrency: Option<u32>,
+}
+
+impl Policy {
+    /// Whether the task goes on only when a question about it has been answered.
+    #[must_use]
+    pub const fn must_ask(&self) -> bool {
+        self.asks || self.kind.always_asks()
+    }
 }
 
 impl Default for Policy {
@@ -46,6 +65,11 @@ impl Default for Policy {
             grace: Span::secs(10),
             priority: Priority::default(),
             trigger: Trigger::Dependencies,
+            kind: Kind::Work,
+            join: Join::All,
+            asks: false,
+            failure: None,
+            concurrency: None,
         }
     }
 }
@@ -53,7 +77,7 @@ impl Default for Policy {
 /// What makes a task run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Trigger {
-    /// The success of all tasks it depends on. This is an ordinary task.
+    /// The tasks it depends on. This is an ordinary task.
     #[default]
     Dependencies,
     /// A handler: all ordinary tasks have ended, and well.
@@ -64,9 +88,46 @@ pub enum Trigger {
     Cancel,
     /// A handler: all ordinary tasks have ended, however. Not after `terminate`.
     Exit,
+    /// The run has failed, and this task had succeeded: it is to be undone.
+    Compensation {
+        /// What is undone.
+        of: TaskId,
+    },
+    /// All else has ended, handlers too, however. Not after `terminate`.
+    Finally,
+}
+
+/// The stages of a run, in order: the tasks of one wait for the end of all those of the one before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The tasks that the run is about.
+    #[default]
+    Ordinary,
+    /// What was done is undone.
+    Compensation,
+    /// What is done because of how it went.
+    Handlers,
+    /// What is done last.
+    Finally,
+}
+
+impl Stage {
+    /// All stages, in order.
+    pub const ALL: [Self; 4] = [Self::Ordinary, Self::Compensation, Self::Handlers, Self::Finally];
 }
 
 impl Trigger {
+    /// When in a run such a task has its time.
+    #[must_use]
+    pub const fn stage(self) -> Stage {
+        match self {
+            Self::Dependencies => Stage::Ordinary,
+            Self::Compensation { .. } => Stage::Compensation,
+            Self::Success | Self::Failure | Self::Cancel | Self::Exit => Stage::Handlers,
+            Self::Finally => Stage::Finally,
+        }
+    }
+
     /// Whether the task waits for the end of all ordinary tasks.
     #[must_use]
     pub const fn is_handler(self) -> bool {

@@ -146,8 +146,8 @@ impl TaskStatus {
         };
         matches!(
             (self, next),
-            // A fan-out without items has succeeded as soon as it may begin.
-            (Pending, Ready | Succeeded | Skipped | Cancelled | Terminated)
+            // What no worker runs goes on by itself: a decision, a wait, a fan-out without items.
+            (Pending, Ready | Running | Succeeded | Failed | Skipped | Cancelled | Terminated)
                 // A task that no worker can ever hold fails without an attempt.
                 | (Ready, Leased | Skipped | Cancelled | Terminated | Failed)
                 // A lease that is handed back unstarted leaves the item ready again. An end may

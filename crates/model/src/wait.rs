@@ -19,6 +19,18 @@ pub enum Blocker {
         /// Where that one stands.
         status: TaskStatus,
     },
+    /// Its join is met, and what it asks is being worked out.
+    Question,
+    /// It waits for somebody: an approval or a signal.
+    Person {
+        /// When it ends by itself.
+        until: Option<Timestamp>,
+    },
+    /// It waits for a time.
+    Time {
+        /// Which.
+        until: Timestamp,
+    },
     /// It is a handler, and the ordinary tasks of its run have not all ended.
     Handler,
     /// Its run is not in a state in which tasks start.
@@ -30,6 +42,11 @@ pub enum Blocker {
     },
     /// Its run has as many attempts leased as it may have.
     Concurrency {
+        /// How many that is.
+        limit: u32,
+    },
+    /// Its task has as many items leased as it may have.
+    TaskConcurrency {
         /// How many that is.
         limit: u32,
     },

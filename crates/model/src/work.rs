@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::message::{FromWorker, LeaseId, ToWorker};
+use crate::secret::SecretRef;
 
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Process {
     pub argv: Vec<String>,
     /// Variables in addition to the worker's own.
     pub env: Vec<(String, String)>,
+    /// Variables whose values are secrets: looked up where it starts, masked in what it prints.
+    pub secrets: Vec<(String, SecretRef)>,
     /// Where it starts.
     pub working_dir: String,
     /// Whether the attempt's own folder has to exist.

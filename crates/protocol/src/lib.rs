@@ -17,4 +17,6 @@ pub mod record;
 
 /// The version of the facts that this build writes, and the newest that it reads. A leader states
 /// it in its first fact; a reader that meets a greater one stops there instead of guessing.
-pub const FORMAT: u32 = 1;
+///
+/// 2 has control flow: answers to tasks, and tasks whose edges need not all be met.
+pub const FORMAT: u32 = 2;

@@ -1,12 +1,14 @@
-//! Forms that records, messages and graphs share: enumerations as numbers, requests, outcomes.
+//! Forms that records, messages and graphs share: enumerations as numbers, requests, outcomes,
+//! outputs.
 //!
 //! A number is never used again for something else, and 0 stands for nothing: what was left out is
 //! told from what was written.
 
+use model::control::Verdict;
 use model::fact::{LossCause, RoundScope, StopCause};
 use model::message::StopKind;
-use model::outcome::Failure;
-use model::policy::{FailurePolicy, Trigger};
+use model::outcome::{Failure, OutputRef};
+use model::policy::{FailurePolicy, Stage};
 use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
 
 use crate::error::DecodeError;
@@ -42,8 +44,9 @@ macro_rules! number {
 number!(LossCause { Expired = 1, Replaced = 2, DiedWithLeader = 3 });
 number!(StopCause { TaskFailed = 1, TimedOut = 2, Stopped = 3, Terminated = 4 });
 number!(RoundScope { Unsuccessful = 1, All = 2 });
+number!(Stage { Ordinary = 0, Compensation = 1, Handlers = 2, Finally = 3 });
 number!(FailurePolicy { FailFast = 1, Continue = 2 });
-number!(Trigger { Dependencies = 1, Success = 2, Failure = 3, Cancel = 4, Exit = 5 });
+number!(Verdict { Elapsed = 1, Approved = 2, Rejected = 3, Expired = 4 });
 number!(StopKind { Retract = 1, Cancel = 2, TimeOut = 3, Terminate = 4, Revoke = 5 });
 number!(RunStatus {
     Queued = 1,
@@ -83,6 +86,9 @@ pub(crate) const fn write_outcome(outcome: Outcome) -> (u32, i32) {
         Outcome::Failed(Failure::Outputs) => (10, 0),
         Outcome::Failed(Failure::Render) => (11, 0),
         Outcome::Failed(Failure::Unsatisfiable) => (12, 0),
+        Outcome::Failed(Failure::Control) => (13, 0),
+        Outcome::Failed(Failure::Rejected) => (14, 0),
+        Outcome::Failed(Failure::TurnsUsedUp) => (15, 0),
     }
 }
 
@@ -101,6 +107,9 @@ pub(crate) const fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, Deco
         10 => Outcome::Failed(Failure::Outputs),
         11 => Outcome::Failed(Failure::Render),
         12 => Outcome::Failed(Failure::Unsatisfiable),
+        13 => Outcome::Failed(Failure::Control),
+        14 => Outcome::Failed(Failure::Rejected),
+        15 => Outcome::Failed(Failure::TurnsUsedUp),
         _ => return Err(DecodeError::Number { what: "outcome", number: kind as u64 }),
     })
 }
@@ -146,6 +155,33 @@ impl From<Amounts> for Request {
             memory_bytes: form.memory_bytes,
             custom: custom.map(|one| (one.name.into_boxed_str(), one.amount)).collect(),
         }
+    }
+}
+
+/// What needs no more words.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Nothing {}
+
+/// The name of one list of outputs.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Output {
+    #[prost(bytes = "vec", tag = "1")]
+    digest: Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    bytes: u32,
+}
+
+impl From<OutputRef> for Output {
+    fn from(output: OutputRef) -> Self {
+        Self { digest: output.digest.0.to_vec(), bytes: output.bytes }
+    }
+}
+
+impl TryFrom<Output> for OutputRef {
+    type Error = DecodeError;
+
+    fn try_from(form: Output) -> Result<Self, DecodeError> {
+        Ok(Self { digest: read_digest(&form.digest)?, bytes: form.bytes })
     }
 }
 

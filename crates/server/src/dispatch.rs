@@ -2,22 +2,20 @@
 //!
 //! A text that cannot be rendered is work too: the attempt fails with the reason in its log.
 
-use std::sync::Arc;
-
 use engine::state::State;
 use journal::Journal;
 use model::message::{Grant, Order, ToWorker};
 use model::work::{Dispatch, Process, Work};
-use model::{ItemId, RunId, TaskId, TaskKey};
-use serde_json::Value;
-use spec::{Definition, TaskOutputs};
+use spec::Definition;
 
+use crate::inputs::{FreshOutputs, Inputs};
 use crate::shelf::Shelf;
 
 /// What rendering looks at.
 pub(crate) struct Renderer<'a> {
     pub state: &'a State,
     pub shelf: &'a Shelf,
+    pub fresh: &'a FreshOutputs,
     pub outputs: &'a mut dyn Journal,
 }
 
@@ -33,64 +31,36 @@ impl Renderer<'_> {
 
     fn work(&mut self, grant: &Grant) -> Work {
         let key = grant.attempt.key;
-        let Some(run) = self.state.run(key.run) else {
+        let from = (self.shelf, self.fresh);
+        let Some(inputs) = Inputs::new(self.state, key.run, from, &mut *self.outputs) else {
             return unrenderable("its run is gone");
         };
-        let trace = run.admitted().trace;
-        let Some(definition) = self.shelf.definition(&run.admitted().definition) else {
+        let admitted = self.state.run(key.run).map(engine::state::Run::admitted);
+        let definition = admitted.and_then(|run| self.shelf.definition(&run.definition));
+        let (Some(definition), Some(admitted)) = (definition, admitted) else {
             return unrenderable("the text of its workflow is gone");
         };
-        match self.render(&definition, grant) {
+        match render(&definition, grant, &inputs) {
             Ok(mut process) => {
-                process.env.extend(identity(&definition, grant, trace));
+                process.env.extend(identity(&definition, grant, admitted.trace));
                 Work::Process(process)
             }
             Err(reason) => Work::Unrenderable { reason },
         }
     }
-
-    fn render(&mut self, definition: &Arc<Definition>, grant: &Grant) -> Result<Process, String> {
-        let key = grant.attempt.key;
-        let upstream = Upstream { run: key.run, renderer: std::cell::RefCell::new(self) };
-        let rendered = definition
-            .render(key.task, key.item, &|task| upstream.of(task))
-            .map_err(|error| error.to_string())?;
-        Ok(Process {
-            argv: rendered.argv,
-            env: rendered.env,
-            working_dir: rendered.working_dir.to_string_lossy().into_owned(),
-            needs_work_dir: rendered.uses_work_dir,
-        })
-    }
 }
 
-/// The outputs of earlier tasks, read when a template asks for them.
-struct Upstream<'a, 'b> {
-    run: RunId,
-    renderer: std::cell::RefCell<&'a mut Renderer<'b>>,
-}
-
-impl Upstream<'_, '_> {
-    fn of(&self, task: TaskId) -> TaskOutputs {
-        let mut renderer = self.renderer.borrow_mut();
-        let fan_out = renderer.state.run(self.run).and_then(|run| run.graph().fan_out(task));
-        let key = TaskKey { run: self.run, task };
-        match fan_out {
-            Some(items) => TaskOutputs::Items(
-                (0..items).map(|item| renderer.read(key, ItemId(item))).collect(),
-            ),
-            None => TaskOutputs::Single(renderer.read(key, ItemId(0))),
-        }
-    }
-}
-
-impl Renderer<'_> {
-    /// The outputs of an item; an empty object if it left none.
-    fn read(&mut self, key: TaskKey, item: ItemId) -> Value {
-        let stored = self.outputs.output(key.item(item)).ok().flatten();
-        let parsed = stored.and_then(|output| serde_json::from_slice(&output.bytes).ok());
-        parsed.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
-    }
+fn render(definition: &Definition, grant: &Grant, inputs: &Inputs<'_>) -> Result<Process, String> {
+    let key = grant.attempt.key;
+    let rendered = definition.render(key.task, key.item, inputs);
+    let rendered = rendered.map_err(|error| error.to_string())?;
+    Ok(Process {
+        argv: rendered.argv,
+        env: rendered.env,
+        secrets: rendered.secret_env,
+        working_dir: rendered.working_dir.to_string_lossy().into_owned(),
+        needs_work_dir: rendered.uses_work_dir,
+    })
 }
 
 fn unrenderable(reason: &str) -> Work {

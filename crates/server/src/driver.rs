@@ -14,19 +14,22 @@ use std::time::Duration;
 
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
+use model::control::Verdict;
 use model::fact::StopCause;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
-use model::{Fact, ItemKey, RunId, Seq, Span, TaskId, Timestamp, Token};
+use model::{Fact, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token};
 use protocol::api;
 use tokio::sync::oneshot;
 
 use crate::clock::Clock;
+use crate::control::Ask;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
 use crate::handle::{Admission, Patience, Question, Reply, Unadmitted, View};
+use crate::inputs::FreshOutputs;
 use crate::replay::{Replayed, named, replay};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Discard, Fatal, Storage};
@@ -37,6 +40,9 @@ const PLAN_FUEL: u64 = 100_000;
 const EVENTS_PER_TURN: usize = 8_192;
 /// How long facts may be added to a batch that waits for the one before it.
 const BATCH_AGE_MAX: Span = Span::millis(50);
+
+/// How long what could not be answered waits, unless something happens.
+const ASK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Everything that can happen to the driver.
 pub(crate) enum Event {
@@ -52,6 +58,8 @@ pub(crate) enum Event {
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
+    /// Somebody says what a task waits for.
+    Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
     Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
     /// The archive holds a run.
@@ -78,6 +86,15 @@ pub(crate) enum Event {
     Shutdown,
 }
 
+/// What somebody says to a task that waits for it.
+#[derive(Debug)]
+pub(crate) struct Settlement {
+    pub task: TaskKey,
+    pub verdict: Verdict,
+    /// What is said beside it: canonical JSON, the outputs of the task.
+    pub output: Vec<u8>,
+}
+
 /// What hands an answer to whoever asked, who may have gone.
 type AnswerTo = Box<dyn FnOnce(Answer) + Send>;
 
@@ -102,7 +119,7 @@ pub(crate) struct Parts {
 }
 
 pub(crate) struct Driver {
-    parts: Parts,
+    pub(crate) parts: Parts,
     pipeline: Pipeline<Outgoing>,
     fleet: Fleet,
     live_logs: LiveLogs,
@@ -110,14 +127,18 @@ pub(crate) struct Driver {
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
     /// Batches that are not with the journal yet, oldest first.
-    batches: VecDeque<Commit>,
+    pub(crate) batches: VecDeque<Commit>,
     committing: bool,
     requests: HashMap<RequestId, AnswerTo>,
     next_request: u64,
     idle_waiters: Vec<oneshot::Sender<()>>,
     end_waiters: Vec<(RunId, oneshot::Sender<()>)>,
     /// Outputs that arrived with the reports which are being stepped, of leases that were live.
-    outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
+    pub(crate) outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
+    /// Outputs that the journal does not have yet.
+    pub(crate) fresh: FreshOutputs,
+    /// What tasks have asked and nobody has answered.
+    pub(crate) asks: VecDeque<Ask>,
 }
 
 impl Driver {
@@ -138,6 +159,8 @@ impl Driver {
             idle_waiters: Vec::new(),
             end_waiters: Vec::new(),
             outputs: HashMap::new(),
+            fresh: FreshOutputs::default(),
+            asks: VecDeque::new(),
         }
     }
 
@@ -168,6 +191,10 @@ impl Driver {
 
     /// The next event, or a tick when a deadline has come; `None` when nobody can reach the driver.
     fn wait(&self) -> Option<Event> {
+        if !self.asks.is_empty() {
+            // There were more than one turn answers, or one that could not be stored.
+            return Some(self.parts.inbox.recv_timeout(ASK_PAUSE).unwrap_or(Event::Deadline));
+        }
         let deadline = self.parts.engine.next_deadline().filter(|_| self.parts.storage.is_some());
         let Some(deadline) = deadline else { return self.parts.inbox.recv().ok() };
         let mut patience = self.parts.clock.until(deadline).min(Duration::from_secs(3_600));
@@ -196,6 +223,7 @@ impl Driver {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Stop { request, run, cause });
             }
+            Event::Settle(settlement, reply) => self.settle_task(*settlement, reply),
             Event::Retry { run, from, reply } => {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Retry { request, run, from });
@@ -214,6 +242,7 @@ impl Driver {
             Event::Durable(seq) => {
                 self.committing = false;
                 self.pipeline.advance(seq);
+                self.fresh.drop_durable(seq);
             }
             Event::StorageIs(storage) => {
                 self.storage_is = storage;
@@ -234,7 +263,7 @@ impl Driver {
         self.outputs.extend(live.map(|(lease, bytes)| (lease.item, (lease.token, bytes))));
     }
 
-    fn request(&mut self, answer_to: impl FnOnce(Answer) + Send + 'static) -> RequestId {
+    pub(crate) fn request(&mut self, answer_to: impl FnOnce(Answer) + Send + 'static) -> RequestId {
         self.next_request += 1;
         self.requests.insert(RequestId(self.next_request), Box::new(answer_to));
         RequestId(self.next_request)
@@ -337,10 +366,15 @@ impl Driver {
         }
     }
 
-    /// Time passes, what is ready is planned, and what can be committed is.
+    /// Time passes, what is asked is answered, what is ready is planned, and what can be committed
+    /// is.
     fn settle(&mut self) {
         if self.parts.storage.is_some() {
             self.step(Input::Tick);
+            // What is answered may let more start.
+            if self.answer_asks() {
+                self.step(Input::Tick);
+            }
         }
         self.tell_ended();
         self.commit();
@@ -387,7 +421,7 @@ impl Driver {
     }
 
     /// One step, and the plans that it asks for.
-    fn step(&mut self, input: Input) {
+    pub(crate) fn step(&mut self, input: Input) {
         let now = self.now();
         let after = self.parts.engine.state().last();
         let step = self.parts.engine.step(now, input);
@@ -400,22 +434,27 @@ impl Driver {
 
     /// Adds what a step made to the batch and the pipeline; gives back a problem to be planned.
     fn take(&mut self, after: Seq, at: Timestamp, step: Step) -> Option<Box<scheduler::Problem>> {
+        let last = self.parts.engine.state().last();
         if !step.facts.is_empty() {
             if self.batches.back().is_none_or(|batch| batch.at != at) {
                 self.batches.push_back(Commit { after, at, ..Commit::default() });
             }
             let batch = self.batches.back_mut().expect("pushed if there was none");
+            let kept = batch.outputs.len();
             for fact in &step.facts {
                 keep_outputs(fact, &mut self.outputs, &mut batch.outputs);
             }
             batch.facts.extend(step.facts);
+            for (item, _, bytes) in &batch.outputs[kept..] {
+                self.fresh.put(last, *item, Arc::clone(bytes));
+            }
         }
-        let last = self.parts.engine.state().last();
         let mut problem = None;
         for effect in step.effects {
             match effect {
                 Effect::Plan(asked) => problem = Some(asked),
                 Effect::Refused { .. } => {}
+                Effect::Ask { task, round, turn } => self.asks.push_back(Ask { task, round, turn }),
                 outside => self.pipeline.push(last, Outgoing::Engine(outside)),
             }
         }
@@ -443,9 +482,9 @@ impl Driver {
                     let Some(name) = state.worker(worker).map(|known| known.name.clone()) else {
                         continue;
                     };
+                    let (shelf, fresh) = (&self.parts.shelf, &self.fresh);
                     let outputs = &mut *self.parts.reader;
-                    let shelf = &self.parts.shelf;
-                    let dispatch = Renderer { state, shelf, outputs }.dispatch(message);
+                    let dispatch = Renderer { state, shelf, fresh, outputs }.dispatch(message);
                     self.fleet.send(&name, dispatch);
                 }
                 Outgoing::Engine(Effect::Reply { request, answer }) => {
@@ -453,7 +492,8 @@ impl Driver {
                         answer_to(answer);
                     }
                 }
-                Outgoing::Engine(Effect::Plan(_) | Effect::Refused { .. }) => {}
+                Outgoing::Engine(Effect::Plan(_) | Effect::Refused { .. } | Effect::Ask { .. }) => {
+                }
             }
         }
     }
@@ -463,13 +503,22 @@ impl Driver {
 fn keep_outputs(
     fact: &Fact,
     arrived: &mut HashMap<ItemKey, (Token, Vec<u8>)>,
-    kept: &mut Vec<(ItemKey, Token, Vec<u8>)>,
+    kept: &mut Vec<(ItemKey, Token, Arc<[u8]>)>,
 ) {
-    let Fact::AttemptsEnded(ended) = fact else { return };
-    for (item, _) in ended.ends.iter().filter(|(_, end)| end.output.is_some()) {
-        let key = ended.task.item(*item);
+    let mut keep = |key: ItemKey| {
         if let Some((token, bytes)) = arrived.remove(&key) {
-            kept.push((key, token, bytes));
+            kept.push((key, token, bytes.into()));
         }
+    };
+    match fact {
+        Fact::AttemptsEnded(ended) => {
+            let named = ended.ends.iter().filter(|(_, end)| end.output.is_some());
+            named.for_each(|(item, _)| keep(ended.task.item(*item)));
+        }
+        Fact::TaskAnswered(answered) if answered.output.is_some() => {
+            keep(answered.task.item(ItemId(0)));
+        }
+        Fact::TaskSettled { task, output: Some(_), .. } => keep(task.item(ItemId(0))),
+        _ => {}
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use engine::{Answer, Engine};
+use model::control::Verdict;
 use model::fact::{RunAdmitted, StopCause};
-use model::{Graph, RunId, Seq, TaskId, Timestamp};
+use model::{Graph, RunId, Seq, TaskId, TaskKey, Timestamp};
 use protocol::api::Storage;
 use spec::Definition;
 use tokio::sync::oneshot;
 
-use crate::driver::Event;
+use crate::driver::{Event, Settlement};
 use crate::fleet::LiveLogs;
 use crate::shelf::Shelf;
 
@@ -140,6 +141,20 @@ impl Handle {
     /// [`Gone`].
     pub async fn stop(&self, run: RunId, cause: StopCause) -> Result<Answer, Gone> {
         self.request(|reply| Event::Stop { run, cause, reply }).await
+    }
+
+    /// Says to a task what it waits for. `output` becomes its outputs: canonical JSON.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn settle(
+        &self,
+        task: TaskKey,
+        verdict: Verdict,
+        output: Vec<u8>,
+    ) -> Result<Answer, Gone> {
+        let settlement = Box::new(Settlement { task, verdict, output });
+        self.request(|reply| Event::Settle(settlement, reply)).await
     }
 
     /// Runs what did not succeed once more, or a task and all that follows it.

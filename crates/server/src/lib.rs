@@ -13,6 +13,7 @@
 
 mod api;
 mod clock;
+mod control;
 mod dispatch;
 mod driver;
 mod fleet;
@@ -21,6 +22,7 @@ mod handle;
 mod history;
 mod holder;
 mod home;
+mod inputs;
 pub mod inspect;
 mod replay;
 mod retention;

@@ -6,9 +6,11 @@ use std::ops::ControlFlow;
 
 use artifacts::objects::Objects;
 use engine::Engine;
-use engine::state::State;
+use engine::state::{Run, State};
 use journal::{Entry, Journal};
 use model::{Digest, Fact, Seq, Timestamp};
+
+use stores::subject::list_of;
 
 use crate::shelf::Shelf;
 
@@ -47,9 +49,10 @@ pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Rep
     Ok(replayed)
 }
 
-/// The graphs and texts that the runs of a state name.
+/// The graphs, texts and lists that the runs of a state name.
 pub(crate) fn named(state: &State) -> HashSet<Digest> {
-    state.runs().flat_map(|(_, run)| [run.admitted().graph, run.admitted().definition]).collect()
+    let admitted = |run: &Run| [run.admitted().graph, run.admitted().definition];
+    state.runs().flat_map(|(_, run)| admitted(run).into_iter().chain(run.item_lists())).collect()
 }
 
 /// Replays one run into a state of its own, from its facts alone. It has no workers, and once the
@@ -96,6 +99,9 @@ impl Replayed {
     ) -> Result<(), String> {
         if let Fact::RunAdmitted(run) = fact {
             self.shelf.load(run.graph, run.definition, journal, objects)?;
+        }
+        if let Some(list) = list_of(fact) {
+            self.shelf.load_list(list, journal, objects)?;
         }
         self.engine.replay(seq, at, fact, &self.shelf);
         Ok(())

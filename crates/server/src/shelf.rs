@@ -1,4 +1,4 @@
-//! Graphs and texts of the runs in memory, by content address.
+//! Graphs, texts and late lists of items of the runs in memory, by content address.
 //!
 //! Small ones travel into the journal with the fact that names them, large ones are durable objects
 //! before it. What no run names any more is dropped.
@@ -11,7 +11,8 @@ use artifacts::objects::Objects;
 use engine::Graphs;
 use journal::Journal;
 use model::limits::INLINE_BYTES_MAX;
-use model::{Digest, Graph};
+use model::{Digest, Graph, ItemId};
+use serde_json::Value;
 use spec::Definition;
 
 /// What the facts name.
@@ -19,6 +20,8 @@ use spec::Definition;
 pub struct Shelf {
     graphs: HashMap<Digest, Arc<Graph>>,
     definitions: HashMap<Digest, Arc<Definition>>,
+    /// The items of fan-outs that were worked out late.
+    lists: HashMap<Digest, Arc<[Value]>>,
 }
 
 impl Graphs for Shelf {
@@ -38,6 +41,44 @@ impl Shelf {
     pub(crate) fn put(&mut self, graph: Arc<Graph>, digest: Digest, definition: Arc<Definition>) {
         self.graphs.insert(graph.digest(), graph);
         self.definitions.insert(digest, definition);
+    }
+
+    /// An item of a list.
+    #[must_use]
+    pub fn item(&self, list: &Digest, item: ItemId) -> Option<Value> {
+        self.lists.get(list)?.get(item.0 as usize).cloned()
+    }
+
+    /// A list.
+    pub(crate) fn list(&self, list: &Digest) -> Option<Arc<[Value]>> {
+        self.lists.get(list).map(Arc::clone)
+    }
+
+    /// Keeps a list in its stored form: a JSON array.
+    pub(crate) fn put_list(&mut self, digest: Digest, bytes: &[u8]) -> Result<(), String> {
+        if let Entry::Vacant(place) = self.lists.entry(digest) {
+            let items: Vec<Value> =
+                serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+            place.insert(items.into());
+        }
+        Ok(())
+    }
+
+    /// Loads a list, if it is not here.
+    ///
+    /// # Errors
+    /// What is stored is missing or is not what was stored.
+    pub(crate) fn load_list(
+        &mut self,
+        list: Digest,
+        journal: &mut dyn Journal,
+        objects: &Objects,
+    ) -> Result<(), String> {
+        if self.lists.contains_key(&list) {
+            return Ok(());
+        }
+        let bytes = fetch(list, journal, objects)?;
+        self.put_list(list, &bytes)
     }
 
     /// Loads what an admission names, if it is not here.
@@ -69,6 +110,7 @@ impl Shelf {
     pub(crate) fn keep(&mut self, named: &HashSet<Digest>) {
         self.graphs.retain(|digest, _| named.contains(digest));
         self.definitions.retain(|digest, _| named.contains(digest));
+        self.lists.retain(|digest, _| named.contains(digest));
     }
 }
 

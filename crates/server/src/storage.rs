@@ -4,6 +4,7 @@
 //! unknown outcome is looked up, and after a failed sync nothing is acknowledged ever again. It
 //! never looks into a fact.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(crate) struct Commit {
     pub after: Seq,
     pub at: Timestamp,
     pub facts: Vec<Fact>,
-    pub outputs: Vec<(ItemKey, Token, Vec<u8>)>,
+    pub outputs: Vec<(ItemKey, Token, Arc<[u8]>)>,
     pub objects: Vec<(Digest, Vec<u8>)>,
 }
 

@@ -38,8 +38,11 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     let text = submit.content.clone().into_bytes();
     let source = Source { name: submit.path.clone(), folder, text };
     let workflow = spec::check(&source).map_err(|errors| invalid(&errors))?;
-    let bound = workflow.bind(&submit.params).map_err(|errors| invalid(&errors))?;
-    let compiled = bound.compile().map_err(|errors| invalid(&errors))?;
+    let chosen = workflow.choose(submit.environment.as_deref());
+    let bound = chosen.and_then(|chosen| chosen.bind(&submit.params));
+    let read = |path: &Path| std::fs::read(path).map_err(|error| error.to_string());
+    let compiled = bound.and_then(|bound| bound.compile_with(&read));
+    let compiled = compiled.map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);
     let definition = compiled.definition.with_env(&submit.env);
     let definition_bytes = definition.to_bytes();
@@ -57,7 +60,7 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
         run: RunId(0),
         key: None,
         tenant: "default".into(),
-        queue: "default".into(),
+        queue: definition.queue().unwrap_or("default").into(),
         name: compiled.options.name.as_str().into(),
         identity,
         content,
@@ -91,6 +94,10 @@ fn identity(submit: &Submit) -> Digest {
     for (name, value) in &submit.env {
         part(name.as_bytes());
         part(value.as_bytes());
+    }
+    if let Some(environment) = &submit.environment {
+        part(b"environment");
+        part(environment.as_bytes());
     }
     Digest(*hasher.finalize().as_bytes())
 }

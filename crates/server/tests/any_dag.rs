@@ -126,7 +126,7 @@ impl House {
                             self.granted.extend(grants);
                         }
                     }
-                    Effect::Reply { .. } | Effect::Refused { .. } => {}
+                    Effect::Reply { .. } | Effect::Refused { .. } | Effect::Ask { .. } => {}
                 }
             }
         }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use engine::{Answer, Input, Rejection, RequestId, Submission};
 use model::collections::HashMap;
 use model::fact::StopCause;
-use model::{RunId, Span};
+use model::{RunId, Span, TaskKey};
 
 use crate::event::{Event, Wish};
-use crate::invariants::s13_idempotency;
+use crate::invariants::{s13_idempotency, s19_waits};
 use crate::mark::Mark;
 use crate::mutant::Mutant;
 use crate::plan::Plan;
@@ -66,7 +66,7 @@ impl Clients {
                 if stage.has(Mutant::NoIdempotency) {
                     run.key = None;
                 }
-                let graph = Arc::clone(&work.graph);
+                let graph = Arc::clone(&work.planted);
                 Input::Submit(Box::new(Submission { request, run, graph }))
             }
             Wish::Stop { run } => {
@@ -77,7 +77,11 @@ impl Clients {
                 records.asked.insert(run, stage.now);
                 stop(run, StopCause::Terminated)
             }
-            Wish::Retry { run } => Input::Retry { request, run, from: None },
+            Wish::Retry { run, from } => Input::Retry { request, run, from },
+            Wish::Settle { task, verdict } => {
+                *stage.truth.said.entry((task, verdict)).or_default() += 1;
+                Input::Settle { request, task, verdict, output: None }
+            }
         })
     }
 
@@ -86,7 +90,7 @@ impl Clients {
         let Some(wish) = self.waiting.remove(&request) else { return };
         let may_repeat = match wish {
             Wish::Submit { index } => records.works[index].plan.submissions > 1,
-            Wish::Stop { .. } | Wish::Terminate { .. } => true,
+            Wish::Stop { .. } | Wish::Terminate { .. } | Wish::Settle { .. } => true,
             Wish::Retry { .. } => false,
         };
         if may_repeat {
@@ -115,6 +119,16 @@ impl Clients {
             }
             (Wish::Terminate { run }, Answer::Stopping { status }) if !status.is_final() => {
                 note_stop(stage, run, StopCause::Terminated);
+            }
+            (Wish::Settle { task, .. }, Answer::Settled) => {
+                let told = s19_waits::told(&mut stage.truth, &records.ledger, task);
+                stage.judge("S19", told);
+            }
+            (Wish::Settle { .. }, Answer::Rejected(Rejection::NotWaiting(_))) => {
+                stage.hit(Mark::NotWaiting);
+            }
+            (Wish::Settle { .. }, Answer::Rejected(Rejection::NothingToSay)) => {
+                stage.hit(Mark::NothingToSay);
             }
             (Wish::Submit { .. }, answer) => {
                 stage.judge("S1", Err(format!("a submission was answered with {answer:?}")));
@@ -150,6 +164,11 @@ impl Clients {
                 stage.wishes += 1;
                 stage.after(after, Event::Ask { wish });
             }
+        }
+        for (after, task, verdict) in workload::people::said_in_vain(&work.plan, &work.graph) {
+            stage.wishes += 1;
+            let wish = Wish::Settle { task: TaskKey { run, task }, verdict };
+            stage.after(after, Event::Ask { wish });
         }
     }
 }

@@ -9,11 +9,13 @@ use std::ops::ControlFlow;
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId};
 use journal::{AppendError, Batch, Journal, Snapshot};
 use model::collections::HashMap;
+use model::control::{Kind, Verdict};
 use model::fact::WorkerJoined;
 use model::limits::LEADER_RENEW;
 use model::message::{Order, ToWorker};
-use model::{Epoch, Fact, Seq, Span, Timestamp, WorkerId};
+use model::{Epoch, Fact, Seq, Span, TaskId, TaskKey, Timestamp, WorkerId};
 
+use crate::evaluator::{self, Asked};
 use crate::event::Event;
 use crate::invariants::{s01_acknowledged, s06_replay, s09_durable_effects, s14_limits};
 use crate::mark::Mark;
@@ -198,7 +200,7 @@ impl Coordinator {
             }
         }
         if self.pending.is_none() {
-            self.decide(stage);
+            self.decide(stage, store);
         }
         if stage.has(Mutant::EffectsBeforeDurable) {
             self.pipeline.advance(self.engine.state().last());
@@ -213,36 +215,51 @@ impl Coordinator {
     }
 
     /// Drains the inbox into the engine, then lets it fire what is due.
-    fn decide(&mut self, stage: &mut Stage) {
+    fn decide(&mut self, stage: &mut Stage, store: &Store) {
         let after = self.engine.state().last();
         let mut facts = Vec::new();
         while let Some(input) = self.inbox.pop_front() {
-            self.step(stage, input, &mut facts);
+            self.step((stage, store), input, &mut facts);
         }
-        self.step(stage, Input::Tick, &mut facts);
+        self.step((stage, store), Input::Tick, &mut facts);
         stage.judge("S14", s14_limits::waiting(self.pipeline.len()));
         if !facts.is_empty() {
             self.pending = Some(Pending { after, at: self.engine.now(), facts });
         }
     }
 
-    fn step(&mut self, stage: &mut Stage, input: Input, facts: &mut Vec<Fact>) {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
+    fn step(&mut self, (stage, store): (&mut Stage, &Store), input: Input, facts: &mut Vec<Fact>) {
+        let mut next = VecDeque::from([input]);
+        while let Some(input) = next.pop_front() {
             self.inputs += 1;
+            let is_answer = matches!(input, Input::Answered(_));
             let step = self.engine.step(stage.now, input);
+            if is_answer && step.facts.is_empty() {
+                stage.hit(Mark::AnsweredLate);
+            }
             for fact in &step.facts {
                 if let Fact::WorkerJoined(joined) = fact {
                     self.nodes.extend([node_of(joined)]);
                     stage.truth.heard.insert(joined.instance, stage.now);
                 }
             }
+            let forged = self.forged(stage, &step.facts);
             facts.extend(step.facts);
+            for fact in forged {
+                let (seq, at) = (self.engine.state().last().next(), self.engine.now());
+                self.engine.replay(seq, at, &fact, &store.graphs);
+                facts.push(fact);
+            }
             let last = self.engine.state().last();
             for effect in step.effects {
                 match effect {
                     Effect::Plan(problem) => {
-                        next = Some(Input::Planned(scheduler::plan(&problem, FUEL)));
+                        next.push_front(Input::Planned(scheduler::plan(&problem, FUEL)));
+                    }
+                    Effect::Ask { task, round, turn } => {
+                        let asked = Asked { task, round, turn, life: self.life, term: self.epoch };
+                        let answered = evaluator::ask(stage, store, &self.engine, asked);
+                        next.extend(answered.map(|it| Input::Answered(Box::new(it))));
                     }
                     Effect::Refused { .. } => stage.hit(Mark::Refused),
                     Effect::Send { worker, ref message } => {
@@ -253,6 +270,31 @@ impl Coordinator {
                 }
             }
         }
+    }
+
+    /// What a planted fault adds to the facts of a step.
+    fn forged(&self, stage: &Stage, facts: &[Fact]) -> Vec<Fact> {
+        let twice = |fact: &&Fact| matches!(fact, Fact::TaskAnswered(_));
+        match stage.mutant {
+            Some(Mutant::AnsweredTwice) => facts.iter().filter(twice).cloned().collect(),
+            Some(Mutant::WaitTimerStays) => {
+                facts.iter().flat_map(|fact| self.late_timers(fact)).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// The timers of waits that a fact has ended, as if they fired.
+    fn late_timers(&self, fact: &Fact) -> Vec<Fact> {
+        let Fact::TasksCancelled { run, tasks } = fact else { return vec![] };
+        let Some(known) = self.engine.state().run(*run) else { return vec![] };
+        let timers = tasks
+            .iter()
+            .map(TaskId)
+            .filter(|&task| matches!(known.policy(task).kind, Kind::Timer { .. }));
+        let verdict = Verdict::Elapsed;
+        let key = |task| TaskKey { run: *run, task };
+        timers.map(|task| Fact::TaskSettled { task: key(task), verdict, output: None }).collect()
     }
 
     /// A worker is heard when the engine answers its hello or its heartbeat.
@@ -402,7 +444,7 @@ impl Coordinator {
                     stage.judge("S9", s09_durable_effects::leaves(rests_on, durable));
                     self.answers.push((request, answer));
                 }
-                Effect::Plan(_) | Effect::Refused { .. } => {}
+                Effect::Plan(_) | Effect::Ask { .. } | Effect::Refused { .. } => {}
             }
         }
     }

@@ -7,6 +7,7 @@
 use model::Span;
 use model::policy::FailurePolicy;
 
+use crate::plan::features::{Feature, Features};
 use crate::plan::{
     Boundary, DiskPlan, Fault, FaultKind, NetPlan, NodePlan, Plan, RunPlan, Shape, Tail,
 };
@@ -140,7 +141,7 @@ fn draw_run(random: &mut Random, length: Span, size_max: u64) -> RunPlan {
     let (timeout, stop) = (option(80, SECOND, longest), option(80, 1_000, length.0));
     let (terminate, retry) = (option(80, 1_000, length.0), option(200, 1_000, length.0 / 4));
     let fail_fast = random.per_mille(500);
-    RunPlan {
+    let plain = RunPlan {
         seed: random.next(),
         at: Span(random.below(length.0)),
         shape,
@@ -155,9 +156,24 @@ fn draw_run(random: &mut Random, length: Span, size_max: u64) -> RunPlan {
         timeout,
         concurrency: random.per_mille(150).then(|| random.small(1, 20)),
         handlers: random.per_mille(200),
+        flow: 0,
+        features: Features::default(),
         submissions: if random.per_mille(300) { random.small(2, 4) } else { 1 },
         stop,
         terminate,
         retry,
+    };
+    let (flow, features) = draw_features(&mut Random::stream(plain.seed, "features"));
+    RunPlan { flow, features, ..plain }
+}
+
+/// A third of the runs is as plain as can be; the others use some of the language, or much of it.
+fn draw_features(random: &mut Random) -> (u32, Features) {
+    if random.per_mille(330) {
+        return (0, Features::default());
     }
+    let share = *random.pick(&[200, 500, 900]);
+    let used = Feature::ALL.iter().filter(|_| random.per_mille(share));
+    let features = used.fold(Features::default(), |set, (_, feature)| set.with(*feature));
+    if features == Features::default() { (0, features) } else { (random.small(30, 400), features) }
 }

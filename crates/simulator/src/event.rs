@@ -3,10 +3,11 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
+use model::control::Verdict;
 use model::message::LeaseId;
-use model::{Outcome, RunId, Timestamp};
+use model::{Outcome, RunId, TaskId, TaskKey, Timestamp};
 
-use engine::RequestId;
+use engine::{Answered, RequestId};
 
 /// Something that happens at a time.
 #[derive(Debug)]
@@ -73,6 +74,13 @@ pub enum Event {
         /// Which of all that ever were.
         life: u64,
     },
+    /// An evaluator has worked something out.
+    Evaluated {
+        /// For which coordinator.
+        life: u64,
+        /// What.
+        answered: Box<Answered>,
+    },
     /// Something of the plan breaks.
     Fault {
         /// Its place in the plan.
@@ -118,6 +126,15 @@ pub enum Wish {
     Retry {
         /// Which.
         run: RunId,
+        /// Where to begin, if not with what did not succeed.
+        from: Option<TaskId>,
+    },
+    /// Say what a task waits for.
+    Settle {
+        /// Which.
+        task: TaskKey,
+        /// What is said.
+        verdict: Verdict,
     },
 }
 

@@ -20,6 +20,11 @@ pub mod s11_stopped;
 pub mod s12_concurrency;
 pub mod s13_idempotency;
 pub mod s14_limits;
+pub mod s15_goes_on;
+pub mod s16_answers;
+pub mod s17_turns;
+pub mod s18_undone;
+pub mod s19_waits;
 
 use std::fmt;
 
@@ -60,7 +65,12 @@ pub struct View<'a> {
 
 type Check = fn(&View<'_>) -> Result<(), String>;
 
-const ON_FACTS: [(&str, Check); 7] = [
+/// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
+const ON_FACTS: [(&str, Check); 11] = [
+    ("S16", s16_answers::check),
+    ("S17", s17_turns::check),
+    ("S18", s18_undone::check),
+    ("S19", s19_waits::check),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

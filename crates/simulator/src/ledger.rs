@@ -8,78 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::collections::HashMap;
-use model::fact::{AttemptsEnded, RoundScope, RunAdmitted, StopCause, WorkerJoined};
+use model::fact::{AttemptsEnded, RunAdmitted, StopCause, WorkerJoined};
 use model::hash::mix;
 use model::outcome::Then;
 use model::{
-    Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq, TaskId,
-    TaskKey, TaskStatus, Timestamp, Token, WorkerId,
+    Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq, TaskKey,
+    TaskStatus, Timestamp, Token, WorkerId,
 };
 
-use crate::invariants::s07_transitions;
+mod change;
+mod run;
 
-/// An item as the facts have it.
-#[derive(Clone, Copy, Debug)]
-pub struct Item {
-    /// Where it stands.
-    pub status: TaskStatus,
-    /// Failures and time-outs in this round.
-    pub failures: u16,
-    /// Losses in this round.
-    pub losses: u16,
-    /// Its live lease, or the last one.
-    pub token: Token,
-    /// Who has that lease.
-    pub worker: WorkerId,
-    /// When it started under it.
-    pub started_at: Option<Timestamp>,
-    /// Whether it was told that its time is up.
-    pub overran: bool,
-    /// When it may be leased again, if it is retrying.
-    pub retry_at: Timestamp,
-    /// How its last attempt ended.
-    pub last: Option<Outcome>,
-    /// Whether its last attempt may have been asked to end.
-    pub asked: bool,
-}
-
-/// A task of a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Task {
-    /// Where its items begin in [`Run::items`].
-    pub first: u32,
-    /// How many there are.
-    pub count: u32,
-    /// How many of them have not ended.
-    pub open: u32,
-    /// Whether one of them ended badly.
-    pub bad: bool,
-    /// How many dependencies have not succeeded; one more for a handler that is not released.
-    pub waits_for: u32,
-}
-
-/// A run.
-#[derive(Debug)]
-pub struct Run {
-    /// As it was admitted.
-    pub admitted: RunAdmitted,
-    /// Its graph.
-    pub graph: Arc<Graph>,
-    /// When its present round began.
-    pub opened_at: Timestamp,
-    /// Its tasks.
-    pub tasks: Vec<Task>,
-    /// The items of all tasks.
-    pub items: Vec<Item>,
-    /// Where it stands.
-    pub status: RunStatus,
-    /// Why it is to end early.
-    pub cause: Option<StopCause>,
-    /// Live leases.
-    pub live: u32,
-    /// Whether tasks of it were given up because no worker could hold them.
-    pub gave_up: bool,
-}
+pub use run::{Followed, Item, Joined, Run};
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -104,144 +44,6 @@ pub struct Ledger {
     pub live: usize,
     /// The first transition that no table allows.
     pub illegal: Option<String>,
-}
-
-impl Run {
-    fn new(admitted: &RunAdmitted, graph: Arc<Graph>, at: Timestamp) -> Self {
-        let fresh = Item {
-            status: TaskStatus::Pending,
-            failures: 0,
-            losses: 0,
-            token: Token(0),
-            worker: WorkerId(0),
-            started_at: None,
-            overran: false,
-            retry_at: Timestamp(0),
-            last: None,
-            asked: false,
-        };
-        let mut tasks = Vec::with_capacity(graph.len());
-        let mut first = 0;
-        for (task, dependencies) in graph.tasks().zip(graph.dependency_counts()) {
-            let count = graph.items(task);
-            let handler = u32::from(graph.policy(task).trigger.is_handler());
-            let waits_for = dependencies + handler;
-            tasks.push(Task { first, count, open: count, bad: false, waits_for });
-            first += count;
-        }
-        Self {
-            admitted: admitted.clone(),
-            graph,
-            opened_at: at,
-            tasks,
-            items: vec![fresh; first as usize],
-            status: RunStatus::Running,
-            cause: None,
-            live: 0,
-            gave_up: false,
-        }
-    }
-
-    /// An item, if it exists.
-    #[must_use]
-    pub fn item(&self, task: TaskId, item: ItemId) -> Option<&Item> {
-        let task = self.tasks.get(task.0 as usize).filter(|task| item.0 < task.count)?;
-        self.items.get((task.first + item.0) as usize)
-    }
-
-    /// The items of a task.
-    #[must_use]
-    pub fn items_of(&self, task: TaskId) -> &[Item] {
-        let Task { first, count, .. } = self.tasks[task.0 as usize];
-        &self.items[first as usize..(first + count) as usize]
-    }
-
-    /// Whether a task is a handler.
-    #[must_use]
-    pub fn is_handler(&self, task: TaskId) -> bool {
-        self.graph.policy(task).trigger.is_handler()
-    }
-
-    /// Sets the status of an item and what follows from it for its task and those after it.
-    fn set(&mut self, task: TaskId, item: ItemId, status: TaskStatus) -> Result<(), String> {
-        let record = &mut self.tasks[task.0 as usize];
-        let slot = &mut self.items[(record.first + item.0) as usize];
-        let from = std::mem::replace(&mut slot.status, status);
-        let legal = s07_transitions::item(from, status);
-        if !from.is_final() && status.is_final() {
-            record.open -= 1;
-            record.bad |= status != TaskStatus::Succeeded;
-            if record.open == 0 && !record.bad {
-                self.release_after(task);
-            }
-        }
-        legal.map_err(|what| format!("task {task} item {item}: {what}"))
-    }
-
-    fn release_after(&mut self, task: TaskId) {
-        let graph = Arc::clone(&self.graph);
-        for next in graph.successors(task) {
-            let record = &mut self.tasks[next.0 as usize];
-            record.waits_for = record.waits_for.saturating_sub(1);
-            if record.waits_for == 0 {
-                self.make_ready(next);
-            }
-        }
-    }
-
-    fn release_handlers(&mut self, tasks: &IdSet) {
-        for task in tasks.iter() {
-            let record = &mut self.tasks[task as usize];
-            record.waits_for = record.waits_for.saturating_sub(1);
-            if record.waits_for == 0 {
-                self.make_ready(TaskId(task));
-            }
-        }
-    }
-
-    fn turn(&mut self, status: RunStatus) -> Result<(), String> {
-        let from = std::mem::replace(&mut self.status, status);
-        s07_transitions::run(from, status)
-    }
-
-    fn make_ready(&mut self, task: TaskId) {
-        let Task { first, count, .. } = self.tasks[task.0 as usize];
-        for item in &mut self.items[first as usize..(first + count) as usize] {
-            if item.status == TaskStatus::Pending {
-                item.status = TaskStatus::Ready;
-            }
-        }
-    }
-
-    fn reopen(&mut self, tasks: &IdSet, scope: RoundScope) {
-        for id in tasks.iter() {
-            let handler = self.graph.policy(TaskId(id)).trigger.is_handler();
-            let task = &mut self.tasks[id as usize];
-            (task.open, task.bad) = (0, false);
-            for index in task.first..task.first + task.count {
-                let item = &mut self.items[index as usize];
-                // The run ends anew, so its handlers run anew.
-                if scope == RoundScope::All || handler || item.status != TaskStatus::Succeeded {
-                    (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
-                    task.open += 1;
-                }
-            }
-            task.waits_for = u32::from(handler);
-        }
-        for from in self.graph.tasks() {
-            let Task { open, bad, .. } = self.tasks[from.0 as usize];
-            if open > 0 || bad {
-                for next in self.graph.successors(from).filter(|next| tasks.contains(next.0)) {
-                    self.tasks[next.0 as usize].waits_for += 1;
-                }
-            }
-        }
-        for id in
-            tasks.iter().filter(|&id| self.tasks[id as usize].waits_for == 0).collect::<Vec<_>>()
-        {
-            self.make_ready(TaskId(id));
-        }
-    }
 }
 
 impl Ledger {
@@ -300,19 +102,44 @@ impl Ledger {
                 self.unlease(task.run);
                 self.set(task.item(ItemId(item)), TaskStatus::Ready)
             }),
-            Fact::HandlersReleased { run, tasks } => {
-                self.run_mut(*run)?.release_handlers(tasks);
+            Fact::RunForgotten { run } => {
+                let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
+                if let Some(key) = forgotten.admitted.key {
+                    self.keys.remove(&key);
+                }
                 Ok(())
             }
-            Fact::TasksSkipped { run, tasks } => self.close(*run, tasks, TaskStatus::Skipped),
+            Fact::Restored(_) => Err("a fact of snapshots stands in the journal".to_owned()),
+            fact => self.apply_to_run(fact, entry.at),
+        }
+    }
+
+    /// A fact about how a run goes on.
+    fn apply_to_run(&mut self, fact: &Fact, at: Timestamp) -> Result<(), String> {
+        match fact {
+            Fact::HandlersReleased { run, tasks } => {
+                self.run_mut(*run)?.release_handlers(tasks, at);
+                Ok(())
+            }
+            Fact::TaskAnswered(answered) => {
+                let run = self.run_mut(answered.task.run)?;
+                run.answer(answered.task.task, answered.answer, at)
+            }
+            Fact::TaskSettled { task, verdict, .. } => {
+                self.run_mut(task.run)?.settle(task.task, *verdict, at)
+            }
+            Fact::TasksSkipped { run, tasks } => {
+                self.run_mut(*run)?.close(tasks, TaskStatus::Skipped, at)
+            }
             Fact::TasksCancelled { run, tasks } => {
-                let cause = self.run_mut(*run)?.cause;
-                let status = cause.map_or(TaskStatus::Cancelled, StopCause::task_status);
-                self.close(*run, tasks, status)
+                let run = self.run_mut(*run)?;
+                let status = run.cause.map_or(TaskStatus::Cancelled, StopCause::task_status);
+                run.close(tasks, status, at)
             }
             Fact::TasksUnsatisfiable { run, tasks } => {
-                self.run_mut(*run)?.gave_up = true;
-                self.close(*run, tasks, TaskStatus::Failed)
+                let run = self.run_mut(*run)?;
+                run.gave_up = true;
+                run.close(tasks, TaskStatus::Failed, at)
             }
             Fact::RunStopping { run, cause } => {
                 let run = self.run_mut(*run)?;
@@ -324,18 +151,10 @@ impl Ledger {
             Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
-                (run.cause, run.opened_at) = (None, entry.at);
-                run.reopen(tasks, *scope);
+                run.reopen(tasks, *scope, at);
                 run.turn(RunStatus::Running)
             }
-            Fact::RunForgotten { run } => {
-                let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
-                if let Some(key) = forgotten.admitted.key {
-                    self.keys.remove(&key);
-                }
-                Ok(())
-            }
-            Fact::Restored(_) => Err("a fact of snapshots stands in the journal".to_owned()),
+            _ => Err("the fact is not known".to_owned()),
         }
     }
 
@@ -344,11 +163,7 @@ impl Ledger {
             self.keys.insert(key, run.run);
         }
         let mut fresh = Run::new(run, graph, at);
-        for task in fresh.graph.tasks() {
-            if fresh.tasks[task.0 as usize].waits_for == 0 {
-                fresh.make_ready(task);
-            }
-        }
+        fresh.start(at);
         match self.runs.insert(run.run, fresh) {
             Some(_) => Err(format!("run {} is admitted twice", run.run)),
             None => Ok(()),
@@ -405,23 +220,10 @@ impl Ledger {
         Ok(())
     }
 
-    /// Ends what no worker holds of some tasks.
-    fn close(&mut self, id: RunId, tasks: &IdSet, status: TaskStatus) -> Result<(), String> {
-        let run = self.run_mut(id)?;
-        for task in tasks.iter().map(TaskId) {
-            for item in (0..run.tasks[task.0 as usize].count).map(ItemId) {
-                let from = run.item(task, item).map(|item| item.status);
-                if from.is_some_and(|from| !from.is_final() && !from.is_live()) {
-                    run.set(task, item, status)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn set(&mut self, key: ItemKey, status: TaskStatus) -> Result<(), String> {
         self.item_mut(key)?;
-        self.run_mut(key.run)?.set(key.task, key.item, status)
+        let at = self.at;
+        self.run_mut(key.run)?.set((key.task, key.item), status, at)
     }
 
     fn run_mut(&mut self, run: RunId) -> Result<&mut Run, String> {
@@ -458,6 +260,8 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
             let items = ended.ends.iter().fold(3, |hash, end| mix(hash ^ u64::from(end.0.0)));
             at(ended.task, items ^ u64::from(ended.outcome == Outcome::Succeeded))
         }
+        Fact::TaskAnswered(answered) => at(answered.task, 6),
+        Fact::TaskSettled { task, verdict, .. } => at(*task, 7 + *verdict as u64),
         Fact::RunAdmitted(run) => mix(run.run.0) ^ 4,
         Fact::RunEnded { run, status } => mix(run.0) ^ (5 + *status as u64),
         _ => 15,

@@ -93,6 +93,70 @@ define_marks!(
     Fenced = "deposed leader fenced",
     /// The engine was rebuilt from a snapshot and the facts after it.
     Snapshot = "recovered from a snapshot",
+    /// A question was answered.
+    Answered = "question answered",
+    /// A question was asked again by a new leader.
+    AskedAgain = "question asked again by a new leader",
+    /// An answer came when nobody asked any more.
+    AnsweredLate = "late answer dropped",
+    /// A leader was gone before its evaluator had answered.
+    AnswerDied = "answer died with its leader",
+    /// A condition did not hold.
+    ConditionFalse = "condition false: skipped",
+    /// An answer could not be worked out.
+    Unanswerable = "question without an answer",
+    /// The outputs of a task were known already.
+    Cached = "task cached",
+    /// Items were worked out late.
+    FannedOut = "fan-out worked out late",
+    /// There were none.
+    FannedOutEmpty = "late fan-out without items",
+    /// A decision took a route.
+    Routed = "route taken",
+    /// A task was skipped because the decision before it took another route.
+    RouteNotTaken = "skipped: another route was taken",
+    /// A join was met while tasks before it had not ended.
+    JoinedEarly = "join met before all have ended",
+    /// A join that needs only the end of all was met though some ended otherwise.
+    JoinedAfterTrouble = "join met by ends that were no successes",
+    /// A join that needs some could not be met any more.
+    JoinImpossible = "join of some impossible: skipped",
+    /// The body of a loop ran again.
+    LoopTurned = "loop turned",
+    /// A loop was done.
+    LoopDone = "loop done",
+    /// A loop had all its turns.
+    TurnsUsedUp = "loop without turns left",
+    /// The body of a loop went wrong.
+    BodySpoilt = "loop skipped: its body went wrong",
+    /// A waiting time ended.
+    TimerElapsed = "waiting time over",
+    /// A waiting time was given by an answer.
+    TimedByAnswer = "waiting time given by an answer",
+    /// A wait ended with a yes.
+    Approved = "wait approved",
+    /// A wait ended with a no.
+    Rejected = "wait rejected",
+    /// Nobody said anything in time.
+    WaitExpired = "wait expired",
+    /// A wait ended with its run.
+    WaitStopped = "wait ended with its run",
+    /// Somebody settled a task that did not wait.
+    NotWaiting = "settled while it does not wait: refused",
+    /// Somebody settled a task that never waits.
+    NothingToSay = "settled what never waits: refused",
+    /// A task was undone.
+    Undone = "task undone",
+    /// What was undone ran again.
+    Redone = "what was undone runs again",
+    /// What comes last ran.
+    Finally = "final task ran",
+    /// A run succeeded with a failed task on which an edge counts.
+    FailureExpected = "run succeeded with an expected failure",
+    /// A task failed and says itself that the others go on.
+    FailureSpared = "failure spared by the task's own policy",
+    /// A task had as many items leased as it may.
+    TaskConcurrency = "task at its concurrency limit",
 );
 
 /// How often each mark was hit.

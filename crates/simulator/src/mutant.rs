@@ -29,6 +29,26 @@ pub enum Mutant {
     StateOutsideApply,
     /// Workers start whatever they are given, whether there is room or not.
     NoRoomCheck,
+    /// Every answer is recorded twice.
+    AnsweredTwice,
+    /// What an evaluator was asked by a leader that is gone is answered to the next.
+    AnswersOutliveLeader,
+    /// A new leader does not ask again what the one before had asked.
+    NotAskedAgain,
+    /// Loops run on after their last turn.
+    TurnsWithoutEnd,
+    /// Every edge waits for success.
+    ConditionsIgnored,
+    /// A join that needs one edge needs all.
+    AnyNeedsAll,
+    /// Waits are half as long as they should be.
+    WaitEndsEarly,
+    /// The timer of a wait stays when its run is stopped, and fires.
+    WaitTimerStays,
+    /// What was done is undone in the order in which it was done.
+    UndoneForwards,
+    /// Nobody counts how many items of a task are leased.
+    NoTaskLimit,
 }
 
 impl Mutant {
@@ -45,6 +65,16 @@ impl Mutant {
         Self::NoSync,
         Self::StateOutsideApply,
         Self::NoRoomCheck,
+        Self::AnsweredTwice,
+        Self::AnswersOutliveLeader,
+        Self::NotAskedAgain,
+        Self::TurnsWithoutEnd,
+        Self::ConditionsIgnored,
+        Self::AnyNeedsAll,
+        Self::WaitEndsEarly,
+        Self::WaitTimerStays,
+        Self::UndoneForwards,
+        Self::NoTaskLimit,
     ];
 
     /// How it is named on the command line.
@@ -62,6 +92,16 @@ impl Mutant {
             Self::NoSync => "no-sync",
             Self::StateOutsideApply => "state-outside-apply",
             Self::NoRoomCheck => "no-room-check",
+            Self::AnsweredTwice => "answered-twice",
+            Self::AnswersOutliveLeader => "answers-outlive-leader",
+            Self::NotAskedAgain => "not-asked-again",
+            Self::TurnsWithoutEnd => "turns-without-end",
+            Self::ConditionsIgnored => "conditions-ignored",
+            Self::AnyNeedsAll => "any-needs-all",
+            Self::WaitEndsEarly => "wait-ends-early",
+            Self::WaitTimerStays => "wait-timer-stays",
+            Self::UndoneForwards => "undone-forwards",
+            Self::NoTaskLimit => "no-task-limit",
         }
     }
 }

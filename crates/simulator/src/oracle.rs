@@ -4,8 +4,9 @@
 //! says, a task succeeds when all of its items do, what depends on another end is skipped. What
 //! faults or people may change is left open, and nothing else.
 
+use model::control::Kind;
 use model::fact::StopCause;
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::Trigger;
 use model::{ItemId, Outcome, RunStatus, TaskId, TaskStatus};
 
 use crate::ledger::Run;
@@ -44,42 +45,48 @@ pub fn check(
 }
 
 fn check_cause(plan: &RunPlan, run: &Run, status: RunStatus, asked: bool) -> Result<(), String> {
-    let is_bad = |task: TaskId| !run.is_handler(task) && run.tasks[task.0 as usize].bad;
-    let failed = run.graph.tasks().any(is_bad);
+    let bad = |task: TaskId| {
+        let ends = run.items_of(task).iter().map(|item| item.status);
+        ends.into_iter().any(|end| matches!(end, TaskStatus::Failed | TaskStatus::TimedOut))
+    };
+    let fast = run.graph.tasks().any(|task| bad(task) && run.fails_fast(task));
     let allowed = match run.cause {
         Some(StopCause::Stopped | StopCause::Terminated) => asked,
         Some(StopCause::TimedOut) => plan.timeout.is_some(),
-        Some(StopCause::TaskFailed) => plan.failure == FailurePolicy::FailFast && failed,
-        None if failed => plan.failure == FailurePolicy::Continue && status == RunStatus::Failed,
-        // A failed handler may fail the run.
-        None => status == RunStatus::Succeeded || plan.handlers && status == RunStatus::Failed,
+        Some(StopCause::TaskFailed) => fast,
+        // A round that begins at one task keeps the failures of others.
+        None => (!fast || run.reopened) && status == run.outcome(),
     };
     if allowed { Ok(()) } else { Err(format!("a run ended {status} for {:?}", run.cause)) }
 }
 
+/// What is skipped, answered or settled is so by rules that the ledger has; attempts are held
+/// against the plan.
 fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Result<(), String> {
-    let blocked = run.graph.predecessors(task).any(|from| !is_good(run, from));
+    let known = run.task(task);
     for (index, item) in (0..).zip(run.items_of(task)) {
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
         let allowed = match item.status {
-            TaskStatus::Skipped => blocked,
-            // A termination may outdo an earlier stop, so all causes can cancel.
-            TaskStatus::Cancelled => run.cause.is_some(),
-            TaskStatus::Terminated => run.cause == Some(StopCause::Terminated),
+            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped),
+            // A termination may outdo an earlier stop, so all causes can cancel; a round that
+            // begins at one task leaves others as they were.
+            TaskStatus::Cancelled => run.cause.is_some() || run.reopened,
+            TaskStatus::Terminated => run.cause == Some(StopCause::Terminated) || run.reopened,
+            _ if run.graph.policy(task).kind != Kind::Work || !known.begun => known.end.is_some(),
             // Who was asked to end may have finished well after all, perhaps in an earlier round.
-            TaskStatus::Succeeded => !blocked && (fate != Fate::Fails || item.asked),
+            TaskStatus::Succeeded => fate != Fate::Fails || item.asked,
             TaskStatus::Failed | TaskStatus::TimedOut => {
-                let ended_early = run.cause.is_some() && fate == Fate::Succeeds;
-                !blocked
-                    && (fate != Fate::Succeeds
-                        || run.gave_up
-                        || may_fail_when_stopped(item.last, ended_early))
+                let was_stopped = run.cause.is_some() || run.reopened;
+                let ended_early = was_stopped && fate == Fate::Succeeds;
+                fate != Fate::Succeeds
+                    || run.gave_up
+                    || may_fail_when_stopped(item.last, ended_early)
             }
             _ => false,
         };
         if !allowed {
             return Err(format!(
-                "item {index} is {}, its fate was {fate:?}, blocked: {blocked}, run: {:?}",
+                "item {index} is {}, its fate was {fate:?}, run: {:?}",
                 item.status, run.cause
             ));
         }
@@ -101,7 +108,8 @@ fn check_handler(run: &Run, task: TaskId, status: RunStatus) -> Result<(), Strin
     }
     let trigger = run.graph.policy(task).trigger;
     let due = match trigger {
-        Trigger::Dependencies => return Ok(()),
+        // Whether these are due is known when they are released (S3, S18).
+        Trigger::Dependencies | Trigger::Compensation { .. } | Trigger::Finally => return Ok(()),
         Trigger::Success => status == RunStatus::Succeeded,
         Trigger::Failure => status == RunStatus::Failed,
         Trigger::Cancel => status == RunStatus::Cancelled,
@@ -113,9 +121,4 @@ fn check_handler(run: &Run, task: TaskId, status: RunStatus) -> Result<(), Strin
         return Ok(());
     }
     Err(format!("{trigger:?} ran: {ran}, and the run is {status}"))
-}
-
-fn is_good(run: &Run, task: TaskId) -> bool {
-    let record = &run.tasks[task.0 as usize];
-    record.open == 0 && !record.bad
 }

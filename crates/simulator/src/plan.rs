@@ -3,10 +3,13 @@
 //! A seed draws a plan (`draw`); a failing plan is made smaller (`shrink`) and kept as text
 //! (`plan::text`). Nothing here runs anything.
 
+pub mod features;
 pub mod text;
 
 use model::policy::FailurePolicy;
 use model::{Span, Timestamp};
+
+use self::features::Features;
 
 /// When every simulation begins: a time on nobody's clock edge.
 pub const EPOCH: Timestamp = Timestamp(1_000_000_000_000);
@@ -87,6 +90,10 @@ pub struct RunPlan {
     pub concurrency: Option<u32>,
     /// Whether it has handlers.
     pub handlers: bool,
+    /// How many of a thousand tasks and edges use the features below.
+    pub flow: u32,
+    /// Which parts of the language they use.
+    pub features: Features,
     /// How often the client sends the submission; more than once only with a key.
     pub submissions: u32,
     /// A person stops it this long after its admission.

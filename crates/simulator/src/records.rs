@@ -2,6 +2,8 @@
 //!
 //! It reads them back from the journal, through the codec, and never from the engine's memory.
 
+mod flow;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -31,6 +33,8 @@ pub struct Store {
     pub journal: MemoryJournal<FaultyDisk>,
     /// The graphs of all runs.
     pub graphs: GraphStore,
+    /// The plan of the run of each graph.
+    pub plans: HashMap<Digest, RunPlan>,
 }
 
 impl Store {
@@ -44,7 +48,7 @@ impl Store {
         };
         let disk = FaultyDisk::new(plan.seed, plan.disk);
         let journal = MemoryJournal::with_removed(disk, removed);
-        Self { journal, graphs: GraphStore::default() }
+        Self { journal, graphs: GraphStore::default(), plans: HashMap::default() }
     }
 }
 
@@ -55,6 +59,16 @@ pub struct Work {
     pub plan: RunPlan,
     /// Its graph.
     pub graph: Arc<Graph>,
+    /// The same as the engine gets it.
+    pub planted: Arc<Graph>,
+}
+
+impl Work {
+    fn new(plan: RunPlan, mutant: Option<Mutant>) -> Self {
+        let graph = workload::graph(&plan);
+        let planted = workload::planted(&graph, mutant);
+        Self { plan, graph, planted }
+    }
 }
 
 /// What has been recorded.
@@ -78,10 +92,12 @@ pub struct Records {
 impl Records {
     /// Nothing recorded yet.
     #[must_use]
-    pub fn new(plan: &Plan, store: &mut Store) -> Self {
-        let works: Vec<Work> =
-            plan.runs.iter().map(|&run| Work { plan: run, graph: workload::graph(&run) }).collect();
-        works.iter().for_each(|work| store.graphs.insert(Arc::clone(&work.graph)));
+    pub fn new(plan: &Plan, store: &mut Store, mutant: Option<Mutant>) -> Self {
+        let works: Vec<Work> = plan.runs.iter().map(|&run| Work::new(run, mutant)).collect();
+        for work in &works {
+            store.graphs.insert(Arc::clone(&work.planted));
+            store.plans.insert(work.graph.digest(), work.plan);
+        }
         let by_graph = works.iter().enumerate().map(|(index, work)| (work.graph.digest(), index));
         Self {
             ledger: Ledger::default(),
@@ -115,18 +131,21 @@ impl Records {
         stage.judge("S1", read.map_err(|error| format!("the journal cannot be read: {error}")));
         for entry in entries {
             stage.tell(|| format!("{:?} {:?}", entry.seq, entry.fact));
-            self.take_one(stage, store, &entry);
+            self.take_one(stage, &entry);
         }
     }
 
-    fn take_one(&mut self, stage: &mut Stage, store: &Store, entry: &Entry) {
+    fn take_one(&mut self, stage: &mut Stage, entry: &Entry) {
         let view = View { ledger: &self.ledger, truth: &stage.truth, entry, now: stage.now };
         if let Err(violation) = on_fact(&view) {
             stage.violation.get_or_insert(violation);
         }
         self.mark(stage, entry);
+        self.flow_marks(stage, &entry.fact);
         self.follow(stage, entry);
-        self.ledger.apply(entry, |digest| engine::Graphs::graph(&store.graphs, digest));
+        let (works, by_graph) = (&self.works, &self.by_graph);
+        self.ledger.apply(entry, |digest| Arc::clone(&works[by_graph[digest]].graph));
+        self.follow_flow(stage, &entry.fact);
         if let Some(what) = self.ledger.illegal.take() {
             let what = format!("{what} ({:?}: {:?})", entry.seq, entry.fact);
             stage.violation.get_or_insert(Violation { id: "S7", at: stage.now, what });
@@ -144,9 +163,10 @@ impl Records {
                 let context = (self.undisturbed, self.asked.contains_key(run));
                 let judged = oracle::check(&work.plan, record, *status, context);
                 stage.judge("S3", judged.map_err(|what| format!("run {run}: {what}")));
+                let from = workload::people::retried_from(&work.plan, &work.graph);
                 if let Some(after) = work.plan.retry.filter(|_| self.retried.insert(*run)) {
                     stage.wishes += 1;
-                    stage.after(after, Event::Ask { wish: Wish::Retry { run: *run } });
+                    stage.after(after, Event::Ask { wish: Wish::Retry { run: *run, from } });
                 }
             }
             Fact::RoundOpened { run, .. } => {

@@ -7,6 +7,7 @@
 use model::Span;
 
 use crate::mutant::Mutant;
+use crate::plan::features::{Feature, Features};
 use crate::plan::{NetPlan, Plan};
 use crate::world;
 
@@ -86,6 +87,18 @@ impl Search<'_> {
         }
     }
 
+    fn drop_features(&mut self, run: usize) {
+        for (_, feature) in Feature::ALL {
+            let mut less = self.best.clone();
+            let features = &mut less.runs[run].features;
+            *features = features.without(feature);
+            if *features == Features::default() {
+                less.runs[run].flow = 0;
+            }
+            self.keep(less);
+        }
+    }
+
     fn simplify(&mut self) {
         let mut calm = self.best.clone();
         calm.net = NetPlan { delay_max: calm.net.delay_max, ..NetPlan::default() };
@@ -105,6 +118,7 @@ impl Search<'_> {
             (run.stop, run.terminate, run.retry, run.timeout) = (None, None, None, None);
             (run.concurrency, run.handlers, run.trouble) = (None, false, 0);
             self.keep(plain);
+            self.drop_features(index);
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Stage {
     pub violation: Option<Violation>,
     /// What hosts draw from: delays of processes and turns.
     pub hosts: Random,
+    /// What evaluators draw from: how long answers take.
+    pub evaluator: Random,
     /// Wishes of clients that are planned or wait for an answer.
     pub wishes: usize,
     /// Whether everything is printed as it happens.
@@ -74,6 +76,7 @@ impl Stage {
             mutant: None,
             violation: None,
             hosts: Random::stream(seed, "hosts in the world"),
+            evaluator: Random::stream(seed, "evaluator"),
             wishes: 0,
             trace: false,
             net: Random::stream(seed, "net"),

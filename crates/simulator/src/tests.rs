@@ -103,6 +103,47 @@ fn without_the_fsync_s1_breaks() {
 }
 
 #[test]
+fn an_answer_applied_twice_breaks_s16() {
+    assert_eq!(found_by_corpus(Mutant::AnsweredTwice).id, "S16");
+}
+
+#[test]
+fn an_answer_that_outlives_its_leader_breaks_s16() {
+    assert_eq!(found_by_corpus(Mutant::AnswersOutliveLeader).id, "S16");
+}
+
+#[test]
+fn a_question_that_is_not_asked_again_breaks_s15() {
+    assert_eq!(found_by_corpus(Mutant::NotAskedAgain).id, "S15");
+}
+
+#[test]
+fn a_loop_without_its_last_turn_breaks_s17() {
+    assert_eq!(found_by_corpus(Mutant::TurnsWithoutEnd).id, "S17");
+}
+
+#[test]
+fn edges_that_all_wait_for_success_break_s3() {
+    assert_eq!(found_by_corpus(Mutant::ConditionsIgnored).id, "S3");
+}
+
+#[test]
+fn undoing_in_forward_order_breaks_s18() {
+    assert_eq!(found_by_corpus(Mutant::UndoneForwards).id, "S18");
+}
+
+#[test]
+fn waits_that_end_early_or_after_their_run_break_s19() {
+    assert_eq!(found_by_corpus(Mutant::WaitEndsEarly).id, "S19");
+    assert_eq!(found_by_corpus(Mutant::WaitTimerStays).id, "S19");
+}
+
+#[test]
+fn without_the_limit_of_a_task_s12_breaks() {
+    assert_eq!(found_by_corpus(Mutant::NoTaskLimit).id, "S12");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

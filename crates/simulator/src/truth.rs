@@ -3,9 +3,10 @@
 //! The product never sees this; the invariants hold what it recorded against it.
 
 use model::collections::HashMap;
+use model::control::{ControlAnswer, Verdict};
 use model::fact::StopCause;
 use model::message::LeaseId;
-use model::{Digest, ItemKey, Outcome, RunId, Seq, Timestamp, Token};
+use model::{Digest, Epoch, ItemKey, Outcome, Round, RunId, Seq, TaskKey, Timestamp, Token};
 
 /// A process that was started for an attempt.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,14 @@ pub struct Truth {
     pub told: HashMap<Digest, RunId>,
     /// Stops that clients were told of, with the last fact that was durable then.
     pub stopped: HashMap<RunId, (StopCause, Seq)>,
+    /// What the evaluator of each term has said to each question.
+    pub given: HashMap<(TaskKey, Round, Epoch), ControlAnswer>,
+    /// The last term in which each question was asked.
+    pub questions: HashMap<(TaskKey, Round), Epoch>,
+    /// How often people have said this to a task.
+    pub said: HashMap<(TaskKey, Verdict), u32>,
+    /// How many people were told that what they said to a task counts.
+    pub settled: HashMap<TaskKey, u32>,
     /// The last fact that has been acknowledged as durable.
     pub durable: Seq,
 }

@@ -3,8 +3,12 @@
 //! Both are functions of the plan alone, so that an attempt which is tried again on another machine
 //! does what it would have done on the first, and the oracle can ask without running anything.
 
+mod flow;
+pub mod people;
+
 use std::sync::Arc;
 
+use model::control::{Join, Kind};
 use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::hash::mix;
@@ -12,6 +16,7 @@ use model::outcome::Failure;
 use model::policy::{Policy, Priority, RetryPolicy, Trigger};
 use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
 
+use crate::mutant::Mutant;
 use crate::plan::{RunPlan, Shape};
 use crate::random::Random;
 
@@ -20,6 +25,9 @@ const LIGHT: u32 = 0;
 const HEAVY: u32 = 1;
 const LIMITED: u32 = 2;
 const HANDLERS: [Trigger; 4] = [Trigger::Success, Trigger::Failure, Trigger::Cancel, Trigger::Exit];
+
+/// The longest that a task waits for time, or for a person who will come.
+pub const WAIT_MAX: Span = Span::secs(600);
 
 /// What an attempt does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +76,57 @@ enum Trouble {
 #[must_use]
 pub fn graph(run: &RunPlan) -> Arc<Graph> {
     let random = &mut Random::stream(run.seed, "graph");
-    let (tasks, edges, fan_outs) = shape(run, random);
-    let mut policies = policies(run);
-    let mut policy_of: Vec<u32> =
-        (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
+    let plain = shape(run, random);
+    let mut parts = if run.flow > 0 {
+        flow::grow(run, plain, policies(run))
+    } else {
+        let (tasks, edges, fan_outs) = plain;
+        let policy_of = (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
+        GraphParts { policies: policies(run), policy_of, edges, conditions: vec![], fan_outs }
+    };
     if run.handlers {
         for trigger in HANDLERS {
-            policy_of.push(u32::try_from(policies.len()).expect("few policies"));
-            policies.push(Policy { trigger, ..policies[LIGHT as usize].clone() });
+            parts.policy_of.push(u32::try_from(parts.policies.len()).expect("few policies"));
+            parts.policies.push(Policy { trigger, ..parts.policies[LIGHT as usize].clone() });
         }
     }
-    let parts = GraphParts { policies, policy_of, edges, fan_outs };
     Arc::new(Graph::new(digest(run.seed, 1), parts).expect("drawn graphs are well formed"))
+}
+
+/// The graph as the engine gets it: with a planted fault it may not be the one that was drawn.
+#[must_use]
+pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
+    let mut parts = graph.to_parts();
+    let policies = parts.policies.iter_mut();
+    match mutant {
+        Some(Mutant::TurnsWithoutEnd) => policies.for_each(|policy| {
+            if let Kind::Loop { turns_max, .. } = &mut policy.kind {
+                *turns_max += 2;
+            }
+        }),
+        Some(Mutant::ConditionsIgnored) => parts.conditions.clear(),
+        Some(Mutant::AnyNeedsAll) => policies.for_each(|policy| {
+            if policy.join == Join::Any {
+                policy.join = Join::All;
+            }
+        }),
+        Some(Mutant::WaitEndsEarly) => policies.for_each(|policy| {
+            if let Kind::Timer { wait } = &mut policy.kind {
+                *wait = Span(wait.0 / 2);
+            }
+        }),
+        Some(Mutant::NoTaskLimit) => policies.for_each(|policy| policy.concurrency = None),
+        Some(Mutant::UndoneForwards) => {
+            let undoes = |task: u32| {
+                let trigger = graph.policy(TaskId(task)).trigger;
+                matches!(trigger, Trigger::Compensation { .. })
+            };
+            let edges = parts.edges.iter_mut().filter(|edge| undoes(edge.0));
+            edges.for_each(|edge| *edge = (edge.1, edge.0));
+        }
+        _ => return Arc::clone(graph),
+    }
+    Arc::new(Graph::new(graph.digest(), parts).expect("only settings were changed"))
 }
 
 /// The admission of a run, as its client asks for it.

@@ -6,13 +6,14 @@
 use engine::{Engine, Input};
 use model::hash::mix;
 use model::message::News;
-use model::{Span, Timestamp};
+use model::{RunId, Span, TaskId, Timestamp};
 
 use crate::clients::Clients;
 use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
 use crate::invariants::{
     Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay, s14_limits,
+    s15_goes_on,
 };
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
@@ -65,7 +66,7 @@ pub struct World {
     inputs: u64,
     faults: u64,
     healed: bool,
-    neglected: Option<(model::RunId, model::TaskId, Timestamp)>,
+    neglected: Option<(RunId, TaskId, Timestamp)>,
 }
 
 /// Runs a plan to its end.
@@ -84,7 +85,7 @@ impl World {
         stage.truth.awake_since = vec![None; plan.nodes.len()];
         stage.truth.instances = vec![Vec::new(); plan.nodes.len()];
         let mut store = Store::new(&plan, mutant);
-        let records = Records::new(&plan, &mut store);
+        let records = Records::new(&plan, &mut store, mutant);
         let nodes = (0..).zip(&plan.nodes).map(|(index, node)| Node::new(index, *node)).collect();
         Self {
             plan,
@@ -209,6 +210,7 @@ impl World {
                 self.with(life, |leader, stage, store, _| leader.turn(stage, store))
             }
             Event::Committed { life } => self.with(life, Coordinator::committed),
+            Event::Evaluated { life, answered } => self.evaluated(life, *answered),
             Event::CoordinatorStart { host } => self.lead(host),
             Event::CoordinatorWake { life } => self.wake(life),
             Event::Fault { index } => self.break_something(self.plan.faults[index]),
@@ -250,6 +252,21 @@ impl World {
         let stage = &mut self.stage;
         if let Some(leader) = self.leader.as_mut().or(self.sleeper.as_mut()) {
             leader.hand_in(stage, Input::Worker(message));
+        }
+    }
+
+    /// An answer reaches the coordinator that asked, if that one is still there.
+    fn evaluated(&mut self, life: u64, answered: engine::Answered) {
+        let outlives = self.stage.has(Mutant::AnswersOutliveLeader);
+        let mut found = [&mut self.leader, &mut self.sleeper].into_iter().flatten();
+        let asker = found.find(|known| known.life == life || outlives);
+        match asker {
+            Some(asker) => asker.hand_in(&mut self.stage, Input::Answered(Box::new(answered))),
+            None if outlives => {
+                let again = Event::Evaluated { life, answered: Box::new(answered) };
+                self.stage.after(Span::millis(50), again);
+            }
+            None => self.stage.hit(Mark::AnswerDied),
         }
     }
 
@@ -349,7 +366,8 @@ impl World {
     /// Marks an attempt as started in the live state alone.
     fn corrupt(&mut self) {
         let leased = |run: &crate::ledger::Run| {
-            run.graph.tasks().find(|&task| run.tasks[task.0 as usize].waits_for > 0)
+            let waits = |task: &TaskId| run.task(*task).end.is_none() && !run.task(*task).begun;
+            run.graph.tasks().find(waits)
         };
         let found = self.records.ledger.runs.iter().find_map(|(&id, run)| {
             (!run.status.is_final()).then(|| leased(run)).flatten().map(|task| (id, task))
@@ -441,6 +459,8 @@ impl World {
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);
         self.stage.judge("S14", s14_limits::leases(&self.records.ledger));
+        let goes_on = s15_goes_on::check(&self.records.ledger, &self.stage.truth, engine);
+        self.stage.judge("S15", goes_on);
         self.look_for_neglect();
     }
 

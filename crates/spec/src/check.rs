@@ -6,24 +6,42 @@
 
 use std::path::Path;
 
+use model::control::EdgeCondition;
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
 use model::policy::{FailurePolicy, Priority};
 
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
-use crate::diagnostic::{Diagnostics, Fault, Faults, Lines, Place};
-use crate::file::{Declaration, OnFailure, Tasks, WorkflowFile};
+use crate::diagnostic::{Diagnostics, Fault, Faults, Lines};
+use crate::extend::expand;
+use crate::file::{
+    DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
+};
 use crate::limits::NAME_BYTES_MAX;
 use crate::node::{Content, Node};
-use crate::params::{Located, Parameter, ParameterType, Workflow, convert};
+use crate::params::{Located, Workflow};
 use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
+mod compensation;
+mod control;
+mod decisions;
+mod fan_out;
 mod graph;
+mod links;
+mod look;
+mod names;
+mod order;
+pub(crate) mod parameters;
+mod secrets;
+mod steps;
+mod surroundings;
 mod task;
 mod texts;
+
+pub(crate) use names::fits;
 
 /// Checks a workflow file.
 ///
@@ -43,18 +61,39 @@ pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
 }
 
 fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workflow> {
-    let root = parse(text, faults)?;
-    let file = read_file(&root, faults)?;
+    let mut root = parse(text, faults)?;
+    let uses = expand(&mut root, text, faults);
+    let workflow = check_root(source, (text, root), faults);
+    uses.explain(faults);
+    workflow
+}
+
+fn check_root(
+    source: &Source,
+    (text, root): (&str, Node<'_>),
+    faults: &mut Faults,
+) -> Option<Workflow> {
+    let mut file = read_file(&root, faults)?;
     drop(root);
-    let tasks = file_tasks(&file, faults)?;
-    let parameters = parameters(&file, faults);
-    let graph = graph::check(&tasks.0, faults);
-    texts::check(texts::Scene { text, file: &file, tasks: &tasks.0, graph: &graph }, faults);
+    take_decision(&mut file, faults);
+    check_tasks(&file, faults)?;
+    let declarations = file.params.iter().flat_map(|params| &params.0);
+    let parameters = parameters::parameters(declarations, faults);
+    let scene = surroundings::Scene { file: &file, parameters: &parameters };
+    surroundings::check(scene, faults);
+    let steps = steps::flatten(&file, faults);
+    control::check(&steps, faults);
+    let (decisions, made) = decisions::collect(&steps, faults);
+    let links = links::collect(&steps, (&decisions, made), faults);
+    let mut graph = graph::build(&steps, links, faults);
+    texts::check(texts::Scene { text, file: &file, steps: &steps, graph: &graph }, faults);
+    compensation::add_edges(&steps, &mut graph, faults);
     if let Some(name) = &file.name {
         check_name("a workflow", name, faults);
     }
+    let checked = control::Checked { steps: &steps, decisions: &decisions, graph: &graph };
     let options = options(source, &file, faults);
-    let compiled = task::compile(&tasks.0, options.priority, faults);
+    let compiled = task::compile(checked, options.priority, faults);
     if !faults.is_empty() {
         return None;
     }
@@ -63,8 +102,10 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
         text: text.value.clone(),
         place: lines.place(text.extent),
     };
+    let surroundings = surroundings::compile(scene, &source.folder, &lines);
     let env = file.env.iter().flat_map(|env| &env.0);
     Some(Workflow {
+        surroundings,
         file: source.name.clone(),
         folder: source.folder.clone(),
         options,
@@ -76,15 +117,17 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
             policies: compiled.policies,
             policy_of: compiled.policy_of,
             edges: graph.edges,
+            conditions: plain_or(graph.conditions),
             fan_outs: Vec::new(),
         },
         tasks: compiled.tasks,
         computed: compiled
             .computed
             .into_iter()
-            .map(|(task, expression, extent)| ComputedItems {
+            .map(|task::Computed { task, source, max_items, extent }| ComputedItems {
                 task,
-                expression,
+                source,
+                max_items,
                 place: lines.place(extent),
             })
             .collect(),
@@ -109,8 +152,58 @@ fn read_file(root: &Node<'_>, faults: &mut Faults) -> Option<WorkflowFile> {
     None
 }
 
-/// The tasks, wherever they stand; nothing if there are none or too many.
-fn file_tasks<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Option<&'f Tasks> {
+/// Conditions that say something; none if all edges wait for success.
+fn plain_or(conditions: Vec<EdgeCondition>) -> Vec<EdgeCondition> {
+    let is_plain = conditions.iter().all(|&condition| condition == EdgeCondition::Succeeded);
+    if is_plain { Vec::new() } else { conditions }
+}
+
+/// A decision that is written in the file itself is a task like any other.
+fn take_decision(file: &mut WorkflowFile, faults: &mut Faults) {
+    let (name, conditions) = match (file.decision_node.take(), file.conditions.take()) {
+        (None, None) => return,
+        (Some(name), Some(conditions)) => (name, conditions),
+        (Some(name), None) => {
+            if faults.is_empty() {
+                let message = "the decision has no rules";
+                let fault = Fault::new(code::MISSING_KEY, name.extent, message);
+                faults.push(fault.hint("write them under `conditions`"));
+            }
+            return;
+        }
+        (None, Some(conditions)) => {
+            let message = "these rules belong to no decision";
+            let fault = Fault::new(code::MISSING_KEY, conditions.extent, message);
+            return faults.push(fault.hint("name it: `decision_node: NAME`"));
+        }
+    };
+    if file.tasks.is_none() && file.task_graph.is_none() {
+        declare_implied(file, &conditions.value);
+    }
+    let task = TaskFile { conditions: Some(conditions), ..TaskFile::default() };
+    let tasks = match &mut file.task_graph {
+        Some(tasks) => tasks,
+        None => file.tasks.get_or_insert_default(),
+    };
+    tasks.0.push(NamedTask { name, task, is_whole: true });
+}
+
+/// A file that is one decision need not declare what its rules name: it has to be given.
+fn declare_implied(file: &mut WorkflowFile, rules: &DecisionFile) {
+    let declared = file.params.get_or_insert_default();
+    let names: Vec<&str> = declared.0.iter().map(|known| known.name.value.as_str()).collect();
+    let implied = decisions::implied_parameters(rules, &names);
+    declared.0.extend(implied.into_iter().map(|(name, kind)| Declaration {
+        name,
+        kind: Some(kind),
+        default: None,
+        description: None,
+        rules: DeclaredRules::default(),
+    }));
+}
+
+/// Notes what is wrong with the tasks as a whole; nothing if there is nothing to go on with.
+fn check_tasks(file: &WorkflowFile, faults: &mut Faults) -> Option<()> {
     let tasks = match (&file.tasks, &file.task_graph) {
         (Some(tasks), None) | (None, Some(tasks)) => tasks,
         (Some(_), Some(second)) => {
@@ -137,7 +230,7 @@ fn file_tasks<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Option<&'f Tas
     if count == 0 && faults.is_empty() {
         faults.push(no_tasks());
     }
-    Some(tasks)
+    Some(())
 }
 
 fn no_tasks() -> Fault {
@@ -171,83 +264,22 @@ fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
         .push(fault.hint("names are texts of up to 200 bytes, without `/` and control characters"));
 }
 
-/// A parameter whose place is not yet known as line and column.
-struct Declared {
-    parameter: Parameter,
-    extent: Extent,
-}
-
-impl Declared {
-    fn located(self, lines: &Lines<'_>) -> Parameter {
-        Parameter { place: lines.place(self.extent), ..self.parameter }
-    }
-}
-
-fn parameters(file: &WorkflowFile, faults: &mut Faults) -> Vec<Declared> {
-    let declarations = file.params.iter().flat_map(|params| &params.0);
-    declarations.map(|declaration| parameter(declaration, faults)).collect()
-}
-
-fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
-    let Declaration { name, kind, default, description } = declaration;
-    check_name("a parameter", name, faults);
-    if name.value.contains('=') {
-        let message = "the name of a parameter has a `=` in it";
-        faults.push(Fault::new(code::BAD_NAME, name.extent, message));
-    }
-    let inferred = || default.as_ref().map(|default| kind_of(&default.value));
-    let kind = kind.or_else(inferred).unwrap_or_default();
-    let default = default.as_ref().and_then(|default| {
-        let converted = convert(&default.value, kind);
-        let note = |found| {
-            let message =
-                format!("parameter `{}` takes {kind}, and its default is {found}", name.value);
-            faults.push(Fault::new(code::WRONG_TYPE, default.extent, message));
-        };
-        converted.map_err(note).ok()
-    });
-    let place = Place {
-        line: 0,
-        column: 0,
-        offset: 0,
-        length: 0,
-        excerpt: String::new(),
-        excerpt_start: 0,
-    };
-    let parameter = Parameter {
-        name: name.value.clone(),
-        kind,
-        default,
-        description: description.clone(),
-        place,
-    };
-    Declared { parameter, extent: name.extent }
-}
-
-fn kind_of(default: &serde_json::Value) -> ParameterType {
-    use serde_json::Value;
-    match default {
-        Value::Bool(_) => ParameterType::Bool,
-        Value::Number(number) if number.is_f64() => ParameterType::Float,
-        Value::Number(_) => ParameterType::Int,
-        Value::Array(_) => ParameterType::List,
-        Value::Object(_) => ParameterType::Object,
-        Value::String(_) | Value::Null => ParameterType::String,
-    }
-}
-
 fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOptions {
     let stem = || Path::new(&source.name).file_stem().map(|stem| stem.to_string_lossy().into());
     let name = file.name.as_ref().map(|name| name.value.clone()).or_else(stem);
     RunOptions {
         name: name.unwrap_or_default(),
-        failure: match file.on_failure {
-            None | Some(OnFailure::Stop) => FailurePolicy::FailFast,
-            Some(OnFailure::Continue) => FailurePolicy::Continue,
-        },
+        failure: file.on_failure.map(failure).unwrap_or_default(),
         timeout: task::time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
         priority: priority(file.priority).unwrap_or_default(),
+    }
+}
+
+fn failure(on_failure: OnFailure) -> FailurePolicy {
+    match on_failure {
+        OnFailure::Stop => FailurePolicy::FailFast,
+        OnFailure::Continue => FailurePolicy::Continue,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The error codes of workflow files, E0101 to E0131. Each has a heading of the same name in
+//! The error codes of workflow files, E0101 onwards. Each has a heading of the same name in
 //! `docs/reference/errors.md`. A code never changes its meaning.
 
 use model::code::Code;
@@ -65,3 +65,15 @@ pub const BAD_ITEMS: Code = Code("E0129");
 pub const RENDER: Code = Code("E0130");
 /// A rendered text is too large.
 pub const RENDERED_TOO_LARGE: Code = Code("E0131");
+/// An environment that the workflow does not have.
+pub const UNKNOWN_ENVIRONMENT: Code = Code("E0161");
+/// A task extends a template that the file does not have.
+pub const UNKNOWN_TEMPLATE: Code = Code("E0162");
+/// Templates that extend each other in a circle.
+pub const TEMPLATE_CYCLE: Code = Code("E0163");
+/// An argument that a template does not take, lacks, or cannot use.
+pub const TEMPLATE_ARGUMENT: Code = Code("E0164");
+/// A secret in a text that is rendered, kept and shown.
+pub const SECRET_PLACE: Code = Code("E0165");
+/// A secret that the workflow does not have.
+pub const UNKNOWN_SECRET: Code = Code("E0166");

@@ -9,17 +9,29 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use minijinja::Environment;
 use minijinja::value::Value;
+use model::secret::SecretRef;
 use model::{ItemId, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
-use crate::template::Templates;
+use crate::environment::EnvironmentSnapshot;
+use crate::template::{Templates, environment};
 
+mod context;
 mod render;
+mod sketch;
+mod surrounded;
+mod task;
+mod upstream;
 
+pub(crate) use context::{Scene, is_bare};
 use render::{Failure, Renderer};
+pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
+pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
+pub use upstream::{TaskOutputs, Upstream};
 
 /// All tasks of a workflow as they are started.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -35,92 +47,45 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, String>,
     shell: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<EnvironmentSnapshot>,
+    /// Where secrets are to be found, as one text each; a parameter's under `params.NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: BTreeMap<String, String>,
     tasks: Vec<TaskDefinition>,
     #[serde(skip)]
     derived: Derived,
 }
 
 /// What follows from the definition and is worked out when it is first needed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Derived {
     by_name: OnceLock<Vec<u32>>,
     params: OnceLock<Value>,
     env: OnceLock<Value>,
     templates: Templates,
+    environment: Environment<'static>,
 }
 
-/// One task as it is started.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct TaskDefinition {
-    pub name: Box<str>,
-    pub action: Action,
-    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
-    pub env: Box<[(String, String)]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shell: Option<Box<[String]>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub working_dir: Option<Box<str>>,
-    #[serde(default, skip_serializing_if = "Items::is_single")]
-    pub items: Items,
-}
-
-/// What a task does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Action {
-    /// A text for the shell.
-    Script(Box<str>),
-    /// A program and its arguments.
-    Command(Box<[String]>),
-}
-
-impl Default for Action {
+impl Default for Derived {
     fn default() -> Self {
-        Self::Script(Box::default())
+        Self {
+            by_name: OnceLock::new(),
+            params: OnceLock::new(),
+            env: OnceLock::new(),
+            templates: Templates::default(),
+            environment: environment(),
+        }
     }
 }
 
-/// The items of a task.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Items {
-    /// The task is no fan-out.
-    #[default]
-    Single,
-    /// One item a value.
-    Values(Vec<Json>),
-    /// One item a whole number from `first`.
-    Range {
-        /// The first number.
-        first: i64,
-        /// How many.
-        count: u32,
-    },
-}
-
-impl Items {
-    fn is_single(&self) -> bool {
-        matches!(self, Self::Single)
-    }
-
-    /// How many; nothing if the task is no fan-out.
-    pub(crate) fn count(&self) -> Option<u32> {
-        match self {
-            Self::Single => None,
-            Self::Values(values) => u32::try_from(values.len()).ok(),
-            Self::Range { count, .. } => Some(*count),
-        }
-    }
-
-    fn value(&self, item: ItemId) -> Option<Json> {
-        match self {
-            Self::Single => None,
-            Self::Values(values) => values.get(item.0 as usize).cloned(),
-            Self::Range { first, count } => {
-                (item.0 < *count).then(|| Json::from(first.saturating_add(i64::from(item.0))))
-            }
-        }
-    }
+/// What a task waits for that somebody outside has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Awaited {
+    /// A person's yes or no.
+    Approval,
+    /// A signal, which may bring a value.
+    Signal,
 }
 
 /// What a worker starts.
@@ -130,33 +95,14 @@ pub struct Rendered {
     pub argv: Vec<String>,
     /// Variables in addition to the worker's own, each name once.
     pub env: Vec<(String, String)>,
+    /// Variables whose values are secrets, none of them in `env`: whoever starts the process looks
+    /// them up, and masks what they are in all that it prints.
+    pub secret_env: Vec<(String, SecretRef)>,
     /// Where it starts: absolute if the workflow file's folder is.
     pub working_dir: PathBuf,
     /// Whether the command or its variables name `AUTOGLM_WORKDIR`, so that the attempt's own
     /// folder must be there.
     pub uses_work_dir: bool,
-}
-
-/// The outputs of one task.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TaskOutputs {
-    /// A plain task: one object.
-    Single(Json),
-    /// A fan-out: one object an item, in the order of the items. `outputs.k` is then the list of
-    /// the items' values, `null` where an item has none.
-    Items(Vec<Json>),
-}
-
-/// Where a template's references to other tasks are answered.
-pub trait UpstreamOutputs {
-    /// The outputs of a task. Asked for only if the template names the task.
-    fn outputs(&self, task: TaskId) -> TaskOutputs;
-}
-
-impl<F: Fn(TaskId) -> TaskOutputs> UpstreamOutputs for F {
-    fn outputs(&self, task: TaskId) -> TaskOutputs {
-        self(task)
-    }
 }
 
 /// Why a task's text could not be rendered. The task has failed, and trying again will not help.
@@ -204,7 +150,7 @@ pub(crate) struct Parts {
 impl Definition {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { name, path, folder, params, env, shell, tasks } = parts;
-        Self { name, path, folder, params, env, shell, tasks, derived: Derived::default() }
+        Self { name, path, folder, params, env, shell, tasks, ..Self::default() }
     }
 
     /// Compact JSON.
@@ -287,14 +233,7 @@ impl Definition {
     /// The value of an item, short enough to show; nothing if the task is no fan-out.
     #[must_use]
     pub fn item_label(&self, task: TaskId, item: ItemId) -> Option<String> {
-        const CHARS_MAX: usize = 60;
-        let label = match self.get(task)?.items.value(item)? {
-            Json::String(text) => text,
-            other => other.to_string(),
-        };
-        let mut chars = label.chars();
-        let short: String = chars.by_ref().take(CHARS_MAX).collect();
-        Some(if chars.next().is_some() { short + "…" } else { short })
+        self.get(task)?.item_value(item).map(|value| label(&value))
     }
 
     /// What a worker starts for an item.
@@ -305,40 +244,111 @@ impl Definition {
         &self,
         task: TaskId,
         item: ItemId,
-        upstream: &dyn UpstreamOutputs,
+        upstream: &dyn Upstream,
     ) -> Result<Rendered, RenderError> {
+        self.rendering(task, Some(item), upstream, |renderer| renderer.render())
+    }
+
+    /// What a task waits for that somebody outside has to say.
+    #[must_use]
+    pub fn awaited(&self, task: TaskId) -> Option<Awaited> {
+        match self.get(task)?.action {
+            Action::Approval(_) => Some(Awaited::Approval),
+            Action::Signal(_) => Some(Awaited::Signal),
+            _ => None,
+        }
+    }
+
+    /// The name of a route of a decision, by its number; nothing if it has none.
+    #[must_use]
+    pub fn route(&self, task: TaskId, route: u16) -> Option<&str> {
+        let Action::Decision(decision) = &self.get(task)?.action else { return None };
+        decision.rules.iter().find(|rule| rule.route == route)?.name.as_deref()
+    }
+
+    /// What is said to the person or program that a task waits for; empty if nothing is, or if it
+    /// waits for nobody.
+    ///
+    /// # Errors
+    /// The text names something that is not defined, or becomes too large.
+    pub fn message(&self, task: TaskId, upstream: &dyn Upstream) -> Result<String, RenderError> {
+        self.rendering(task, None, upstream, |renderer| renderer.message())
+    }
+
+    fn rendering<T>(
+        &self,
+        task: TaskId,
+        item: Option<ItemId>,
+        upstream: &dyn Upstream,
+        render: impl FnOnce(&Renderer<'_>) -> Result<T, Failure>,
+    ) -> Result<T, RenderError> {
         let Some(defined) = self.get(task) else {
             let message = format!("there is no task number {task}");
             return Err(RenderError { code: code::RENDER, task: String::new(), message });
         };
-        let renderer = Renderer { definition: self, task: defined, item, upstream };
-        renderer.render().map_err(|Failure { code, message }| RenderError {
+        let scene = Scene {
+            definition: self,
+            task,
+            defined,
+            item,
+            upstream,
+            round: upstream.round(task),
+            run: upstream.run(),
+            output: None,
+            is_expression: false,
+        };
+        render(&Renderer { scene }).map_err(|Failure { code, message }| RenderError {
             code,
             task: defined.name.to_string(),
             message,
         })
     }
 
-    fn get(&self, task: TaskId) -> Option<&TaskDefinition> {
+    /// The task that the first steps of a path name, as the tasks of a group see it, and how many
+    /// steps these are.
+    fn resolve(&self, scope: &str, path: &[String]) -> Option<(TaskId, usize)> {
+        let mut scope = Some(scope);
+        while let Some(group) = scope {
+            let mut name = group.to_owned();
+            for (step, steps) in path.iter().zip(1..) {
+                if !name.is_empty() {
+                    name.push('.');
+                }
+                name.push_str(step);
+                if let Some(task) = self.task(&name) {
+                    return Some((task, steps));
+                }
+            }
+            scope = match group {
+                "" => None,
+                _ => Some(group.rfind('.').map_or("", |dot| &group[..dot])),
+            };
+        }
+        None
+    }
+
+    /// What works out texts and expressions.
+    pub(crate) fn engine(&self) -> (&Templates, &Environment<'static>) {
+        (&self.derived.templates, &self.derived.environment)
+    }
+
+    pub(crate) fn get(&self, task: TaskId) -> Option<&TaskDefinition> {
         self.tasks.get(task.0 as usize)
     }
 }
 
-impl TaskDefinition {
-    /// Every text of the task that may be a template.
-    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
-        let (script, command) = match &self.action {
-            Action::Script(script) => (Some(&**script), &[][..]),
-            Action::Command(command) => (None, &**command),
-        };
-        script
-            .into_iter()
-            .chain(command.iter().map(String::as_str))
-            .chain(self.env.iter().map(|(_, value)| value.as_str()))
-            .chain(self.working_dir.as_deref())
-    }
+/// A value, short enough to show.
+#[must_use]
+pub fn label(value: &Json) -> String {
+    const CHARS_MAX: usize = 60;
+    let label = match value {
+        Json::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let mut chars = label.chars();
+    let short: String = chars.by_ref().take(CHARS_MAX).collect();
+    if chars.next().is_some() { short + "…" } else { short }
 }
-
 /// Whether a path can be stored and shown: it is text.
 pub(crate) fn is_text(path: &Path) -> bool {
     path.to_str().is_some()

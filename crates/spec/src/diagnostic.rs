@@ -116,6 +116,8 @@ pub(crate) struct Fault {
     label: String,
     hint: Option<String>,
     related: Vec<(Extent, String)>,
+    /// Whether what stands behind the place on its line is not shown.
+    is_private: bool,
 }
 
 impl Fault {
@@ -126,7 +128,8 @@ impl Fault {
     /// A fault that does not lie in the file.
     pub(crate) fn nowhere(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { code, message, extent: None, label: String::new(), hint: None, related: Vec::new() }
+        let (label, hint, related) = (String::new(), None, Vec::new());
+        Self { code, message, extent: None, label, hint, related, is_private: false }
     }
 
     pub(crate) fn label(self, label: impl Into<String>) -> Self {
@@ -147,13 +150,25 @@ impl Fault {
         self
     }
 
+    /// Hides what stands behind the place: it may be a secret that should not stand in the file.
+    pub(crate) fn private(self) -> Self {
+        Self { is_private: true, ..self }
+    }
+
     fn into_diagnostic(self, lines: &Lines<'_>) -> Diagnostic {
         let related = self.related.into_iter();
+        let place = self.extent.map(|extent| lines.place(extent));
+        let place = place.map(|mut place| {
+            if self.is_private {
+                place.excerpt.truncate(place.excerpt_start + place.length as usize);
+            }
+            place
+        });
         Diagnostic {
             code: self.code,
             severity: Severity::Error,
             message: self.message,
-            place: self.extent.map(|extent| lines.place(extent)),
+            place,
             label: self.label,
             hint: self.hint,
             related: related
@@ -187,6 +202,23 @@ impl Faults {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.is_empty()
+    }
+
+    /// Adds to each fault the places that explain its own, and keeps of equal ones the first.
+    pub(crate) fn explain(&mut self, places: impl Fn(Extent) -> Vec<(Extent, String)>) {
+        let kept = std::mem::take(&mut self.kept);
+        for mut fault in kept {
+            let same = |it: &Fault| {
+                (it.code, it.extent, &it.message) == (fault.code, fault.extent, &fault.message)
+            };
+            if self.kept.iter().any(same) {
+                continue;
+            }
+            for (extent, label) in fault.extent.map(&places).unwrap_or_default() {
+                fault.related.push((extent, label));
+            }
+            self.kept.push(fault);
+        }
     }
 
     /// All of them with lines and columns, sorted by place.

@@ -5,16 +5,35 @@
 
 use crate::read::{Placed, choice, record};
 
-mod foreign;
+mod decision;
+mod depends;
+mod environments;
+mod expression;
+pub(crate) mod foreign;
+mod loops;
 mod shapes;
 mod values;
+mod waiting;
 
-pub(crate) use shapes::{
-    Declaration, Declarations, Foreach, NamedTask, Resources, Tasks, Variables,
+pub(crate) use decision::{ActionFile, DecisionFile};
+pub(crate) use depends::{Dependency, Depends, JoinFile};
+pub(crate) use environments::{
+    Arguments, EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
 };
-pub(crate) use values::{Command, Duration, OneOrMany, Retry, Shell, Version, Whole};
+pub(crate) use expression::ExpressionText;
+pub(crate) use foreign::TASK as TASK_FOREIGN;
+pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
+pub(crate) use shapes::{
+    Declaration, Declarations, DeclaredRules, NamedTask, Resources, Tasks, Variables,
+};
+pub(crate) use values::{
+    Bound, Command, Cpu, Duration, Memory, OneOrMany, Retry, Shell, Version, Whole,
+};
+pub(crate) use waiting::{
+    Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
+};
 
-use crate::limits::RETRIES_MAX;
+use crate::limits::{RETRIES_MAX, ROUNDS_MAX};
 use crate::params::ParameterType;
 
 record! {
@@ -30,6 +49,14 @@ record! {
         params: Declarations,
         /// Variables of all tasks. Their texts may use `{{ params.x }}`.
         env: Variables,
+        /// Places to run in, each with its own variables, parameters, secrets and limits.
+        environments: Environments,
+        /// The environment of a run that names none.
+        default_environment: Placed<String>,
+        /// Where secrets are to be found. Used as `{{ secrets.NAME }}` in variables of tasks.
+        secrets: Secrets,
+        /// Bodies of tasks by name, for tasks that extend them.
+        templates: Templates,
         /// What runs scripts: words such as `bash -euo pipefail`. It is given `-c` and the script.
         /// `sh -eu` if it is left out.
         shell: Shell,
@@ -47,6 +74,12 @@ record! {
         tasks: Tasks,
         /// The tasks as a mapping from name to task. The same as `tasks`.
         task_graph: Tasks,
+        /// Tasks that run last, however the run went: as under `tasks`.
+        finally: Tasks,
+        /// The name of a decision that is the whole file, or a part of it.
+        decision_node: Placed<String>,
+        /// The rules of `decision_node`.
+        conditions: Box<Placed<DecisionFile>>,
     }
     foreign: foreign::WORKFLOW
 }
@@ -58,14 +91,50 @@ record! {
         name: Placed<String>,
         /// What the task is for.
         description: String,
+        /// The template that the task extends: what the task does not say itself, that says.
+        extends: Placed<String>,
+        /// The arguments of the template.
+        with: Arguments,
         /// A script for the shell. A template.
         script: Placed<String>,
         /// A program and its arguments, started without a shell. Each is a template.
         command: Placed<Command>,
-        /// The tasks that must have succeeded before.
-        depends_on: OneOrMany<Placed<String>>,
+        /// Makes a group: tasks that are depended on, repeated or left out together.
+        tasks: Box<Placed<Tasks>>,
+        /// Makes a decision: the first rule that holds says which tasks run.
+        decision: Box<Placed<DecisionFile>>,
+        /// The name of a decision, with its rules under `conditions`.
+        decision_node: Box<Placed<String>>,
+        /// The rules of a decision. The same as `decision`.
+        conditions: Box<Placed<DecisionFile>>,
+        /// Waits until a person has said yes or no.
+        approval: Box<Placed<Approval>>,
+        /// Waits until somebody has sent a signal.
+        signal: Box<Placed<Signal>>,
+        /// Waits for a time.
+        wait: Box<Placed<Wait>>,
+        /// What the task comes to: an expression over `output`, its own outputs. Tasks that
+        /// depend on this one alone know it as `result`.
+        result: Box<Placed<ExpressionText>>,
+        /// The tasks that come before, and what they have to come to: they succeed if nothing else
+        /// is said.
+        depends_on: Depends,
+        /// How many of the dependencies are enough. `all` if it is left out.
+        join: Placed<JoinFile>,
+        /// The task is skipped if this expression is false when its turn comes.
+        when: Box<Placed<ExpressionText>>,
         /// Makes a fan-out: the task is run once for each item, as `{{ item }}` and `{{ index }}`.
-        foreach: Placed<Foreach>,
+        foreach: Box<Placed<Foreach>>,
+        /// How many items of a fan-out may run at a time.
+        max_parallel: Placed<Whole<1, 1_000_000>>,
+        /// Makes a loop: the task is run again until this expression is true.
+        until: Box<Placed<ExpressionText>>,
+        /// How many rounds a loop may have; it fails after them. 100 if left out.
+        max_rounds: Placed<Whole<1, { ROUNDS_MAX as u64 }>>,
+        /// What the failure of this task means for the others, if not what the workflow says.
+        on_failure: OnFailure,
+        /// How the task is undone when the run has failed after it succeeded: a script or command.
+        compensate: Box<Placed<TaskFile>>,
         /// Variables of the task. Each is a template.
         env: Variables,
         /// What runs the script, instead of the workflow's shell.
@@ -114,6 +183,14 @@ record! {
         r#type: ParameterType,
         /// What it is when it is not given. Without a default it must be given.
         default: Placed<serde_json::Value>,
+        /// The values that it takes.
+        r#enum: Placed<Vec<serde_json::Value>>,
+        /// A regular expression that its text matches as a whole.
+        pattern: Placed<String>,
+        /// The least number, or the least characters, items or keys.
+        min: Placed<Bound>,
+        /// The greatest number, or the most characters, items or keys.
+        max: Placed<Bound>,
         /// What it is for.
         description: String,
     }
@@ -132,7 +209,7 @@ choice! {
 
 choice! {
     /// What makes a handler run.
-    enum HandlerEvent("`success`, `failure`, `cancel` or `exit`") {
+    enum HandlerEvent("`success`, `failure`, `cancel`, `exit` or `finally`") {
         /// All ordinary tasks have ended, and well.
         Success = "success",
         /// The run has failed.
@@ -141,5 +218,18 @@ choice! {
         Cancel = "cancel",
         /// All ordinary tasks have ended, however.
         Exit = "exit",
+        /// All else has ended, handlers too, however.
+        Finally = "finally",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NamedTask;
+
+    #[test]
+    fn a_task_takes_little_room_while_it_is_checked() {
+        // A million of them are held at once.
+        assert!(size_of::<NamedTask>() <= 1_024, "{} bytes", size_of::<NamedTask>());
     }
 }

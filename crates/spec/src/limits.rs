@@ -20,3 +20,24 @@ pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
 pub const RETRIES_MAX: u8 = u8::MAX;
+/// Turns that a loop may be given.
+pub const ROUNDS_MAX: u16 = 10_000;
+/// Turns of a loop that does not say how many there may be.
+pub const ROUNDS_DEFAULT: u16 = 100;
+/// Items of a fan-out that is worked out while the run goes on and does not say how many there may
+/// be.
+pub const LATE_ITEMS_DEFAULT: u32 = 1_000_000;
+/// Bytes of the stored list of such a fan-out.
+pub const LIST_BYTES_MAX: usize = 64 << 20;
+/// Bytes of the value of an expression, as JSON, and of a file whose lines are items.
+pub const VALUE_BYTES_MAX: usize = 256 << 20;
+/// Names that the patterns of a file may be held against.
+pub const PATTERN_STEPS_MAX: usize = 50_000_000;
+/// Templates that may extend each other, one the next.
+pub const TEMPLATE_CHAIN_MAX: usize = 16;
+/// What templates may add to a file: a value counts one, and a text that is made its bytes.
+pub const TEMPLATE_COST_MAX: usize = 256 << 20;
+/// Bytes of the pattern of a parameter.
+pub const PATTERN_BYTES_MAX: usize = 1_000;
+/// Bytes that a pattern may take when it is compiled: `((a{99}){99}){99}` is refused.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::graph::GraphParts;
 use schemars::JsonSchema;
@@ -16,7 +16,18 @@ use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::definition::TaskDefinition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Related, Severity};
+use crate::environment::Surroundings;
+use crate::secret::SourceText;
 use crate::suggest::did_you_mean;
+
+mod rules;
+mod value;
+mod values;
+
+pub use rules::{Pattern, Rules};
+pub(crate) use rules::{compare, measured};
+pub(crate) use value::convert;
+pub use values::params_file;
 
 /// A workflow file that is in order.
 #[derive(Debug)]
@@ -34,6 +45,8 @@ pub struct Workflow {
     pub(crate) tasks: Vec<TaskDefinition>,
     /// Fan-outs whose items follow from parameters.
     pub(crate) computed: Vec<ComputedItems>,
+    /// Environments and secrets.
+    pub(crate) surroundings: Surroundings,
 }
 
 /// A text and where it stands.
@@ -53,6 +66,9 @@ pub struct Parameter {
     pub kind: ParameterType,
     /// What it is when it is not given; without a default it must be given.
     pub default: Option<Json>,
+    /// What its value must be beyond its type.
+    #[serde(flatten)]
+    pub rules: Rules,
     /// What it is for.
     pub description: Option<String>,
     #[serde(skip)]
@@ -76,6 +92,10 @@ pub enum ParameterType {
     List,
     /// A mapping of anything.
     Object,
+    /// The path of a file that must be there when the run is submitted. Its value is absolute.
+    File,
+    /// Where a secret is to be found, such as `env:TOKEN`. Never the secret itself.
+    Secret,
 }
 
 /// A workflow with all its parameters.
@@ -110,28 +130,71 @@ impl Workflow {
         self.tasks.len()
     }
 
-    /// Gives the workflow its parameters.
+    /// Gives the workflow its parameters, over those of the chosen environment and the defaults.
+    /// Paths in `given` that are relative begin at the workflow's folder: see
+    /// [`Workflow::resolve_paths`].
     ///
     /// # Errors
-    /// Parameters that are missing, unknown, or of another type; all of them.
-    pub fn bind(self, given: &BTreeMap<String, Json>) -> Result<Bound, Diagnostics> {
+    /// Parameters that are missing, unknown, of another type or against their rules, files that
+    /// are not there, and what the chosen environment lacks; all of them.
+    pub fn bind(mut self, given: &BTreeMap<String, Json>) -> Result<Bound, Diagnostics> {
         let mut params = Map::new();
         let mut diagnostics = Vec::new();
+        let chosen = self.surroundings.chosen();
         for parameter in &self.parameters {
-            match parameter.value(given.get(&parameter.name)) {
+            let name = &parameter.name;
+            let set = given.get(name).or_else(|| chosen?.params.get(name));
+            match parameter.value(set, &self.folder) {
                 Ok(value) => {
-                    params.insert(parameter.name.clone(), value);
+                    params.insert(name.clone(), value);
                 }
                 Err(diagnostic) => diagnostics.push(*diagnostic),
             }
         }
         let is_unknown = |name: &&String| self.parameters.iter().all(|x| x.name != **name);
         diagnostics.extend(given.keys().filter(is_unknown).map(|name| self.unknown(name)));
-        if diagnostics.is_empty() {
-            Ok(Bound { workflow: self, params })
-        } else {
-            Err(Diagnostics { file: self.file, diagnostics, omitted: 0 })
+        diagnostics.extend(self.surroundings.missing(&self.tasks));
+        if !diagnostics.is_empty() {
+            return Err(Diagnostics { file: self.file, diagnostics, omitted: 0 });
         }
+        if let Some(chosen) = self.surroundings.chosen().cloned() {
+            self.env.retain(|(name, _)| chosen.env.iter().all(|(other, _)| other != name));
+            self.env.extend(chosen.env);
+            self.options.timeout = chosen.timeout.or(self.options.timeout);
+            self.options.concurrency = chosen.max_parallel.or(self.options.concurrency);
+        }
+        Ok(Bound { workflow: self, params })
+    }
+
+    /// Lets the paths among given values begin at a folder: that in which a command was given, or
+    /// that of the file in which they stood.
+    pub fn resolve_paths(&self, given: &mut BTreeMap<String, Json>, folder: &Path) {
+        for parameter in &self.parameters {
+            let Some(Json::String(text)) = given.get_mut(&parameter.name) else { continue };
+            match parameter.kind {
+                ParameterType::File if !text.is_empty() => {
+                    *text = value::within(folder, text).to_string_lossy().into_owned();
+                }
+                ParameterType::Secret => {
+                    if let Some(source) = SourceText::parse(text) {
+                        *text = source.within(folder).0;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the secrets among the parameters are to be found, as `params.NAME`.
+    pub(crate) fn secret_params(
+        &self,
+        params: &Map<String, Json>,
+    ) -> impl Iterator<Item = (String, SourceText)> {
+        let secrets = self.parameters.iter().filter(|it| it.kind == ParameterType::Secret);
+        secrets.filter_map(|parameter| {
+            let source = SourceText::parse(params.get(&parameter.name)?.as_str()?)?;
+            Some((format!("params.{}", parameter.name), source))
+        })
     }
 
     fn unknown(&self, name: &str) -> Diagnostic {
@@ -151,22 +214,58 @@ impl Workflow {
 }
 
 impl Parameter {
-    fn value(&self, given: Option<&Json>) -> Result<Json, Box<Diagnostic>> {
+    fn value(&self, given: Option<&Json>, folder: &Path) -> Result<Json, Box<Diagnostic>> {
         let Some(given) = given.or(self.default.as_ref()) else {
             return Err(Box::new(self.missing()));
         };
-        convert(given, self.kind).map_err(|found| Box::new(self.wrong(&found)))
+        let value = convert(given, self.kind);
+        let value = value.map_err(|found| {
+            self.wrong(format!("takes {}, not {found}", self.kind), self.example())
+        })?;
+        self.rules.check(&value).map_err(|broken| self.wrong(broken, self.nearest(&value)))?;
+        match (self.kind, value) {
+            (ParameterType::File, Json::String(text)) => self.file(value::within(folder, &text)),
+            (ParameterType::Secret, Json::String(text)) => {
+                Ok(SourceText::parse(&text).map_or(text.into(), |it| it.within(folder).0.into()))
+            }
+            (_, value) => Ok(value),
+        }
     }
 
-    fn wrong(&self, found: &str) -> Diagnostic {
-        Diagnostic {
+    /// The path of a file that is there.
+    fn file(&self, path: PathBuf) -> Result<Json, Box<Diagnostic>> {
+        let wrong = match (path.metadata(), path.to_str()) {
+            (Ok(found), Some(text)) if found.is_file() => return Ok(Json::from(text)),
+            (Ok(_), Some(_)) => "which is no file".to_owned(),
+            (Ok(_), None) => "which is no UTF-8".to_owned(),
+            (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {
+                "which does not exist".to_owned()
+            }
+            (Err(error), _) => format!("which cannot be read: {error}"),
+        };
+        let hint = "a path on the command line begins where the command is given, and one in a \
+                    file at the folder of that file";
+        let broken = format!("is the file `{}`, {wrong}", path.display());
+        Err(self.wrong(broken, Some(hint.to_owned())))
+    }
+
+    fn wrong(&self, broken: String, hint: Option<String>) -> Box<Diagnostic> {
+        Box::new(Diagnostic {
             related: self.declared_here(),
-            hint: self.kind.example().map(|example| format!("write {example}")),
-            ..fault(
-                code::WRONG_PARAMETER,
-                format!("parameter `{}` takes {}, not {found}", self.name, self.kind),
-            )
-        }
+            hint,
+            ..fault(code::WRONG_PARAMETER, format!("parameter `{}` {broken}", self.name))
+        })
+    }
+
+    fn example(&self) -> Option<String> {
+        self.kind.example().map(|example| format!("write {example}"))
+    }
+
+    /// The choice that was meant, or else what the parameter is for.
+    fn nearest(&self, value: &Json) -> Option<String> {
+        let choices = self.rules.choices.iter().filter_map(Json::as_str);
+        let meant = value.as_str().and_then(|text| did_you_mean(text, choices));
+        meant.or_else(|| self.description.clone())
     }
 
     fn missing(&self) -> Diagnostic {
@@ -199,9 +298,10 @@ pub(crate) fn fault(code: model::code::Code, message: String) -> Diagnostic {
 }
 
 impl ParameterType {
-    fn example(self) -> Option<&'static str> {
+    pub(crate) const fn example(self) -> Option<&'static str> {
         match self {
-            Self::String | Self::Int | Self::Float => None,
+            Self::String | Self::Int | Self::Float | Self::File => None,
+            Self::Secret => Some("`env:NAME`, `file:PATH` or `credentials:NAME`"),
             Self::Bool => Some("`true` or `false`"),
             Self::List => Some("JSON, as in `[\"a\", \"b\"]`"),
             Self::Object => Some("JSON, as in `{\"key\": \"value\"}`"),
@@ -218,48 +318,8 @@ impl fmt::Display for ParameterType {
             Self::Bool => "true or false",
             Self::List => "a list",
             Self::Object => "an object",
+            Self::File => "the path of a file",
+            Self::Secret => "the source of a secret",
         })
     }
-}
-
-/// The value as the type wants it, or what it is instead.
-pub(crate) fn convert(value: &Json, kind: ParameterType) -> Result<Json, String> {
-    let converted = match (value, kind) {
-        (Json::String(_), ParameterType::String)
-        | (Json::Bool(_), ParameterType::Bool)
-        | (Json::Array(_), ParameterType::List)
-        | (Json::Object(_), ParameterType::Object) => Some(value.clone()),
-        (Json::Number(number), ParameterType::Int) => {
-            number.as_i64().map(Json::from).or_else(|| number.as_f64().and_then(whole))
-        }
-        (Json::Number(_), ParameterType::Float) => Some(value.clone()),
-        (Json::String(text), _) => from_text(text.trim(), kind),
-        _ => None,
-    };
-    converted.ok_or_else(|| match value {
-        Json::Null => "nothing".to_owned(),
-        Json::Bool(value) => format!("`{value}`"),
-        Json::Number(number) => format!("the number {number}"),
-        Json::String(text) => format!("`{}`", text.chars().take(60).collect::<String>()),
-        Json::Array(_) => "a list".to_owned(),
-        Json::Object(_) => "an object".to_owned(),
-    })
-}
-
-fn from_text(text: &str, kind: ParameterType) -> Option<Json> {
-    match kind {
-        ParameterType::String => Some(Json::from(text)),
-        ParameterType::Int => text.parse::<i64>().ok().map(Json::from),
-        ParameterType::Float => text.parse().ok().filter(|x: &f64| x.is_finite()).map(Json::from),
-        ParameterType::Bool => text.parse::<bool>().ok().map(Json::from),
-        ParameterType::List => serde_json::from_str(text).ok().filter(Json::is_array),
-        ParameterType::Object => serde_json::from_str(text).ok().filter(Json::is_object),
-    }
-}
-
-/// A number without a fraction that 64 bits hold exactly.
-fn whole(number: f64) -> Option<Json> {
-    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
-    (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then(|| Json::from(number as i64))
 }

@@ -57,6 +57,15 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
     }
 }
 
+/// A value that few mappings have: behind a pointer it takes little room in the others.
+impl<T: Read> Read for Box<T> {
+    const TAKES: &'static str = T::TAKES;
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        T::read(node, key, faults).map(Self::new)
+    }
+}
+
 /// Any text; a number or a boolean is taken as it is written.
 impl Read for String {
     const TAKES: &'static str = "a text";
@@ -136,6 +145,8 @@ pub(crate) struct Foreign {
 pub(crate) enum Instead {
     /// Another word for a key of ours.
     Write(&'static str),
+    /// A second word with the very meaning of a key of ours.
+    Means(&'static str),
     /// Of a later version; what can be done until then, if anything.
     Later(Option<&'static str>),
     /// For other tools. A key that ends in `-` stands for all that begin so.
@@ -148,6 +159,25 @@ impl Foreign {
     }
 }
 
+/// The key of ours that a word stands for; the word itself if it stands for none.
+pub(crate) fn meant_key<'k>(key: &'k str, keys: &[&'static str], foreign: &[Foreign]) -> &'k str {
+    if keys.contains(&key) {
+        return key;
+    }
+    let found = foreign.iter().find(|foreign| foreign.is(key));
+    match found.map(|foreign| foreign.what) {
+        Some(Instead::Means(ours)) => ours,
+        _ => key,
+    }
+}
+
+/// Notes a key that says a second time what another word has said.
+pub(crate) fn said_twice(entry: &Entry<'_>, ours: &str, faults: &mut Faults) {
+    let message = format!("`{}` and another key here both mean `{ours}`", entry.key);
+    let fault = Fault::new(code::CONFLICT, entry.key_extent, message);
+    faults.push(fault.hint(format!("keep one of them: `{ours}`")));
+}
+
 /// Notes a key that a record does not have.
 pub(crate) fn unknown_key(
     entry: &Entry<'_>,
@@ -158,7 +188,7 @@ pub(crate) fn unknown_key(
     let (key, extent) = (&*entry.key, entry.key_extent);
     let unknown = || Fault::new(code::UNKNOWN_KEY, extent, format!("{noun} has no key `{key}`"));
     let fault = match foreign.iter().find(|foreign| foreign.is(key)).map(|x| x.what) {
-        Some(Instead::Ignored) => return,
+        Some(Instead::Ignored | Instead::Means(_)) => return,
         Some(Instead::Write(ours)) => unknown().hint(format!("write `{ours}`")),
         Some(Instead::Later(until_then)) => {
             let message = format!("`{key}` is not available in this version of Open-AutoGLM");
@@ -211,8 +241,12 @@ macro_rules! record {
             ) -> Option<Self> {
                 let mut record = Self::default();
                 for entry in $crate::read::mapping::<Self>(node, key, faults)? {
-                    let known = &*entry.key;
+                    let known = $crate::read::meant_key(&entry.key, Self::KEYS, $foreign);
                     $(if known == $crate::read::plain_name(stringify!($field)) {
+                        if record.$field.is_some() {
+                            $crate::read::said_twice(entry, known, faults);
+                            continue;
+                        }
                         record.$field = $crate::read::Read::read(&entry.value, known, faults);
                         continue;
                     })*

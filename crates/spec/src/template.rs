@@ -19,7 +19,7 @@ use crate::limits::{RENDER_FUEL, TEMPLATES_CACHED_MAX};
 
 mod reference;
 
-pub(crate) use reference::{Reference, words};
+pub(crate) use reference::{ROOTS, Reference, expression_references, words};
 
 /// Whether a text has marks in it.
 pub(crate) fn is_template(text: &str) -> bool {
@@ -29,6 +29,14 @@ pub(crate) fn is_template(text: &str) -> bool {
 /// The text in the engine's own notation: `${{ x }}`, which hands type too, is `{{ x }}`.
 pub(crate) fn normalised(text: &str) -> Cow<'_, str> {
     if text.contains("${{") { Cow::Owned(text.replace("${{", "{{")) } else { Cow::Borrowed(text) }
+}
+
+/// The expression of a text that is one expression in marks and nothing else.
+pub(crate) fn single_expression(text: &str) -> Option<String> {
+    let text = normalised(text.trim());
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    let inner = inner.trim_matches(['-', '+']).trim();
+    (!inner.is_empty() && !inner.contains("{{") && !inner.contains("}}")).then(|| inner.to_owned())
 }
 
 /// The template engine with the language's settings and no templates.
@@ -102,7 +110,7 @@ pub(crate) struct Templates {
 struct Parsed {
     /// Each template under its own text as the name.
     environment: Environment<'static>,
-    tasks: HashMap<Box<str>, Arc<[Box<str>]>>,
+    references: HashMap<Box<str>, Arc<[Reference]>>,
 }
 
 /// A parsed template as it is borrowed from the cache.
@@ -110,18 +118,18 @@ struct Found<'p>(std::sync::RwLockReadGuard<'p, Parsed>);
 
 impl Default for Templates {
     fn default() -> Self {
-        let parsed = Parsed { environment: environment(), tasks: HashMap::default() };
+        let parsed = Parsed { environment: environment(), references: HashMap::default() };
         Self { parsed: RwLock::new(parsed) }
     }
 }
 
 impl Templates {
-    /// The names of the tasks whose outputs a template asks for.
+    /// What a template refers to.
     ///
     /// # Errors
     /// The template cannot be parsed.
-    pub(crate) fn tasks(&self, text: &str) -> Result<Arc<[Box<str>]>, Error> {
-        Ok(self.find(text)?.0.tasks[text].clone())
+    pub(crate) fn references(&self, text: &str) -> Result<Arc<[Reference]>, Error> {
+        Ok(self.find(text)?.0.references[text].clone())
     }
 
     /// Renders a template.
@@ -131,15 +139,15 @@ impl Templates {
     pub(crate) fn render(&self, text: &str, context: &Value) -> Result<String, Error> {
         let found = self.find(text)?;
         let template = found.0.environment.get_template(text)?;
-        let mut rendered = Bounded(Vec::with_capacity(text.len()));
+        let mut rendered = Bounded::new(RENDERED_BYTES_MAX);
         template.render_captured_to(context.clone(), &mut rendered)?;
-        Ok(String::from_utf8(rendered.0).expect("the engine writes whole strings"))
+        Ok(String::from_utf8(rendered.into_bytes()).expect("the engine writes whole strings"))
     }
 
     fn find(&self, text: &str) -> Result<Found<'_>, Error> {
         loop {
             let parsed = self.parsed.read().unwrap_or_else(PoisonError::into_inner);
-            if parsed.tasks.contains_key(text) {
+            if parsed.references.contains_key(text) {
                 return Ok(Found(parsed));
             }
             drop(parsed);
@@ -150,29 +158,41 @@ impl Templates {
 
 impl Parsed {
     fn add(&mut self, text: &str) -> Result<(), Error> {
-        if self.tasks.len() >= TEMPLATES_CACHED_MAX {
+        if self.references.len() >= TEMPLATES_CACHED_MAX {
             self.environment.clear_templates();
-            self.tasks.clear();
+            self.references.clear();
         }
         self.environment.add_template_owned(text.to_owned(), normalised(text).into_owned())?;
-        let mut tasks: Vec<Box<str>> =
-            words(text).references.iter().filter_map(Reference::task).map(Box::from).collect();
-        tasks.sort_unstable();
-        tasks.dedup();
-        self.tasks.insert(text.into(), tasks.into());
+        let mut references = words(text).references;
+        references.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        references.dedup_by(|one, other| one.root == other.root && one.path == other.path);
+        self.references.insert(text.into(), references.into());
         Ok(())
     }
 }
 
-/// A buffer that refuses to grow above the limit of one rendered text.
-struct Bounded(Vec<u8>);
+/// A buffer that refuses to grow above a limit.
+pub(crate) struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl Bounded {
+    pub(crate) fn new(bytes_max: usize) -> Self {
+        Self { bytes: Vec::new(), bytes_max }
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
 
 impl io::Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > RENDERED_BYTES_MAX {
+        if self.bytes.len() + bytes.len() > self.bytes_max {
             return Err(io::Error::from(io::ErrorKind::FileTooLarge));
         }
-        self.0.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -243,8 +263,8 @@ mod tests {
     fn the_cache_is_bounded() {
         let templates = Templates::default();
         for number in 0..=TEMPLATES_CACHED_MAX {
-            templates.tasks(&format!("{{{{ tasks.t{number}.outputs.k }}}}")).unwrap();
+            templates.references(&format!("{{{{ tasks.t{number}.outputs.k }}}}")).unwrap();
         }
-        assert_eq!(templates.parsed.read().unwrap().tasks.len(), 1);
+        assert_eq!(templates.parsed.read().unwrap().references.len(), 1);
     }
 }

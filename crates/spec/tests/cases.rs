@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use model::control::EdgeCondition;
 use model::policy::Policy;
-use model::{Digest, Graph, ItemId, TaskId};
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
 use serde_json::{Value, json};
-use spec::{Source, TaskOutputs, check};
+use spec::{Definition, Question, Source, TaskOutputs, Upstream, check};
 
 #[test]
 fn every_case_says_what_is_written_beside_it() {
@@ -47,34 +48,64 @@ fn every_case_says_what_is_written_beside_it() {
 
 /// The diagnostics, or what the workflow compiles to.
 fn told_of(source: &Source) -> String {
-    let given: BTreeMap<String, Value> = given(&source.text);
-    let compiled =
-        check(source).and_then(|workflow| workflow.bind(&given)).and_then(spec::Bound::compile);
+    let mut given: BTreeMap<String, Value> = given(&source.text);
+    let environment = given.remove("--environment");
+    let environment = environment.as_ref().and_then(Value::as_str);
+    let compiled = check(source)
+        .and_then(|workflow| workflow.choose(environment))
+        .and_then(|workflow| workflow.bind(&given))
+        .and_then(|bound| {
+            bound.compile_with(&|path| match path.ends_with("names.txt") {
+                true => Ok(b"ada\n\ngrace\n".to_vec()),
+                false => Err(format!("there is no file `{}`", path.display())),
+            })
+        });
     let compiled = match compiled {
         Ok(compiled) => compiled,
         Err(diagnostics) => return diagnostics.to_terminal(false),
     };
     let (definition, parts) = (&compiled.definition, &compiled.parts);
     let mut told = format!("{:?}\n", compiled.options);
+    if let Some(environment) = definition.environment_snapshot() {
+        writeln!(told, "in {environment:?}").unwrap();
+    }
     let graph = Graph::new(Digest::default(), parts.clone()).unwrap();
     for task in graph.tasks() {
-        let after: Vec<&str> =
-            graph.predecessors(task).map(|earlier| definition.task_name(earlier)).collect();
+        let after: Vec<String> = graph
+            .predecessors(task)
+            .flat_map(|earlier| graph.edges_from(earlier).map(move |edge| (earlier, edge)))
+            .filter(|(_, (to, _))| *to == task)
+            .map(|(earlier, (_, condition))| match condition {
+                EdgeCondition::Succeeded => definition.task_name(earlier).to_owned(),
+                other => format!("{} {other:?}", definition.task_name(earlier)),
+            })
+            .collect();
         writeln!(told, "\n{} after {after:?}", definition.task_name(task)).unwrap();
         if *graph.policy(task) != Policy::default() {
             writeln!(told, "  {:?}", graph.policy(task)).unwrap();
         }
-        for item in (0..graph.items(task).min(3)).map(ItemId) {
+        let known = Known { list: asked(definition, &graph, task, &mut told) };
+        if let Some(awaited) = definition.awaited(task) {
+            writeln!(told, "  {awaited:?}: {:?}", definition.message(task, &known)).unwrap();
+        }
+        let items = known.list.as_ref().map_or(graph.items(task), |list| list.len() as u32);
+        let items = if graph.policy(task).kind.is_work() { items.min(3) } else { 0 };
+        for item in (0..items).map(ItemId) {
             let label = definition.item_label(task, item).unwrap_or_default();
-            match definition.render(task, item, &outputs) {
-                Ok(it) => writeln!(
-                    told,
-                    "  [{label}] {:?} {:?} in {}{}",
-                    it.argv,
-                    it.env,
-                    it.working_dir.display(),
-                    if it.uses_work_dir { ", with a work folder" } else { "" }
-                ),
+            match definition.render(task, item, &known) {
+                Ok(it) => {
+                    let secrets = &it.secret_env;
+                    let secrets = secrets.iter().map(|(name, it)| format!(", {name} = {it:?}"));
+                    writeln!(
+                        told,
+                        "  [{label}] {:?} {:?} in {}{}{}",
+                        it.argv,
+                        it.env,
+                        it.working_dir.display(),
+                        if it.uses_work_dir { ", with a work folder" } else { "" },
+                        secrets.collect::<String>()
+                    )
+                }
                 Err(error) => writeln!(told, "  [{label}] {error}"),
             }
             .unwrap();
@@ -83,7 +114,40 @@ fn told_of(source: &Source) -> String {
     told
 }
 
-/// Parameters stand in a first line `# given: {...}`.
+/// What the task's question is answered with, and the items if these are the answer.
+fn asked(
+    definition: &Definition,
+    graph: &Graph,
+    task: TaskId,
+    told: &mut String,
+) -> Option<Vec<Value>> {
+    if !graph.policy(task).must_ask() {
+        return None;
+    }
+    let upstream = &Known { list: None };
+    let (now, run) = (Timestamp(0), RunId::default());
+    let reply = definition.answer(&Question { task, turn: 2, upstream, now, run });
+    let output = reply.output.map(|bytes| String::from_utf8(bytes).unwrap()).unwrap_or_default();
+    writeln!(told, "  {:?} {output}", reply.answer).unwrap();
+    reply.list.map(|list| serde_json::from_slice(&list).unwrap())
+}
+
+/// What tasks have come to: task 0 is plain, all others are fan-outs, and all are well.
+struct Known {
+    list: Option<Vec<Value>>,
+}
+
+impl Upstream for Known {
+    fn outputs(&self, task: TaskId) -> TaskOutputs {
+        outputs(task)
+    }
+
+    fn item_value(&self, _: TaskId, item: ItemId) -> Option<Value> {
+        self.list.as_ref()?.get(item.0 as usize).cloned()
+    }
+}
+
+/// Parameters stand in a first line `# given: {...}`, the environment as `--environment`.
 fn given(text: &[u8]) -> BTreeMap<String, Value> {
     let first = String::from_utf8_lossy(text).lines().next().unwrap_or_default().to_owned();
     first
@@ -94,7 +158,9 @@ fn given(text: &[u8]) -> BTreeMap<String, Value> {
 /// Task 0 is plain, all others are fan-outs.
 fn outputs(task: TaskId) -> TaskOutputs {
     match task.0 {
-        0 => TaskOutputs::Single(json!({"rows": 10, "path": "a b"})),
+        0 => {
+            TaskOutputs::Single(json!({"rows": 10, "path": "a b", "n": "3", "list": "[1, \"b\"]"}))
+        }
         _ => TaskOutputs::Items(vec![json!({"score": 0.5}), json!({"score": 0.75})]),
     }
 }

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use model::{Digest, Graph, ItemId, TaskId};
+use model::control::ControlAnswer;
+use model::limits::OUTPUT_BYTES_MAX;
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 use serde_json::{Value, json};
-use spec::{Definition, Source, TaskOutputs, check};
+use spec::{Definition, Question, Reply, Source, TaskOutputs, Upstream, check};
 
 /// Names of tasks: Unicode, with everything that YAML could stumble over.
 fn name() -> impl Strategy<Value = String> {
@@ -35,6 +37,73 @@ fn dag() -> impl Strategy<Value = (Vec<String>, BTreeSet<(usize, usize)>)> {
             (Just(names), edges)
         },
     )
+}
+
+/// What is drawn of a task: its kind, the earlier tasks that it depends on and in which way, its
+/// join, and whether it has a condition and is a loop.
+type Drawn = (u8, Vec<(usize, u8)>, u8, bool, bool);
+
+/// Tasks of every kind, each after earlier ones in any way that the language has.
+fn control_flow() -> impl Strategy<Value = Vec<Drawn>> {
+    let earlier = proptest::collection::vec((0..8_usize, 0..5_u8), 0..4);
+    proptest::collection::vec((0..9_u8, earlier, 0..5_u8, any::<bool>(), any::<bool>()), 1..8)
+}
+
+/// The task that was drawn, and the edges that must come of it.
+fn drawn(number: usize, all: &[Drawn], edges: &mut BTreeSet<(String, String)>) -> Value {
+    let (kind, earlier, join, has_condition, is_loop) = &all[number];
+    let is_group = |number: usize| all[number].0 == 7;
+    let mut task = match kind {
+        0 => json!({"script": "echo", "foreach": {"range": [9, 0, -2], "batch": 2}}),
+        1 => json!({"script": "echo", "foreach": "range(params.n) | list"}),
+        2 => json!({"script": "echo", "foreach": {"values": "[round]", "max_parallel": 1}}),
+        3 => json!({"decision": [{"rule": "n > 1", "action": {"value": 1}}]}),
+        4 => json!({"approval": {"timeout": "1h", "default": "approve"}}),
+        5 => json!({"wait": {"until": "params.n"}}),
+        6 => json!({"script": "echo", "compensate": {"script": "undo"}}),
+        7 => {
+            json!({"tasks": {"m": {"script": "echo"}, "t0": {"script": "echo", "depends_on": "m"}}})
+        }
+        _ => json!({"command": ["echo"], "max_rounds": 7, "until": "round > 3"}),
+    };
+    if *has_condition {
+        task["when"] = json!("params.n > 2");
+    }
+    if *is_loop && *kind != 8 {
+        task["until"] = json!("run.id == 'x' or round > 2");
+    }
+    let conditions = ["succeeded", "failed", "finished", "skipped"];
+    let is_all_done = *join == 3;
+    let mut seen = BTreeSet::new();
+    let mut depends_on = Vec::new();
+    for (earlier, condition) in earlier.iter().filter(|_| number > 0) {
+        let earlier = earlier % number;
+        if !seen.insert(earlier) {
+            continue;
+        }
+        let name = format!("t{earlier}");
+        depends_on.push(match conditions.get(usize::from(*condition)).filter(|_| !is_all_done) {
+            Some(condition) => json!({&name: condition}),
+            None => json!(&name),
+        });
+        let end = match (is_group(earlier), all[earlier].4 || all[earlier].0 == 8) {
+            (_, true) => format!("{name}.until"),
+            (true, false) => format!("{name}.t0"),
+            (false, false) => name,
+        };
+        let start = match (*kind, *has_condition || (1..4).contains(join)) {
+            (7, true) => format!("t{number}.when"),
+            (7, false) => format!("t{number}.m"),
+            _ => format!("t{number}"),
+        };
+        edges.insert((end, start));
+    }
+    task["depends_on"] = Value::Array(depends_on);
+    let joins = [json!("all"), json!("any"), json!({"at_least": 2}), json!("all_done")];
+    if let Some(join) = joins.get(usize::from(*join)) {
+        task["join"] = join.clone();
+    }
+    task
 }
 
 /// The file of a graph, its tasks in the order `order`, in one of the forms.
@@ -138,6 +207,45 @@ proptest! {
     }
 
     #[test]
+    fn control_flow_comes_out_as_it_went_in(all in control_flow()) {
+        let mut edges = BTreeSet::new();
+        let tasks: BTreeMap<String, Value> = (0..all.len())
+            .map(|number| (format!("t{number}"), drawn(number, &all, &mut edges)))
+            .collect();
+        let text = json!({"params": {"n": 3}, "tasks": tasks}).to_string();
+        let compiled = check(&source(text.as_str()))
+            .and_then(|workflow| workflow.bind(&BTreeMap::new()))
+            .and_then(spec::Bound::compile);
+        let compiled = compiled.map_err(|told| TestCaseError::fail(format!("{told}\n{text}")))?;
+        let definition = &compiled.definition;
+        let graph = Graph::new(Digest::default(), compiled.parts).unwrap();
+        for (from, to) in edges {
+            let [from, to] = [&from, &to].map(|name| definition.task(name).unwrap());
+            prop_assert!(graph.successors(from).any(|next| next == to), "{} {}", from, text);
+        }
+        survives(text.as_bytes());
+    }
+
+    #[test]
+    fn arbitrary_expressions_do_no_harm(text in "[a-z0-9{}%|.'\"\\[\\]()~+*/<>=! -]{0,60}") {
+        let task = json!({"script": "echo", "when": text, "until": text, "foreach": text});
+        let rules = json!([{"rule": text, "action": "a"}]);
+        let wait = json!({"until": text});
+        let matrix = json!({"matrix": {"k": text}});
+        let parts = [
+            json!({"a": task}),
+            json!({"a": {"script": "echo", "when": text}}),
+            json!({"a": {"script": "echo"}, "b": {"decision": rules}}),
+            json!({"a": {"wait": wait}}),
+            json!({"a": {"script": "echo", "foreach": matrix}}),
+            json!({"a": {"script": "echo", "foreach": {"range": [text, text, 1]}}}),
+        ];
+        for tasks in parts {
+            survives(json!({"params": {"n": 3}, "tasks": tasks}).to_string().as_bytes());
+        }
+    }
+
+    #[test]
     fn arbitrary_templates_do_no_harm(text in "[{}%|. a-z'\"\\[\\]()#-]{0,60}") {
         let script = format!("a {{{{{text}}}}} {{%{text}%}}");
         let file = json!({"tasks": {"a": {"script": script, "foreach": script}}});
@@ -163,11 +271,35 @@ fn survives(bytes: &[u8]) {
     let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     for task in graph.tasks().take(50) {
+        ask(&definition, task, &nothing);
+        let _message = definition.message(task, &nothing);
         for item in (0..graph.items(task).min(2)).map(ItemId) {
             let _label = definition.item_label(task, item);
             let _ = definition.render(task, item, &nothing);
         }
     }
+}
+
+/// Asks as the engine does, and holds the reply to what is promised of it.
+fn ask(definition: &Definition, task: TaskId, upstream: &dyn Upstream) -> Reply {
+    let question = Question { task, turn: 1, upstream, now: Timestamp(0), run: RunId::default() };
+    let reply = definition.answer(&question);
+    assert_eq!(reply, definition.answer(&question), "an answer that is not the same twice");
+    if let Some(output) = &reply.output {
+        assert!(output.len() <= OUTPUT_BYTES_MAX);
+        let output: Value = serde_json::from_slice(output).unwrap();
+        assert_eq!(output.get("error").is_some(), reply.answer == ControlAnswer::Invalid);
+    }
+    let items = match reply.answer {
+        ControlAnswer::FanOut { items, .. } => Some(items as usize),
+        _ => None,
+    };
+    let list = reply.list.as_ref().map(|list| {
+        let list: Vec<Value> = serde_json::from_slice(list).unwrap();
+        list.len()
+    });
+    assert_eq!(items, list);
+    reply
 }
 
 /// A small generator of its own, so that a seed names a run.

@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use model::control::ControlAnswer;
 use model::limits::WORKFLOW_FILE_BYTES_MAX;
-use model::{ItemId, TaskId};
+use model::{ItemId, RunId, TaskId, Timestamp};
 use serde_json::json;
-use spec::{Compiled, Definition, Source, TaskOutputs, check};
+use spec::{Compiled, Definition, Question, Source, TaskOutputs, check};
 
 /// Without optimisation everything takes ten times as long.
 const TASKS: usize = if cfg!(debug_assertions) { 20_000 } else { 100_000 };
@@ -130,4 +131,93 @@ tasks:
         }
         println!("a rendering {what} templates takes {:?}", start.elapsed() / 10_000);
     }
+}
+
+fn of_text(text: &str) -> Compiled {
+    let source = Source { name: "f.yaml".to_owned(), text: text.into(), ..Source::default() };
+    compile(&source).0
+}
+
+#[test]
+fn a_million_items_cost_little_unless_they_are_written_out() {
+    let text = "
+tasks:
+  a: {foreach: {range: [0, 3000000, 3]}, script: echo}
+  b: {foreach: {matrix: {a: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], b: AXIS, c: AXIS}}, script: echo}
+";
+    let axis = format!("[{}]", (0..316).map(|it| it.to_string()).collect::<Vec<_>>().join(","));
+    let start = Instant::now();
+    let compiled = of_text(&text.replace("AXIS", &axis));
+    assert_eq!(compiled.parts.fan_outs, [(0, 1_000_000), (1, 998_560)]);
+    assert!(compiled.definition.to_bytes().len() < 10_000);
+    let label = compiled.definition.item_label(TaskId(1), ItemId(998_559));
+    assert_eq!(label.as_deref(), Some(r#"{"a":10,"b":315,"c":315}"#));
+    println!("two million items in {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_million_late_items_are_listed_within_their_bound() {
+    let text = "
+tasks:
+  a: {script: echo}
+  b: {depends_on: a, foreach: {range: '{{ tasks.a.outputs.n }}'}, script: echo}
+";
+    let compiled = of_text(text);
+    let reply = |n: u32| {
+        let upstream = move |_: TaskId| TaskOutputs::Single(json!({"n": n}));
+        let (now, run) = (Timestamp(0), RunId::default());
+        let question = Question { task: TaskId(1), turn: 1, upstream: &upstream, now, run };
+        compiled.definition.answer(&question)
+    };
+    let start = Instant::now();
+    let million = reply(1_000_000);
+    println!("a million items are worked out in {:?}", start.elapsed());
+    assert!(matches!(million.answer, ControlAnswer::FanOut { items: 1_000_000, .. }));
+    assert!(million.list.is_some_and(|list| list.len() < 8 << 20));
+    assert_eq!(reply(1_000_001).answer, ControlAnswer::Invalid);
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn groups_and_patterns_are_taken_apart_in_time() {
+    let mut text = String::from("tasks:\n");
+    for group in 0..TASKS / 40 {
+        writeln!(text, "  g{group}:\n    until: round > 2\n    tasks:").unwrap();
+        for member in 0..8 {
+            writeln!(text, "      m{member}: {{script: echo, compensate: {{script: undo}}}}")
+                .unwrap();
+        }
+        writeln!(text, "      last: {{script: echo, depends_on: 'm*'}}").unwrap();
+    }
+    writeln!(text, "  end: {{script: echo, depends_on: 'g*', join: all_done}}").unwrap();
+    let start = Instant::now();
+    let compiled = of_text(&text);
+    println!("{} tasks in groups in {:?}", compiled.definition.len(), start.elapsed());
+    assert_eq!(compiled.definition.len(), TASKS / 40 * 18 + 1);
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn patterns_that_fit_too_much_are_refused() {
+    let mut text = String::from("tasks:\n");
+    for number in 0..20_000 {
+        writeln!(text, "  t{number}: {{script: echo, depends_on: 'x*'}}").unwrap();
+    }
+    let source = Source { name: "f.yaml".to_owned(), text: text.into(), ..Source::default() };
+    let start = Instant::now();
+    assert!(check(&source).is_err());
+    println!("given up after {:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn groups_lie_in_each_other_as_deep_as_values_may() {
+    let nested = |depth: usize| {
+        let (open, close) = ("{tasks: {g: ".repeat(depth), "}}".repeat(depth));
+        let text = format!("tasks: {{g: {open}{{script: echo}}{close}}}");
+        check(&Source { name: "f.yaml".to_owned(), text: text.into(), ..Source::default() })
+    };
+    assert_eq!(nested(25).unwrap().task_count(), 1);
+    assert_eq!(nested(40).unwrap_err().code(), spec::code::ALIASES);
 }

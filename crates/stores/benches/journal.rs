@@ -200,7 +200,7 @@ fn graph_codec() {
         policies: vec![Policy::default(); 4],
         policy_of: (0..tasks).map(|task| task % 4).collect(),
         edges,
-        fan_outs: vec![],
+        ..Default::default()
     };
     let start = Instant::now();
     let bytes = graph::encode(&parts);

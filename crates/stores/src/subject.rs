@@ -1,7 +1,8 @@
 //! Whose facts are whose: what the archive and the catalog index by.
 
-use model::fact::Restored;
-use model::{Fact, RunId};
+use model::control::ControlAnswer;
+use model::fact::{ControlImage, Restored};
+use model::{Digest, Fact, RunId};
 
 /// The run that a fact belongs to; `None` for facts about leaders, workers and everything.
 #[must_use]
@@ -11,9 +12,11 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::RunAdmitted(admitted) => Some(admitted.run),
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
-        | Fact::LeasesReturned { task, .. } => Some(task.run),
+        | Fact::LeasesReturned { task, .. }
+        | Fact::TaskSettled { task, .. } => Some(task.run),
         Fact::AttemptOverran { item } => Some(item.run),
         Fact::AttemptsEnded(ended) => Some(ended.task.run),
+        Fact::TaskAnswered(answered) => Some(answered.task.run),
         Fact::HandlersReleased { run, .. }
         | Fact::TasksSkipped { run, .. }
         | Fact::TasksCancelled { run, .. }
@@ -25,8 +28,24 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::Restored(piece) => match **piece {
             Restored::Counters { .. } | Restored::End { .. } => None,
             Restored::Run { run, .. } | Restored::Tasks { run, .. } => Some(run),
-            Restored::Items { task, .. } => Some(task.run),
+            Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
             Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
         },
+    }
+}
+
+/// The list of items that a fact names.
+#[must_use]
+pub fn list_of(fact: &Fact) -> Option<Digest> {
+    match fact {
+        Fact::TaskAnswered(answered) => match answered.answer {
+            ControlAnswer::FanOut { list, .. } => Some(list),
+            _ => None,
+        },
+        Fact::Restored(piece) => match **piece {
+            Restored::Control { image: ControlImage::FanOut { list, .. }, .. } => Some(list),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -11,8 +11,11 @@ use std::path::{Path, PathBuf};
 use artifacts::logs::{self, Stream};
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome, OutputRef};
+use model::secret::SecretRef;
 use model::work::Process;
 use model::{AttemptId, Digest, Span, Timestamp};
+
+use secrets::{Mask, Masking, Providers, Secret, SecretProvider};
 
 use crate::outputs;
 use crate::supervisor::{self, Batch, Event, Exit, Start, Supervisor, Ticket};
@@ -41,10 +44,45 @@ struct Live {
     lease: LeaseId,
     grace: Span,
     output_file: PathBuf,
+    veil: Option<Box<Veil>>,
+}
+
+/// Variables with secrets in them, and what hides the secrets.
+type Revealed = (Vec<(String, String)>, Option<Box<Veil>>);
+
+/// Hides the secrets of a process in what it prints.
+struct Veil {
+    mask: Mask,
+    out: Masking,
+    err: Masking,
+}
+
+impl Veil {
+    fn new(secrets: &[Secret]) -> Self {
+        let mask = Mask::new(secrets);
+        Self { out: mask.stream(), err: mask.stream(), mask }
+    }
+
+    fn hide(&mut self, stream: Stream, bytes: &[u8]) -> Vec<u8> {
+        let masking = if stream == Stream::Out { &mut self.out } else { &mut self.err };
+        let mut hidden = Vec::with_capacity(bytes.len());
+        masking.push(bytes, &mut hidden);
+        hidden
+    }
+
+    /// What was held back because a secret might have begun in it.
+    fn finish(&mut self) -> Vec<(Stream, Vec<u8>)> {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        self.out.finish(&mut out);
+        self.err.finish(&mut err);
+        let rests = [(Stream::Out, out), (Stream::Err, err)];
+        rests.into_iter().filter(|(_, rest)| !rest.is_empty()).collect()
+    }
 }
 
 pub(crate) struct Executor {
     supervisor: Supervisor,
+    providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
     outputs: PathBuf,
@@ -66,6 +104,7 @@ impl Executor {
         std::fs::create_dir_all(&outputs)?;
         Ok(Self {
             supervisor,
+            providers: Providers::default(),
             log,
             outputs,
             work: home.join("work"),
@@ -103,11 +142,17 @@ impl Executor {
         Ticket(self.next_ticket - 1)
     }
 
-    pub(crate) fn start(&mut self, grant: &Grant, process: Process) {
+    /// Gives a process to the supervisor.
+    ///
+    /// # Errors
+    /// One of its secrets cannot be had; the reason names the secret, never its value.
+    pub(crate) fn start(&mut self, grant: &Grant, process: Process) -> Result<(), String> {
+        let (secrets, veil) = self.reveal(&process.secrets)?;
         let ticket = self.ticket();
         let output_file = self.outputs.join(ticket.0.to_string());
         let work_dir = self.work_dir(grant.attempt);
         let mut env = process.env;
+        env.extend(secrets);
         env.push(("AUTOGLM_OUTPUT".into(), output_file.to_string_lossy().into_owned()));
         env.push(("AUTOGLM_WORKDIR".into(), work_dir.to_string_lossy().into_owned()));
         let start = Start {
@@ -122,8 +167,25 @@ impl Executor {
         self.supervisor.start(start);
         let lease = grant.lease();
         self.log.begin(ticket, lease);
-        self.live.insert(ticket, Live { lease, grace: grant.grace, output_file });
+        self.live.insert(ticket, Live { lease, grace: grant.grace, output_file, veil });
         self.tickets.insert(lease, ticket);
+        Ok(())
+    }
+
+    /// Looks secrets up, and makes what hides them again in what the process prints.
+    fn reveal(&self, wanted: &[(String, SecretRef)]) -> Result<Revealed, String> {
+        let mut variables = Vec::with_capacity(wanted.len());
+        let mut secrets = Vec::with_capacity(wanted.len());
+        for (variable, reference) in wanted {
+            let secret = self.providers.resolve(reference).map_err(|error| error.to_string())?;
+            let Ok(text) = std::str::from_utf8(secret.expose()) else {
+                return Err(format!("secret `{}` is no text", reference.name));
+            };
+            variables.push((variable.clone(), text.to_owned()));
+            secrets.push(secret);
+        }
+        let veil = (!secrets.is_empty()).then(|| Box::new(Veil::new(&secrets)));
+        Ok((variables, veil))
     }
 
     /// An attempt's own folder: the same for all attempts of an item in a round, so that a later
@@ -175,7 +237,11 @@ impl Executor {
             }
             Event::Output { ticket, stream, at, bytes } => {
                 self.at = at;
-                self.log.append(ticket, stream, at, &bytes);
+                let veil = self.live.get_mut(&ticket).and_then(|live| live.veil.as_deref_mut());
+                match veil {
+                    Some(veil) => self.log.append(ticket, stream, at, &veil.hide(stream, &bytes)),
+                    None => self.log.append(ticket, stream, at, &bytes),
+                }
                 if self.grown.last() != Some(&ticket) {
                     self.grown.push(ticket);
                 }
@@ -186,8 +252,11 @@ impl Executor {
                 None
             }
             Event::Exited { ticket, how, oom, usage, has_output_file, .. } => {
-                let live = self.live.remove(&ticket)?;
+                let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
+                for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
+                    self.log.append(ticket, stream, self.at, &rest);
+                }
                 let outcome = outcome(&how, oom);
                 if let Exit::SpawnFailed { message, .. } = &how {
                     self.say(ticket, message);
@@ -197,6 +266,10 @@ impl Executor {
                 } else {
                     (outcome, None)
                 };
+                let outputs = outputs.map(|bytes| match &live.veil {
+                    Some(veil) => veil.mask.apply(&bytes).into_owned(),
+                    None => bytes,
+                });
                 let log = self.log.finish(ticket, self.at);
                 let output = outputs.as_deref().map(name);
                 let end = AttemptEnd { usage, log, output };

@@ -280,8 +280,9 @@ impl Loop {
         };
         match work {
             Some(Work::Process(process)) => {
-                self.executor.start(grant, process);
-                None
+                let reason = self.executor.start(grant, process).err()?;
+                let log = self.executor.note(lease, &reason);
+                ended(Outcome::Failed(Failure::Render), log)
             }
             Some(Work::Nothing) => ended(Outcome::Succeeded, None),
             Some(Work::Unrenderable { reason }) => {

@@ -51,6 +51,7 @@ const TABLE: &[Row] = &[
     Row { name: "engine", ours: &["model", "scheduler"], outside: Only(HASHING) },
     Row { name: "agent", ours: &["model"], outside: Only(HASHING) },
     Row { name: "spec", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
+    Row { name: "secrets", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "protocol", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "journal", ours: &["model", "protocol"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "artifacts", ours: &["model"], outside: Without(&[SERVERS]) },
@@ -75,7 +76,7 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "worker",
-        ours: &["agent", "artifacts", "model", "protocol"],
+        ours: &["agent", "artifacts", "model", "protocol", "secrets"],
         outside: Without(&[SERVERS, DRIVERS]),
     },
     Row { name: "client", ours: &["model", "protocol"], outside: Without(&[SERVERS, DRIVERS]) },

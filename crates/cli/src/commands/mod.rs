@@ -3,22 +3,30 @@
 //! A command asks, prints, and says how the program ends. It has no rules of its own about runs:
 //! those are the server's.
 
+pub(crate) mod approve;
 pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod docs;
+mod dry_run;
 pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod plan;
+pub(crate) mod reject;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
+pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
@@ -58,16 +66,30 @@ pub(crate) enum Command {
     Stop(stop::StopRun),
     /// End a run at once: tasks are killed, nothing else runs
     Terminate(terminate::Terminate),
+    /// Say yes to a task that waits for an approval
+    Approve(approve::Approve),
+    /// Say no to a task that waits for an approval: it fails
+    Reject(reject::Reject),
+    /// Give a task the signal that it waits for
+    Signal(signal::Signal),
     /// Run again what did not succeed, or a task and all that depends on it
     Retry(retry::RetryRun),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
+    /// Begin a workflow in a folder
+    Init(init::Init),
     /// Check workflow files
     Validate(validate::Validate),
+    /// Test workflows without running anything
+    Test(test::Test),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
+    /// Describe a workflow as Markdown: parameters, tasks, graph
+    Docs(docs::Docs),
     /// Look after the journal: verify, export, stat
     Journal(journal::Journal),
+    /// Show the settings: every value, and where it comes from
+    Config(config::Config),
     /// Print the JSON Schema of workflow files
     Schema(schema::Schema),
     /// Print completions for a shell
@@ -115,12 +137,19 @@ impl Command {
             Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
+            Self::Approve(command) => block_on(command.run(context)),
+            Self::Reject(command) => block_on(command.run(context)),
+            Self::Signal(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
+            Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
+            Self::Test(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Docs(command) => command.run(context),
             Self::Journal(command) => command.run(context),
+            Self::Config(command) => command.run(context),
             Self::Schema(command) => command.run(context),
             Self::Completions(command) => command.run(context),
             Self::Hold(command) => command.run(context),

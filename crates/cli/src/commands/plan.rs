@@ -4,22 +4,24 @@ use std::cmp::Reverse;
 use std::path::PathBuf;
 
 use clap::Args;
-use model::policy::Trigger;
 use model::{Digest, Graph, TaskId};
 use spec::{Compiled, Definition};
 
 use super::bad_argument;
 use crate::app::Context;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exit::Exit;
+use crate::inputs::Inputs;
+use crate::outline::{Outline, Step, on};
 use crate::output::Format;
 use crate::render::plan::{Handler, Level, Shape, render};
-use crate::workflow::{WorkflowFile, pair, params};
+use crate::workflow::{WorkflowFile, compile};
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm plan digits.yaml
-  autoglm plan etl.yaml -p day=monday -o json | jq .critical_path";
+  autoglm plan etl.yaml -p day=monday -o json | jq .critical_path
+  autoglm plan etl.yaml --param-file monday.yaml --environment staging";
 
 /// Show the shape of a workflow: levels, critical path, width.
 #[derive(Debug, Args)]
@@ -28,18 +30,16 @@ pub(crate) struct Plan {
     /// The workflow file, YAML or JSON
     pub file: PathBuf,
 
-    /// A parameter of the workflow; may be given again
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub inputs: Inputs,
 }
 
 impl Plan {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let workflow = WorkflowFile::read(&self.file)?.check(context.tone)?;
-        let compiled = workflow.bind(&params(&self.params)).and_then(spec::Bound::compile);
-        let compiled =
-            compiled.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
-        let shape = shape(compiled)?;
+        let values = self.inputs.values(&workflow, context.tone)?;
+        let given = (self.inputs.environment.as_deref(), &values);
+        let shape = shape(compile(workflow, given, context.tone)?)?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&shape)?,
@@ -53,12 +53,21 @@ impl Plan {
     }
 }
 
+/// The graph of a compiled workflow, and what its tasks are.
+pub(super) fn graph(compiled: Compiled) -> Result<(Graph, Definition)> {
+    // Nothing looks the graph up by its address here, so it gets none.
+    let graph = Graph::new(Digest::default(), compiled.parts)
+        .map_err(|error| bad_argument(format!("the workflow has no usable graph: {error:?}")))?;
+    Ok((graph, compiled.definition))
+}
+
 /// The shape of a compiled workflow. O(tasks × log tasks + dependencies).
 fn shape(compiled: Compiled) -> Result<Shape> {
-    let Compiled { parts, definition, .. } = compiled;
-    // Nothing looks the graph up by its address here, so it gets none.
-    let graph = Graph::new(Digest::default(), parts)
-        .map_err(|error| bad_argument(format!("the workflow has no usable graph: {error:?}")))?;
+    let (graph, definition) = graph(compiled)?;
+    let outline = Outline::new(&graph, &definition);
+    let control = graph.tasks().filter(|&task| outline.is_control(task));
+    let control: Vec<_> = control.map(|task| outline.step(task)).collect();
+    let is_open = |step: &&Step| step.items.as_ref().is_some_and(|items| items.count.is_none());
     let levels = levels(&graph, &definition);
     let handlers = graph.tasks().filter_map(|task| {
         let on = on(graph.policy(task).trigger)?;
@@ -73,6 +82,8 @@ fn shape(compiled: Compiled) -> Result<Shape> {
         width_items: levels.iter().map(|level| level.items).max().unwrap_or(0),
         critical_path: critical_path(&graph, &definition),
         handlers: handlers.collect(),
+        fan_outs_open: control.iter().filter(is_open).count() as u64,
+        control,
         levels,
     })
 }
@@ -119,17 +130,6 @@ fn is_ordinary(graph: &Graph, task: TaskId) -> bool {
     !graph.policy(task).trigger.is_handler()
 }
 
-/// The word for what makes a handler run; `None` for ordinary tasks.
-const fn on(trigger: Trigger) -> Option<&'static str> {
-    match trigger {
-        Trigger::Dependencies => None,
-        Trigger::Success => Some("success"),
-        Trigger::Failure => Some("failure"),
-        Trigger::Cancel => Some("cancel"),
-        Trigger::Exit => Some("exit"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use spec::Source;
@@ -161,5 +161,54 @@ mod tests {
         assert_eq!(shape.critical_path, ["a", "b", "c"]);
         assert_eq!((shape.tasks, shape.items, shape.dependencies), (4, 8, 3));
         assert_eq!((shape.width, shape.width_items), (2, 5));
+    }
+
+    #[test]
+    fn what_is_more_than_a_task_has_a_line_of_its_own() {
+        let shape = shape_of(
+            r#"
+params: {n: 3}
+tasks:
+  a: {script: "true"}
+  turn: {script: "true", depends_on: a, until: round > params.n, max_rounds: 9}
+  judge:
+    depends_on: turn
+    decision:
+      - {rule: params.n > 2, action: ask}
+      - {action: {route: no}}
+  ask:
+    depends_on: a
+    approval: {message: "{{ params.n }} of {{ tasks.a.outputs.n }}?", timeout: 1h, default: reject}
+  pause: {depends_on: ask, wait: 90s}
+  late: {depends_on: pause, foreach: tasks.a.outputs.rows, script: "true"}
+  never: {depends_on: {judge: no}, when: params.n > 5, script: "true"}
+  repair: {depends_on: {late: failed}, script: "true", compensate: {script: "true"}}
+"#,
+        );
+        insta::assert_snapshot!(render(&shape, false, crate::style::Tone::PLAIN), @r"
+        a: 10 tasks (10 items, more at run time), 9 dependencies, at most 2 items at a time
+
+        LEVEL  TASKS  ITEMS  NAMES
+            1      1      1  a
+            2      1      1  turn
+            3      1      1  turn.until
+            4      1      1  judge
+            5      2      2  ask, never
+            6      1      1  pause
+            7      1      1  late
+            8      1      1  repair
+        on undo: repair.compensate
+
+        TASK        KIND      WHAT
+        turn.until  loop      turn until round > params.n, at most 9 rounds
+        judge       decision  params.n > 2 → ask; otherwise → route no, never
+        ask         approval  chosen by judge; 3 of {{ tasks.a.outputs.n }}?; rejected after 1h
+        pause       wait      1m 30s
+        late        fan-out   items worked out at run time from tasks.a.outputs.rows
+        never       task      when params.n > 5; chosen by judge
+        repair      task      late failed
+
+        Critical path (8 tasks): a → turn → turn.until → judge → ask → pause → late → repair
+        ");
     }
 }

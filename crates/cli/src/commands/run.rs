@@ -1,30 +1,35 @@
 //! `run`: submit a workflow file and wait for its end, or leave it to a holder of its own.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
 use model::RunId;
 use protocol::api::{Disposition, Problem, Submit, Submitted, code};
+use serde_json::Value;
 
-use super::bad_argument;
+use super::{bad_argument, dry_run};
 use crate::app::Context;
 use crate::args::Offers;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::inputs::Inputs;
 use crate::watch;
-use crate::workflow::{WorkflowFile, pair, params};
+use crate::workflow::{WorkflowFile, pair};
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm run digits.yaml
   autoglm run etl.yaml -p day=monday -p rows=1000
+  autoglm run etl.yaml --param-file monday.yaml --environment staging
+  autoglm run etl.yaml --dry-run         Show what would run, start nothing
   autoglm run etl.yaml --detach          Return at once; see: autoglm get last
   autoglm run etl.yaml --cpu 2 --memory 4Gi --resource license=1
 
-The same file, parameters and variables again: a run that has not ended goes on where it stopped,
-or is watched if it is going on; one that has ended is followed by a new one. If the file has
-changed since a run of it began that has not ended: `autoglm resume RUN` goes on with the old text,
---new begins anew with the new one.
+The same file, parameters, environment and variables again: a run that has not ended goes on where
+it stopped, or is watched if it is going on; one that has ended is followed by a new one. If the
+file has changed since a run of it began that has not ended: `autoglm resume RUN` goes on with the
+old text, --new begins anew with the new one.
 
 Ctrl-C once stops the run gracefully, twice terminates it.";
 
@@ -35,13 +40,13 @@ pub(crate) struct Run {
     /// The workflow file, YAML or JSON
     pub file: PathBuf,
 
-    /// A parameter of the workflow; may be given again
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub inputs: Inputs,
 
-    /// A variable that the tasks get, over those of the file; may be given again
-    #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = pair)]
-    pub env: Vec<(String, String)>,
+    /// A variable that the tasks get, over those of the file; may be given again. Without a `=` it
+    /// is an environment, as with --environment
+    #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = EnvArgument::parse)]
+    pub env: Vec<EnvArgument>,
 
     /// Begin a new run even if one of the same file has not ended
     #[arg(long)]
@@ -50,6 +55,10 @@ pub(crate) struct Run {
     /// Return as soon as the run is accepted; it goes on in the background
     #[arg(short, long)]
     pub detach: bool,
+
+    /// Check everything, show what would run, and start nothing
+    #[arg(long, conflicts_with_all = ["detach", "new", "idempotency_key"])]
+    pub dry_run: bool,
 
     /// Its place among runs, 0 to 100, higher first [default: as the file says]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -63,12 +72,46 @@ pub(crate) struct Run {
     pub offers: Offers,
 }
 
+/// What stands behind `--env`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum EnvArgument {
+    /// `NAME=VALUE`.
+    Variable(String, String),
+    /// `NAME`.
+    Environment(String),
+}
+
+impl EnvArgument {
+    fn parse(text: &str) -> std::result::Result<Self, String> {
+        match text.contains('=') {
+            true => pair(text).map(|(name, value)| Self::Variable(name, value)),
+            false if text.is_empty() => Err("the name of an environment is not empty".to_owned()),
+            false => Ok(Self::Environment(text.to_owned())),
+        }
+    }
+
+    fn variable(&self) -> Option<(String, String)> {
+        match self {
+            Self::Variable(name, value) => Some((name.clone(), value.clone())),
+            Self::Environment(_) => None,
+        }
+    }
+}
+
 impl Run {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         // A file that is not valid is refused here, before anything is started for it.
         let file = WorkflowFile::read(&self.file)?;
-        file.check(context.tone)?;
-        let submit = self.submission(&file)?;
+        let workflow = file.check(context.tone)?;
+        let environment = self.environment()?;
+        let values = self.inputs.values(&workflow, context.tone)?;
+        if self.dry_run {
+            let given = (environment, &values);
+            return dry_run::run(context, workflow, given, &self.variables());
+        }
+        let bound = workflow.choose(environment).and_then(|chosen| chosen.bind(&values));
+        bound.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
+        let submit = self.submission(&file, environment, values)?;
 
         let mut session = match self.detach {
             true => context.home.attach_or_detach().await?,
@@ -90,7 +133,35 @@ impl Run {
         watch::to_the_end(context, session, submitted.run, &note).await
     }
 
-    fn submission(&self, file: &WorkflowFile) -> Result<Submit> {
+    /// The environment that was asked for, in whichever way.
+    fn environment(&self) -> Result<Option<&str>> {
+        let named = self.env.iter().filter_map(|argument| match argument {
+            EnvArgument::Environment(name) => Some(name.as_str()),
+            EnvArgument::Variable(..) => None,
+        });
+        let mut names = self.inputs.environment.as_deref().into_iter().chain(named);
+        let first = names.next();
+        match names.find(|&name| Some(name) != first) {
+            None => Ok(first),
+            Some(other) => {
+                let first = first.unwrap_or_default();
+                let message = format!("a run has one environment, not `{first}` and `{other}`");
+                Err(bad_argument(message).hint("a variable is written --env NAME=VALUE"))
+            }
+        }
+    }
+
+    /// The variables that the tasks get.
+    fn variables(&self) -> BTreeMap<String, String> {
+        self.env.iter().filter_map(EnvArgument::variable).collect()
+    }
+
+    fn submission(
+        &self,
+        file: &WorkflowFile,
+        environment: Option<&str>,
+        params: BTreeMap<String, Value>,
+    ) -> Result<Submit> {
         let path = file.path.to_str().ok_or_else(|| {
             let shown = file.path.display();
             bad_argument(format!("the path {shown} is no UTF-8, so it cannot be recorded"))
@@ -98,8 +169,9 @@ impl Run {
         Ok(Submit {
             path: path.to_owned(),
             content: file.text(),
-            params: params(&self.params),
-            env: self.env.iter().cloned().collect(),
+            params,
+            environment: environment.map(str::to_owned),
+            env: self.variables(),
             priority: self.priority,
             new: self.new,
             idempotency_key: self.idempotency_key.clone(),
@@ -141,6 +213,8 @@ fn changed(problem: &Problem, file: &std::path::Path) -> Option<Error> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
 
     #[test]
@@ -155,6 +229,28 @@ mod tests {
         assert_eq!(error.exit, Exit::Conflict);
         let hint = error.hint.expect("there is one");
         assert!(hint.contains("autoglm resume 4") && hint.contains("autoglm run a.yaml --new"));
+    }
+
+    #[test]
+    fn an_environment_is_named_in_two_ways() {
+        let environment = |line: &str| {
+            let words = format!("run a.yaml {line}");
+            let run = Line::try_parse_from(words.split_whitespace()).expect("it is good").run;
+            run.environment().map(|name| name.map(str::to_owned)).map_err(|error| error.exit)
+        };
+        let staging = || Ok(Some("staging".to_owned()));
+        assert_eq!(environment("-e A=1 --env B="), Ok(None));
+        assert_eq!(environment("--environment staging -e A=1"), staging());
+        assert_eq!(environment("--env staging"), staging());
+        assert_eq!(environment("-E staging -e staging"), staging());
+        assert_eq!(environment("-E staging --env production"), Err(Exit::Usage));
+        assert!(Line::try_parse_from(["run", "a.yaml", "--env", "=b"]).is_err());
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        run: Run,
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use model::{Span, TaskStatus};
-use protocol::api::{Progress, RunningTask, Seconds};
+use protocol::api::{Progress, RunningTask, Seconds, WaitingTask};
+use unicode_width::UnicodeWidthStr;
 
-use crate::render::{duration, plural};
+use super::waiting;
+use crate::render::{duration, now, plural};
 use crate::style::{self, Paint, Tone};
 use crate::table::{printable, shorten};
 
@@ -76,9 +78,16 @@ impl Size {
 fn frame(progress: &Progress, since: Span, size: Size, tone: Tone) -> String {
     let mut lines = vec![bar(progress, since, size, tone), counts(progress, tone)];
     let room = size.lines.saturating_sub(LINES_KEPT).clamp(1, RUNNING_MAX);
-    let shown = progress.running.len().min(room);
+    // Who waits for somebody comes first: nothing else goes on by itself.
+    let waits = progress.waiting.len().min(room);
+    lines.extend(progress.waiting[..waits].iter().map(|wait| waiting(progress, wait, size, tone)));
+    if progress.waiting.len() > waits {
+        let hidden = progress.waiting.len() - waits;
+        lines.push(tone.paint(Paint::Faint, &format!("  … and {hidden} more waiting")));
+    }
+    let shown = progress.running.len().min(room.saturating_sub(waits).max(1));
     lines.extend(progress.running[..shown].iter().map(|task| running(task, since, size, tone)));
-    let hidden = progress.items[TaskStatus::Running].saturating_sub(shown as u64);
+    let hidden = on_workers(progress).saturating_sub(shown as u64);
     if hidden > 0 {
         lines.push(tone.paint(Paint::Faint, &format!("  … and {hidden} more running")));
     }
@@ -111,11 +120,12 @@ fn counts(progress: &Progress, tone: Tone) -> String {
         let text = format!("{count} {word}");
         if count > 0 { tone.paint(paint, &text) } else { tone.paint(Paint::Faint, &text) }
     };
-    let waiting = items.total() - items.ended() - items[TaskStatus::Running];
+    let running = on_workers(progress);
+    let waiting = items.total().saturating_sub(items.ended() + running);
     let mut parts = vec![
         part(Paint::Good, items[TaskStatus::Succeeded], "done"),
         part(Paint::Bad, items.failed(), "failed"),
-        part(Paint::Active, items[TaskStatus::Running], "running"),
+        part(Paint::Active, running, "running"),
         part(Paint::Faint, waiting, "waiting"),
     ];
     if items[TaskStatus::Retrying] > 0 {
@@ -126,6 +136,28 @@ fn counts(progress: &Progress, tone: Tone) -> String {
         parts.push(tone.paint(Paint::Warn, "stopping"));
     }
     parts.join("  ")
+}
+
+/// How many items run on workers: what waits for somebody or for time is running, too.
+fn on_workers(progress: &Progress) -> u64 {
+    progress.items[TaskStatus::Running].saturating_sub(progress.waiting.len() as u64)
+}
+
+fn waiting(progress: &Progress, wait: &WaitingTask, size: Size, tone: Tone) -> String {
+    // Colours have no width, so what fits is found out without them.
+    let plain = |wait: &WaitingTask| waiting::line(progress.run, wait, now(), Tone::PLAIN);
+    let width = size.columns.saturating_sub(3);
+    let excess = plain(wait).width().saturating_sub(width);
+    let mut wait = wait.clone();
+    if excess > 0 {
+        // The message gives way to the command that answers it.
+        let room = wait.message.width().saturating_sub(excess);
+        wait.message = if room < 2 { String::new() } else { shorten(&wait.message, room) };
+    }
+    match plain(&wait) {
+        text if text.width() > width => format!("  {}", shorten(&text, width)),
+        _ => format!("  {}", waiting::line(progress.run, &wait, now(), tone)),
+    }
 }
 
 fn running(task: &RunningTask, since: Span, size: Size, tone: Tone) -> String {
@@ -181,6 +213,27 @@ mod tests {
           ▸ train[2] (attempt 3) 2.5s
           … and 2 more running
         ");
+    }
+
+    #[test]
+    fn what_waits_for_somebody_comes_first_with_the_way_to_answer() {
+        let wait = WaitingTask {
+            task: "gate".to_owned(),
+            kind: protocol::api::WaitKind::Approval,
+            until: None,
+            message: "Release what was made last night?".to_owned(),
+        };
+        let text =
+            frame(&Progress { waiting: vec![wait], ..sample() }, Span::ZERO, SIZE, Tone::PLAIN);
+        let lines: Vec<_> = text.lines().skip(1).take(3).collect();
+        assert_eq!(
+            lines,
+            [
+                "20 done  1 failed  4 running  15 waiting  1 item to be tried again",
+                "  ? gate waits for an approval: Release wha… (autoglm approve 7 gate)",
+                "  ▸ train[0] 0ms",
+            ]
+        );
     }
 
     #[test]

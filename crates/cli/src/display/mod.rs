@@ -6,17 +6,19 @@
 
 mod live;
 mod plain;
+mod waiting;
 
 use std::collections::HashSet;
 
 use model::TaskStatus;
 use protocol::api::{Progress, TaskSummary, TasksQuery};
 
-use crate::render::{duration, items_done};
+use crate::render::{duration, items_done, now};
 use crate::style::{self, Tone};
 use crate::table::printable;
 use live::Live;
 use plain::Plain;
+use waiting::Told;
 
 /// Runs of up to so many tasks get a line for each of them, elsewhere than on a terminal.
 pub(crate) const TASK_LINES_MAX: u64 = 200;
@@ -33,6 +35,8 @@ pub(crate) struct Display {
     shown: HashSet<(u32, u16)>,
     /// How many tasks had ended, and had failed, when tasks were last asked for.
     asked_at: Option<(u64, u64)>,
+    /// The waits that have had their line.
+    told: Told,
 }
 
 enum Shape {
@@ -48,7 +52,14 @@ impl Display {
         } else {
             Shape::Plain(Plain::new())
         };
-        Self { tone, shape, only: None, shown: HashSet::new(), asked_at: None }
+        Self {
+            tone,
+            shape,
+            only: None,
+            shown: HashSet::new(),
+            asked_at: None,
+            told: Told::default(),
+        }
     }
 
     /// Gives lines to these tasks alone, by name.
@@ -61,9 +72,9 @@ impl Display {
         match &mut self.shape {
             Shape::Live(live) => live.progress(progress),
             Shape::Plain(plain) => {
-                if let Some(line) = plain.progress(progress) {
-                    self.line(&line);
-                }
+                let summary = plain.progress(progress);
+                let waits = self.told.lines(progress, now(), self.tone);
+                waits.into_iter().chain(summary).for_each(|line| self.line(&line));
             }
         }
     }
@@ -167,6 +178,7 @@ mod tests {
             tasks,
             items: tasks,
             running: Vec::new(),
+            waiting: Vec::new(),
             per_second: 0.0,
             elapsed_seconds: Seconds(Span::secs(1)),
             eta_seconds: None,

@@ -64,6 +64,11 @@ impl Home {
         local::has_journal(&self.folder)
     }
 
+    /// What this machine offers to tasks.
+    pub(crate) const fn offers(&self) -> &Request {
+        &self.offers
+    }
+
     /// Which ended runs are kept.
     pub(crate) const fn keep(&self) -> Keep {
         self.keep

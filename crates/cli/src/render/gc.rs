@@ -31,7 +31,7 @@ pub(crate) fn render(report: &GcReport, is_done: bool) -> String {
 }
 
 /// A number of bytes as people read it: `340 B`, `1.5 MiB`.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1 << 10 {
         return format!("{bytes} B");

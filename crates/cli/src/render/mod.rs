@@ -5,6 +5,8 @@ pub(crate) mod explanation;
 pub(crate) mod gc;
 pub(crate) mod items;
 pub(crate) mod log;
+pub(crate) mod markdown;
+pub(crate) mod outline;
 pub(crate) mod plan;
 pub(crate) mod retry;
 pub(crate) mod run;
@@ -70,6 +72,15 @@ pub(crate) fn word(status: TaskStatus) -> &'static str {
     }
 }
 
+/// A text as one word of a shell.
+pub(crate) fn shell_word(word: &str) -> String {
+    let is_plain = |sign: char| sign.is_alphanumeric() || "/._-+=:@%,".contains(sign);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
 /// How far a fan-out is: `12/36`, or nothing for a task of one item.
 pub(crate) fn items_done(task: &TaskSummary) -> String {
     if task.fan_out {
@@ -92,6 +103,12 @@ mod tests {
     use model::{Span, Timestamp};
 
     use super::*;
+
+    #[test]
+    fn paths_are_typed_as_one_word() {
+        assert_eq!(shell_word("models/workflow.yaml"), "models/workflow.yaml");
+        assert_eq!(shell_word("my models/it's"), r"'my models/it'\''s'");
+    }
 
     #[test]
     fn lengths_are_short() {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use super::plural;
+use super::{outline, plural};
+use crate::outline::Step;
 use crate::style::{Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -11,11 +12,13 @@ use crate::table::{Cell, Table, printable};
 const NAMES_SHOWN: usize = 6;
 /// Columns of a line of the critical path, which is shown whole.
 const PATH_WIDTH: usize = 76;
+/// Tasks with more to them that get a line of their own.
+const CONTROL_SHOWN: usize = 20;
 /// Stands between its tasks.
 const ARROW: &str = " → ";
 
 /// The shape of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Shape {
     /// The workflow's name.
     pub name: String,
@@ -35,6 +38,10 @@ pub(crate) struct Shape {
     pub levels: Vec<Level>,
     /// What runs when the ordinary tasks have ended.
     pub handlers: Vec<Handler>,
+    /// How many tasks have items that are worked out at run time; each counts as one item above.
+    pub fan_outs_open: u64,
+    /// The tasks with more to them than what they depend on: conditions, decisions, loops, waits.
+    pub control: Vec<Step>,
 }
 
 /// Tasks with an equally long way behind them.
@@ -51,7 +58,7 @@ pub(crate) struct Level {
 pub(crate) struct Handler {
     /// Its name.
     pub task: String,
-    /// When it runs: `success`, `failure`, `cancel`, `exit`.
+    /// When it runs: `success`, `failure`, `cancel`, `exit`, `finally`; `undo` for a compensation.
     pub on: &'static str,
 }
 
@@ -62,7 +69,7 @@ pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
         "{}: {} ({}), {}, at most {} at a time\n\n",
         tone.paint(Paint::Head, &printable(&shape.name)),
         plural(shape.tasks, "task"),
-        plural(shape.items, "item"),
+        items(shape),
         match shape.dependencies {
             1 => "1 dependency".to_owned(),
             count => format!("{count} dependencies"),
@@ -82,12 +89,41 @@ pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
     for handler in &shape.handlers {
         text.push_str(&format!("on {}: {}\n", handler.on, printable(&handler.task)));
     }
+    text.push_str(&control(shape, wide, tone));
     let label = tone.paint(Paint::Head, "Critical path");
     let length = plural(shape.critical_path.len() as u64, "task");
     text.push_str(&format!("\n{label} ({length}):"));
     match path_lines(&shape.critical_path).as_slice() {
         [line] => text.push_str(&format!(" {line}\n")),
         lines => text.push_str(&format!("\n  {}\n", lines.join("\n  "))),
+    }
+    text
+}
+
+/// How many items there are, as far as that is known.
+fn items(shape: &Shape) -> String {
+    let known = plural(shape.items, "item");
+    if shape.fan_outs_open == 0 { known } else { format!("{known}, more at run time") }
+}
+
+/// The tasks with more to them, a line each.
+fn control(shape: &Shape, wide: bool, tone: Tone) -> String {
+    if shape.control.is_empty() {
+        return String::new();
+    }
+    let shown = if wide { usize::MAX } else { CONTROL_SHOWN };
+    let mut table = Table::new(&["TASK", "KIND", "WHAT"]);
+    for step in shape.control.iter().take(shown) {
+        table.row([
+            Cell::from(&step.task),
+            Cell::from(outline::kind(step)),
+            Cell::whole(&outline::what(step)),
+        ]);
+    }
+    let mut text = format!("\n{}", table.render(tone));
+    if shape.control.len() > shown {
+        let more = plural((shape.control.len() - shown) as u64, "more task");
+        text.push_str(&format!("… {more}\n"));
     }
     text
 }
@@ -141,6 +177,8 @@ mod tests {
             critical_path: vec!["split".to_owned(), "train".to_owned()],
             levels: vec![level(&["split"], 1), level(&["a", "b", "c", "d", "e", "f", "g"], 36)],
             handlers: vec![Handler { task: "tidy".to_owned(), on: "exit" }],
+            fan_outs_open: 0,
+            control: Vec::new(),
         };
         insta::assert_snapshot!(render(&shape, false, Tone::PLAIN), @r"
         digits: 10 tasks (45 items), 1 dependency, at most 36 items at a time

@@ -54,8 +54,12 @@ fn failure(run: u64, failed: &FailedTask, tone: Tone) -> String {
     let FailedTask { task, item, lines } = failed;
     let name = printable(&task.name);
     let trouble = task.trouble.as_deref().unwrap_or("it failed");
-    let attempts = plural(task.attempts, "attempt");
     let title = tone.paint(Paint::Bad, &format!("{} {name}", style::sign(task.status)));
+    if task.attempts == 0 {
+        // No worker ever ran it: it waited for somebody, or could not even begin.
+        return format!("{title}: {}\n", printable(trouble));
+    }
+    let attempts = plural(task.attempts, "attempt");
     let mut text = format!("{title}: {} after {attempts}\n", printable(trouble));
     for line in lines {
         text.push_str(&format!("    {}\n", printable(line)));

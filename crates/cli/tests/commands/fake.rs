@@ -322,6 +322,7 @@ fn at(status: RunStatus) -> Progress {
         tasks: counts(status),
         items: counts(status),
         running: if status.is_final() { Vec::new() } else { vec![running] },
+        waiting: Vec::new(),
         per_second: 1.0,
         elapsed_seconds: Seconds(Span::millis(1_500)),
         eta_seconds: None,

@@ -2,6 +2,7 @@
 //! and how it ends.
 
 mod fake;
+mod workflow_tests;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};

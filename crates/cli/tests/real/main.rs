@@ -8,6 +8,7 @@
 //! Nothing here knows how the product works inside: it sees processes, files, exit codes, what is
 //! printed, and the journal as it is exported.
 
+mod authoring;
 mod behaviour;
 mod first_job;
 mod full_disk;
@@ -16,3 +17,4 @@ mod output;
 mod power_cut;
 mod stop_continue;
 mod support;
+mod waiting;

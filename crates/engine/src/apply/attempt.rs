@@ -109,8 +109,8 @@ impl State {
             if let Then::Retry { at } = ended.then {
                 self.ready.insert_retry(class, at, key.item(item));
             }
-            if after == TaskStatus::Succeeded && before != after {
-                self.release_successors(key, at);
+            if after.is_final() && !before.is_final() {
+                self.follow(key, at);
             }
         }
     }

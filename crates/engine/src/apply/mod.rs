@@ -5,6 +5,8 @@
 //! from a fact by itself (readiness, counts, indexes) is derived here, and never logged.
 
 mod attempt;
+mod control;
+mod edges;
 mod restored;
 mod run;
 mod worker;
@@ -33,6 +35,8 @@ impl State {
             Fact::AttemptOverran { item } => self.attempt_overran(*item),
             Fact::AttemptsEnded(ended) => self.attempts_ended(ended, at),
             Fact::LeasesReturned { task, items } => self.leases_returned(*task, items, at),
+            Fact::TaskAnswered(answered) => self.task_answered(answered, at),
+            Fact::TaskSettled { task, verdict, .. } => self.task_settled(*task, *verdict, at),
             Fact::HandlersReleased { run, tasks } => self.handlers_released(*run, tasks, at),
             Fact::TasksSkipped { run, tasks } => self.tasks_skipped(*run, tasks, at),
             Fact::TasksCancelled { run, tasks } => self.tasks_cancelled(*run, tasks, at),

@@ -3,11 +3,12 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::fact::{ItemImage, Restored, TaskImage};
+use model::fact::{ControlImage, ItemImage, Restored, TaskImage};
+use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 
-use crate::state::{Item, Lease, State, is_trouble};
+use crate::state::{Fate, Item, Lease, State, Timer};
 
 impl State {
     pub(super) fn restored(&mut self, restored: &Restored, recorded: (Seq, Timestamp)) {
@@ -18,11 +19,12 @@ impl State {
                     self.classes.restore_mean(request, *mean);
                 }
             }
-            Restored::Run { run, status, cause, ended_at } => {
+            Restored::Run { run, status, cause, ended_at, released } => {
                 self.disarm_run_timer(*run);
+                self.forget_begun_waits(*run);
                 let Some(found) = self.runs.get_mut(run) else { return };
                 (found.status, found.cause, found.ended_at) = (*status, *cause, *ended_at);
-                found.opened_at = recorded.1;
+                (found.opened_at, found.released) = (recorded.1, *released);
                 if status.is_final() {
                     self.ended.push_back(*run);
                 } else if *status == RunStatus::Running {
@@ -31,6 +33,7 @@ impl State {
             }
             Restored::Tasks { run, tasks, image } => self.restore_tasks(*run, tasks, image),
             Restored::Items { task, items, image } => self.restore_items(*task, items, *image),
+            Restored::Control { task, image } => self.restore_control(*task, *image),
             Restored::Lease { item, token, worker, started_at, overran } => {
                 let Some(run) = self.runs.get(&item.run) else { return };
                 let lease = Lease {
@@ -61,19 +64,49 @@ impl State {
         }
     }
 
+    /// The admission has let those tasks wait that wait for nothing else. Whether they still do is
+    /// said by what follows.
+    fn forget_begun_waits(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        for (task, image) in core::mem::take(&mut run.control) {
+            if let ControlImage::Wait(Some(until)) = image {
+                self.timers.remove(&(until, Timer::Wait(TaskKey { run: id, task })));
+            }
+        }
+        run.waits = 0;
+    }
+
     fn restore_tasks(&mut self, id: RunId, tasks: &IdSet, image: &TaskImage) {
         let Some(run) = self.runs.get_mut(&id) else { return };
         for task in tasks.iter() {
             let record = &mut run.tasks[task as usize];
             let old = record.item.status();
             record.item = Item::from(image.item);
-            record.waiting_for = image.waiting_for;
+            (record.waiting_for, record.undecided) = (image.waiting_for, image.undecided);
             record.round = image.round;
             record.started_ms = image.started_ms;
             record.ended_ms = image.ended_ms;
             record.trouble = image.trouble;
             if run.fan(TaskId(task)).is_none() {
                 run.items.shift(old, image.item.status, 1);
+            }
+        }
+    }
+
+    /// Stands before the state of the task, which is then that of the fan-out, or of the wait.
+    fn restore_control(&mut self, key: TaskKey, image: ControlImage) {
+        let Some(run) = self.runs.get_mut(&key.run) else { return };
+        match image {
+            ControlImage::FanOut { items, list } => run.fan_out(key.task, items, list),
+            ControlImage::Route(_) | ControlImage::Turn(_) => {
+                run.control.insert(key.task, image);
+            }
+            ControlImage::Wait(until) => {
+                run.control.insert(key.task, image);
+                run.waits += 1;
+                if let Some(until) = until {
+                    self.timers.insert((until, Timer::Wait(key)));
+                }
             }
         }
     }
@@ -94,17 +127,28 @@ impl State {
     /// makes tasks ready that have long gone on, so the index is built anew.
     fn recount_runs(&mut self) {
         for run in self.runs.values_mut() {
-            (run.open_tasks, run.open_handlers, run.troubled) = (0, 0, 0);
-            run.handlers_released = false;
+            (run.open, run.troubled) = ([0; Stage::ALL.len()], 0);
+            run.asking.clear();
             let graph = Arc::clone(&run.graph);
             for task in graph.tasks() {
-                let status = run.task(task).status();
-                let handler = run.is_handler(task);
-                let open = if handler { &mut run.open_handlers } else { &mut run.open_tasks };
-                *open += u32::from(!status.is_final());
-                run.troubled += u32::from(is_trouble(status));
-                let waits = matches!(status, TaskStatus::Pending | TaskStatus::Skipped);
-                run.handlers_released |= handler && !waits;
+                let record = run.task(task);
+                let (status, stage) = (record.status(), run.stage(task));
+                if status == TaskStatus::Pending && record.fate() == Fate::Begins {
+                    run.asking.insert(task);
+                }
+                run.open[stage as usize] += u32::from(!status.is_final());
+                run.troubled += u32::from(run.is_troubled_by(task, status));
+                // Snapshots of earlier versions do not say what has been released.
+                let begun = !matches!(
+                    status,
+                    TaskStatus::Pending
+                        | TaskStatus::Skipped
+                        | TaskStatus::Cancelled
+                        | TaskStatus::Terminated
+                );
+                if begun {
+                    run.released = run.released.max(stage);
+                }
             }
         }
         self.ready.tasks.clear();

@@ -1,11 +1,11 @@
 //! Runs begin, go on and end.
 
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use model::fact::{RoundScope, RunAdmitted, StopCause};
 use model::outcome::{Failure, Outcome};
+use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
 use model::{Graph, IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 
@@ -22,10 +22,15 @@ impl State {
         let run = self.insert_run(admitted, graph, recorded);
         let free: Vec<_> =
             run.graph.tasks().filter(|&task| run.task(task).waiting_for == 0).collect();
-        for task in free {
-            self.make_ready(TaskKey { run: id, task }, recorded.1);
-        }
+        self.advance_all(id, free, recorded.1);
         self.arm_run_timer(id);
+    }
+
+    /// Lets those of some pending tasks go on that may, and what follows from it happen.
+    pub(super) fn advance_all(&mut self, id: RunId, tasks: Vec<TaskId>, at: Timestamp) {
+        let mut ended = tasks;
+        ended.retain(|&task| self.advance(TaskKey { run: id, task }, at));
+        self.follow_all(id, ended, at);
     }
 
     pub(super) fn insert_run(
@@ -59,52 +64,17 @@ impl State {
         }
     }
 
-    /// Makes the pending items of a task ready. A fan-out without items has then succeeded.
-    fn make_ready(&mut self, key: TaskKey, at: Timestamp) {
-        let Some(run) = self.runs.get_mut(&key.run) else { return };
-        let before = run.task(key.task).status();
-        let after = run.set_items(key.task, TaskStatus::Pending, TaskStatus::Ready, at);
-        self.index_task(key);
-        if after == TaskStatus::Succeeded && before != after {
-            self.release_successors(key, at);
-        }
-    }
-
-    /// A task has succeeded: what waited for it alone is ready. A chain of empty fan-outs is
-    /// followed with a list, not with recursion.
-    pub(super) fn release_successors(&mut self, key: TaskKey, at: Timestamp) {
-        let mut succeeded = vec![key.task];
-        while let Some(task) = succeeded.pop() {
-            let Some(run) = self.runs.get_mut(&key.run) else { return };
-            let graph = Arc::clone(&run.graph);
-            for next in graph.successors(task) {
-                let Some(run) = self.runs.get_mut(&key.run) else { return };
-                let waiting = &mut run.tasks[next.0 as usize];
-                waiting.waiting_for = waiting.waiting_for.saturating_sub(1);
-                if waiting.waiting_for > 0 || waiting.status() != TaskStatus::Pending {
-                    continue;
-                }
-                let status = run.set_items(next, TaskStatus::Pending, TaskStatus::Ready, at);
-                if status == TaskStatus::Succeeded {
-                    succeeded.push(next);
-                } else {
-                    self.index_task(TaskKey { run: key.run, task: next });
-                }
-            }
-        }
-    }
-
     pub(super) fn handlers_released(&mut self, id: RunId, tasks: &IdSet, at: Timestamp) {
         let Some(run) = self.runs.get_mut(&id) else { return };
-        run.handlers_released = true;
-        for task in tasks.iter().map(TaskId) {
-            let Some(run) = self.runs.get_mut(&id) else { return };
+        let known = |task: &TaskId| (task.0 as usize) < run.graph().len();
+        let tasks: Vec<_> = tasks.iter().map(TaskId).filter(known).collect();
+        for &task in &tasks {
+            run.released = run.released.max(run.stage(task));
             let waiting = &mut run.tasks[task.0 as usize];
             waiting.waiting_for = waiting.waiting_for.saturating_sub(1);
-            if waiting.waiting_for == 0 {
-                self.make_ready(TaskKey { run: id, task }, at);
-            }
+            waiting.undecided = waiting.undecided.saturating_sub(1);
         }
+        self.advance_all(id, tasks, at);
     }
 
     pub(super) fn tasks_skipped(&mut self, id: RunId, tasks: &IdSet, at: Timestamp) {
@@ -118,23 +88,27 @@ impl State {
     }
 
     pub(super) fn tasks_unsatisfiable(&mut self, id: RunId, tasks: &IdSet, at: Timestamp) {
-        self.close_items(id, tasks, TaskStatus::Failed, at);
         let Some(run) = self.runs.get_mut(&id) else { return };
-        for task in tasks.iter() {
-            run.tasks[task as usize].trouble = Some(Outcome::Failed(Failure::Unsatisfiable));
+        for task in tasks.iter().map(TaskId) {
+            run.note_trouble(task, Outcome::Failed(Failure::Unsatisfiable));
         }
+        self.close_items(id, tasks, TaskStatus::Failed, at);
     }
 
     /// Ends what no worker holds of some tasks.
     fn close_items(&mut self, id: RunId, tasks: &IdSet, status: TaskStatus, at: Timestamp) {
         for task in tasks.iter().map(TaskId) {
             self.drop_retries(TaskKey { run: id, task });
+            self.end_wait(TaskKey { run: id, task }, status, at);
             let Some(run) = self.runs.get_mut(&id) else { return };
+            run.asking.remove(&task);
             for from in [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying] {
                 run.set_items(task, from, status, at);
             }
             self.index_task(TaskKey { run: id, task });
         }
+        // Only when all of them are closed: none of them is to be skipped because of another.
+        self.follow_all(id, tasks.iter().map(TaskId).collect(), at);
     }
 
     fn drop_retries(&mut self, key: TaskKey) {
@@ -176,15 +150,17 @@ impl State {
         self.ended.retain(|&ended| ended != id);
         let Some(run) = self.runs.get_mut(&id) else { return };
         (run.status, run.cause, run.ended_at, run.opened_at) = (RunStatus::Running, None, None, at);
-        run.handlers_released = false;
-        let again = |status| scope == RoundScope::All || status != TaskStatus::Succeeded;
-        tasks.iter().for_each(|task| run.reopen(TaskId(task), again));
-        run.recount_dependencies(tasks);
-        let free: Vec<_> =
-            tasks.iter().map(TaskId).filter(|&task| run.task(task).waiting_for == 0).collect();
-        for task in free {
-            self.make_ready(TaskKey { run: id, task }, at);
+        run.released = Stage::Ordinary;
+        for task in tasks.iter().map(TaskId) {
+            // A task that had succeeded is only named to be run again whole.
+            let whole =
+                scope == RoundScope::All || run.task(task).status() == TaskStatus::Succeeded;
+            if whole || run.item_list(task).is_none() {
+                run.forget_answer(task);
+            }
+            run.reopen(task, |status| whole || status != TaskStatus::Succeeded);
         }
+        self.restart(id, tasks, at);
         self.arm_run_timer(id);
     }
 
@@ -193,25 +169,6 @@ impl State {
         self.ended.retain(|&ended| ended != id);
         if let Some(key) = run.admitted.key {
             self.by_key.remove(&key);
-        }
-    }
-}
-
-impl Run {
-    /// Sets, for each of `tasks`, how many dependencies have not succeeded. One pass over edges.
-    fn recount_dependencies(&mut self, tasks: &IdSet) {
-        for task in tasks.iter().map(TaskId) {
-            let handler = u32::from(self.is_handler(task));
-            self.tasks[task.0 as usize].waiting_for = handler;
-        }
-        let graph = Arc::clone(&self.graph);
-        for from in graph.tasks() {
-            if self.task(from).status() == TaskStatus::Succeeded {
-                continue;
-            }
-            for to in graph.successors(from).filter(|to| tasks.contains(to.0)) {
-                self.tasks[to.0 as usize].waiting_for += 1;
-            }
         }
     }
 }

@@ -129,18 +129,8 @@ impl Turn<'_> {
                 })));
                 if then == Then::Final && outcome != Outcome::Succeeded {
                     self.task_failed(task);
-                } else if then == Then::Final {
-                    self.skip_if_failed(task);
                 }
             }
-        }
-    }
-
-    /// The last item of a fan-out has ended, and an earlier one had failed.
-    fn skip_if_failed(&mut self, task: TaskKey) {
-        let status = self.state.run(task.run).map(|run| run.task(task.task).status());
-        if status.is_some_and(model::TaskStatus::is_unsuccessful) {
-            self.task_failed(task);
         }
     }
 

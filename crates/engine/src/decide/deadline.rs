@@ -18,6 +18,7 @@ impl Turn<'_> {
             match timer {
                 Timer::Attempt(item) => self.overrun(item),
                 Timer::Run(run) => self.run_out_of_time(run),
+                Timer::Wait(task) => self.wait_is_over(task),
             }
         }
     }

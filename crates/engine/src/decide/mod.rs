@@ -5,6 +5,7 @@
 //! it is rebuilt by the next hello or the next plan and may never decide what a fact means.
 
 mod attempt;
+mod control;
 mod deadline;
 mod place;
 mod progress;
@@ -15,9 +16,9 @@ mod submit;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::collections::HashMap;
+use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
-use model::{Graph, Timestamp, WorkerId};
+use model::{Graph, Round, TaskKey, Timestamp, WorkerId};
 
 use crate::input::{Effect, Input, Step};
 use crate::state::{ClassId, State};
@@ -33,6 +34,8 @@ pub(crate) struct Volatile {
     pub(crate) planning: Planning,
     /// Since when the planner has said of a class that no worker can ever hold it.
     pub(crate) never_fits: HashMap<ClassId, Timestamp>,
+    /// The questions that are being worked out.
+    pub(crate) asked: HashSet<(TaskKey, Round)>,
 }
 
 impl Volatile {
@@ -72,6 +75,10 @@ impl<'a> Turn<'a> {
             Input::Worker(message) => self.hear(message),
             Input::Stop { request, run, cause } => self.stop(request, run, cause),
             Input::Retry { request, run, from } => self.retry(request, run, from),
+            Input::Answered(answered) => self.answered(*answered),
+            Input::Settle { request, task, verdict, output } => {
+                self.settle(request, task, (verdict, output));
+            }
             Input::Planned(plan) => self.dispose(&plan),
             Input::Forget { run } => self.forget(run),
             Input::Tick => self.tick(),

@@ -8,7 +8,7 @@ use model::collections::HashMap;
 use model::fact::Fact;
 use model::limits::PREFILL_MAX;
 use model::status::TaskStatus;
-use model::{ItemKey, RunId, TaskKey, Timestamp, WorkerId};
+use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp, WorkerId};
 use scheduler::{Class, Group, Node, Placement, Plan, Problem, RefusalReason, fits};
 
 use super::deadline::may_start;
@@ -121,6 +121,9 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
     let mut chosen = Chosen { room, limits: HashMap::default(), origins: Vec::new() };
     for item in state.ready.due(class, now).take(GROUPS_MAX) {
         let Some(run) = startable(state, item.run) else { continue };
+        if run.allowance(item.task) == Some(0) {
+            continue;
+        }
         let origin = Origin::Retry(item);
         chosen.take(order(run, origin), origin, run, 1);
     }
@@ -130,8 +133,13 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
             next = state.ready.task_after_run(class, key);
             continue;
         };
+        let items = startable_items(run, key.task);
+        if items == 0 {
+            next = state.ready.task_after(class, key);
+            continue;
+        }
         let origin = Origin::Task(TaskKey { run: key.run, task: key.task });
-        let full = chosen.take(order(run, origin), origin, run, run.ready_items(key.task));
+        let full = chosen.take(order(run, origin), origin, run, items);
         next = match full {
             true => state.ready.task_after_run(class, key),
             false => state.ready.task_after(class, key),
@@ -139,6 +147,11 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
     }
     chosen.origins.sort_unstable_by_key(|&(order, _)| order);
     chosen.origins
+}
+
+/// How many of the ready items of a task may start by its own limit.
+fn startable_items(run: &Run, task: TaskId) -> u32 {
+    run.ready_items(task).min(run.allowance(task).unwrap_or(u32::MAX))
 }
 
 /// A run of which anything may start.
@@ -183,7 +196,7 @@ fn group(state: &State, order: Order, origin: Origin, allowances: &mut Allowance
     let key = origin.task();
     let run = state.run(key.run);
     let count = match origin {
-        Origin::Task(task) => run.map_or(0, |run| run.ready_items(task.task)),
+        Origin::Task(task) => run.map_or(0, |run| startable_items(run, task.task)),
         Origin::Retry(_) => 1,
     };
     Group { order, count, allowance: run.and_then(|run| allowances.of(key.run, run)) }
@@ -285,7 +298,8 @@ impl Turn<'_> {
         let ahead = PREFILL_MAX.saturating_sub(known.unstarted);
         let room = fits(request, &known.free()).saturating_add(ahead);
         let limit = run.admitted().concurrency;
-        room.min(limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live())))
+        let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
+        room.min(of_run).min(run.allowance(key.task).unwrap_or(u32::MAX))
     }
 
     fn is_due(&self, item: ItemKey) -> bool {

@@ -1,16 +1,15 @@
 //! What follows for a run when some of its tasks have ended: failure, handlers, the end.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-use model::collections::HashSet;
 use model::fact::{Fact, StopCause};
 use model::message::{LeaseId, StopKind};
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::{FailurePolicy, Stage, Trigger};
 use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, ItemKey, RunId, TaskId, TaskKey};
 
 use super::Turn;
+use crate::input::Effect;
 use crate::state::Run;
 
 impl Turn<'_> {
@@ -20,32 +19,42 @@ impl Turn<'_> {
         if run.status() == RunStatus::Stopping {
             self.cancel_waiting(id);
         }
-        let Some(run) = self.state.run(id) else { return };
-        if run.status().is_final() || run.open_tasks > 0 {
-            return;
-        }
-        self.release_handlers(id);
-        let Some(run) = self.state.run(id) else { return };
-        if run.open_handlers == 0 {
-            let status = final_status(run);
-            self.record(Fact::RunEnded { run: id, status });
+        loop {
+            let Some(run) = self.state.run(id) else { return };
+            if run.status().is_final() {
+                return;
+            }
+            match run.open_stage() {
+                None => {
+                    let status = final_status(run);
+                    self.record(Fact::RunEnded { run: id, status });
+                }
+                Some(stage) if stage > run.released => self.release(id, stage),
+                Some(_) => return self.ask(id),
+            }
         }
     }
 
-    /// A task has ended badly for good: its run stops, or what depends on it is skipped.
+    /// Hands out the questions of a run that nobody has been asked yet.
+    fn ask(&mut self, id: RunId) {
+        let Some(run) = self.state.run(id) else { return };
+        for task in run.asking() {
+            let question = (TaskKey { run: id, task }, run.task(task).round());
+            if self.volatile.asked.insert(question) {
+                let (task, round) = question;
+                self.step.effects.push(Effect::Ask { task, round, turn: run.turn(task.task) });
+            }
+        }
+    }
+
+    /// A task has ended badly for good: its run stops, unless somebody counts on that.
     pub(super) fn task_failed(&mut self, key: TaskKey) {
         let Some(run) = self.state.run(key.run) else { return };
         let ordinary = !run.is_handler(key.task);
-        let stops = run.admitted().failure == FailurePolicy::FailFast;
+        let policy = run.policy(key.task).failure.unwrap_or(run.admitted().failure);
+        let stops = policy == FailurePolicy::FailFast && !run.graph().expects_failure(key.task);
         if ordinary && stops && run.status() == RunStatus::Running {
-            return self.begin_stop(key.run, StopCause::TaskFailed);
-        }
-        if !run.task(key.task).status().is_final() {
-            return;
-        }
-        let tasks = waiting_descendants(run, key.task);
-        if !tasks.is_empty() {
-            self.record(Fact::TasksSkipped { run: key.run, tasks });
+            self.begin_stop(key.run, StopCause::TaskFailed);
         }
     }
 
@@ -87,8 +96,9 @@ impl Turn<'_> {
             (handlers_too || !run.is_handler(*task)) && has_waiting_items(run, *task)
         };
         let waiting = [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying];
-        let nothing = waiting.into_iter().all(|status| run.items().of(status) == 0);
-        if nothing || run.open_tasks == 0 && !handlers_too {
+        let nothing =
+            run.waits == 0 && waiting.into_iter().all(|status| run.items().of(status) == 0);
+        if nothing || !run.is_under_way() && !handlers_too {
             return;
         }
         let tasks: IdSet = run.graph().tasks().filter(waits).map(|task| task.0).collect();
@@ -97,16 +107,16 @@ impl Turn<'_> {
         }
     }
 
-    /// All ordinary tasks have ended: the handlers whose condition is met may start, the others
-    /// never will.
-    fn release_handlers(&mut self, id: RunId) {
+    /// All of the stages before have ended: the tasks of this one whose condition is met may start,
+    /// the others never will.
+    fn release(&mut self, id: RunId, stage: Stage) {
         let Some(run) = self.state.run(id) else { return };
-        if run.open_handlers == 0 {
-            return;
-        }
         let outcome = final_status(run);
         let (mut released, mut skipped) = (IdSet::new(), IdSet::new());
-        for task in run.graph().tasks().filter(|&task| is_held_back(run, task)) {
+        let held = |&task: &TaskId| {
+            run.stage(task) == stage && run.task(task).status() == TaskStatus::Pending
+        };
+        for task in run.graph().tasks().filter(held) {
             let set = if condition_met(run, task, outcome) { &mut released } else { &mut skipped };
             set.insert(task.0);
         }
@@ -129,6 +139,9 @@ fn final_status(run: &Run) -> RunStatus {
 }
 
 fn has_waiting_items(run: &Run, task: TaskId) -> bool {
+    if run.wait(task).is_some() {
+        return true;
+    }
     let waiting = [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying];
     match run.fan(task) {
         Some(fan) if fan.items().is_empty() => run.task(task).status() == TaskStatus::Pending,
@@ -137,35 +150,15 @@ fn has_waiting_items(run: &Run, task: TaskId) -> bool {
     }
 }
 
-/// A handler that has not been released: it waits for one thing more than its dependencies.
-fn is_held_back(run: &Run, task: TaskId) -> bool {
-    let pending = run.task(task).status() == TaskStatus::Pending;
-    pending && run.is_handler(task) && !run.handlers_released
-}
-
 fn condition_met(run: &Run, task: TaskId, outcome: RunStatus) -> bool {
-    match run.graph().policy(task).trigger {
+    match run.policy(task).trigger {
         Trigger::Dependencies => false,
         Trigger::Success => outcome == RunStatus::Succeeded,
         Trigger::Failure => outcome == RunStatus::Failed,
         Trigger::Cancel => outcome == RunStatus::Cancelled,
-        Trigger::Exit => true,
-    }
-}
-
-/// The tasks that can't run any more because `task` did not end well: those that wait and can be
-/// reached from it.
-pub(super) fn waiting_descendants(run: &Run, task: TaskId) -> IdSet {
-    let mut seen = HashSet::default();
-    let mut stack = vec![task];
-    while let Some(task) = stack.pop() {
-        for next in run.graph().successors(task) {
-            if run.task(next).status() == TaskStatus::Pending && seen.insert(next.0) {
-                stack.push(next);
-            }
+        Trigger::Exit | Trigger::Finally => true,
+        Trigger::Compensation { of } => {
+            outcome == RunStatus::Failed && run.task(of).status() == TaskStatus::Succeeded
         }
     }
-    let mut tasks: Vec<_> = seen.into_iter().collect();
-    tasks.sort_unstable();
-    tasks.into_iter().collect()
 }

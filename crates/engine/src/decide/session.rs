@@ -19,7 +19,7 @@ use super::{Turn, grouped};
 use crate::input::Effect;
 
 /// The version of the facts that this engine records.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// A connected worker. Not durable: a new leader waits for a new hello.
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +70,10 @@ impl Turn<'_> {
                 self.volatile.sessions.insert(worker, Session::new(self.now));
             }
         }
+        // What the leader before was asked and had not answered is asked again.
+        let asking = self.state.runs().filter(|(_, run)| run.asking().next().is_some());
+        let asking: Vec<_> = asking.map(|(id, _)| id).collect();
+        asking.into_iter().for_each(|run| self.progress(run));
     }
 
     pub(super) fn hear(&mut self, message: FromWorker) {

@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Bound::{Excluded, Unbounded};
 
 use model::collections::HashMap;
-use model::{ItemId, ItemKey, RunId, TaskId, Timestamp};
+use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp};
 
 use super::ClassId;
 
@@ -117,6 +117,8 @@ pub enum Timer {
     Run(RunId),
     /// An attempt has run for as long as it may.
     Attempt(ItemKey),
+    /// A task has waited for as long as it may, or should.
+    Wait(TaskKey),
 }
 
 /// All timers, in the order in which they fire.

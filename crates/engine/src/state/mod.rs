@@ -4,11 +4,15 @@
 //! true. It holds no connection, no deadline of a session, and nothing that is not a function of
 //! the facts.
 
+mod change;
 mod class;
+mod fan;
 mod index;
 mod item;
 mod lease;
 mod run;
+mod tally;
+mod task;
 mod worker;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -17,11 +21,14 @@ use model::collections::HashMap;
 use model::{Digest, Epoch, ItemKey, RunId, Seq, TaskKey, Timestamp, WorkerId};
 
 pub use class::{Class, ClassId, Classes};
+pub use fan::Fan;
 pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
 pub use item::Item;
 pub use lease::Lease;
-pub(crate) use run::is_trouble;
-pub use run::{Fan, Run, Tally, Task};
+pub use run::Run;
+pub use tally::Tally;
+pub(crate) use task::Fate;
+pub use task::Task;
 pub use worker::Worker;
 
 /// The state after some fact.

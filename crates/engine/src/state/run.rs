@@ -1,24 +1,19 @@
 //! A run: its tasks, the items of its fan-outs, and the counts that are kept of them.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use model::fact::{RunAdmitted, StopCause};
+use model::control::{Join, Kind};
+use model::fact::{ControlImage, RunAdmitted, StopCause};
+use model::policy::{Policy, Stage};
 use model::status::{RunStatus, TaskStatus};
-use model::{Graph, ItemId, Outcome, Round, Seq, Span, TaskId, TaskKey, Timestamp};
+use model::{Digest, Graph, ItemId, Seq, TaskId, TaskKey, Timestamp};
 
-use super::{ClassId, Item, ReadyKey};
-
-/// "Not yet" for the millisecond marks of a task.
-pub const NOT_YET: u32 = u32::MAX;
-
-/// How many items, or tasks, stand in each status; indexed by [`TaskStatus`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Tally([u32; TaskStatus::ALL.len()]);
+use super::{ClassId, Fan, Item, ReadyKey, Tally, Task};
 
 /// One execution of a workflow.
 #[derive(Clone, Debug)]
@@ -38,156 +33,18 @@ pub struct Run {
     pub(crate) classes: Vec<ClassId>,
     /// Items by status.
     pub(crate) items: Tally,
-    /// Ordinary tasks, and handlers, that have not ended.
-    pub(crate) open_tasks: u32,
-    pub(crate) open_handlers: u32,
-    /// Whether the handlers of this round have been told apart: those that run, and those skipped.
-    pub(crate) handlers_released: bool,
-    /// Tasks that ended in another way than well or skipped.
+    /// Tasks that have not ended, by stage.
+    pub(crate) open: [u32; Stage::ALL.len()],
+    /// The last stage whose tasks have been told apart: those that run, and those skipped.
+    pub(crate) released: Stage,
+    /// Tasks that ended in another way than well or skipped, and nobody counted on that.
     pub(crate) troubled: u32,
-}
-
-/// A node of a run's graph: 32 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Task {
-    /// Its only item; of a fan-out only the status counts, which sums up its items.
-    pub(crate) item: Item,
-    /// How many of its dependencies have not succeeded, and one more for a handler that is not
-    /// released.
-    pub(crate) waiting_for: u32,
-    /// The turn it is in.
-    pub(crate) round: Round,
-    /// Milliseconds from the run's admission to its first start.
-    pub(crate) started_ms: u32,
-    /// Milliseconds from the run's admission to its end.
-    pub(crate) ended_ms: u32,
-    /// The last bad end of one of its attempts.
-    pub(crate) trouble: Option<Outcome>,
-}
-
-const _: () = assert!(size_of::<Task>() <= 32);
-
-/// The items of a fan-out: 4 bytes each.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Fan {
-    pub(crate) items: Vec<Item>,
-    pub(crate) tally: Tally,
-    /// The ready ones, as start and end of ranges that do not touch.
-    pub(crate) ready: BTreeMap<u32, u32>,
-}
-
-impl Tally {
-    /// How many stand there.
-    #[must_use]
-    pub const fn of(&self, status: TaskStatus) -> u32 {
-        self.0[status as usize]
-    }
-
-    /// Each status that anything stands in, with how many do.
-    pub fn iter(&self) -> impl Iterator<Item = (TaskStatus, u32)> + '_ {
-        let all = TaskStatus::ALL.iter().copied().zip(self.0);
-        all.filter(|&(_, count)| count > 0)
-    }
-
-    /// How many there are in all.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.0.iter().sum()
-    }
-
-    pub(crate) fn shift(&mut self, from: TaskStatus, to: TaskStatus, count: u32) {
-        self.0[from as usize] -= count;
-        self.0[to as usize] += count;
-    }
-
-    /// The status of a task whose items stand like this.
-    fn sum_up(&self) -> TaskStatus {
-        use TaskStatus::{
-            Cancelled, Failed, Leased, Pending, Ready, Retrying, Running, Skipped, Succeeded,
-            Terminated, TimedOut,
-        };
-        let any = |status| self.of(status) > 0;
-        // A fan-out of which one part has ended and another waits is under way: it is running.
-        let begun = [Succeeded, Failed, TimedOut, Terminated].into_iter().any(any);
-        match [Running, Leased, Retrying, Ready, Pending].into_iter().find(|&status| any(status)) {
-            Some(Ready | Leased | Retrying) if begun => Running,
-            Some(open) => open,
-            None => [Failed, TimedOut, Terminated, Cancelled, Skipped]
-                .into_iter()
-                .find(|&status| any(status))
-                .unwrap_or(Succeeded),
-        }
-    }
-}
-
-impl Fan {
-    pub(crate) fn new(items: u32, item: Item) -> Self {
-        let mut tally = Tally::default();
-        tally.0[item.status() as usize] = items;
-        let mut ready = BTreeMap::new();
-        if item.status() == TaskStatus::Ready && items > 0 {
-            ready.insert(0, items);
-        }
-        Self { items: vec![item; items as usize], tally, ready }
-    }
-
-    /// The items, by number.
-    #[must_use]
-    pub fn items(&self) -> &[Item] {
-        &self.items
-    }
-
-    /// How many stand where.
-    #[must_use]
-    pub const fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
-    /// The first ready items that follow each other, at most `count`.
-    #[must_use]
-    pub fn first_ready(&self, count: u32) -> Option<Range<u32>> {
-        let (&start, &end) = self.ready.first_key_value()?;
-        Some(start..end.min(start.saturating_add(count)))
-    }
-
-    fn make_ready(&mut self, item: u32) {
-        let (mut start, mut end) = (item, item + 1);
-        if let Some((&before, &until)) = self.ready.range(..item).next_back()
-            && until == item
-        {
-            start = before;
-        }
-        if let Some(after) = self.ready.remove(&end) {
-            end = after;
-        }
-        self.ready.insert(start, end);
-    }
-
-    fn make_unready(&mut self, item: u32) {
-        let Some((&start, &end)) = self.ready.range(..=item).next_back() else { return };
-        if item >= end {
-            return;
-        }
-        self.ready.remove(&start);
-        if start < item {
-            self.ready.insert(start, item);
-        }
-        if item + 1 < end {
-            self.ready.insert(item + 1, end);
-        }
-    }
-
-    fn set(&mut self, item: ItemId, new: Item) {
-        let slot = &mut self.items[item.0 as usize];
-        let (from, to) = (slot.status(), new.status());
-        *slot = new;
-        self.tally.shift(from, to, 1);
-        match (from == TaskStatus::Ready, to == TaskStatus::Ready) {
-            (false, true) => self.make_ready(item.0),
-            (true, false) => self.make_unready(item.0),
-            _ => {}
-        }
-    }
+    /// Tasks whose join is met and whose question has not been answered.
+    pub(crate) asking: BTreeSet<TaskId>,
+    /// What control answers have made of tasks.
+    pub(crate) control: BTreeMap<TaskId, ControlImage>,
+    /// How many tasks wait for time or for somebody: they are running, and no worker has them.
+    pub(crate) waits: u32,
 }
 
 impl Run {
@@ -203,20 +60,20 @@ impl Run {
             .iter()
             .map(|&(task, count)| (task, Fan::new(count, Item::default())))
             .collect();
-        let in_fans: u32 = fans.values().map(|fan| fan.tally.total()).sum();
+        let in_fans: u32 = fans.values().map(|fan| fan.tally().total()).sum();
         let plain = u32::try_from(graph.len() - fans.len()).expect("within TASKS_PER_RUN_MAX");
-        items.0[TaskStatus::Pending as usize] = in_fans + plain;
-        let mut open_handlers = 0;
+        items.grow(TaskStatus::Pending, in_fans + plain);
+        let mut open = [0; Stage::ALL.len()];
         let tasks: Vec<_> = graph
             .tasks()
             .zip(graph.dependency_counts())
-            .map(|(task, dependencies)| {
-                let handler = u32::from(graph.policy(task).trigger.is_handler());
-                open_handlers += handler;
-                Task::new(dependencies + handler)
+            .map(|(task, edges)| {
+                let policy = graph.policy(task);
+                open[policy.trigger.stage() as usize] += 1;
+                let held = u32::from(policy.trigger.is_handler());
+                Task::new(policy.join.needed(edges) + held, edges + held)
             })
             .collect();
-        let open_tasks = u32::try_from(tasks.len()).expect("within TASKS_PER_RUN_MAX");
         Self {
             admitted: Box::new(admitted),
             admitted_seq: seq,
@@ -230,10 +87,12 @@ impl Run {
             fans,
             classes,
             items,
-            open_tasks: open_tasks - open_handlers,
-            open_handlers,
-            handlers_released: false,
+            open,
+            released: Stage::Ordinary,
             troubled: 0,
+            asking: BTreeSet::new(),
+            control: BTreeMap::new(),
+            waits: 0,
         }
     }
 
@@ -294,7 +153,24 @@ impl Run {
     /// How many of its items workers hold.
     #[must_use]
     pub const fn live(&self) -> u32 {
-        self.items.of(TaskStatus::Leased) + self.items.of(TaskStatus::Running)
+        self.items.of(TaskStatus::Leased) + self.items.of(TaskStatus::Running) - self.waits
+    }
+
+    /// How many items of a task workers hold.
+    #[must_use]
+    pub fn live_items(&self, task: TaskId) -> u32 {
+        let live = |tally: &Tally| tally.of(TaskStatus::Leased) + tally.of(TaskStatus::Running);
+        match self.fans.get(&task) {
+            Some(fan) => live(fan.tally()),
+            None => u32::from(self.task(task).status().is_live() && self.wait(task).is_none()),
+        }
+    }
+
+    /// How many more items of a task may be leased, if its file sets a limit.
+    #[must_use]
+    pub fn allowance(&self, task: TaskId) -> Option<u32> {
+        let limit = self.policy(task).concurrency?;
+        Some(limit.saturating_sub(self.live_items(task)))
     }
 
     /// A task. Panics if `task` is not one of this run's.
@@ -313,7 +189,7 @@ impl Run {
     #[must_use]
     pub fn item(&self, task: TaskId, item: ItemId) -> Option<Item> {
         match self.fans.get(&task) {
-            Some(fan) => fan.items.get(item.0 as usize).copied(),
+            Some(fan) => fan.items().get(item.0 as usize).copied(),
             None if item == ItemId(0) => Some(self.tasks.get(task.0 as usize)?.item),
             None => None,
         }
@@ -349,6 +225,154 @@ impl Run {
         self.admitted.timeout.map(|timeout| self.opened_at + timeout)
     }
 
+    /// Whether an ordinary task has not ended.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.open[Stage::Ordinary as usize] > 0
+    }
+
+    /// The first stage of which a task has not ended; `None` if all have.
+    #[must_use]
+    pub fn open_stage(&self) -> Option<Stage> {
+        Stage::ALL.into_iter().find(|&stage| self.open[stage as usize] > 0)
+    }
+
+    /// How a task is run.
+    #[must_use]
+    pub fn policy(&self, task: TaskId) -> &Policy {
+        self.graph.policy(task)
+    }
+
+    /// The stage that a task belongs to.
+    #[must_use]
+    pub fn stage(&self, task: TaskId) -> Stage {
+        self.policy(task).trigger.stage()
+    }
+
+    /// The tasks whose join is met and whose question has not been answered, ascending.
+    pub fn asking(&self) -> impl Iterator<Item = TaskId> + '_ {
+        self.asking.iter().copied()
+    }
+
+    /// How many items a task has, as far as that is known.
+    #[must_use]
+    pub fn item_count(&self, task: TaskId) -> u32 {
+        self.fans.get(&task).map_or(1, |fan| u32::try_from(fan.items().len()).unwrap_or(u32::MAX))
+    }
+
+    /// The stored list of the items of a fan-out whose items were worked out late.
+    #[must_use]
+    pub fn item_list(&self, task: TaskId) -> Option<Digest> {
+        match self.control.get(&task) {
+            Some(ControlImage::FanOut { list, .. }) => Some(*list),
+            _ => None,
+        }
+    }
+
+    /// The fan-outs whose items are known, ascending by task.
+    pub fn fans(&self) -> impl Iterator<Item = (TaskId, &Fan)> {
+        self.fans.iter().map(|(&task, fan)| (task, fan))
+    }
+
+    /// The stored lists of items that were worked out late.
+    pub fn item_lists(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.control.values().filter_map(|image| match image {
+            ControlImage::FanOut { list, .. } => Some(*list),
+            _ => None,
+        })
+    }
+
+    /// The turn of the innermost loop around a task, or of the loop that it is, from 1.
+    #[must_use]
+    pub fn turn_around(&self, task: TaskId) -> u16 {
+        let turns = self.control.iter().filter_map(|(&end, image)| match image {
+            ControlImage::Turn(turn) => Some((self.body(end), *turn)),
+            _ => None,
+        });
+        let around = turns.filter(|(body, _)| body.contains(&task.0));
+        around.min_by_key(|(body, _)| body.end - body.start).map_or(1, |(_, turn)| turn)
+    }
+
+    /// The route that a decision took.
+    #[must_use]
+    pub fn route(&self, task: TaskId) -> Option<u16> {
+        match self.control.get(&task) {
+            Some(ControlImage::Route(route)) => Some(*route),
+            _ => None,
+        }
+    }
+
+    /// The turn that a loop is in, from 1.
+    #[must_use]
+    pub fn turn(&self, task: TaskId) -> u16 {
+        match self.control.get(&task) {
+            Some(ControlImage::Turn(turn)) => *turn,
+            _ => 1,
+        }
+    }
+
+    /// Whether a task waits for time or for somebody, and when it ends by itself.
+    #[must_use]
+    pub fn wait(&self, task: TaskId) -> Option<Option<Timestamp>> {
+        match self.control.get(&task) {
+            Some(ControlImage::Wait(until)) => Some(*until),
+            _ => None,
+        }
+    }
+
+    /// The tasks that wait for time or for somebody, ascending, and when each ends by itself.
+    pub fn waits(&self) -> impl Iterator<Item = (TaskId, Option<Timestamp>)> + '_ {
+        let images = (self.waits > 0).then_some(&self.control).into_iter().flatten();
+        let waits = images.filter_map(|(&task, image)| match image {
+            ControlImage::Wait(until) => Some((task, *until)),
+            _ => None,
+        });
+        waits.filter(|&(task, _)| self.task(task).status() == TaskStatus::Running)
+    }
+
+    /// Whether a task that ends like this makes its run a failed one.
+    #[must_use]
+    pub fn is_troubled_by(&self, task: TaskId, status: TaskStatus) -> bool {
+        is_trouble(status) && !self.graph.expects_failure(task)
+    }
+
+    /// The tasks of the body of a loop, and the loop itself.
+    pub(crate) fn body(&self, task: TaskId) -> Range<u32> {
+        match self.policy(task).kind {
+            Kind::Loop { first, .. } => first.0..task.0 + 1,
+            _ => task.0..task.0 + 1,
+        }
+    }
+
+    /// For each task how many edges into it must still be met, and how many are not decided, as the
+    /// other tasks stand now; for a handler that is not released one more of each.
+    pub(crate) fn edge_counts(&self) -> Vec<(u32, u32)> {
+        let graph = &self.graph;
+        let (mut met, mut undecided) = (vec![0; graph.len()], graph.dependency_counts());
+        let needed: Vec<u32> = graph
+            .tasks()
+            .zip(&undecided)
+            .map(|(task, &edges)| graph.policy(task).join.needed(edges))
+            .collect();
+        for from in graph.tasks().filter(|&from| self.task(from).status().is_final()) {
+            let (status, route) = (self.task(from).status(), self.route(from));
+            for (to, condition) in graph.edges_from(from) {
+                let counts =
+                    graph.policy(to).join == Join::AllDone || condition.is_met_by(status, route);
+                met[to.0 as usize] += u32::from(counts);
+                undecided[to.0 as usize] -= 1;
+            }
+        }
+        graph
+            .tasks()
+            .map(|task| {
+                let index = task.0 as usize;
+                let held = u32::from(self.stage(task) > self.released);
+                (needed[index].saturating_sub(met[index]) + held, undecided[index] + held)
+            })
+            .collect()
+    }
+
     /// Whether a task is a handler.
     #[must_use]
     pub fn is_handler(&self, task: TaskId) -> bool {
@@ -365,222 +389,9 @@ impl Run {
             | u64::from(u32::MAX - self.graph.rank(key.task));
         (self.class(key.task), ReadyKey { urgency, run: key.run, task: key.task })
     }
-
-    /// Milliseconds from admission to `at`.
-    fn mark(&self, at: Timestamp) -> u32 {
-        u32::try_from(at.since(self.admitted_at).as_millis())
-            .map_or(NOT_YET - 1, |ms| ms.min(NOT_YET - 1))
-    }
-
-    /// Sets an item, keeps all counts, and says where its task stands now.
-    pub(crate) fn set_item(
-        &mut self,
-        task: TaskId,
-        item: ItemId,
-        new: Item,
-        at: Timestamp,
-    ) -> TaskStatus {
-        let index = task.0 as usize;
-        let old = self.tasks[index].item.status();
-        let (from, after) = match self.fans.get_mut(&task) {
-            Some(fan) => {
-                let from = fan.items[item.0 as usize].status();
-                fan.set(item, new);
-                (from, Item::new(fan.tally.sum_up()))
-            }
-            None => (old, new),
-        };
-        self.items.shift(from, new.status(), 1);
-        self.tasks[index].item = after;
-        self.note_task(task, old, after.status(), at);
-        after.status()
-    }
-
-    /// Sets all items of a task that stand in `from`, keeps all counts, and says where it stands.
-    pub(crate) fn set_items(
-        &mut self,
-        task: TaskId,
-        from: TaskStatus,
-        to: TaskStatus,
-        at: Timestamp,
-    ) -> TaskStatus {
-        let index = task.0 as usize;
-        let old = self.tasks[index].item.status();
-        let after = match self.fans.get_mut(&task) {
-            Some(fan) if fan.items.is_empty() && old == from => {
-                // Without items, what is allowed to begin has succeeded.
-                Item::new(if to == TaskStatus::Ready { TaskStatus::Succeeded } else { to })
-            }
-            Some(fan) => {
-                let count = fan.tally.of(from);
-                if count == 0 {
-                    return old;
-                }
-                let moving = fan.items.iter_mut().filter(|item| item.status() == from);
-                moving.for_each(|item| *item = item.with_status(to));
-                fan.tally.shift(from, to, count);
-                fan.rebuild_ready();
-                self.items.shift(from, to, count);
-                Item::new(fan.tally.sum_up())
-            }
-            None if old == from => {
-                self.items.shift(from, to, 1);
-                self.tasks[index].item.with_status(to)
-            }
-            None => return old,
-        };
-        self.tasks[index].item = after;
-        self.note_task(task, old, after.status(), at);
-        after.status()
-    }
-
-    fn note_task(&mut self, task: TaskId, old: TaskStatus, new: TaskStatus, at: Timestamp) {
-        let mark = self.mark(at);
-        let handler = self.is_handler(task);
-        let record = &mut self.tasks[task.0 as usize];
-        if new == TaskStatus::Running && record.started_ms == NOT_YET {
-            record.started_ms = mark;
-        }
-        if new.is_final() && !old.is_final() {
-            record.ended_ms = mark;
-            *(if handler { &mut self.open_handlers } else { &mut self.open_tasks }) -= 1;
-            self.troubled += u32::from(is_trouble(new));
-        }
-    }
-
-    /// Where an item stands when its last attempt is lost: it has failed, unless its run was being
-    /// stopped and would have ended it anyway.
-    pub(crate) fn status_when_lost(&self, task: TaskId) -> TaskStatus {
-        let ending = self.status == RunStatus::Stopping && !self.is_handler(task);
-        let cause = self.cause.filter(|_| ending);
-        cause.map_or(TaskStatus::Failed, StopCause::task_status)
-    }
-
-    /// Notes when an attempt that has ended had begun, if nobody said so before, and how it went
-    /// wrong. That others were cancelled because of it does not hide what went wrong first.
-    pub(crate) fn note_end(&mut self, task: TaskId, outcome: Outcome, wall_us: u64, at: Timestamp) {
-        let began = self.mark(at - Span(wall_us));
-        let record = &mut self.tasks[task.0 as usize];
-        if record.started_ms == NOT_YET && wall_us > 0 {
-            record.started_ms = began;
-        }
-        let follows = matches!(outcome, Outcome::Cancelled | Outcome::Terminated);
-        if outcome != Outcome::Succeeded && (!follows || record.trouble.is_none()) {
-            record.trouble = Some(outcome);
-        }
-    }
-
-    /// Begins a new round of a task: the items that `again` chooses are pending once more.
-    pub(crate) fn reopen(&mut self, task: TaskId, again: impl Fn(TaskStatus) -> bool) {
-        let index = task.0 as usize;
-        let old = self.tasks[index].item.status();
-        let after = match self.fans.get_mut(&task) {
-            Some(fan) => {
-                for item in fan.items.iter_mut().filter(|item| again(item.status())) {
-                    fan.tally.shift(item.status(), TaskStatus::Pending, 1);
-                    self.items.shift(item.status(), TaskStatus::Pending, 1);
-                    *item = Item::default();
-                }
-                fan.rebuild_ready();
-                let empty = fan.items.is_empty();
-                Item::new(if empty { TaskStatus::Pending } else { fan.tally.sum_up() })
-            }
-            None => {
-                self.items.shift(old, TaskStatus::Pending, 1);
-                Item::default()
-            }
-        };
-        let handler = self.is_handler(task);
-        if old.is_final() && !after.status().is_final() {
-            *(if handler { &mut self.open_handlers } else { &mut self.open_tasks }) += 1;
-            self.troubled -= u32::from(is_trouble(old));
-        }
-        let record = &mut self.tasks[index];
-        record.item = after;
-        record.round = Round(record.round.0.saturating_add(1));
-        (record.started_ms, record.ended_ms, record.trouble) = (NOT_YET, NOT_YET, None);
-    }
 }
 
 /// Whether a task that ended like this makes its run a failed one.
 pub(crate) const fn is_trouble(status: TaskStatus) -> bool {
     matches!(status, TaskStatus::Failed | TaskStatus::TimedOut | TaskStatus::Terminated)
-}
-
-impl Fan {
-    pub(crate) fn rebuild_ready(&mut self) {
-        self.ready.clear();
-        if self.tally.of(TaskStatus::Ready) == 0 {
-            return;
-        }
-        let mut start = None;
-        for (index, item) in (0u32..).zip(&self.items) {
-            match (item.status() == TaskStatus::Ready, start) {
-                (true, None) => start = Some(index),
-                (false, Some(from)) => {
-                    self.ready.insert(from, index);
-                    start = None;
-                }
-                _ => {}
-            }
-        }
-        if let (Some(from), Ok(end)) = (start, u32::try_from(self.items.len())) {
-            self.ready.insert(from, end);
-        }
-    }
-}
-
-impl Task {
-    const fn new(waiting_for: u32) -> Self {
-        Self {
-            item: Item::new(TaskStatus::Pending),
-            waiting_for,
-            round: Round(0),
-            started_ms: NOT_YET,
-            ended_ms: NOT_YET,
-            trouble: None,
-        }
-    }
-
-    /// Where it stands.
-    #[must_use]
-    pub const fn status(&self) -> TaskStatus {
-        self.item.status()
-    }
-
-    /// Its only item; for a fan-out only the status means anything.
-    #[must_use]
-    pub const fn item(&self) -> Item {
-        self.item
-    }
-
-    /// The turn it is in.
-    #[must_use]
-    pub const fn round(&self) -> Round {
-        self.round
-    }
-
-    /// How many of its dependencies have not succeeded.
-    #[must_use]
-    pub const fn waiting_for(&self) -> u32 {
-        self.waiting_for
-    }
-
-    /// Milliseconds from the run's admission to its first start in this round.
-    #[must_use]
-    pub fn started_ms(&self) -> Option<u32> {
-        (self.started_ms != NOT_YET).then_some(self.started_ms)
-    }
-
-    /// Milliseconds from the run's admission to its end in this round.
-    #[must_use]
-    pub fn ended_ms(&self) -> Option<u32> {
-        (self.ended_ms != NOT_YET).then_some(self.ended_ms)
-    }
-
-    /// The last bad end of one of its attempts in this round.
-    #[must_use]
-    pub const fn trouble(&self) -> Option<Outcome> {
-        self.trouble
-    }
 }

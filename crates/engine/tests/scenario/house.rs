@@ -6,15 +6,16 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine::{Answer, Effect, Engine, Graphs, Input, RequestId, Submission};
+use engine::{Answer, Answered, Effect, Engine, Graphs, Input, RequestId, Submission};
+use model::control::{ControlAnswer, Verdict};
 use model::fact::{RunAdmitted, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind};
 use model::outcome::{AttemptEnd, Failure, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::{
-    Digest, Epoch, Fact, Graph, ItemId, Request, RunId, RunStatus, Seq, Span, TaskId, TaskStatus,
-    Timestamp,
+    Digest, Epoch, Fact, Graph, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
+    TaskKey, TaskStatus, Timestamp,
 };
 
 /// Units that each plan may cost.
@@ -38,6 +39,8 @@ pub struct House {
     /// Orders to workers that nobody has looked at.
     pub stops: Vec<(LeaseId, StopKind)>,
     pub grants: Vec<Grant>,
+    /// Questions that have not been answered.
+    pub asked: Vec<(TaskKey, Round, u16)>,
     shelf: Shelf,
     numbers: BTreeMap<String, (u64, u64)>,
 }
@@ -51,7 +54,7 @@ pub fn graph(tasks: usize, edges: &[(u32, u32)]) -> GraphParts {
         policies: vec![Policy::default()],
         policy_of: vec![0; tasks],
         edges: edges.to_vec(),
-        fan_outs: vec![],
+        ..GraphParts::default()
     }
 }
 
@@ -66,6 +69,7 @@ impl House {
             refused: 0,
             stops: Vec::new(),
             grants: Vec::new(),
+            asked: Vec::new(),
             shelf: Shelf::default(),
             numbers: BTreeMap::new(),
         };
@@ -91,6 +95,7 @@ impl House {
                 },
                 Effect::Reply { answer, .. } => self.answers.push(answer),
                 Effect::Refused { .. } => self.refused += 1,
+                Effect::Ask { task, round, turn } => self.asked.push((task, round, turn)),
             }
         }
         self.check();
@@ -186,6 +191,25 @@ impl House {
 
     pub fn retry(&mut self, run: RunId, from: Option<TaskId>) -> Answer {
         self.step(Input::Retry { request: RequestId(3), run, from });
+        self.answers.pop().expect("an answer")
+    }
+
+    /// The tasks that have asked since the last time.
+    pub fn asked_tasks(&self) -> Vec<u32> {
+        self.asked.iter().map(|(task, ..)| task.task.0).collect()
+    }
+
+    /// Answers the question of a task.
+    pub fn answer(&mut self, task: u32, answer: ControlAnswer) {
+        let asks = |asked: &(TaskKey, Round, u16)| asked.0.task == TaskId(task);
+        let at = self.asked.iter().position(asks).expect("it has asked");
+        let (task, round, _) = self.asked.remove(at);
+        self.step(Input::Answered(Box::new(Answered { task, round, answer, output: None })));
+    }
+
+    pub fn settle(&mut self, run: RunId, task: u32, verdict: Verdict) -> Answer {
+        let (request, task) = (RequestId(4), TaskKey { run, task: TaskId(task) });
+        self.step(Input::Settle { request, task, verdict, output: None });
         self.answers.pop().expect("an answer")
     }
 

@@ -1,6 +1,7 @@
 //! Scenarios: what is told to the engine, and what must have become of it. Each step is checked
 //! against replay and snapshot by the [`house`].
 
+mod control;
 mod house;
 
 use engine::{Answer, Rejection};
@@ -72,7 +73,7 @@ fn a_failure_stops_a_run_that_fails_fast() {
     assert_eq!(house.status(run), RunStatus::Stopping);
     assert_eq!(house.stops, [(grants[1].lease(), StopKind::Cancel)]);
     house.end(&grants[1], Outcome::Cancelled);
-    assert_eq!(house.statuses(run), [Failed, Cancelled, Cancelled, Cancelled]);
+    assert_eq!(house.statuses(run), [Failed, Cancelled, Skipped, Cancelled]);
     assert_eq!(house.status(run), RunStatus::Failed);
 }
 

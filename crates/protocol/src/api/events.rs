@@ -63,6 +63,10 @@ pub struct Progress {
     pub items: Counts,
     /// Some of what runs, longest first; at most 64.
     pub running: Vec<RunningTask>,
+    /// Some of the tasks that wait for somebody or for time: those that wait for somebody first,
+    /// then by when they end; at most 64. They are running, and no worker has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<WaitingTask>,
     /// Items that ended in a second, over the last few.
     pub per_second: f64,
     /// From acceptance, or from the last retry by hand, until now or the end.
@@ -71,6 +75,34 @@ pub struct Progress {
     /// little is known.
     #[serde(default)]
     pub eta_seconds: Option<Seconds>,
+}
+
+/// A task that waits for somebody or for time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingTask {
+    /// The task's name.
+    pub task: String,
+    /// For what it waits.
+    pub kind: WaitKind,
+    /// When it ends by itself; `None` for one that waits for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// What is said to whom it waits for, as far as that can be said without outputs of other
+    /// tasks: in their place stands an ellipsis. Empty if nothing is said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+}
+
+/// For what a task waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WaitKind {
+    /// For a person's yes or no.
+    Approval,
+    /// For a signal.
+    Signal,
+    /// For time to pass.
+    Time,
 }
 
 /// An item that runs.

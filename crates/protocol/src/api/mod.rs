@@ -22,7 +22,7 @@ mod text;
 mod time;
 
 pub use counts::Counts;
-pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask};
+pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
 pub use explain::{Blocker, ExplainQuery, Explanation, Placement};
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
@@ -30,7 +30,9 @@ pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use problem::{Diagnostic, Problem, code};
 pub use run::{RunDetail, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
-pub use submit::{Disposition, Retry, RetryPlan, RetryTask, Stop, StopMode, Submit, Submitted};
+pub use submit::{
+    Disposition, Retry, RetryPlan, RetryTask, Say, Settle, Stop, StopMode, Submit, Submitted,
+};
 pub use task::{ItemList, ItemSummary, ItemsQuery, TaskSummary};
 pub use time::{Seconds, Time};
 

@@ -31,6 +31,8 @@ pub mod code {
     pub const INTERNAL: Code = Code("E0210");
     /// The run has left memory: it can be looked at, and not run again.
     pub const ARCHIVED: Code = Code("E0211");
+    /// The task waits for nobody: not yet, not any more, or never.
+    pub const WAITS_FOR_NOBODY: Code = Code("E0212");
 }
 
 /// Why a request was refused.

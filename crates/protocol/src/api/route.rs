@@ -24,5 +24,7 @@ pub const PROGRESS: &str = "/api/v1/runs/{run}/progress";
 pub const STOP: &str = "/api/v1/runs/{run}/stop";
 /// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
 pub const RETRY: &str = "/api/v1/runs/{run}/retry";
+/// `POST` [`Settle`](super::Settle): [`RunSummary`](super::RunSummary), status 202.
+pub const SETTLE: &str = "/api/v1/runs/{run}/tasks/{task}/settle";
 /// `POST` [`Gc`](super::Gc): [`GcReport`](super::GcReport), status 200.
 pub const GC: &str = "/api/v1/gc";

@@ -22,6 +22,9 @@ pub struct Submit {
     /// Variables that the tasks get, over those of the file.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// The environment of the file that it runs in; without it the file's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// Its place among runs, 0 to 100, higher first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,
@@ -75,6 +78,34 @@ pub enum StopMode {
     Stop,
     /// Tasks are killed, nothing else runs.
     Terminate,
+}
+
+/// What somebody says to a task that waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// What is said.
+    pub verdict: Say,
+    /// Who says it, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// What they say beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The outputs of a signal: an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<serde_json::Map<String, Value>>,
+}
+
+/// What can be said to a task that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Say {
+    /// Yes, to an approval.
+    Approve,
+    /// No, to an approval.
+    Reject,
+    /// Go on, to a task that waits for a signal.
+    Signal,
 }
 
 /// Tasks of an ended run are to run once more.

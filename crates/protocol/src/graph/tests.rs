@@ -1,19 +1,31 @@
 //! Graphs: both ways, their golden file, and garbage.
 
+use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
-use model::policy::{Policy, Priority, RetryPolicy, Trigger};
-use model::{Request, Span};
+use model::policy::{FailurePolicy, Policy, Priority, RetryPolicy, Trigger};
+use model::{Request, Span, TaskId};
 use proptest::collection::vec;
-use proptest::prelude::{Strategy, any, proptest};
+use proptest::option::of;
+use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+use proptest::sample::select;
 
 use super::{decode, encode};
 use crate::error::DecodeError;
 use crate::golden;
+use crate::record::arbitrary::verdict;
 use crate::record::samples;
 
+/// The triggers that name no task; the first five are those of the first layout.
+const TRIGGERS: [Trigger; 6] = [
+    Trigger::Dependencies,
+    Trigger::Success,
+    Trigger::Failure,
+    Trigger::Cancel,
+    Trigger::Exit,
+    Trigger::Finally,
+];
+
 fn policies() -> Vec<Policy> {
-    let triggers =
-        [Trigger::Dependencies, Trigger::Success, Trigger::Failure, Trigger::Cancel, Trigger::Exit];
     let full = |trigger| Policy {
         request: samples::request(),
         retry: RetryPolicy {
@@ -28,9 +40,10 @@ fn policies() -> Vec<Policy> {
         grace: Span::secs(10),
         priority: Priority(80),
         trigger,
+        ..Policy::default()
     };
     let plain = Policy { request: Request::default(), ..Policy::default() };
-    triggers.map(full).into_iter().chain([plain]).collect()
+    TRIGGERS[..5].iter().copied().map(full).chain([plain]).collect()
 }
 
 fn sample() -> GraphParts {
@@ -39,6 +52,7 @@ fn sample() -> GraphParts {
         policy_of: vec![5, 5, 5, 0, 1, 2, 3, 4],
         edges: vec![(0, 3), (0, 4), (1, 0), (2, 7), (6, 1)],
         fan_outs: vec![(1, 1_000_000), (6, 0)],
+        ..GraphParts::default()
     }
 }
 
@@ -48,11 +62,133 @@ fn a_graph_is_written_as_its_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph")[0]), Ok(sample()));
 }
 
+fn control_policies() -> Vec<Policy> {
+    let kinds = [
+        Kind::Decision,
+        Kind::Loop { first: TaskId(1), turns_max: u16::MAX },
+        Kind::Timer { wait: Span::secs(90) },
+        Kind::Timer { wait: Span(0) },
+        Kind::Signal { timeout: None, otherwise: Verdict::Expired },
+        Kind::Signal { timeout: Some(Span::secs(60)), otherwise: Verdict::Approved },
+    ];
+    let joins = [Join::Any, Join::AtLeast(0), Join::AtLeast(u32::MAX), Join::AllDone];
+    let triggers = [0, 7]
+        .map(|of| Trigger::Compensation { of: TaskId(of) })
+        .into_iter()
+        .chain([Trigger::Finally]);
+    let failures = [FailurePolicy::FailFast, FailurePolicy::Continue];
+    let mut policies = vec![
+        Policy { asks: true, ..Policy::default() },
+        Policy { concurrency: Some(0), ..Policy::default() },
+        Policy { concurrency: Some(4), ..Policy::default() },
+    ];
+    policies.extend(kinds.map(|kind| Policy { kind, ..Policy::default() }));
+    policies.extend(joins.map(|join| Policy { join, ..Policy::default() }));
+    policies.extend(triggers.map(|trigger| Policy { trigger, ..Policy::default() }));
+    policies.extend(failures.map(|it| Policy { failure: Some(it), ..Policy::default() }));
+    policies
+}
+
+const CONDITIONS: [EdgeCondition; 6] = [
+    EdgeCondition::Succeeded,
+    EdgeCondition::Failed,
+    EdgeCondition::Finished,
+    EdgeCondition::Skipped,
+    EdgeCondition::Route(0),
+    EdgeCondition::Route(u16::MAX),
+];
+
+fn control_sample() -> GraphParts {
+    let policies = control_policies();
+    let tasks = u32::try_from(policies.len()).unwrap();
+    GraphParts {
+        policies,
+        policy_of: (0..tasks).collect(),
+        edges: (1..8).map(|task| (0, task)).collect(),
+        conditions: CONDITIONS.into_iter().chain([EdgeCondition::Succeeded]).collect(),
+        ..GraphParts::default()
+    }
+}
+
+#[test]
+fn control_flow_is_written_as_its_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", control_sample());
+    golden::check("graph_control", &[encode(&control_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_control")[0]), Ok(control_sample()));
+}
+
+#[test]
+fn only_what_the_first_layout_cannot_say_is_of_the_second() {
+    let version = |parts: &GraphParts| encode(parts)[..2].to_vec();
+    assert_eq!(version(&sample()), [1 << 3, 1]);
+    for policy in control_policies() {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 2], "{:?}", parts.policies);
+    }
+    let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
+    let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
+    assert_eq!(encode(&all_plain), encode(&sample()));
+    conditions[2] = EdgeCondition::Failed;
+    assert_eq!(version(&GraphParts { conditions, ..sample() }), [1 << 3, 2]);
+}
+
+#[test]
+fn a_graph_of_a_newer_layout_is_refused() {
+    let mut bytes = encode(&sample());
+    bytes[1] = 3;
+    let expected = DecodeError::Newer { what: "graph", version: 3, known: 2 };
+    assert_eq!(decode(&bytes), Err(expected));
+}
+
+#[test]
+fn conditions_beyond_the_edges_are_refused_before_they_are_made() {
+    let mut bytes = encode(&control_sample());
+    bytes.extend([6 << 3 | 2, 6, 2, 0xff, 0xff, 0xff, 0xff, 0x0f]);
+    assert_eq!(decode(&bytes), Err(DecodeError::Length("conditions")));
+    let mut odd = encode(&sample());
+    odd.extend([6 << 3 | 2, 1, 2]);
+    assert_eq!(decode(&odd), Err(DecodeError::Length("conditions")));
+    for unknown in [0, 5 + (1 << 16)] {
+        let mut bytes = encode(&sample());
+        let mut runs = Vec::new();
+        prost::encoding::uint32::encode_packed(6, &[unknown, 1], &mut runs);
+        bytes.extend(runs);
+        let number = unknown.into();
+        assert_eq!(decode(&bytes), Err(DecodeError::Number { what: "condition", number }));
+    }
+}
+
+#[test]
+fn an_edge_costs_a_byte_more_only_where_conditions_change() {
+    let tasks = 10_000;
+    let plain = GraphParts {
+        policies: vec![Policy::default()],
+        policy_of: vec![0; tasks as usize],
+        edges: (1..tasks).map(|task| (task - 1, task)).collect(),
+        ..GraphParts::default()
+    };
+    let bytes = |of: fn(u32) -> EdgeCondition| {
+        let conditions = (1..tasks).map(of).collect();
+        encode(&GraphParts { conditions, ..plain.clone() }).len() - encode(&plain).len()
+    };
+    assert_eq!(bytes(|_| EdgeCondition::Succeeded), 0);
+    assert!(bytes(|_| EdgeCondition::Finished) <= 8);
+    let one_in_ten = bytes(|task| match task % 10 {
+        0 => EdgeCondition::Failed,
+        _ => EdgeCondition::Succeeded,
+    });
+    assert!(one_in_ten <= 4 * tasks as usize / 10 + 8, "{one_in_ten} bytes");
+}
+
 #[test]
 fn the_order_of_edges_does_not_change_the_bytes() {
     let mut shuffled = sample();
     shuffled.edges.reverse();
     assert_eq!(encode(&shuffled), encode(&sample()));
+    let mut shuffled = control_sample();
+    shuffled.edges.reverse();
+    shuffled.conditions.reverse();
+    assert_eq!(encode(&shuffled), encode(&control_sample()));
 }
 
 #[test]
@@ -62,7 +198,7 @@ fn equal_tasks_and_a_chain_cost_a_few_bytes_each() {
         policies: vec![Policy::default()],
         policy_of: vec![0; tasks as usize],
         edges: (1..tasks).map(|task| (task - 1, task)).collect(),
-        fan_outs: vec![],
+        ..GraphParts::default()
     };
     let bytes = encode(&parts);
     assert!(bytes.len() < 3 * tasks as usize + 100, "{} bytes", bytes.len());
@@ -79,16 +215,71 @@ fn runs_beyond_the_limit_of_tasks_are_refused_before_they_are_made() {
     assert_eq!(decode(&bomb), Err(DecodeError::Length("tasks")));
 }
 
+fn kind() -> impl Strategy<Value = Kind> {
+    let turns = (any::<u32>(), any::<u16>());
+    prop_oneof![
+        Just(Kind::Work),
+        Just(Kind::Decision),
+        turns.prop_map(|(first, turns_max)| Kind::Loop { first: TaskId(first), turns_max }),
+        any::<u64>().prop_map(|wait| Kind::Timer { wait: Span(wait) }),
+        (of(any::<u64>()), verdict()).prop_map(|(timeout, otherwise)| Kind::Signal {
+            timeout: timeout.map(Span),
+            otherwise,
+        }),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let trigger = prop_oneof![
+        select(TRIGGERS.to_vec()),
+        any::<u32>().prop_map(|of| Trigger::Compensation { of: TaskId(of) }),
+    ];
+    let join = prop_oneof![
+        select(vec![Join::All, Join::Any, Join::AllDone]),
+        any::<u32>().prop_map(Join::AtLeast),
+    ];
+    let failure = of(select(vec![FailurePolicy::FailFast, FailurePolicy::Continue]));
+    (trigger, kind(), join, any::<bool>(), failure, of(any::<u32>())).prop_map(
+        |(trigger, kind, join, asks, failure, concurrency)| Policy {
+            trigger,
+            kind,
+            join,
+            asks,
+            failure,
+            concurrency,
+            ..policies().swap_remove(0)
+        },
+    )
+}
+
+/// What edges wait for: of each kind, and mostly success.
+fn condition() -> impl Strategy<Value = EdgeCondition> {
+    prop_oneof![
+        3 => Just(EdgeCondition::Succeeded),
+        1 => select(CONDITIONS.to_vec()),
+        1 => any::<u16>().prop_map(EdgeCondition::Route),
+    ]
+}
+
 fn parts() -> impl Strategy<Value = GraphParts> {
+    let policies = vec(policy(), 0..6).prop_map(|more| [policies(), more].concat());
     let policy_of = vec(0..6_u32, 0..50);
     let edges = vec((any::<u32>(), any::<u32>()), 0..50);
     let near = vec((0..60_u32, 0..60_u32), 0..200);
+    let conditions = of(vec(condition(), 250));
     let fan_outs = vec((any::<u32>(), any::<u32>()), 0..5);
-    (policy_of, edges, near, fan_outs).prop_map(|(policy_of, mut edges, near, fan_outs)| {
-        edges.extend(near);
-        edges.sort_unstable();
-        GraphParts { policies: policies(), policy_of, edges, fan_outs }
-    })
+    (policies, policy_of, edges, near, conditions, fan_outs).prop_map(
+        |(policies, policy_of, mut edges, near, conditions, fan_outs)| {
+            edges.extend(near);
+            edges.sort_unstable();
+            let mut conditions = conditions.unwrap_or_default();
+            conditions.truncate(edges.len());
+            if conditions.iter().all(|&condition| condition == EdgeCondition::Succeeded) {
+                conditions.clear();
+            }
+            GraphParts { policies, policy_of, edges, conditions, fan_outs }
+        },
+    )
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use model::{
 
 use super::v1;
 use crate::error::DecodeError;
-use crate::noun::{Numbered, narrow, read_digest, read_outcome, required};
+use crate::noun::{Numbered, narrow, read_outcome, required};
 
 /// The message of a sent form.
 pub(super) fn to_worker(form: v1::ToWorker) -> Result<ToWorker, DecodeError> {
@@ -89,11 +89,7 @@ fn ended(form: v1::Ended) -> Result<AttemptEvent, DecodeError> {
         frames: log.frames,
     });
     let usage = Usage { wall_us, cpu_us, peak_rss_kib };
-    let output = form.output.map(output).transpose()?;
+    let output = form.output.map(OutputRef::try_from).transpose()?;
     let outcome = read_outcome(form.outcome, form.detail)?;
     Ok(AttemptEvent::Ended { outcome, end: AttemptEnd { usage, log, output } })
-}
-
-fn output(form: v1::Output) -> Result<OutputRef, DecodeError> {
-    Ok(OutputRef { digest: read_digest(&form.digest)?, bytes: form.bytes })
 }

@@ -1,6 +1,6 @@
 //! The sent form of messages, version 1. A tag is never used again for something else.
 
-use crate::noun::Amounts;
+use crate::noun::{Amounts, Nothing, Output};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ToWorker {
@@ -146,10 +146,6 @@ pub(crate) enum Event {
     Returned(Nothing),
 }
 
-/// What needs no more words.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Nothing {}
-
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Ended {
     #[prost(uint32, tag = "1")]
@@ -178,12 +174,4 @@ pub(crate) struct Log {
     pub(crate) bytes: u64,
     #[prost(uint32, tag = "4")]
     pub(crate) frames: u32,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Output {
-    #[prost(bytes = "vec", tag = "1")]
-    pub(crate) digest: Vec<u8>,
-    #[prost(uint32, tag = "2")]
-    pub(crate) bytes: u32,
 }

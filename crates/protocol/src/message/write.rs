@@ -5,7 +5,7 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Repo
 use model::outcome::AttemptEnd;
 
 use super::v1;
-use crate::noun::{Numbered, write_outcome};
+use crate::noun::{Nothing, Numbered, write_outcome};
 
 /// The sent form of a message to a worker.
 pub(super) fn to_worker(message: &ToWorker) -> v1::ToWorker {
@@ -74,9 +74,9 @@ pub(super) fn from_worker(message: &FromWorker) -> v1::FromWorker {
 
 fn report(report: &Report) -> v1::Report {
     let event = match &report.event {
-        AttemptEvent::Started => v1::Event::Started(v1::Nothing {}),
+        AttemptEvent::Started => v1::Event::Started(Nothing {}),
         AttemptEvent::Ended { outcome, end } => v1::Event::Ended(Box::new(ended(*outcome, end))),
-        AttemptEvent::Returned => v1::Event::Returned(v1::Nothing {}),
+        AttemptEvent::Returned => v1::Event::Returned(Nothing {}),
     };
     v1::Report { lease: Some(lease(&report.lease)), event: Some(event) }
 }
@@ -95,8 +95,6 @@ fn ended(outcome: Outcome, end: &AttemptEnd) -> v1::Ended {
             bytes: log.bytes,
             frames: log.frames,
         }),
-        output: end
-            .output
-            .map(|output| v1::Output { digest: output.digest.0.to_vec(), bytes: output.bytes }),
+        output: end.output.map(Into::into),
     }
 }

@@ -1,11 +1,12 @@
 //! Facts of every kind with any content, and what must hold for all of them.
 
+use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ItemImage, LossCause, Restored, RoundScope, RunAdmitted, StopCause, TaskImage,
-    WorkerJoined,
+    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
+    StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
-use model::policy::{FailurePolicy, Priority};
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
     RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
@@ -15,7 +16,7 @@ use proptest::option::of;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 
-use super::{decode, encode};
+use super::{decode, encode, samples};
 
 /// Numbers of every magnitude, the greatest included.
 fn number() -> impl Strategy<Value = u64> {
@@ -84,7 +85,12 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         any::<i32>().prop_map(Failure::Signal),
         any::<i32>().prop_map(Failure::Spawn),
     ];
-    prop_oneof![select(super::samples::OUTCOMES.to_vec()), failure.prop_map(Outcome::Failed),]
+    let known = [&samples::OUTCOMES[..], &samples::CONTROL_OUTCOMES].concat();
+    prop_oneof![select(known), failure.prop_map(Outcome::Failed)]
+}
+
+fn output() -> impl Strategy<Value = OutputRef> {
+    (digest(), small()).prop_map(|(digest, bytes)| OutputRef { digest, bytes })
 }
 
 pub(crate) fn attempt_end() -> impl Strategy<Value = AttemptEnd> {
@@ -95,8 +101,11 @@ pub(crate) fn attempt_end() -> impl Strategy<Value = AttemptEnd> {
     });
     let log = (small(), number(), number(), small())
         .prop_map(|(segment, offset, bytes, frames)| LogRef { segment, offset, bytes, frames });
-    let output = (digest(), small()).prop_map(|(digest, bytes)| OutputRef { digest, bytes });
-    (usage, of(log), of(output)).prop_map(|(usage, log, output)| AttemptEnd { usage, log, output })
+    (usage, of(log), of(output())).prop_map(|(usage, log, output)| AttemptEnd {
+        usage,
+        log,
+        output,
+    })
 }
 
 fn cause() -> impl Strategy<Value = StopCause> {
@@ -154,6 +163,43 @@ fn ended() -> impl Strategy<Value = AttemptsEnded> {
     })
 }
 
+fn answered() -> impl Strategy<Value = TaskAnswered> {
+    use ControlAnswer::{Again, Begin, Cached, Done, Invalid, Route, Skip, Until};
+    let answer = prop_oneof![
+        select(vec![Begin, Skip, Done, Again, Cached, Invalid]),
+        (small(), digest()).prop_map(|(items, list)| ControlAnswer::FanOut { items, list }),
+        at().prop_map(Until),
+        any::<u16>().prop_map(Route),
+    ];
+    (task(), answer, of(output())).prop_map(|(task, answer, output)| TaskAnswered {
+        task,
+        answer,
+        output,
+    })
+}
+
+pub(crate) fn verdict() -> impl Strategy<Value = Verdict> {
+    use Verdict::{Approved, Elapsed, Expired, Rejected};
+    select(vec![Elapsed, Approved, Rejected, Expired])
+}
+
+fn settled() -> impl Strategy<Value = Fact> {
+    (task(), verdict(), of(output())).prop_map(|(task, verdict, output)| Fact::TaskSettled {
+        task,
+        verdict,
+        output,
+    })
+}
+
+fn control_image() -> impl Strategy<Value = ControlImage> {
+    prop_oneof![
+        (small(), digest()).prop_map(|(items, list)| ControlImage::FanOut { items, list }),
+        any::<u16>().prop_map(ControlImage::Route),
+        of(at()).prop_map(ControlImage::Wait),
+        any::<u16>().prop_map(ControlImage::Turn),
+    ]
+}
+
 fn item_image() -> impl Strategy<Value = ItemImage> {
     (select(TaskStatus::ALL), any::<u16>(), any::<u8>(), any::<u8>()).prop_map(
         |(status, attempts, failures, losses)| ItemImage {
@@ -166,10 +212,12 @@ fn item_image() -> impl Strategy<Value = ItemImage> {
 }
 
 fn task_image() -> impl Strategy<Value = TaskImage> {
-    (item_image(), any::<u32>(), any::<u16>(), any::<[u32; 2]>(), of(outcome())).prop_map(
-        |(item, waiting_for, round, [started_ms, ended_ms], trouble)| TaskImage {
+    let edges = prop_oneof![any::<[u32; 2]>(), small().prop_map(|count| [count; 2])];
+    (item_image(), edges, any::<u16>(), any::<[u32; 2]>(), of(outcome())).prop_map(
+        |(item, [waiting_for, undecided], round, [started_ms, ended_ms], trouble)| TaskImage {
             item,
             waiting_for,
+            undecided,
             round: Round(round),
             started_ms,
             ended_ms,
@@ -197,9 +245,11 @@ fn piece() -> impl Strategy<Value = Restored> {
     );
     prop_oneof![
         counters,
-        (run(), run_status(), of(cause()), of(at())).prop_map(|(run, status, cause, ended_at)| {
-            Restored::Run { run, status, cause, ended_at }
-        }),
+        (run(), run_status(), of(cause()), of(at()), 0..4usize).prop_map(
+            |(run, status, cause, ended_at, stage)| {
+                Restored::Run { run, status, cause, ended_at, released: Stage::ALL[stage] }
+            }
+        ),
         (run(), ids(), task_image()).prop_map(|(run, tasks, image)| Restored::Tasks {
             run,
             tasks,
@@ -210,6 +260,7 @@ fn piece() -> impl Strategy<Value = Restored> {
             items,
             image
         }),
+        (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
         lease,
         (item(), at()).prop_map(|(item, at)| Restored::Retry { item, at }),
         (number(), at(), number()).prop_map(|(seq, at, epoch)| Restored::End {
@@ -261,6 +312,8 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
         3 => of_sets(),
         1 => joined().prop_map(|joined| Fact::WorkerJoined(Box::new(joined))),
         1 => admitted().prop_map(|admitted| Fact::RunAdmitted(Box::new(admitted))),
+        2 => answered().prop_map(|answered| Fact::TaskAnswered(Box::new(answered))),
+        1 => settled(),
         4 => ended().prop_map(|ended| Fact::AttemptsEnded(Box::new(ended))),
         4 => piece().prop_map(|piece| Fact::Restored(Box::new(piece))),
     ]

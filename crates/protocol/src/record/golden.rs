@@ -1,5 +1,6 @@
 //! Every kind of fact against its golden file, and the version barrier.
 
+use model::fact::Restored;
 use model::{Epoch, Fact};
 
 use super::{KINDS, RESTORED_KINDS, decode, kind, samples, write};
@@ -22,6 +23,26 @@ fn every_kind_is_written_as_its_golden_file_and_read_back() {
         let read: Vec<Fact> =
             golden::read(name).iter().map(|sample| decode(sample).unwrap()).collect();
         assert_eq!(read, facts, "`{name}`");
+    }
+}
+
+#[test]
+fn what_came_to_older_kinds_is_written_as_its_golden_file_and_read_back() {
+    let facts = samples::control_facts();
+    let encoded: Vec<Vec<u8>> = facts.iter().map(bytes).collect();
+    golden::check("control", &encoded, &format!("{facts:#?}\n"));
+    let read: Vec<Fact> =
+        golden::read("control").iter().map(|sample| decode(sample).unwrap()).collect();
+    assert_eq!(read, facts);
+}
+
+#[test]
+fn an_image_of_before_has_as_many_edges_undecided_as_it_waits_for() {
+    let images = golden::read("restored_tasks").into_iter().map(|sample| decode(&sample).unwrap());
+    for fact in images {
+        let Fact::Restored(piece) = fact else { panic!("{fact:?}") };
+        let Restored::Tasks { image, .. } = *piece else { panic!("{piece:?}") };
+        assert_eq!((image.waiting_for, image.undecided), (2, 2));
     }
 }
 

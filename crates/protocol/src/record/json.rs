@@ -7,12 +7,13 @@
 
 use core::ops::Range;
 
+use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ItemImage, LossCause, Restored, RoundScope, RunAdmitted, StopCause, TaskImage,
-    WorkerJoined,
+    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
+    StopCause, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then};
-use model::policy::FailurePolicy;
+use model::policy::{FailurePolicy, Stage};
 use model::{Fact, IdSet, ItemId, ItemKey, Outcome, Request, RunId, Span, TaskKey};
 use serde_json::{Map, Value, json};
 
@@ -37,6 +38,14 @@ pub fn fields(fact: &Fact) -> Value {
         }
         Fact::AttemptOverran { item } => of_item(*item),
         Fact::AttemptsEnded(ended) => attempts_ended(ended),
+        Fact::TaskAnswered(answered) => {
+            let output = json!({ "output": answered.output.map(output) });
+            with(with(of_task(answered.task), answer(answered.answer)), output)
+        }
+        Fact::TaskSettled { task, verdict, output: said } => with(
+            of_task(*task),
+            json!({ "verdict": verdict_word(*verdict), "output": said.map(output) }),
+        ),
         Fact::HandlersReleased { run, tasks }
         | Fact::TasksSkipped { run, tasks }
         | Fact::TasksCancelled { run, tasks }
@@ -117,12 +126,14 @@ fn restored(piece: &Restored) -> Value {
             let means: Vec<Value> = mean_wall_us.iter().map(mean).collect();
             json!({ "next_run": next_run.0, "next_worker": next_worker.0, "mean_wall": means })
         }
-        Restored::Run { run, status, cause, ended_at } => json!({
+        Restored::Run { run, status, cause, ended_at, released } => json!({
             "run": run.0,
             "status": status.as_str(),
             "cause": cause.map(stop_cause),
             "ended_at": ended_at.map(Time),
+            "released": stage(*released),
         }),
+        Restored::Control { task, image } => with(of_task(*task), control_image(*image)),
         Restored::Tasks { run, tasks, image } => with(of_tasks(*run, tasks), task_image(image)),
         Restored::Items { task, items, image } => {
             with(with(of_task(*task), json!({ "items": set(items) })), item_image(image))
@@ -143,6 +154,65 @@ fn restored(piece: &Restored) -> Value {
     }
 }
 
+fn answer(answer: ControlAnswer) -> Value {
+    let (word, items, list, until, route) = match answer {
+        ControlAnswer::Begin => ("begin", None, None, None, None),
+        ControlAnswer::Skip => ("skip", None, None, None, None),
+        ControlAnswer::FanOut { items, list } => ("fan_out", Some(items), Some(list), None, None),
+        ControlAnswer::Until(until) => ("until", None, None, Some(until), None),
+        ControlAnswer::Route(route) => ("route", None, None, None, Some(route)),
+        ControlAnswer::Done => ("done", None, None, None, None),
+        ControlAnswer::Again => ("again", None, None, None, None),
+        ControlAnswer::Cached => ("cached", None, None, None, None),
+        ControlAnswer::Invalid => ("invalid", None, None, None, None),
+    };
+    let list = list.map(|list| list.to_string());
+    json!({
+        "answer": word,
+        "items": items,
+        "list": list,
+        "until": until.map(Time),
+        "route": route,
+    })
+}
+
+fn control_image(image: ControlImage) -> Value {
+    let (word, items, list, route) = match image {
+        ControlImage::FanOut { items, list } => ("fan_out", Some(items), Some(list), None),
+        ControlImage::Route(route) => ("route", None, None, Some(route)),
+        ControlImage::Wait(_) => ("wait", None, None, None),
+        ControlImage::Turn(_) => ("turn", None, None, None),
+    };
+    let until = if let ControlImage::Wait(until) = image { until } else { None };
+    let turn = if let ControlImage::Turn(turn) = image { Some(turn) } else { None };
+    json!({
+        "control": word,
+        "items": items,
+        "list": list.map(|list| list.to_string()),
+        "route": route,
+        "until": until.map(Time),
+        "turn": turn,
+    })
+}
+
+const fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Elapsed => "elapsed",
+        Verdict::Approved => "approved",
+        Verdict::Rejected => "rejected",
+        Verdict::Expired => "expired",
+    }
+}
+
+const fn stage(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Ordinary => "ordinary",
+        Stage::Compensation => "compensation",
+        Stage::Handlers => "handlers",
+        Stage::Finally => "finally",
+    }
+}
+
 fn mean((asked, wall_us): &(Request, u64)) -> Value {
     json!({ "request": request(asked), "seconds": Seconds(Span(*wall_us)) })
 }
@@ -151,6 +221,7 @@ fn task_image(image: &TaskImage) -> Value {
     let after = |ms: u32| (ms != u32::MAX).then(|| Seconds(Span::millis(ms.into())));
     let task = json!({
         "waiting_for": image.waiting_for,
+        "undecided": image.undecided,
         "round": image.round.0,
         "started_after_seconds": after(image.started_ms),
         "ended_after_seconds": after(image.ended_ms),
@@ -191,6 +262,9 @@ fn failed(failure: Failure) -> Value {
         Failure::Outputs => ("outputs", None),
         Failure::Render => ("render", None),
         Failure::Unsatisfiable => ("unsatisfiable", None),
+        Failure::Control => ("control", None),
+        Failure::Rejected => ("rejected", None),
+        Failure::TurnsUsedUp => ("turns_used_up", None),
     };
     json!({ "kind": kind, "number": number })
 }

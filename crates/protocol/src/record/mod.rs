@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod control;
 #[cfg(test)]
 mod golden;
 pub mod json;
@@ -71,6 +72,8 @@ kinds! {
     "attempt_overran": Fact::AttemptOverran { .. },
     "attempts_ended": Fact::AttemptsEnded(_),
     "leases_returned": Fact::LeasesReturned { .. },
+    "task_answered": Fact::TaskAnswered(_),
+    "task_settled": Fact::TaskSettled { .. },
     "handlers_released": Fact::HandlersReleased { .. },
     "tasks_skipped": Fact::TasksSkipped { .. },
     "tasks_cancelled": Fact::TasksCancelled { .. },
@@ -97,6 +100,7 @@ restored_kinds! {
     "restored_run": Restored::Run { .. },
     "restored_tasks": Restored::Tasks { .. },
     "restored_items": Restored::Items { .. },
+    "restored_control": Restored::Control { .. },
     "restored_lease": Restored::Lease { .. },
     "restored_retry": Restored::Retry { .. },
     "restored_end": Restored::End { .. },

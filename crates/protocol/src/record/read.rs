@@ -3,12 +3,13 @@
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
-use model::policy::Priority;
+use model::policy::{Priority, Stage};
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
     TaskStatus, Timestamp, Token, WorkerId,
 };
 
+use super::control;
 use super::v1::{self, Kind, Piece, Record};
 use crate::FORMAT;
 use crate::columns::{Numbers, unpack_set};
@@ -36,6 +37,12 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
             cause: Numbered::from_number(form.cause)?,
         },
         Kind::RunAdmitted(form) => Fact::RunAdmitted(Box::new(run_admitted(*form)?)),
+        Kind::TaskAnswered(form) => Fact::TaskAnswered(Box::new(control::read_answered(form)?)),
+        Kind::TaskSettled(form) => Fact::TaskSettled {
+            task: task_key(form.run, form.task),
+            verdict: Numbered::from_number(form.verdict)?,
+            output: form.output.map(OutputRef::try_from).transpose()?,
+        },
         Kind::HandlersReleased(form) => {
             Fact::HandlersReleased { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
         }
@@ -67,7 +74,7 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
     })
 }
 
-const fn task_key(run: u64, task: u32) -> TaskKey {
+pub(super) const fn task_key(run: u64, task: u32) -> TaskKey {
     TaskKey { run: RunId(run), task: TaskId(task) }
 }
 
@@ -218,12 +225,17 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             status: Numbered::from_number(form.status)?,
             cause: form.cause.map(Numbered::from_number).transpose()?,
             ended_at: form.ended_at.map(Timestamp),
+            released: Stage::from_number(form.released)?,
         },
         Piece::Tasks(form) => tasks_image(form)?,
         Piece::Items(form) => Restored::Items {
             task: task_key(form.run, form.task),
             items: unpack_set(&form.items)?,
             image: item_image(form.image)?,
+        },
+        Piece::Control(form) => Restored::Control {
+            task: task_key(form.run, form.task),
+            image: control::read_image(form)?,
         },
         Piece::Lease(form) => Restored::Lease {
             item: item_key(form.run, form.task, form.item),
@@ -265,6 +277,7 @@ fn tasks_image(form: v1::TasksImage) -> Result<Restored, DecodeError> {
         image: TaskImage {
             item: item_image(form.item)?,
             waiting_for: form.waiting_for,
+            undecided: form.waiting_for.wrapping_add_signed(form.undecided_more),
             round: Round(narrow("round", form.round)?),
             started_ms: form.started_ms.wrapping_sub(1),
             ended_ms: form.ended_ms.wrapping_sub(1),

@@ -1,11 +1,12 @@
 //! One of everything: facts that reach each kind, each field and each enumerated number.
 
+use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ItemImage, LossCause, Restored, RoundScope, RunAdmitted, StopCause, TaskImage,
-    WorkerJoined,
+    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
+    StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
-use model::policy::{FailurePolicy, Priority};
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
     Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
@@ -15,7 +16,7 @@ const RUN: RunId = RunId(12);
 const TASK: TaskKey = TaskKey { run: RUN, task: TaskId(345) };
 const AT: Timestamp = Timestamp(1_790_000_000_123_456);
 
-/// Every outcome.
+/// Every outcome but those of control flow.
 pub(crate) const OUTCOMES: [Outcome; 12] = [
     Outcome::Succeeded,
     Outcome::TimedOut,
@@ -30,6 +31,15 @@ pub(crate) const OUTCOMES: [Outcome; 12] = [
     Outcome::Failed(Failure::Render),
     Outcome::Failed(Failure::Unsatisfiable),
 ];
+
+/// The outcomes of control flow.
+pub(crate) const CONTROL_OUTCOMES: [Outcome; 3] = [
+    Outcome::Failed(Failure::Control),
+    Outcome::Failed(Failure::Rejected),
+    Outcome::Failed(Failure::TurnsUsedUp),
+];
+
+const OUTPUT: OutputRef = OutputRef { digest: Digest([0xab; 32]), bytes: 65 };
 
 /// An offer with everything in it.
 pub(crate) fn request() -> Request {
@@ -72,9 +82,67 @@ pub(crate) fn facts() -> Vec<Fact> {
     ];
     facts.extend(workers());
     facts.extend(runs());
+    facts.extend(answers());
+    facts.extend(verdicts());
     facts.extend(ends().into_iter().map(|ended| Fact::AttemptsEnded(Box::new(ended))));
     facts.extend(pieces().into_iter().map(|piece| Fact::Restored(Box::new(piece))));
     facts
+}
+
+fn answers() -> Vec<Fact> {
+    let list = Digest([6; 32]);
+    let answers = [
+        ControlAnswer::Begin,
+        ControlAnswer::Skip,
+        ControlAnswer::FanOut { items: 1_000, list },
+        ControlAnswer::FanOut { items: 0, list },
+        ControlAnswer::Until(AT),
+        ControlAnswer::Route(0),
+        ControlAnswer::Done,
+        ControlAnswer::Again,
+        ControlAnswer::Cached,
+        ControlAnswer::Invalid,
+    ];
+    let bare = answers.map(|answer| TaskAnswered { task: TASK, answer, output: None });
+    let told = [ControlAnswer::Route(u16::MAX), ControlAnswer::Cached, ControlAnswer::Invalid];
+    let told = told.map(|answer| TaskAnswered { task: TASK, answer, output: Some(OUTPUT) });
+    bare.into_iter().chain(told).map(|one| Fact::TaskAnswered(Box::new(one))).collect()
+}
+
+fn verdicts() -> Vec<Fact> {
+    let verdicts = [Verdict::Elapsed, Verdict::Approved, Verdict::Rejected, Verdict::Expired];
+    let settled = |verdict| Fact::TaskSettled { task: TASK, verdict, output: None };
+    let told = Fact::TaskSettled { task: TASK, verdict: Verdict::Approved, output: Some(OUTPUT) };
+    verdicts.map(settled).into_iter().chain([told]).collect()
+}
+
+/// Facts of kinds that were there before, with what came to them with control flow.
+pub(crate) fn control_facts() -> Vec<Fact> {
+    let ended = |outcome| {
+        let ends = vec![(ItemId(0), AttemptEnd::default())];
+        Fact::AttemptsEnded(Box::new(AttemptsEnded {
+            task: TASK,
+            outcome,
+            then: Then::Final,
+            ends,
+        }))
+    };
+    let restored =
+        |image| Fact::Restored(Box::new(Restored::Tasks { run: RUN, tasks: ids(), image }));
+    let counts = [(1, 3), (2, 1), (0, 3), (3, 0), (0, u32::MAX), (u32::MAX, 0)];
+    let images = counts.map(|(waiting_for, undecided)| TaskImage {
+        waiting_for,
+        undecided,
+        ..waiting_task()
+    });
+    let troubles =
+        CONTROL_OUTCOMES.map(|trouble| TaskImage { trouble: Some(trouble), ..waiting_task() });
+    let released = Stage::ALL.map(|released| {
+        let (status, cause, ended_at) = (RunStatus::Running, None, None);
+        Fact::Restored(Box::new(Restored::Run { run: RUN, status, cause, ended_at, released }))
+    });
+    let ends = CONTROL_OUTCOMES.map(ended).into_iter();
+    ends.chain(images.map(restored)).chain(troubles.map(restored)).chain(released).collect()
 }
 
 fn workers() -> Vec<Fact> {
@@ -158,7 +226,13 @@ fn pieces() -> Vec<Restored> {
             next_worker: WorkerId(4),
             mean_wall_us: vec![(request(), 1_500_000), (Request::default(), 0)],
         },
-        Restored::Run { run: RUN, status: RunStatus::Running, cause: None, ended_at: None },
+        Restored::Run {
+            run: RUN,
+            status: RunStatus::Running,
+            cause: None,
+            ended_at: None,
+            released: Stage::Ordinary,
+        },
         Restored::Lease {
             item,
             token: Token(77),
@@ -181,21 +255,14 @@ fn pieces() -> Vec<Restored> {
         status: RunStatus::Failed,
         cause: Some(cause),
         ended_at: Some(AT),
+        released: Stage::Ordinary,
     }));
     for &status in TaskStatus::ALL {
         let image = ItemImage { status, attempts: Attempt(3), failures: 2, losses: 1 };
         pieces.push(Restored::Items { task: TASK, items: ids(), image });
     }
-    let item =
-        ItemImage { status: TaskStatus::Pending, attempts: Attempt(0), failures: 0, losses: 0 };
-    let fresh = TaskImage {
-        item,
-        waiting_for: 2,
-        round: Round(0),
-        started_ms: u32::MAX,
-        ended_ms: u32::MAX,
-        trouble: None,
-    };
+    pieces.extend(control_images().map(|image| Restored::Control { task: TASK, image }));
+    let fresh = waiting_task();
     pieces.push(Restored::Tasks { run: RUN, tasks: ids(), image: fresh });
     let tried = TaskImage { round: Round(1), started_ms: 0, ended_ms: 1_234, ..fresh };
     pieces.extend(OUTCOMES.map(|trouble| Restored::Tasks {
@@ -204,4 +271,34 @@ fn pieces() -> Vec<Restored> {
         image: TaskImage { trouble: Some(trouble), ..tried },
     }));
     pieces
+}
+
+/// A task that waits for two others and has not been begun.
+const fn waiting_task() -> TaskImage {
+    TaskImage {
+        item: ItemImage {
+            status: TaskStatus::Pending,
+            attempts: Attempt(0),
+            failures: 0,
+            losses: 0,
+        },
+        waiting_for: 2,
+        undecided: 2,
+        round: Round(0),
+        started_ms: u32::MAX,
+        ended_ms: u32::MAX,
+        trouble: None,
+    }
+}
+
+const fn control_images() -> [ControlImage; 7] {
+    [
+        ControlImage::FanOut { items: 1_000, list: Digest([6; 32]) },
+        ControlImage::Route(0),
+        ControlImage::Route(u16::MAX),
+        ControlImage::Wait(None),
+        ControlImage::Wait(Some(Timestamp(0))),
+        ControlImage::Wait(Some(AT)),
+        ControlImage::Turn(1),
+    ]
 }

@@ -4,14 +4,14 @@
 //! of items are packed as in [`crate::columns`].
 
 use crate::columns::Column;
-use crate::noun::Amounts;
+use crate::noun::{Amounts, Nothing, Output};
 
 /// One fact.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -55,6 +55,10 @@ pub(crate) enum Kind {
     RunForgotten(Run),
     #[prost(message, boxed, tag = "18")]
     Restored(Box<Restored>),
+    #[prost(message, tag = "19")]
+    TaskAnswered(TaskAnswered),
+    #[prost(message, tag = "20")]
+    TaskSettled(TaskSettled),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -252,10 +256,67 @@ pub(crate) struct Run {
     pub(crate) run: u64,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TaskAnswered {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) output: Option<Output>,
+    #[prost(oneof = "Answer", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    pub(crate) answer: Option<Answer>,
+}
+
+/// What the answer can be.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Answer {
+    #[prost(message, tag = "4")]
+    Begin(Nothing),
+    #[prost(message, tag = "5")]
+    Skip(Nothing),
+    #[prost(message, tag = "6")]
+    FanOut(FanOut),
+    /// A time, in microseconds.
+    #[prost(uint64, tag = "7")]
+    Until(u64),
+    #[prost(uint32, tag = "8")]
+    Route(u32),
+    #[prost(message, tag = "9")]
+    Done(Nothing),
+    #[prost(message, tag = "10")]
+    Again(Nothing),
+    #[prost(message, tag = "11")]
+    Cached(Nothing),
+    #[prost(message, tag = "12")]
+    Invalid(Nothing),
+}
+
+/// How many items there are, and where the list of them is.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FanOut {
+    #[prost(uint32, tag = "1")]
+    pub(crate) items: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) list: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TaskSettled {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) verdict: u32,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) output: Option<Output>,
+}
+
 /// A piece of a snapshot.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Restored {
-    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7")]
+    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub(crate) piece: Option<Piece>,
 }
 
@@ -276,6 +337,8 @@ pub(crate) enum Piece {
     Retry(RetryImage),
     #[prost(message, tag = "7")]
     End(EndMark),
+    #[prost(message, tag = "8")]
+    Control(ControlImage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -306,6 +369,9 @@ pub(crate) struct RunImage {
     pub(crate) cause: Option<u32>,
     #[prost(uint64, optional, tag = "4")]
     pub(crate) ended_at: Option<u64>,
+    /// The stage, from 0 for the ordinary tasks.
+    #[prost(uint32, tag = "5")]
+    pub(crate) released: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -331,6 +397,10 @@ pub(crate) struct TasksImage {
     pub(crate) trouble: u32,
     #[prost(sint32, tag = "9")]
     pub(crate) trouble_detail: i32,
+    /// How many more edges are undecided than must still be met. 0 where every edge must be met,
+    /// which was so for all tasks before this field was.
+    #[prost(sint32, tag = "10")]
+    pub(crate) undecided_more: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -395,4 +465,34 @@ pub(crate) struct EndMark {
     pub(crate) at: u64,
     #[prost(uint64, tag = "3")]
     pub(crate) epoch: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ControlImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(oneof = "Control", tags = "3, 4, 5, 6")]
+    pub(crate) control: Option<Control>,
+}
+
+/// What an answer can have made of a task.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum Control {
+    #[prost(message, tag = "3")]
+    FanOut(FanOut),
+    #[prost(uint32, tag = "4")]
+    Route(u32),
+    #[prost(message, tag = "5")]
+    Wait(Wait),
+    #[prost(uint32, tag = "6")]
+    Turn(u32),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Wait {
+    /// When it ends by itself; absent when never.
+    #[prost(uint64, optional, tag = "1")]
+    pub(crate) until: Option<u64>,
 }

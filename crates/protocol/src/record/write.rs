@@ -7,6 +7,7 @@ use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then};
 use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
 
+use super::control;
 use super::v1::{self, Kind, Piece, Record};
 use crate::columns::{Column, pack_set};
 use crate::error::EncodeError;
@@ -30,6 +31,13 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
         Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
         Fact::AttemptsEnded(ended) => Kind::AttemptsEnded(Box::new(attempts_ended(ended)?)),
         Fact::LeasesReturned { task, items } => Kind::LeasesReturned(task_items(*task, items)),
+        Fact::TaskAnswered(answered) => Kind::TaskAnswered(control::write_answered(answered)),
+        Fact::TaskSettled { task, verdict, output } => Kind::TaskSettled(v1::TaskSettled {
+            run: task.run.0,
+            task: task.task.0,
+            verdict: verdict.number(),
+            output: output.map(Into::into),
+        }),
         Fact::HandlersReleased { run, tasks } => Kind::HandlersReleased(run_tasks(*run, tasks)),
         Fact::TasksSkipped { run, tasks } => Kind::TasksSkipped(run_tasks(*run, tasks)),
         Fact::TasksCancelled { run, tasks } => Kind::TasksCancelled(run_tasks(*run, tasks)),
@@ -192,7 +200,8 @@ fn restored(piece: &Restored) -> Piece {
                 mean_wall_us: mean.collect(),
             })
         }
-        Restored::Run { run, status, cause, ended_at } => Piece::Run(v1::RunImage {
+        Restored::Run { run, status, cause, ended_at, released } => Piece::Run(v1::RunImage {
+            released: released.number(),
             run: run.0,
             status: status.number(),
             cause: cause.map(Numbered::number),
@@ -210,6 +219,7 @@ fn restored(piece: &Restored) -> Piece {
                 ended_ms: image.ended_ms.wrapping_add(1),
                 trouble,
                 trouble_detail,
+                undecided_more: image.undecided.wrapping_sub(image.waiting_for).cast_signed(),
             })
         }
         Restored::Items { task, items, image } => Piece::Items(v1::ItemsImage {
@@ -218,6 +228,7 @@ fn restored(piece: &Restored) -> Piece {
             items: pack_set(items),
             image: Some(item_image(image)),
         }),
+        Restored::Control { task, image } => Piece::Control(control::write_image(*task, image)),
         Restored::Lease { item, token, worker, started_at, overran } => {
             Piece::Lease(v1::LeaseImage {
                 run: item.run.0,

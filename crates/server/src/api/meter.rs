@@ -83,6 +83,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             running: Vec::new(),
+            waiting: Vec::new(),
             per_second: 0.0,
             elapsed_seconds: Seconds(Span::ZERO),
             eta_seconds: None,

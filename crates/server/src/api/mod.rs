@@ -19,6 +19,7 @@ mod patience;
 mod problem;
 mod progress;
 mod runs;
+mod settle;
 mod source;
 mod stream;
 mod submit;
@@ -119,6 +120,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
         .route(route::RETRY, post(control::retry))
+        .route(route::SETTLE, post(settle::settle))
         .route(route::GC, post(gc::gc))
         .fallback(async |uri| problem::no_such_route(&uri))
         .method_not_allowed_fallback(async |method, uri| problem::wrong_method(&method, &uri))

@@ -162,6 +162,13 @@ pub(super) fn nothing_to_retry(run: RunId) -> Refusal {
         .run(run)
 }
 
+pub(super) fn waits_for_nobody(run: RunId, name: &str, why: &str) -> Refusal {
+    let detail = format!("task `{name}` of run {run} {why}");
+    conflict(code::WAITS_FOR_NOBODY, "The task waits for nobody", detail)
+        .hint(format!("`autoglm explain {run} {name}` says what it waits for."))
+        .run(run)
+}
+
 pub(super) fn archived(run: RunId) -> Refusal {
     let detail =
         format!("run {run} has left memory: it can be looked at as before, but not run again");

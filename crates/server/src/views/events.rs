@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use journal::Entry;
-use model::fact::{AttemptsEnded, Fact, RoundScope};
+use model::control::{ControlAnswer, Verdict};
+use model::fact::{AttemptsEnded, Fact, RoundScope, TaskAnswered};
 use model::outcome::{Outcome, Then};
 use model::{IdSet, ItemId, RunId, RunStatus, TaskId, TaskStatus};
 use protocol::api::{Event, Time};
@@ -135,9 +136,53 @@ const fn status_after(ended: &AttemptsEnded) -> TaskStatus {
     }
 }
 
+fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
+    use TaskStatus::{Failed, Pending, Ready, Running, Skipped, Succeeded};
+    let task = answered.task.task;
+    let name = names.task(task);
+    let (count, status, text) = match answered.answer {
+        ControlAnswer::Begin => (1, Ready, format!("{name} goes on: its condition holds")),
+        ControlAnswer::Skip => (1, Skipped, format!("{name} skipped: its condition does not hold")),
+        ControlAnswer::FanOut { items, .. } => {
+            let count = plural(u64::from(items), "item");
+            (items as usize, Ready, format!("{name} has {count}"))
+        }
+        ControlAnswer::Until(until) => (1, Running, format!("{name} waits until {}", Time(until))),
+        ControlAnswer::Route(route) => {
+            (1, Succeeded, format!("{name} has decided: {}", route_word(route)))
+        }
+        ControlAnswer::Done => (1, Succeeded, format!("{name}: done, its condition holds")),
+        ControlAnswer::Again => (1, Pending, format!("{name}: once more")),
+        ControlAnswer::Cached => (1, Succeeded, format!("{name} has succeeded: from the cache")),
+        ControlAnswer::Invalid => (1, Failed, format!("{name} failed: it cannot be worked out")),
+    };
+    Said::of_task("task_answered", task, count, status).text(text)
+}
+
+fn route_word(route: u16) -> String {
+    if route == 0 { "no rule holds".to_owned() } else { format!("rule {route}") }
+}
+
+fn task_settled(task: TaskId, verdict: Verdict, names: &Names) -> Said {
+    let name = names.task(task);
+    let (status, text) = match verdict {
+        Verdict::Elapsed => (TaskStatus::Succeeded, format!("{name}: the time has come")),
+        Verdict::Approved => (TaskStatus::Succeeded, format!("{name} was answered: yes")),
+        Verdict::Rejected => (TaskStatus::Failed, format!("{name} was answered: no")),
+        Verdict::Expired => (TaskStatus::TimedOut, format!("nobody answered {name} in time")),
+    };
+    Said::of_task("task_settled", task, 1, status).text(text)
+}
+
 fn of_tasks(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
     let some = |tasks: &IdSet| names.some(tasks.iter().map(TaskId), tasks.len());
     match fact {
+        Fact::TaskAnswered(answered) if answered.task.run == run => {
+            Some(task_answered(answered, names))
+        }
+        Fact::TaskSettled { task, verdict, .. } if task.run == run => {
+            Some(task_settled(task.task, *verdict, names))
+        }
         Fact::HandlersReleased { run: id, tasks } if *id == run => {
             let said = Said::of_tasks("handlers_released", tasks, TaskStatus::Ready);
             Some(said.text(format!("what runs at the end may start: {}", some(tasks))))
@@ -208,7 +253,6 @@ mod tests {
             "wide[0] succeeded",
             "wide[1] failed: exit 1",
             "the run is being stopped: task failed",
-            "cancelled end",
             "the run has ended: failed",
         ] {
             assert!(texts.iter().any(|said| said == text), "{text}: {texts:#?}");

@@ -88,6 +88,7 @@ impl Text<'_, '_> {
             TaskStatus::Leased => {
                 format!("worker {} has it and starts it when it has room", self.worker_name())
             }
+            TaskStatus::Running if let [first, ..] = blockers => self.blocker(first),
             TaskStatus::Running => match self.lease().and_then(|lease| lease.started_at) {
                 Some(started) => {
                     let span = self.subject.now.since(started);
@@ -100,6 +101,9 @@ impl Text<'_, '_> {
                 let trouble = self.subject.run.task(self.key.task).trouble().and_then(trouble);
                 let trouble = trouble.unwrap_or_else(|| "no attempt succeeded".to_owned());
                 format!("{trouble}{}", self.after_attempts())
+            }
+            TaskStatus::TimedOut if self.subject.names.awaited(self.key.task).is_some() => {
+                "nobody answered it in time".to_owned()
             }
             TaskStatus::TimedOut => match self.subject.run.graph().policy(self.key.task).timeout {
                 Some(limit) => format!("it ran longer than its limit of {limit}"),
@@ -190,6 +194,27 @@ impl Text<'_, '_> {
             Blocker::Dependency { task, status } => {
                 format!("it depends on {}, which is {status}", self.subject.names.task(*task))
             }
+            Blocker::Question => "its condition, items or rules are being worked out".to_owned(),
+            Blocker::Person { until } => {
+                let what = match self.subject.names.awaited(self.key.task) {
+                    Some(spec::Awaited::Signal) => "a signal",
+                    _ => "an approval",
+                };
+                match until {
+                    None => format!("it waits for {what}"),
+                    Some(until) => {
+                        let span = until.since(self.subject.now);
+                        format!("it waits for {what}, for {span} more")
+                    }
+                }
+            }
+            Blocker::Time { until } => {
+                format!("it waits for {} more", until.since(self.subject.now))
+            }
+            Blocker::TaskConcurrency { limit } => {
+                let items = plural(u64::from(*limit), "item");
+                format!("its task has {items} under way, which is its limit")
+            }
             Blocker::Handler => "it runs when all other tasks of the run have ended".to_owned(),
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
             Blocker::Backoff { until } => {
@@ -243,6 +268,10 @@ impl Text<'_, '_> {
             Blocker::Dependency { .. } => {
                 format!("the success of {}", self.dependencies(blockers))
             }
+            Blocker::Question => "the answer, in a moment".to_owned(),
+            Blocker::Person { .. } => self.who_answers(),
+            Blocker::Time { until } => format!("time: {}", until.since(self.subject.now)),
+            Blocker::TaskConcurrency { .. } => "the end of an item of its task".to_owned(),
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
             Blocker::Backoff { until } => {
@@ -264,6 +293,15 @@ impl Text<'_, '_> {
                 None => "a larger worker".to_owned(),
             },
         })
+    }
+
+    /// How a task that waits for somebody is answered.
+    fn who_answers(&self) -> String {
+        let (run, task) = (self.subject.id, self.subject.names.task(self.key.task));
+        match self.subject.names.awaited(self.key.task) {
+            Some(spec::Awaited::Signal) => format!("`autoglm signal {run} {task}`"),
+            _ => format!("`autoglm approve {run} {task}`, or `autoglm reject {run} {task}`"),
+        }
     }
 
     fn placement(&self) -> Option<api::Placement> {
@@ -294,6 +332,10 @@ impl Text<'_, '_> {
 const fn kind(blocker: &Blocker) -> &'static str {
     match blocker {
         Blocker::Dependency { .. } => "dependency",
+        Blocker::Question => "question",
+        Blocker::Person { .. } => "person",
+        Blocker::Time { .. } => "time",
+        Blocker::TaskConcurrency { .. } => "task_concurrency",
         Blocker::Handler => "handler",
         Blocker::Run(_) => "run",
         Blocker::Backoff { .. } => "backoff",
@@ -373,6 +415,27 @@ mod tests {
         stage.work(9, |_| FAILED);
         assert_eq!(explained(&stage, run, "a").summary, "exit 1");
         assert_eq!(explained(&stage, run, "b").summary, "it depends on a (failed)");
+    }
+
+    #[test]
+    fn what_waits_for_somebody_or_for_time_says_so() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(
+            "tasks:\n\
+             \x20 - {name: gate, approval: Go on?}\n\
+             \x20 - {name: bell, signal: {timeout: 1h}}\n\
+             \x20 - {name: pause, wait: 10m}\n",
+        );
+        let seen = explained(&stage, run, "gate");
+        assert_eq!(
+            (seen.status, &*seen.summary),
+            (TaskStatus::Running, "it waits for an approval")
+        );
+        let how = format!("`autoglm approve {run} gate`, or `autoglm reject {run} gate`");
+        assert_eq!(seen.unblock, Some(how));
+        let summary = |task| explained(&stage, run, task).summary;
+        assert_eq!(summary("bell"), "it waits for a signal, for 1h 0m more");
+        assert_eq!(summary("pause"), "it waits for 10m 0s more");
     }
 
     #[test]

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ItemId, TaskId};
+use model::{ItemId, RunId, TaskId};
 use serde_json::Value;
-use spec::Definition;
+use spec::{Awaited, Definition, label};
 
 use super::words::listed;
 
@@ -16,23 +16,30 @@ const NAMED_MAX: usize = 3;
 
 /// The text of one run's workflow.
 #[derive(Clone, Default)]
-pub(crate) struct Names(Option<Arc<Definition>>);
+pub(crate) struct Names {
+    definition: Option<Arc<Definition>>,
+    /// The items of fan-outs that were worked out late.
+    late: BTreeMap<TaskId, Arc<[Value]>>,
+}
 
 impl Names {
     /// The names in a definition.
-    pub(crate) const fn new(definition: Option<Arc<Definition>>) -> Self {
-        Self(definition)
+    pub(crate) const fn new(
+        definition: Option<Arc<Definition>>,
+        late: BTreeMap<TaskId, Arc<[Value]>>,
+    ) -> Self {
+        Self { definition, late }
     }
 
     /// The name of a task.
     pub(crate) fn task(&self, task: TaskId) -> String {
-        let name = self.0.as_deref().map_or("", |text| text.task_name(task));
+        let name = self.definition.as_deref().map_or("", |text| text.task_name(task));
         if name.is_empty() { format!("task {task}") } else { name.to_owned() }
     }
 
     /// The task of a name.
     pub(crate) fn find(&self, name: &str) -> Option<TaskId> {
-        self.0.as_deref()?.task(name)
+        self.definition.as_deref()?.task(name)
     }
 
     /// The first of some tasks by name, and how many more there are: `a, b, c and 4 more`.
@@ -42,22 +49,41 @@ impl Names {
 
     /// What an item stands for; nothing if its task is no fan-out.
     pub(crate) fn item(&self, task: TaskId, item: ItemId) -> Option<Value> {
-        self.0.as_deref()?.item_label(task, item).map(Value::String)
+        if let Some(items) = self.late.get(&task) {
+            return items.get(item.0 as usize).map(|value| Value::String(label(value)));
+        }
+        self.definition.as_deref()?.item_label(task, item).map(Value::String)
     }
 
     /// Whether a task is a fan-out with such an item.
     pub(crate) fn has_item(&self, task: TaskId, item: ItemId) -> bool {
-        self.0.as_deref().is_some_and(|text| text.item_label(task, item).is_some())
+        self.item(task, item).is_some()
+    }
+
+    /// What a task waits for that somebody outside has to say.
+    pub(crate) fn awaited(&self, task: TaskId) -> Option<Awaited> {
+        self.definition.as_deref()?.awaited(task)
+    }
+
+    /// What is said to whom a task waits for, without what comes from outputs. Works out a text, so
+    /// that it is not for the driver's thread.
+    pub(crate) fn message(&self, task: &str, run: RunId) -> String {
+        let Some(definition) = self.definition.as_deref() else { return String::new() };
+        let task = definition.task(task);
+        task.map_or_else(String::new, |task| definition.message_outline(task, run))
     }
 
     /// The workflow file.
     pub(crate) fn path(&self) -> String {
-        self.0.as_deref().map(|text| text.path().to_string_lossy().into_owned()).unwrap_or_default()
+        self.definition
+            .as_deref()
+            .map(|text| text.path().to_string_lossy().into_owned())
+            .unwrap_or_default()
     }
 
     /// The parameters, defaults included.
     pub(crate) fn params(&self) -> BTreeMap<String, Value> {
-        let params = self.0.as_deref().map(Definition::params).into_iter().flatten();
+        let params = self.definition.as_deref().map(Definition::params).into_iter().flatten();
         params.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }

@@ -4,15 +4,19 @@
 //! moment tells.
 
 use engine::state::{Lease, Run};
+use model::control::Kind;
 use model::policy::Trigger;
 use model::{ItemId, ItemKey, RunStatus, Span, TaskId, Timestamp};
-use protocol::api::{Progress, RunningTask, Seconds};
+use protocol::api::{Progress, RunningTask, Seconds, Time, WaitKind, WaitingTask};
+use spec::Awaited;
 
 use super::runs::{counts, tasks};
 use super::subject::Subject;
 
 /// Running items that are sent.
 const RUNNING_MAX: usize = 64;
+/// Waiting tasks that are sent.
+const WAITING_MAX: usize = 64;
 /// Tasks of the largest graph whose paths are measured: the display asks several times a second.
 const PATH_TASKS_MAX: usize = 10_000;
 
@@ -38,11 +42,38 @@ pub(crate) fn progress(subject: &Subject<'_>) -> (Progress, PathLeft) {
         tasks: tasks(run),
         items: counts(run.items()),
         running: running(subject),
+        waiting: waiting(subject),
         per_second: 0.0,
         elapsed_seconds: Seconds(subject.until().since(run.opened_at())),
         eta_seconds: None,
     };
     (progress, path_left(subject))
+}
+
+/// What waits for somebody, and then what waits for time. What is said to whom is left open: that
+/// is a text to be worked out, for another thread than the driver's.
+fn waiting(subject: &Subject<'_>) -> Vec<WaitingTask> {
+    let kind = |task| match subject.run.policy(task).kind {
+        Kind::Signal { .. } if subject.names.awaited(task) == Some(Awaited::Signal) => {
+            WaitKind::Signal
+        }
+        Kind::Signal { .. } => WaitKind::Approval,
+        _ => WaitKind::Time,
+    };
+    let order = |(task, until): &(TaskId, Option<Timestamp>)| {
+        let ends = until.unwrap_or(Timestamp(u64::MAX));
+        (kind(*task) == WaitKind::Time, ends, *task)
+    };
+    let mut waits: Vec<_> = subject.run.waits().collect();
+    waits.sort_unstable_by_key(order);
+    waits.truncate(WAITING_MAX);
+    let shown = waits.into_iter().map(|(task, until)| WaitingTask {
+        task: subject.names.task(task),
+        kind: kind(task),
+        until: until.map(Time),
+        message: String::new(),
+    });
+    shown.collect()
 }
 
 /// What runs, longest first.
@@ -134,6 +165,26 @@ mod tests {
         let (seen, path) = progress(&stage.subject(run));
         assert_eq!((seen.status, path), (RunStatus::Succeeded, PathLeft::Unknown));
         assert_eq!(seen.items[TaskStatus::Succeeded], 4);
+    }
+
+    #[test]
+    fn who_waits_for_somebody_is_shown_before_who_waits_for_time() {
+        let mut stage = Stage::new(1);
+        let run = stage.submit(
+            "tasks:\n\
+             \x20 - {name: pause, wait: 10m}\n\
+             \x20 - {name: gate, approval: 'Go on in {{ run.id }}?'}\n\
+             \x20 - {name: bell, signal: {timeout: 1h}}\n\
+             \x20 - {name: later, depends_on: gate, approval: true}\n",
+        );
+        let subject = stage.subject(run);
+        let (seen, _) = progress(&subject);
+        let waiting = seen.waiting.iter().map(|wait| (wait.task.as_str(), wait.kind));
+        let expected =
+            [("bell", WaitKind::Signal), ("gate", WaitKind::Approval), ("pause", WaitKind::Time)];
+        assert_eq!(waiting.collect::<Vec<_>>(), expected);
+        assert!(seen.waiting[0].until.is_some() && seen.waiting[1].until.is_none());
+        assert_eq!(subject.names.message("gate", run), format!("Go on in {run}?"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a retry by hand runs once more, and why.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use model::fact::RoundScope;
+use model::policy::Trigger;
 use model::{IdSet, TaskId, TaskStatus};
 use protocol::api::{PAGE_SIZE_MAX, RetryPlan, RetryTask};
 
@@ -13,11 +14,12 @@ pub(crate) fn retry(subject: &Subject<'_>, from: Option<TaskId>) -> RetryPlan {
     let (tasks, scope) = subject.run.retry_scope(from);
     let items = |task: TaskId| items_again(subject, task, scope);
     let shown: Vec<_> = tasks.iter().take(PAGE_SIZE_MAX).map(TaskId).collect();
-    let why = because(subject, &tasks, &shown);
+    let reasons =
+        Reasons { subject, from, why: because(subject, &tasks, &shown), undone: undone(subject) };
     let shown = shown.into_iter().map(|task| RetryTask {
         name: subject.names.task(task),
         items: items(task),
-        reason: reason(subject, task, from, &why),
+        reason: reasons.of(task),
     });
     RetryPlan {
         run: subject.id,
@@ -27,17 +29,26 @@ pub(crate) fn retry(subject: &Subject<'_>, from: Option<TaskId>) -> RetryPlan {
     }
 }
 
-/// How many items of a task run again.
+/// How many items of a task run again. One that succeeded is only among the tasks to run again
+/// whole: it was undone, or goes another way now.
 fn items_again(subject: &Subject<'_>, task: TaskId, scope: RoundScope) -> u64 {
     let run = subject.run;
-    let kept = |succeeded: u32| if scope == RoundScope::All { 0 } else { succeeded };
-    match run.fan(task) {
-        Some(fan) => {
-            let tally = fan.tally();
-            u64::from(tally.total() - kept(tally.of(TaskStatus::Succeeded)))
-        }
-        None => 1 - u64::from(kept(u32::from(run.task(task).status() == TaskStatus::Succeeded))),
-    }
+    let Some(fan) = run.fan(task) else { return 1 };
+    let tally = fan.tally();
+    let is_whole = scope == RoundScope::All || run.task(task).status() == TaskStatus::Succeeded;
+    let kept = if is_whole { 0 } else { tally.of(TaskStatus::Succeeded) };
+    u64::from(tally.total() - kept)
+}
+
+/// The tasks whose work was undone, or begun to be.
+fn undone(subject: &Subject<'_>) -> HashSet<TaskId> {
+    let run = subject.run;
+    let undoing = run.graph().tasks().filter_map(|task| match run.policy(task).trigger {
+        Trigger::Compensation { of } => Some((task, of)),
+        _ => None,
+    });
+    let begun = undoing.filter(|&(task, _)| run.task(task).status() != TaskStatus::Skipped);
+    begun.map(|(_, of)| of).collect()
 }
 
 /// For each of the tasks that are shown, the first of the set that it depends on. One pass over the
@@ -54,22 +65,39 @@ fn because(subject: &Subject<'_>, tasks: &IdSet, shown: &[TaskId]) -> HashMap<Ta
     why
 }
 
-fn reason(
-    subject: &Subject<'_>,
-    task: TaskId,
+/// Why tasks run again.
+struct Reasons<'s, 'a> {
+    subject: &'s Subject<'a>,
+    /// The task that was asked for.
     from: Option<TaskId>,
-    why: &HashMap<TaskId, TaskId>,
-) -> String {
-    let status = subject.run.task(task).status();
-    if subject.run.is_handler(task) {
-        return "runs when the run ends".to_owned();
-    }
-    match why.get(&task) {
-        _ if from == Some(task) => "asked for".to_owned(),
-        Some(&before) if from.is_some() || status == TaskStatus::Skipped => {
-            format!("depends on {}", subject.names.task(before))
+    /// What each follows from.
+    why: HashMap<TaskId, TaskId>,
+    undone: HashSet<TaskId>,
+}
+
+impl Reasons<'_, '_> {
+    fn of(&self, task: TaskId) -> String {
+        let (run, names) = (self.subject.run, &self.subject.names);
+        let status = run.task(task).status();
+        let depends = || match self.why.get(&task) {
+            Some(&before) => format!("depends on {}", names.task(before)),
+            None => "follows from a task that runs again".to_owned(),
+        };
+        match run.policy(task).trigger {
+            Trigger::Compensation { of } => {
+                return format!("undoes {} if the run fails again", names.task(of));
+            }
+            _ if run.is_handler(task) => return "runs when the run ends".to_owned(),
+            _ => {}
         }
-        _ => status.as_str().replace('_', " "),
+        match status {
+            _ if self.from == Some(task) => "asked for".to_owned(),
+            _ if self.from.is_some() => depends(),
+            TaskStatus::Succeeded if self.undone.contains(&task) => "was undone".to_owned(),
+            TaskStatus::Succeeded => depends(),
+            TaskStatus::Skipped if self.why.contains_key(&task) => depends(),
+            status => status.as_str().replace('_', " "),
+        }
     }
 }
 
@@ -107,5 +135,36 @@ mod tests {
         let subject = stage.subject(run);
         let plan = retry(&subject, subject.names.find("left"));
         assert_eq!(reasons(&plan), [("left", 1, "asked for"), ("join", 1, "depends on left")]);
+    }
+
+    #[test]
+    fn what_was_undone_and_what_goes_another_way_runs_whole() {
+        let mut stage = Stage::new(4);
+        let run = stage.submit(
+            "on_failure: continue\n\
+             tasks:\n\
+             \x20 - {name: ship, foreach: [x, y], script: 'true', compensate: {script: 'true'}}\n\
+             \x20 - {name: charge, depends_on: ship, script: 'true'}\n\
+             \x20 - {name: thank, depends_on: charge, script: 'true'}\n\
+             \x20 - {name: note, depends_on: {thank: skipped}, script: 'true'}\n\
+             \x20 - {name: tell, on: failure, script: 'true'}\n",
+        );
+        stage.work(2, |_| Outcome::Succeeded);
+        stage.work(1, |_| FAILED);
+        stage.work(9, |_| Outcome::Succeeded);
+        let plan = retry(&stage.subject(run), None);
+        let mut expected = [
+            ("ship", 2, "was undone"),
+            ("charge", 1, "failed"),
+            ("thank", 1, "depends on charge"),
+            ("note", 1, "depends on thank"),
+            ("tell", 1, "runs when the run ends"),
+            ("ship.compensate", 1, "undoes ship if the run fails again"),
+        ];
+        let mut seen = reasons(&plan);
+        seen.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(seen, expected);
+        assert_eq!(plan.items_total, 7);
     }
 }

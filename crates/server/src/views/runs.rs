@@ -66,8 +66,8 @@ pub(crate) fn counts(tally: &Tally) -> Counts {
 /// the fan-outs alone, so only these are looked at.
 pub(crate) fn tasks(run: &Run) -> Counts {
     let mut tasks = counts(run.items());
-    for &(task, _) in run.graph().fan_outs() {
-        for (status, count) in run.fan(task).into_iter().flat_map(|fan| fan.tally().iter()) {
+    for (task, fan) in run.fans() {
+        for (status, count) in fan.tally().iter() {
             tasks[status] -= u64::from(count);
         }
         tasks[run.task(task).status()] += 1;

@@ -25,7 +25,10 @@ impl<'a> Subject<'a> {
     /// A run that is in memory.
     pub(crate) fn of(view: &View<'a>, id: RunId) -> Option<Self> {
         let run = view.engine.state().run(id)?;
-        let names = Names::new(view.shelf.definition(&run.admitted().definition));
+        let late = run
+            .fans()
+            .filter_map(|(task, _)| Some((task, view.shelf.list(&run.item_list(task)?)?)));
+        let names = Names::new(view.shelf.definition(&run.admitted().definition), late.collect());
         Some(Self { id, run, engine: view.engine, names, now: view.now })
     }
 

@@ -86,7 +86,7 @@ impl Stage {
                     }
                 }
                 Effect::Reply { answer, .. } => self.answers.push(answer),
-                Effect::Refused { .. } => {}
+                Effect::Refused { .. } | Effect::Ask { .. } => {}
             }
         }
     }

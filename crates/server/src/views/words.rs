@@ -29,6 +29,9 @@ fn failed(failure: Failure) -> String {
         Failure::Outputs => "its outputs could not be read".to_owned(),
         Failure::Render => "its text could not be rendered".to_owned(),
         Failure::Unsatisfiable => "no worker can hold it".to_owned(),
+        Failure::Control => "its condition, items or rules could not be worked out".to_owned(),
+        Failure::Rejected => "rejected".to_owned(),
+        Failure::TurnsUsedUp => "its condition did not hold in the last round".to_owned(),
     }
 }
 

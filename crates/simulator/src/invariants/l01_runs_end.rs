@@ -1,12 +1,14 @@
 //! L1: after healing every run ends, within a bound that is computed from the work and the capacity
 //! there is. With the last run the last lease has returned (L4).
 
+use model::control::Kind;
 use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
 use model::{Span, Timestamp};
 
 use crate::ledger::Ledger;
-use crate::plan::Plan;
-use crate::workload;
+use crate::plan::{Plan, RunPlan};
+use crate::workload::people::{ANSWER_MAX, LATE_ITEMS_MAX};
+use crate::workload::{self, WAIT_MAX};
 
 /// How long the world may take to finish after everything has healed: the longest of the critical
 /// path and the work in its worst form, one after the other on what can run at once (Graham 1969),
@@ -29,8 +31,32 @@ pub fn bound(plan: &Plan) -> Span {
         let items = u64::from(run.size) + 10;
         work = work.saturating_add(rounds * one * items / at_once.min(limit).max(1));
         work = work.saturating_add(rounds * one * path.min(items));
+        work = work.saturating_add(rounds * flow(run, one));
     }
     Span(work.saturating_add(4 * (ATTEMPT_LEASE.0 + UNSATISFIABLE_GRACE.0)))
+}
+
+/// What the features of a run may take, one after the other: each question and each wait in its
+/// worst form, and each task of a body again in each of its turns.
+fn flow(run: &RunPlan, one: u64) -> u64 {
+    if run.flow == 0 {
+        return 0;
+    }
+    let graph = workload::graph(run);
+    let mut turns = vec![1_u64; graph.len()];
+    for task in graph.tasks() {
+        if let Kind::Loop { first, turns_max } = graph.policy(task).kind {
+            let body = &mut turns[first.0 as usize..=task.0 as usize];
+            body.iter_mut().for_each(|turns| *turns *= u64::from(turns_max));
+        }
+    }
+    let wait = 3 * WAIT_MAX.0 + ANSWER_MAX.0;
+    let each = graph.tasks().map(|task| {
+        let late = if graph.policy(task).asks { LATE_ITEMS_MAX } else { 0 };
+        let items = u64::from(graph.items(task)) + u64::from(late);
+        turns[task.0 as usize] * (wait + one * items)
+    });
+    each.fold(0, u64::saturating_add)
 }
 
 /// Looks at the world after its bound, or when it says that it has finished.

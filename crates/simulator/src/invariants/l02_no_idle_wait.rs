@@ -3,7 +3,7 @@
 use model::collections::HashMap;
 use model::{ItemKey, Request, RunId, Span, TaskId, TaskStatus, Timestamp, WorkerId};
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Run};
 
 /// How long an item may be ready beside an idle worker. Covers a commit, a plan and a heartbeat.
 pub const PATIENCE: Span = Span::secs(10);
@@ -27,7 +27,8 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         if run.status.is_final() || full {
             continue;
         }
-        for task in run.graph.tasks().filter(|task| run.tasks[task.0 as usize].open > 0) {
+        for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
+        {
             let request = &run.graph.policy(task).request;
             let waits = run.items_of(task).iter().any(|item| match item.status {
                 TaskStatus::Ready => true,
@@ -47,6 +48,12 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
 pub fn complaint(task: (RunId, TaskId)) -> String {
     let key = ItemKey { run: task.0, task: task.1, item: model::ItemId(0) };
     format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
+}
+
+/// Whether a task has as many items leased as it may.
+fn is_full(run: &Run, task: TaskId) -> bool {
+    let limit = run.graph.policy(task).concurrency;
+    limit.is_some_and(|limit| run.live_items(task) >= limit as usize)
 }
 
 fn fits(offers: &Request, request: &Request) -> bool {

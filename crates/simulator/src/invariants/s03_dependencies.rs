@@ -1,50 +1,35 @@
-//! S3: nothing starts before its dependencies allow, and nothing is skipped without a reason.
+//! S3: nothing starts before the tasks that it depends on allow, and nothing is skipped or ends
+//! without a reason.
+//!
+//! Every join is worked out from how the tasks before have ended, by the ledger.
 
-use model::{Fact, ItemId, RunStatus, TaskId, TaskStatus};
+use model::control::Kind;
+use model::{Fact, IdSet, ItemId, RunStatus, TaskId, TaskKey, TaskStatus};
 
 use super::View;
-use crate::ledger::Run;
+use crate::ledger::{Joined, Run};
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     match &view.entry.fact {
         Fact::AttemptsLeased { task, items, .. } => {
             let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-            if run.status.is_final() {
-                return Err(format!("{task:?} is leased after the end of its run"));
-            }
-            let waits_for = run.tasks[task.task.0 as usize].waits_for;
-            if waits_for > 0 {
-                return Err(format!("{task:?} is leased and waits for {waits_for} more"));
-            }
-            let may = |item: u32| {
-                let status = run.item(task.task, ItemId(item)).map(|item| item.status);
-                matches!(status, Some(TaskStatus::Ready | TaskStatus::Retrying))
-            };
-            match items.clone().find(|&item| !may(item)) {
-                Some(index) => {
-                    let status = run.item(task.task, ItemId(index)).map(|item| item.status);
-                    Err(format!("{task:?} item {index} is leased and was {status:?}"))
-                }
-                None => Ok(()),
-            }
+            leased(run, *task, items.clone())
         }
         Fact::TasksSkipped { run, tasks } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
-            let reason =
-                |&task: &u32| run.is_handler(TaskId(task)) || has_bad_dependency(run, tasks, task);
-            match tasks.iter().find(|task| !reason(task)) {
+            let reason = |&task: &TaskId| run.is_handler(task) && !run.is_due(task);
+            match tasks.iter().map(TaskId).find(|task| !reason(task)) {
                 Some(task) => Err(format!("task {task} is skipped and could run")),
                 None => Ok(()),
             }
         }
-        Fact::HandlersReleased { run, .. } => {
+        Fact::HandlersReleased { run, tasks } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
-            let open =
-                |task: &TaskId| !run.is_handler(*task) && run.tasks[task.0 as usize].open > 0;
-            match run.graph.tasks().find(open) {
-                Some(task) => Err(format!("handlers are released, task {task} has not ended")),
-                None => Ok(()),
-            }
+            tasks.iter().map(TaskId).try_for_each(|task| released(run, task))
+        }
+        Fact::RoundOpened { run, tasks, .. } => {
+            let run = view.ledger.run(*run).ok_or("the run is not known")?;
+            reopened(run, tasks)
         }
         Fact::RunEnded { run, status } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
@@ -54,23 +39,61 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     }
 }
 
-fn has_bad_dependency(run: &Run, skipped: &model::IdSet, task: u32) -> bool {
-    let mut before = run.graph.predecessors(TaskId(task));
-    before.any(|from| run.tasks[from.0 as usize].bad || skipped.contains(from.0))
+fn leased(run: &Run, key: TaskKey, mut items: std::ops::Range<u32>) -> Result<(), String> {
+    if run.status.is_final() {
+        return Err(format!("{key:?} is leased after the end of its run"));
+    }
+    let task = run.task(key.task);
+    if run.graph.policy(key.task).kind != Kind::Work {
+        return Err(format!("{key:?} is leased and is nothing that workers run"));
+    }
+    if run.joined(key.task) != Joined::Met {
+        return Err(format!("{key:?} is leased, its join is {:?}", run.joined(key.task)));
+    }
+    if !task.begun {
+        return Err(format!("{key:?} is leased and has not begun: {task:?}"));
+    }
+    let status = |item: u32| run.item(key.task, ItemId(item)).map(|item| item.status);
+    let may = |item: u32| matches!(status(item), Some(TaskStatus::Ready | TaskStatus::Retrying));
+    match items.find(|&item| !may(item)) {
+        Some(item) => Err(format!("{key:?} item {item} is leased and was {:?}", status(item))),
+        None => Ok(()),
+    }
+}
+
+/// A handler is released when its time has come: all of the stages before have ended.
+fn released(run: &Run, task: TaskId) -> Result<(), String> {
+    let stage = |task: TaskId| run.graph.policy(task).trigger.stage();
+    let before = run.graph.tasks().filter(|&other| stage(other) < stage(task));
+    if let Some(open) = before.into_iter().find(|&other| run.task(other).end.is_none()) {
+        return Err(format!("handler {task} is released, task {open} has not ended"));
+    }
+    // It may have been skipped because of another that was.
+    let due = run.is_due(task) || run.task(task).end == Some(TaskStatus::Skipped);
+    if due { Ok(()) } else { Err(format!("handler {task} is released and not due")) }
+}
+
+/// What is kept of an ended run rests on nothing that runs again, unless enough else is kept.
+fn reopened(run: &Run, tasks: &IdSet) -> Result<(), String> {
+    let kept = run.graph.tasks().filter(|task| !tasks.contains(task.0));
+    for task in kept.filter(|&task| run.task(task).begun) {
+        let lost = run.inputs(task).iter().filter(|(from, condition)| {
+            tasks.contains(from.0) && run.is_met(*from, *condition) == Some(true)
+        });
+        if run.graph.policy(task).join == model::control::Join::All && lost.count() > 0 {
+            return Err(format!("task {task} is kept, what it rests on runs again"));
+        }
+    }
+    Ok(())
 }
 
 /// A run ends when nothing of it is left, and as its tasks have.
 fn ended(run: &Run, status: RunStatus) -> Result<(), String> {
-    if let Some(task) = run.graph.tasks().find(|task| run.tasks[task.0 as usize].open > 0) {
-        return Err(format!("the run ends, task {task} has not"));
+    if let Some(task) = run.graph.tasks().find(|&task| run.task(task).end.is_none()) {
+        return Err(format!("the run ends, task {task} has not: {:?}", run.task(task)));
     }
-    let bad = |task: &TaskId| !run.is_handler(*task) && run.tasks[task.0 as usize].bad;
-    let is_bad = run.graph.tasks().any(|task| bad(&task));
-    if status == RunStatus::Succeeded && is_bad {
-        return Err("the run succeeds with a task that did not".to_owned());
-    }
-    if let Some(cause) = run.cause.filter(|cause| cause.run_status() != status) {
-        return Err(format!("the run was ended for {cause:?} and is {status}"));
+    if run.outcome() != status {
+        return Err(format!("the run is {status}, by its tasks {}", run.outcome()));
     }
     Ok(())
 }

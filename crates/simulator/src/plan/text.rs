@@ -10,6 +10,7 @@ use std::str::FromStr;
 use model::Span;
 use model::policy::FailurePolicy;
 
+use super::features::Features;
 use super::{Boundary, DiskPlan, Fault, FaultKind, NetPlan, NodePlan, Plan, RunPlan, Shape, Tail};
 
 const SHAPES: [(&str, Shape); 5] = [
@@ -85,6 +86,10 @@ fn write_run(text: &mut String, run: &RunPlan) {
         if let Some(value) = value {
             write!(content, " {key}={}", value.0).expect("a string takes every word");
         }
+    }
+    if run.flow > 0 {
+        write!(content, " flow={} features={}", run.flow, run.features.to_word())
+            .expect("a string takes every word");
     }
     line(text, format_args!("{content}"));
 }
@@ -165,6 +170,7 @@ fn read_line(plan: &mut Plan, line: &str) -> Result<(), String> {
 
 fn read_run(keys: &mut Keys<'_>) -> Result<RunPlan, String> {
     let fail_fast: bool = keys.take("fail_fast")?;
+    let features: Option<String> = keys.option("features")?;
     Ok(RunPlan {
         seed: keys.take("seed")?,
         at: keys.span("at")?,
@@ -178,6 +184,8 @@ fn read_run(keys: &mut Keys<'_>) -> Result<RunPlan, String> {
         failure: if fail_fast { FailurePolicy::FailFast } else { FailurePolicy::Continue },
         priority: keys.take("priority")?,
         handlers: keys.take("handlers")?,
+        flow: keys.option("flow")?.unwrap_or(0),
+        features: features.map_or(Ok(Features::default()), |word| Features::from_word(&word))?,
         submissions: keys.take("submissions")?,
         timeout: keys.option("timeout")?.map(Span),
         concurrency: keys.option("concurrency")?,

@@ -1,126 +1,313 @@
-//! The tasks as a graph: names, dependencies, circles, and who comes before whom.
+//! The tasks as a graph: groups taken apart into edges between tasks, circles told.
+//!
+//! Links are followed from the innermost groups outwards: what the first and the last tasks of a
+//! group are is known only when all within it is.
 
-use model::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use model::control::EdgeCondition;
 use model::graph::{GraphError, GraphParts};
+use model::limits::EDGES_MAX;
 use model::policy::Policy;
 use model::{Digest, Graph, TaskId};
 
+use super::control::looks_at_status;
+use super::links::Link;
+use super::steps::{Role, Step, Steps, Target};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
-use crate::file::NamedTask;
-use crate::limits::ANCESTOR_STEPS_MAX;
-use crate::read::Placed;
+use crate::file::JoinFile;
 use crate::source::Extent;
-use crate::suggest::did_you_mean;
 
 /// The checked graph of a file.
-pub(super) struct TaskGraph<'f> {
-    /// The number of each name; of two tasks with one name the first.
-    pub numbers: HashMap<&'f str, u32>,
+pub(super) struct TaskGraph {
     /// (dependency, dependent), sorted by dependent, each once.
     pub edges: Vec<(u32, u32)>,
+    /// What each edge waits for.
+    pub conditions: Vec<EdgeCondition>,
     /// Nothing if there is a circle.
-    graph: Option<Graph>,
+    pub graph: Option<Graph>,
 }
 
-/// A question: must `earlier` have ended when `task` starts? Asked by the text at `extent`.
-pub(super) struct Order {
-    pub earlier: u32,
-    pub task: u32,
-    pub extent: Extent,
+/// An edge and the text that asks for it.
+#[derive(Clone, Copy)]
+struct Edge {
+    from: u32,
+    to: u32,
+    condition: EdgeCondition,
+    extent: Extent,
 }
 
-pub(super) fn check<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> TaskGraph<'f> {
-    let numbers = number_names(tasks, faults);
-    let mut edges = Vec::new();
-    let mut places: Vec<Extent> = Vec::new();
-    let mut seen = HashSet::default();
-    for (number, named) in (0..).zip(tasks) {
-        let NamedTask { name, task, .. } = named;
-        seen.clear();
-        for dependency in task.depends_on.iter().flat_map(|depends_on| &depends_on.0) {
-            let found = numbers.get(dependency.value.as_str()).copied();
-            let Some(earlier) = found else {
-                let hint =
-                    if faults.is_full() { None } else { meant_task(&dependency.value, tasks) };
-                let message = format!("there is no task `{}`", dependency.value);
-                let fault = Fault::new(code::UNKNOWN_TASK, dependency.extent, message);
-                faults.push(fault.hint_if(hint));
-                continue;
-            };
-            if dependency.value == name.value {
-                let message = format!("task `{}` depends on itself", name.value);
-                faults.push(Fault::new(code::SELF_DEPENDENCY, dependency.extent, message));
-            } else if seen.insert(earlier) {
-                check_handlers(named, (dependency, &tasks[earlier as usize]), faults);
-                edges.push((earlier, number));
-                places.push(dependency.extent);
+pub(super) fn build(steps: &Steps<'_>, links: Vec<Link>, faults: &mut Faults) -> TaskGraph {
+    let edges = Builder::new(steps, faults).build(links);
+    let edges = merged(steps, edges, faults);
+    let pairs: Vec<(u32, u32)> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
+    let graph = checked(steps, &pairs, &edges, faults);
+    let conditions = edges.iter().map(|edge| edge.condition).collect();
+    TaskGraph { edges: pairs, conditions, graph }
+}
+
+/// The first and the last tasks of a group.
+#[derive(Clone, Default)]
+struct Border {
+    entries: Vec<u32>,
+    exits: Vec<u32>,
+}
+
+struct Builder<'s, 'f, 'm> {
+    steps: &'s Steps<'f>,
+    edges: Vec<Edge>,
+    /// By task, whether an edge so far leads to it, and from it.
+    has_before: Vec<bool>,
+    has_next: Vec<bool>,
+    /// By group; empty until all within it is known.
+    borders: Vec<Border>,
+    faults: &'m mut Faults,
+}
+
+impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
+    fn new(steps: &'s Steps<'f>, faults: &'m mut Faults) -> Self {
+        let count = steps.list.len();
+        Self {
+            steps,
+            edges: Vec::new(),
+            has_before: vec![false; count],
+            has_next: vec![false; count],
+            borders: vec![Border::default(); steps.groups.len()],
+            faults,
+        }
+    }
+
+    fn build(mut self, links: Vec<Link>) -> Vec<Edge> {
+        for (number, step) in (0..).zip(&self.steps.list) {
+            // The end of a single task's turn; a group's is added with the group.
+            let ends_one = |first| first + 1 == number && self.has_end(first);
+            if matches!(step.role, Role::End { first } if ends_one(first)) {
+                self.edge(number - 1, number, end_condition(step), step.short.extent);
+            }
+        }
+        if self.steps.groups.len() == 1 {
+            links.into_iter().for_each(|link| self.follow(&link));
+            return self.edges;
+        }
+        let common: Vec<u32> = links.iter().map(|link| self.common_group(link)).collect();
+        let mut order: Vec<usize> = (0..links.len()).collect();
+        order.sort_by_key(|&link| std::cmp::Reverse(common[link]));
+        let mut order = order.into_iter().peekable();
+        let groups = u32::try_from(self.steps.groups.len()).expect("no more groups than bytes");
+        for group in (0..groups).rev() {
+            while let Some(link) = order.next_if(|&link| common[link] == group) {
+                self.follow(&links[link]);
+            }
+            if group != 0 {
+                self.close(group);
+            }
+        }
+        self.edges
+    }
+
+    /// Whether a task has an `until` of its own.
+    fn has_end(&self, step: u32) -> bool {
+        let step = &self.steps.list[step as usize];
+        step.role == Role::Task && step.task.until.is_some()
+    }
+
+    /// The innermost group that both ends of a link stand in. Numbers grow inwards.
+    fn common_group(&self, link: &Link) -> u32 {
+        let [mut one, mut other] = [link.dependent, link.on].map(|it| self.steps.scope_of(it));
+        while one != other {
+            if one > other {
+                one = self.steps.groups[one as usize].parent;
+            } else {
+                other = self.steps.groups[other as usize].parent;
+            }
+        }
+        one
+    }
+
+    fn edge(&mut self, from: u32, to: u32, condition: EdgeCondition, extent: Extent) {
+        if self.edges.len() <= EDGES_MAX {
+            self.has_next[from as usize] = true;
+            self.has_before[to as usize] = true;
+            self.edges.push(Edge { from, to, condition, extent });
+        }
+    }
+
+    fn follow(&mut self, link: &Link) {
+        let Link { dependent, on, condition, extent } = *link;
+        let exits = match (self.loop_around(link), on) {
+            (Some(end), _) => {
+                self.check_within_loop(link, end);
+                vec![end]
+            }
+            (None, Target::Step(step)) if self.has_end(step) => vec![step + 1],
+            (None, Target::Step(step)) => vec![step],
+            (None, Target::Group(group)) => self.borders[group as usize].exits.clone(),
+        };
+        if exits.len() > 1 {
+            self.check_many(link);
+        }
+        let entries = match dependent {
+            Target::Step(step) => vec![step],
+            Target::Group(group) => {
+                self.check_joins(group, extent);
+                self.borders[group as usize].entries.clone()
+            }
+        };
+        for &from in &exits {
+            for &to in &entries {
+                self.edge(from, to, condition, extent);
             }
         }
     }
-    let graph = build(tasks, &edges, &places, faults);
-    TaskGraph { numbers, edges, graph }
-}
 
-fn number_names<'f>(tasks: &'f [NamedTask], faults: &mut Faults) -> HashMap<&'f str, u32> {
-    let mut numbers = HashMap::with_capacity_and_hasher(tasks.len(), Default::default());
-    for (number, NamedTask { name, .. }) in (0..).zip(tasks).filter(|x| !x.1.name.value.is_empty())
-    {
-        if let Some(&first) = numbers.get(name.value.as_str()) {
-            let first: u32 = first;
-            let message = format!("there are two tasks named `{}`", name.value);
-            let fault = Fault::new(code::DUPLICATE_TASK, name.extent, message);
-            faults.push(fault.related(tasks[first as usize].name.extent, "the first one"));
-        } else {
-            numbers.insert(name.value.as_str(), number);
+    /// The end of the outermost loop that a dependency lies in and its dependent does not: what is
+    /// in a loop has ended for good only when the loop has.
+    fn loop_around(&self, link: &Link) -> Option<u32> {
+        let common = self.common_group(link);
+        let around = self.steps.scopes(self.steps.scope_of(link.on));
+        let within = around.take_while(|&group| group != common);
+        within.filter_map(|group| self.steps.groups[group as usize].end).last()
+    }
+
+    fn check_within_loop(&mut self, link: &Link, end: u32) {
+        if !matches!(link.condition, EdgeCondition::Succeeded | EdgeCondition::Finished) {
+            let name = &self.steps.place(link.on).value;
+            let group = self.steps.list[end as usize].written_name();
+            let message =
+                format!("`{name}` runs again in the loop `{group}`, and may end differently");
+            let fault = Fault::new(code::BAD_VALUE, link.extent, message);
+            self.faults.push(fault.hint(format!("depend on `{group}`")));
         }
     }
-    numbers
+
+    /// A group with several last tasks has several ends: not everything can be said of them.
+    fn check_many(&mut self, link: &Link) {
+        let group = &self.steps.place(link.on).value;
+        let join = match link.dependent {
+            Target::Step(step) => &self.steps.list[step as usize].task.join,
+            Target::Group(group) => {
+                let task = self.steps.groups[group as usize].task;
+                &task.expect("the file depends on nothing").join
+            }
+        };
+        let counts = join
+            .as_ref()
+            .is_some_and(|join| matches!(join.value, JoinFile::Any | JoinFile::AtLeast(_)));
+        let message = if counts {
+            format!("the group `{group}` has several last tasks, and `join` counts each of them")
+        } else if matches!(link.condition, EdgeCondition::Succeeded | EdgeCondition::Finished) {
+            return;
+        } else {
+            format!("the group `{group}` has several last tasks, which may end differently")
+        };
+        let fault = Fault::new(code::BAD_VALUE, link.extent, message);
+        self.faults.push(fault.hint("name tasks of the group, or give it one last task"));
+    }
+
+    /// The first tasks of a group wait for what the group waits for: all of it.
+    fn check_joins(&mut self, group: u32, extent: Extent) {
+        for &entry in &self.borders[group as usize].entries {
+            let step = &self.steps.list[entry as usize];
+            if let Some(join) = step.task.join.as_ref().filter(|_| step.role == Role::Task)
+                && join.value != JoinFile::All
+            {
+                let message = "a first task of a group that waits cannot have a `join` of its own";
+                let fault = Fault::new(code::CONFLICT, join.extent, message);
+                self.faults.push(fault.related(extent, "the group waits for this"));
+            }
+        }
+    }
+
+    /// Ties all of a body to the end of its turn, so that nothing of it still runs when it begins
+    /// anew. The body of a loop within it is waited for through the end of that loop.
+    fn end_turn(&mut self, body: Range<u32>, end: u32, extent: Extent) {
+        let condition = end_condition(&self.steps.list[end as usize]);
+        let mut left = body.end;
+        while left > body.start {
+            let member = left - 1;
+            self.edge(member, end, condition, extent);
+            left = match self.steps.list[member as usize].role {
+                Role::End { first } => first,
+                _ => member,
+            };
+        }
+    }
+
+    /// Finds the first and the last tasks of a group, and ties them to its gate and its end.
+    fn close(&mut self, number: u32) {
+        let group = &self.steps.groups[number as usize];
+        let open = |has: &[bool]| -> Vec<u32> {
+            group.members.clone().filter(|&member| !has[member as usize]).collect()
+        };
+        let mut border = Border { entries: open(&self.has_before), exits: open(&self.has_next) };
+        let extent = group.short.map(|short| short.extent).unwrap_or_default();
+        if let Some(end) = group.end {
+            self.end_turn(group.members.clone(), end, extent);
+            border.exits = vec![end];
+        }
+        if let Some(gate) = group.gate {
+            self.borders[number as usize].entries = border.entries.clone();
+            self.check_joins(number, extent);
+            for &first in &border.entries {
+                self.edge(gate, first, EdgeCondition::Route(1), extent);
+            }
+            border.entries = vec![gate];
+        }
+        self.borders[number as usize] = border;
+    }
 }
 
-/// The hint for a mistyped task.
-pub(super) fn meant_task(name: &str, tasks: &[NamedTask]) -> Option<String> {
-    did_you_mean(name, tasks.iter().map(|task| task.name.value.as_str()))
+/// What the end of a turn needs of its body: success, or any end if it looks at how the body ended.
+fn end_condition(end: &Step<'_>) -> EdgeCondition {
+    if looks_at_status(end.task) { EdgeCondition::Finished } else { EdgeCondition::Succeeded }
 }
 
-/// Handlers run when all ordinary tasks have ended: neither kind waits for the other by name.
-fn check_handlers(
-    NamedTask { name, task, .. }: &NamedTask,
-    (dependency, earlier): (&Placed<String>, &NamedTask),
-    faults: &mut Faults,
-) {
-    let (message, hint) = match (task.on.is_some(), earlier.task.on.is_some()) {
-        (false, true) => (
-            format!("task `{}` depends on the handler `{}`", name.value, dependency.value),
-            "handlers run when all other tasks have ended: leave the dependency out",
-        ),
-        (true, false) => (
-            format!("the handler `{}` depends on the task `{}`", name.value, dependency.value),
-            "a handler runs after all other tasks anyway: leave the dependency out",
-        ),
-        _ => return,
-    };
-    faults.push(Fault::new(code::HANDLER_DEPENDENCY, dependency.extent, message).hint(hint));
+/// Sorts edges by dependent and makes one of those that stand twice.
+fn merged(steps: &Steps<'_>, mut edges: Vec<Edge>, faults: &mut Faults) -> Vec<Edge> {
+    edges.sort_by_key(|edge| (edge.to, edge.from));
+    edges.dedup_by(|next, first| {
+        if (next.from, next.to) != (first.from, first.to) {
+            return false;
+        }
+        match (first.condition, next.condition) {
+            (one, other) if one == other => {}
+            // A decision that leads to a task has succeeded.
+            (EdgeCondition::Succeeded, route @ EdgeCondition::Route(_)) => first.condition = route,
+            (EdgeCondition::Route(_), EdgeCondition::Succeeded) => {}
+            _ => {
+                let [task, earlier] =
+                    [first.to, first.from].map(|step| &steps.list[step as usize].name);
+                let message = format!("`{task}` waits for two different ends of `{earlier}`");
+                let fault = Fault::new(code::CONFLICT, next.extent, message);
+                let fault = fault.related(first.extent, "the first");
+                faults.push(fault.hint("write one rule for both, or one condition"));
+            }
+        }
+        true
+    });
+    edges
 }
 
-fn build(
-    tasks: &[NamedTask],
-    edges: &[(u32, u32)],
-    places: &[Extent],
+fn checked(
+    steps: &Steps<'_>,
+    pairs: &[(u32, u32)],
+    edges: &[Edge],
     faults: &mut Faults,
 ) -> Option<Graph> {
     let parts = GraphParts {
         policies: vec![Policy::default()],
-        policy_of: vec![0; tasks.len()],
-        edges: edges.to_vec(),
-        fan_outs: Vec::new(),
+        policy_of: vec![0; steps.list.len()],
+        edges: pairs.to_vec(),
+        ..GraphParts::default()
     };
     match Graph::new(Digest::default(), parts) {
         Ok(graph) => return Some(graph),
-        Err(GraphError::Cycle(cycle)) => faults.push(cycle_fault(tasks, edges, places, &cycle)),
+        Err(GraphError::Cycle(cycle)) => faults.push(cycle_fault(steps, edges, &cycle)),
         Err(GraphError::TooLarge { what, count, limit }) => {
             let message = format!("the workflow has {count} {what}, and may have {limit}");
-            faults.push(Fault::nowhere(code::TOO_LARGE, message));
+            let fault = Fault::nowhere(code::TOO_LARGE, message);
+            faults.push(fault.hint("write tasks that differ by a value as one with `foreach`"));
         }
         Err(GraphError::Malformed(what)) => {
             faults.push(Fault::nowhere(code::BAD_VALUE, what));
@@ -129,21 +316,17 @@ fn build(
     None
 }
 
-fn cycle_fault(
-    tasks: &[NamedTask],
-    edges: &[(u32, u32)],
-    places: &[Extent],
-    cycle: &[TaskId],
-) -> Fault {
+fn cycle_fault(steps: &Steps<'_>, edges: &[Edge], cycle: &[TaskId]) -> Fault {
     const SHOWN_MAX: usize = 8;
-    let name = |task: TaskId| tasks[task.0 as usize].name.value.as_str();
+    let name = |task: TaskId| &*steps.list[task.0 as usize].name;
     let mut names: Vec<&str> = cycle.iter().take(SHOWN_MAX).map(|&task| name(task)).collect();
     if cycle.len() > SHOWN_MAX {
         names.push("...");
     }
     names.extend(cycle.first().map(|&task| name(task)));
     let place = |from: TaskId, to: TaskId| {
-        edges.iter().position(|&edge| edge == (from.0, to.0)).map(|at| places[at])
+        let found = edges.iter().find(|edge| (edge.from, edge.to) == (from.0, to.0));
+        found.map(|edge| edge.extent)
     };
     let closing = cycle.last().zip(cycle.first()).and_then(|(&last, &first)| place(last, first));
     let message = format!("these tasks wait for each other: {}", names.join(" -> "));
@@ -154,82 +337,4 @@ fn cycle_fault(
         }
     }
     fault.hint("leave one of these dependencies out")
-}
-
-impl TaskGraph<'_> {
-    /// Notes each question whose answer is no.
-    pub(super) fn check_orders(
-        &self,
-        tasks: &[NamedTask],
-        mut orders: Vec<Order>,
-        faults: &mut Faults,
-    ) {
-        let Some(graph) = &self.graph else { return };
-        orders.retain(|order| {
-            // A handler starts when every ordinary task has ended.
-            let is_handler = |task: u32| tasks[task as usize].task.on.is_some();
-            let is_direct = self.edges_into(order.task).any(|from| from == order.earlier);
-            !is_direct && (!is_handler(order.task) || is_handler(order.earlier))
-        });
-        orders.sort_unstable_by_key(|order| (order.earlier, order.extent));
-        let mut search = Search { graph, reached: vec![u32::MAX; tasks.len()], steps: 0 };
-        for group in orders.chunk_by(|one, next| one.earlier == next.earlier) {
-            let earlier = group[0].earlier;
-            let ranks = group.iter().map(|order| graph.rank(TaskId(order.task)));
-            if !search.forward_from(earlier, ranks.min().unwrap_or(0)) {
-                let message = "it takes too long to find whether this task comes before";
-                let fault = Fault::new(code::TOO_LARGE, group[0].extent, message);
-                return faults.push(fault.hint("name it in `depends_on`"));
-            }
-            for order in group.iter().filter(|order| search.reached[order.task as usize] != earlier)
-            {
-                let [task, earlier] =
-                    [order.task, earlier].map(|task| tasks[task as usize].name.value.as_str());
-                if task == earlier {
-                    let message = format!("`{task}` refers to its own outputs");
-                    faults.push(Fault::new(code::TEMPLATE_ORDER, order.extent, message));
-                    continue;
-                }
-                let message = format!("`{earlier}` need not have ended when `{task}` starts");
-                let fault = Fault::new(code::TEMPLATE_ORDER, order.extent, message);
-                faults.push(fault.hint(format!("add `{earlier}` to the `depends_on` of `{task}`")));
-            }
-        }
-    }
-
-    /// The dependencies of a task.
-    fn edges_into(&self, task: u32) -> impl Iterator<Item = u32> + '_ {
-        let from = self.edges.partition_point(|edge| edge.1 < task);
-        let edges = self.edges[from..].iter().take_while(move |edge| edge.1 == task);
-        edges.map(|edge| edge.0)
-    }
-}
-
-/// Walks from a task to all that come after it.
-struct Search<'g> {
-    graph: &'g Graph,
-    /// For each task the last start that it was reached from.
-    reached: Vec<u32>,
-    steps: usize,
-}
-
-impl Search<'_> {
-    /// Walks to all tasks of at least `rank_min`: ranks fall along every edge, so that what lies
-    /// behind the others is of a lower rank still. False when the budget of all walks is used up.
-    fn forward_from(&mut self, start: u32, rank_min: u32) -> bool {
-        let mut open = vec![start];
-        while let Some(task) = open.pop() {
-            for next in self.graph.successors(TaskId(task)) {
-                self.steps += 1;
-                let is_new = std::mem::replace(&mut self.reached[next.0 as usize], start) != start;
-                if is_new && self.graph.rank(next) > rank_min {
-                    open.push(next.0);
-                }
-            }
-            if self.steps > ANCESTOR_STEPS_MAX {
-                return false;
-            }
-        }
-        true
-    }
 }

@@ -1,18 +1,25 @@
 //! One task: what it does, what it needs, and how it is run.
 
+use std::collections::BTreeMap;
+
 use model::collections::HashMap;
-use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::control::Join;
+use model::policy::{Policy, Priority, RetryPolicy};
 use model::{Request, Span};
 
-use super::check_name;
+use super::control::Checked;
+use super::fan_out::{self, Known};
+use super::look::{self, look_of};
+use super::steps::{Role, Step, Steps};
+use super::{check_name, control};
 use crate::code;
-use crate::compile::{ItemsExpression, check_count, range_items, single_expression};
-use crate::definition::{Action, Items, TaskDefinition};
+use crate::definition::{Action, Control, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
+use crate::expression::bare;
 use crate::file::{
-    Duration, Foreach, HandlerEvent, NamedTask, OneOrMany, Resources, Retry, RetryFile, TaskFile,
-    Whole,
+    Duration, JoinFile, OneOrMany, Resources, Retry, RetryFile, Shell, TaskFile, Whole,
 };
+use crate::items::{Items, ItemsSource};
 use crate::limits::{ARGUMENT_BYTES_MAX, NAME_BYTES_MAX, RETRIES_MAX};
 use crate::read::Placed;
 use crate::source::Extent;
@@ -25,56 +32,211 @@ pub(super) struct CompiledTasks {
     pub policy_of: Vec<u32>,
     pub tasks: Vec<TaskDefinition>,
     /// Fan-outs whose items follow from parameters.
-    pub computed: Vec<(u32, ItemsExpression, Extent)>,
+    pub computed: Vec<Computed>,
+}
+
+/// A fan-out whose items follow from parameters.
+pub(super) struct Computed {
+    pub task: u32,
+    pub source: ItemsSource,
+    pub max_items: u32,
+    pub extent: Extent,
 }
 
 pub(super) fn compile(
-    tasks: &[NamedTask],
+    file: Checked<'_, '_>,
     priority: Priority,
     faults: &mut Faults,
 ) -> CompiledTasks {
+    let steps = file.steps;
+    for short in steps.groups.iter().filter_map(|group| group.short) {
+        check_name("a group", short, faults);
+    }
+    let compiler = Compiler { file, steps, priority };
     let mut compiled = CompiledTasks::default();
     let mut numbers: HashMap<Policy, u32> = HashMap::default();
-    for (number, named) in (0..).zip(tasks) {
-        let NamedTask { name, task, .. } = named;
-        check_name("a task", name, faults);
-        let policy = policy(task, priority, faults);
+    for (number, step) in (0..).zip(&steps.list) {
+        let (policy, task) = compiler.compile(number, step, &mut compiled.computed, faults);
         let next = u32::try_from(numbers.len()).expect("no more policies than tasks");
         let policy = *numbers.entry(policy).or_insert_with_key(|policy| {
             compiled.policies.push(policy.clone());
             next
         });
         compiled.policy_of.push(policy);
-        let items = match &task.foreach {
-            None => Items::Single,
-            Some(foreach) => items(foreach, faults).unwrap_or_else(|expression| {
-                compiled.computed.push((number, expression, foreach.extent));
-                Items::Single
-            }),
-        };
-        compiled.tasks.push(definition(named, items, faults));
+        compiled.tasks.push(task);
     }
     compiled
 }
 
-fn definition(named: &NamedTask, items: Items, faults: &mut Faults) -> TaskDefinition {
-    let NamedTask { name, task, .. } = named;
-    let env = task.env.iter().flat_map(|env| &env.0);
-    TaskDefinition {
-        name: name.value.as_str().into(),
-        action: action(named, faults),
-        env: env.map(|(name, text)| (name.value.clone(), text.value.clone())).collect(),
-        shell: task.shell.as_ref().map(|shell| shell.0.as_slice().into()),
-        working_dir: task.working_dir.as_ref().map(|folder| folder.value.as_str().into()),
-        items,
+struct Compiler<'s, 'f> {
+    file: Checked<'s, 'f>,
+    steps: &'s Steps<'f>,
+    /// Of tasks that name none.
+    priority: Priority,
+}
+
+impl Compiler<'_, '_> {
+    fn compile(
+        &self,
+        number: u32,
+        step: &Step<'_>,
+        computed: &mut Vec<Computed>,
+        faults: &mut Faults,
+    ) -> (Policy, TaskDefinition) {
+        if step.role == Role::Task {
+            check_name("a task", step.short, faults);
+        }
+        let control = control::action((number, step), &self.file, faults);
+        let Some((kind, action)) = control else {
+            return self.work(number, step, computed, faults);
+        };
+        // What stands for a group is skipped by its own condition, and it has no others.
+        let is_own = step.role == Role::Task;
+        let when = step.task.when.as_ref().filter(|_| is_own);
+        let mut policy = self.policy(step);
+        policy.asks = when.is_some() || matches!(action, Action::Timer(Some(_)));
+        policy.kind = kind;
+        let control = Control {
+            when: when.map(|when| bare(&when.value.0).into()),
+            result_of: control::result_source(step, self.steps).filter(|_| is_own),
+            ..Control::default()
+        };
+        let mut task = self.named(step, control);
+        task.action = action;
+        (policy, task)
+    }
+
+    fn work(
+        &self,
+        number: u32,
+        step: &Step<'_>,
+        computed: &mut Vec<Computed>,
+        faults: &mut Faults,
+    ) -> (Policy, TaskDefinition) {
+        let task = step.task;
+        let mut control = Control {
+            when: task.when.as_ref().map(|when| bare(&when.value.0).into()),
+            result: task.result.as_ref().map(|result| bare(&result.value.0).into()),
+            result_of: control::result_source(step, self.steps),
+            ..Control::default()
+        };
+        let mut items = Items::Single;
+        if let Some(foreach) = &task.foreach {
+            control.batch = foreach.value.batch.and_then(|batch| u32::try_from(batch.0).ok());
+            match fan_out::known(foreach, faults) {
+                Known::Now(known) => items = known,
+                Known::WithParameters(source, max_items) => {
+                    let extent = foreach.extent;
+                    computed.push(Computed { task: number, source, max_items, extent });
+                }
+                Known::Late(late) => control.late = Some(late),
+            }
+        }
+        let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
+        let parallel = parallel
+            .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
+        let mut policy = Policy {
+            request: request(task.resources.as_ref(), faults),
+            retry: retry(task.retry.as_ref(), faults),
+            timeout: time_limit(task.timeout.as_ref(), faults),
+            grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
+            asks: control.when.is_some() || control.late.is_some(),
+            concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
+            ..self.policy(step)
+        };
+        let (env, shell, folder) = self.surroundings(step);
+        let mut env: Vec<(String, String)> =
+            env.into_iter().map(|(name, text)| (name.clone(), text.clone())).collect();
+        let mut shell = shell.map(|shell| shell.0.as_slice().into());
+        let action = match look_of(task) {
+            None => action(step, faults),
+            Some(look) => {
+                let (action, place) = look::action(look);
+                env.push(place);
+                shell = Some(["sh".to_owned(), "-u".to_owned()].into());
+                policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);
+                if task.resources.is_none() {
+                    policy.request = look::request();
+                }
+                action
+            }
+        };
+        let task = TaskDefinition {
+            action,
+            env: env.into(),
+            shell,
+            working_dir: folder.map(|folder| folder.value.as_str().into()),
+            items,
+            ..self.named(step, control)
+        };
+        (policy, task)
+    }
+
+    fn named(&self, step: &Step<'_>, control: Control) -> TaskDefinition {
+        TaskDefinition {
+            name: (*step.name).into(),
+            scope: self.steps.groups[step.scope as usize].name.as_str().into(),
+            control: (control != Control::default()).then(|| Box::new(control)),
+            ..TaskDefinition::default()
+        }
+    }
+
+    /// The mappings that say something of a task: its own, then those of its groups.
+    fn said<'s>(&'s self, step: &Step<'s>) -> impl Iterator<Item = &'s TaskFile> {
+        let groups = self.steps.scopes(step.scope);
+        let around = groups.filter_map(|group| self.steps.groups[group as usize].task);
+        std::iter::once(step.task).chain(around)
+    }
+
+    /// The variables, shell and folder of a task, those of its groups beneath its own.
+    fn surroundings<'s>(
+        &'s self,
+        step: &Step<'s>,
+    ) -> (BTreeMap<&'s String, &'s String>, Option<&'s Shell>, Option<&'s Placed<String>>) {
+        let mut env = BTreeMap::new();
+        let (mut shell, mut folder) = (None, None);
+        for said in self.said(step) {
+            for (name, text) in said.env.iter().flat_map(|env| &env.0) {
+                env.entry(&name.value).or_insert(&text.value);
+            }
+            shell = shell.or(said.shell.as_ref());
+            folder = folder.or(said.working_dir.as_ref());
+        }
+        (env, shell, folder)
+    }
+
+    /// What holds for work and for all else alike.
+    fn policy(&self, step: &Step<'_>) -> Policy {
+        let join = match step.role {
+            // The end of a turn waits for all of its body, however that has ended.
+            Role::Compensation { .. } | Role::End { .. } => Join::AllDone,
+            Role::Task | Role::Gate => {
+                step.task.join.as_ref().map_or(Join::All, |join| match join.value {
+                    JoinFile::All => Join::All,
+                    JoinFile::Any => Join::Any,
+                    JoinFile::AllDone => Join::AllDone,
+                    JoinFile::AtLeast(count) => Join::AtLeast(count),
+                })
+            }
+        };
+        Policy {
+            priority: self
+                .said(step)
+                .find_map(|it| super::priority(it.priority))
+                .unwrap_or(self.priority),
+            trigger: step.trigger,
+            join,
+            failure: self.said(step).find_map(|it| it.on_failure).map(super::failure),
+            ..Policy::default()
+        }
     }
 }
 
-fn action(named: &NamedTask, faults: &mut Faults) -> Action {
-    let NamedTask { name, task, is_whole } = named;
+fn action(step: &Step<'_>, faults: &mut Faults) -> Action {
+    let Step { name, short, task, .. } = step;
     match (&task.script, &task.command) {
         (Some(script), Some(command)) => {
-            let message = format!("task `{}` has a `script` and a `command`", name.value);
+            let message = format!("task `{name}` has a `script` and a `command`");
             faults.push(
                 Fault::new(code::CONFLICT, command.extent, message)
                     .related(script.extent, "the script")
@@ -93,9 +255,9 @@ fn action(named: &NamedTask, faults: &mut Faults) -> Action {
         (None, None) => {
             // A script that could not be read has its own fault, and so has a word of another
             // tool or of a later version that stands for one.
-            if *is_whole {
-                let message = format!("task `{}` has nothing to run", name.value);
-                let fault = Fault::new(code::MISSING_KEY, name.extent, message);
+            if step.is_whole {
+                let message = format!("task `{name}` has nothing to run");
+                let fault = Fault::new(code::MISSING_KEY, short.extent, message);
                 faults.push(fault.hint("give it a `script` or a `command`"));
             }
         }
@@ -118,52 +280,6 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
         faults.push(fault.hint("put it into a file beside the workflow, and run that"));
     }
     text.value.as_str().into()
-}
-
-/// The items, or the expression that they follow from.
-fn items(foreach: &Placed<Foreach>, faults: &mut Faults) -> Result<Items, ItemsExpression> {
-    let items = match &foreach.value {
-        Foreach::Values(values) => {
-            check_count(values.len() as u64).map(|_| Items::Values(values.clone()))
-        }
-        Foreach::Range(bounds) if is_template(&bounds.first) || is_template(&bounds.end) => {
-            return Err(ItemsExpression::Range(bounds.first.clone(), bounds.end.clone()));
-        }
-        Foreach::Range(bounds) => {
-            let number = |text: &str| {
-                text.trim().parse::<i64>().map_err(|_| format!("`{text}` is not a whole number"))
-            };
-            number(&bounds.first)
-                .and_then(|first| number(&bounds.end).map(|end| (first, end)))
-                .and_then(|(first, end)| range_items(first, end))
-        }
-        Foreach::Expression(text) => match single_expression(text) {
-            Some(expression) => return Err(ItemsExpression::List(expression)),
-            None => Err("`foreach` takes one expression and nothing beside it".to_owned()),
-        },
-    };
-    Ok(items.unwrap_or_else(|message| {
-        let fault = Fault::new(code::BAD_ITEMS, foreach.extent, message);
-        faults.push(fault.hint("write a list, `{range: N}` or `\"{{ params.list }}\"`"));
-        Items::Single
-    }))
-}
-
-fn policy(task: &TaskFile, priority: Priority, faults: &mut Faults) -> Policy {
-    Policy {
-        request: request(task.resources.as_ref(), faults),
-        retry: retry(task.retry.as_ref(), faults),
-        timeout: time_limit(task.timeout.as_ref(), faults),
-        grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
-        priority: super::priority(task.priority).unwrap_or(priority),
-        trigger: match task.on {
-            None => Trigger::Dependencies,
-            Some(HandlerEvent::Success) => Trigger::Success,
-            Some(HandlerEvent::Failure) => Trigger::Failure,
-            Some(HandlerEvent::Cancel) => Trigger::Cancel,
-            Some(HandlerEvent::Exit) => Trigger::Exit,
-        },
-    }
 }
 
 /// A time limit: longer than nothing.

@@ -3,19 +3,28 @@
 //! The template engine says whether a text can be read and which names it leaves open; the
 //! references say where they stand. Nothing is rendered.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind};
-use model::collections::HashMap;
 
-use super::graph::{Order, TaskGraph, meant_task};
+use super::control::result_source;
+use super::decisions::rules_of;
+use super::graph::TaskGraph;
+use super::look::look_of;
+use super::order::Order;
+use super::secrets::SecretNames;
+use super::steps::{Role, Step, Steps, Target};
 use crate::code;
+use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
-use crate::file::{Foreach, NamedTask, TaskFile, WorkflowFile};
+use crate::expression::bare;
+use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
 use crate::read::Placed;
+use crate::secret::misplaced;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
-use crate::template::{Reference, environment, is_global, is_template, normalised, words};
+use crate::template::{ROOTS, Reference, environment, is_global, is_template, normalised, words};
 
 /// The filters that a hint may name.
 const FILTERS: [&str; 20] = [
@@ -27,119 +36,230 @@ const FILTERS: [&str; 20] = [
 pub(super) struct Scene<'f> {
     pub text: &'f str,
     pub file: &'f WorkflowFile,
-    pub tasks: &'f [NamedTask],
-    pub graph: &'f TaskGraph<'f>,
+    pub steps: &'f Steps<'f>,
+    pub graph: &'f TaskGraph,
 }
 
 /// Who uses a text, and so what it may name.
-#[derive(Clone, Copy)]
-enum User<'f> {
-    /// The file itself, before any task: parameters alone.
-    File,
-    Task {
-        number: u32,
-        task: &'f TaskFile,
-    },
+#[derive(Clone, Copy, Default)]
+struct User {
+    /// The task; nothing before any task, when parameters alone are known.
+    step: Option<u32>,
+    has_item: bool,
+    has_batch: bool,
+    /// Whether parameters are known without `params`, as in rules.
+    has_bare_parameters: bool,
+    has_result: bool,
+    has_output: bool,
+}
+
+/// A text is a template, or an expression with or without its marks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Template,
+    Expression,
 }
 
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let params = scene.file.params.iter().flat_map(|params| &params.0);
     let env = scene.file.env.iter().flat_map(|env| &env.0);
+    let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
+    let other_env = others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0);
     let mut checker = Checker {
+        secrets: SecretNames::of(scene.file),
         environment: environment(),
         source: scene.text,
         params: params.map(|declaration| declaration.name.value.as_str()).collect(),
-        env: env.clone().map(|(name, _)| name.value.as_str()).collect(),
-        tasks: scene.tasks,
-        numbers: &scene.graph.numbers,
+        env: env.clone().chain(other_env).map(|(name, _)| name.value.as_str()).collect(),
+        steps: scene.steps,
         orders: Vec::new(),
         faults,
     };
-    for text in env.map(|(_, text)| text).chain(&scene.file.working_dir) {
-        checker.check(text, User::File);
+    let groups = scene.steps.groups.iter().filter_map(|group| group.task);
+    let group_env = groups.clone().flat_map(|task| &task.env).flat_map(|env| &env.0);
+    let folders = groups.flat_map(|task| &task.working_dir);
+    let texts = env.chain(group_env).map(|(_, text)| text);
+    for text in texts.chain(&scene.file.working_dir).chain(folders) {
+        checker.check(text, Form::Template, User::default());
     }
-    for (number, NamedTask { task, .. }) in (0..).zip(scene.tasks) {
-        let user = User::Task { number, task };
-        let command = task.command.iter().flat_map(|command| &command.value.0);
-        let env = task.env.iter().flat_map(|env| env.0.iter().map(|(_, text)| text));
-        for text in task.script.iter().chain(command).chain(env).chain(&task.working_dir) {
-            checker.check(text, user);
-        }
-        if let Some(foreach) = &task.foreach {
-            checker.check_foreach(foreach);
-        }
+    for (_, text) in others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0) {
+        checker.check(text, Form::Template, User::default());
+    }
+    for (number, step) in (0..).zip(&scene.steps.list) {
+        checker.check_step(number, step);
     }
     let Checker { orders, .. } = checker;
-    scene.graph.check_orders(scene.tasks, orders, faults);
+    scene.graph.check_orders(scene.steps, orders, faults);
 }
 
 struct Checker<'f, 'm> {
+    secrets: SecretNames<'f>,
     environment: Environment<'static>,
     source: &'f str,
     params: Vec<&'f str>,
     env: Vec<&'f str>,
-    tasks: &'f [NamedTask],
-    numbers: &'m HashMap<&'f str, u32>,
+    steps: &'f Steps<'f>,
     orders: Vec<Order>,
     faults: &'m mut Faults,
 }
 
 impl<'f> Checker<'f, '_> {
-    fn check_foreach(&mut self, foreach: &Placed<Foreach>) {
-        let texts = match &foreach.value {
-            Foreach::Values(_) => return,
-            Foreach::Expression(text) => [Some(text), None],
-            Foreach::Range(bounds) => [Some(&bounds.first), Some(&bounds.end)],
+    fn check_step(&mut self, number: u32, step: &Step<'f>) {
+        let task = step.task;
+        let user = User {
+            step: Some(number),
+            has_result: result_source(step, self.steps).is_some(),
+            ..User::default()
         };
-        for text in texts.into_iter().flatten() {
-            self.check(&Placed { value: text.clone(), extent: foreach.extent }, User::File);
+        match step.role {
+            Role::Gate => self.check_expression(task.when.as_deref(), user),
+            Role::End { .. } => self.check_expression(task.until.as_deref(), user),
+            Role::Compensation { .. } => self.check_work(task, User { has_result: false, ..user }),
+            Role::Task => {
+                let has_batch = task.foreach.as_ref().is_some_and(|it| it.value.batch.is_some());
+                let has_item = task.foreach.is_some();
+                self.check_work(task, User { has_item, has_batch, ..user });
+                self.check_expression(task.when.as_deref(), user);
+                let has_output = true;
+                self.check_expression(task.result.as_deref(), User { has_output, ..user });
+                self.check_control(task, User { has_item, has_batch, ..user });
+                if let Some(foreach) = &task.foreach {
+                    self.check_foreach(&foreach.value, user);
+                }
+            }
         }
     }
 
-    fn check(&mut self, text: &Placed<String>, user: User<'f>) {
-        if !is_template(&text.value) {
-            return;
+    /// The texts of what a worker starts.
+    fn check_work(&mut self, task: &'f TaskFile, user: User) {
+        let command = task.command.iter().flat_map(|command| &command.value.0);
+        let env = task.env.iter().flat_map(|env| env.0.iter().map(|(_, text)| text));
+        for text in task.script.iter().chain(command).chain(&task.working_dir) {
+            self.check(text, Form::Template, user);
         }
-        let content = normalised(&text.value);
-        let open = match self.environment.template_from_str(&content) {
-            Ok(template) => template.undeclared_variables(false),
-            Err(error) => {
-                let range = error.line().and_then(|line| marked_line(&content, line));
-                let place = range.map(|range| self.locate(text.extent, &content, range));
-                let what = error.detail().unwrap_or("it cannot be read").to_owned();
-                let fault = Fault::new(
-                    code::TEMPLATE_SYNTAX,
-                    place.unwrap_or(text.extent),
-                    format!("this template cannot be read: {what}"),
-                );
-                return self.faults.push(fault.hint("a literal `{{` is written `{{ '{{' }}`"));
+        for text in env {
+            if !self.secrets.is_secret(text, self.faults) {
+                self.check(text, Form::Template, user);
             }
+        }
+    }
+
+    fn check_control(&mut self, task: &'f TaskFile, user: User) {
+        let rules = rules_of(task).into_iter().flat_map(|rules| rules.value.rules());
+        for rule in rules {
+            let has_bare_parameters = true;
+            self.check_expression(rule.rule.as_ref(), User { has_bare_parameters, ..user });
+        }
+        if let Some(look) = look_of(task) {
+            self.check(&look.at, Form::Template, user);
+        }
+        let approval = task.approval.iter().flat_map(|approval| &approval.value.0.message);
+        let signal = task.signal.iter().flat_map(|signal| &signal.value.0.message);
+        for message in approval.chain(signal) {
+            self.check(message, Form::Template, user);
+        }
+        if let Some(Wait::Until(until)) = task.wait.as_ref().map(|wait| &wait.value)
+            && !until.value.0.starts_with(|first: char| first.is_ascii_digit())
+        {
+            self.check_expression(Some(until), user);
+        }
+    }
+
+    fn check_foreach(&mut self, foreach: &'f Foreach, user: User) {
+        match &foreach.source {
+            SourceFile::Values(_) => {}
+            SourceFile::Expression(text) => self.check_expression(Some(text), user),
+            SourceFile::Range(bounds) => {
+                bounds.iter().for_each(|bound| self.check(bound, Form::Template, user));
+            }
+            SourceFile::Matrix(matrix) => {
+                for (_, axis) in &matrix.axes {
+                    if let AxisFile::Expression(text) = axis {
+                        self.check_expression(Some(text), user);
+                    }
+                }
+            }
+            SourceFile::Lines(path) => self.check(path, Form::Template, User::default()),
+        }
+    }
+
+    fn check_expression(&mut self, text: Option<&Placed<ExpressionText>>, user: User) {
+        if let Some(Placed { value, extent }) = text {
+            let text = Placed { value: bare(&value.0), extent: *extent };
+            self.check(&text, Form::Expression, user);
+        }
+    }
+
+    fn check(&mut self, text: &Placed<String>, form: Form, user: User) {
+        let content = match form {
+            Form::Template if !is_template(&text.value) => return,
+            Form::Template => normalised(&text.value),
+            Form::Expression => Cow::Owned(format!("{{{{ {} }}}}", text.value)),
+        };
+        let open = match form {
+            Form::Template => self
+                .environment
+                .template_from_str(&content)
+                .map(|template| template.undeclared_variables(false)),
+            Form::Expression => self
+                .environment
+                .compile_expression(&text.value)
+                .map(|expression| expression.undeclared_variables(false)),
+        };
+        let open = match open {
+            Ok(open) => open,
+            Err(error) => return self.unreadable(&error, text, &content, form),
         };
         let words = words(&content);
-        if let Some(fault) = self.hyphenated(text, &content) {
+        if let Some(fault) = self.hyphenated(text, &content, user) {
             return self.faults.push(fault);
         }
-        let mut unknown: Vec<&String> = open.iter().filter(|name| !self.is_known(name)).collect();
+        let mut unknown: Vec<&String> =
+            open.iter().filter(|name| !self.is_known(name, user)).collect();
         unknown.sort_unstable();
         for name in unknown {
-            self.unknown_name(name, text, &content);
+            self.unknown_name(name, text, &content, user);
         }
         for filter in words.filters {
             self.check_filter(&content[filter.clone()], self.locate(text.extent, &content, filter));
         }
         // A name that the template gives itself, as in `{% for item in ... %}`, is its own affair.
         for reference in words.references.into_iter().filter(|it| open.contains(&it.root)) {
+            let root = reference.root.as_str();
+            if user.has_bare_parameters && is_bare(root) && self.params.contains(&root) {
+                continue;
+            }
             let extent = self.locate(text.extent, &content, reference.range.clone());
             self.check_reference(&reference, extent, user);
         }
     }
 
-    fn is_known(&self, name: &str) -> bool {
-        ["params", "env", "tasks", "item", "index"].contains(&name)
-            || is_global(&self.environment, name)
+    fn unreadable(
+        &mut self,
+        error: &minijinja::Error,
+        text: &Placed<String>,
+        content: &str,
+        form: Form,
+    ) {
+        let what = error.detail().unwrap_or("it cannot be read").to_owned();
+        let (noun, hint) = match form {
+            Form::Template => ("template", "a literal `{{` is written `{{ '{{' }}`"),
+            Form::Expression => ("expression", "write one expression such as `params.size > 8`"),
+        };
+        let range = error.line().and_then(|line| marked_line(content, line));
+        let place = range.map(|range| self.locate(text.extent, content, range));
+        let message = format!("this {noun} cannot be read: {what}");
+        let fault = Fault::new(code::TEMPLATE_SYNTAX, place.unwrap_or(text.extent), message);
+        self.faults.push(fault.hint(hint));
     }
 
-    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str) {
+    fn is_known(&self, name: &str, user: User) -> bool {
+        (ROOTS.contains(&name) && name != "with")
+            || is_global(&self.environment, name)
+            || (user.has_bare_parameters && self.params.contains(&name))
+    }
+
+    fn unknown_name(&mut self, name: &str, text: &Placed<String>, content: &str, user: User) {
         let range = find_word(content, name);
         let extent = range.map_or(text.extent, |range| self.locate(text.extent, content, range));
         let message = format!("`{name}` is not defined");
@@ -147,19 +267,21 @@ impl<'f> Checker<'f, '_> {
         let hint = if self.params.contains(&name) {
             Some(format!("write `params.{name}`"))
         } else {
-            did_you_mean(name, ["params", "env", "tasks", "item", "index"])
+            let bare = self.params.iter().copied().filter(|_| user.has_bare_parameters);
+            did_you_mean(name, bare.chain(ROOTS))
         };
-        let names = "templates know `params`, `env`, `tasks`, `item` and `index`";
+        let names = "known are `params`, `env`, `tasks`, `item`, `index`, `items`, `round`, `run`";
         self.faults.push(fault.hint_if(hint).hint_if(Some(names.to_owned())));
     }
 
     /// A task with a `-` in its name that is named behind a dot, where `-` is minus.
-    fn hyphenated(&self, text: &Placed<String>, content: &str) -> Option<Fault> {
+    fn hyphenated(&self, text: &Placed<String>, content: &str, user: User) -> Option<Fault> {
         let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
         content.match_indices("tasks.").find_map(|(at, root)| {
             let behind = &content[at + root.len()..];
             let name = &behind[..behind.find(|c| !is_name(c)).unwrap_or(behind.len())];
-            if !name.contains('-') || !self.numbers.contains_key(name) {
+            let step = user.step.map_or(0, |step| self.steps.list[step as usize].scope);
+            if !name.contains('-') || self.steps.resolve(step, name).is_none() {
                 return None;
             }
             let extent = self.locate(text.extent, content, at..at + root.len() + name.len());
@@ -179,31 +301,50 @@ impl<'f> Checker<'f, '_> {
         }
     }
 
-    fn check_reference(&mut self, reference: &Reference, extent: Extent, user: User<'f>) {
+    fn check_reference(&mut self, reference: &Reference, extent: Extent, user: User) {
         let first = reference.path.first().map(String::as_str);
-        match (reference.root.as_str(), user, first) {
+        match (reference.root.as_str(), user.step, first) {
+            // Outside of templates, whose arguments are in place by now, it is an unknown name.
+            ("with", ..) => {}
+            ("secrets", ..) => {
+                let name = first.map(|name| format!("secrets.{name}"));
+                self.faults.push(misplaced(name.as_deref().unwrap_or("secrets"), extent));
+            }
+            ("params", _, Some(name)) if self.secrets.is_param(name) => {
+                self.faults.push(misplaced(&format!("params.{name}"), extent));
+            }
             ("params", _, Some(name)) if !self.params.contains(&name) => {
                 let hint = did_you_mean(name, self.params.iter().copied());
                 self.unknown("parameter", name, extent, hint);
             }
-            ("env", User::Task { .. }, Some(name)) if !self.env.contains(&name) => {
+            ("env", Some(_), Some(name)) if !self.env.contains(&name) => {
                 let hint = did_you_mean(name, self.env.iter().copied());
                 self.unknown("variable of the file", name, extent, hint);
             }
-            ("params", ..) | ("env", User::Task { .. }, _) => {}
-            (root, User::File, _) => {
+            ("run", Some(_), Some(name)) if !["id", "name"].contains(&name) => {
+                let hint = did_you_mean(name, ["id", "name"]);
+                self.unknown("key of the run", name, extent, hint);
+            }
+            ("params", ..) | ("env" | "run" | "round", Some(_), _) => {}
+            (root, None, _) => {
                 let message = format!("`{root}` is not known here");
                 let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
                 self.faults.push(fault.hint("only `params` is known before the run starts"));
             }
-            ("tasks", User::Task { number, .. }, name) => {
-                self.check_task_reference(reference, name, extent, number);
-            }
-            (root, User::Task { task, .. }, _) if task.foreach.is_none() => {
-                let message = format!("`{root}` is not defined in a task without `foreach`");
+            ("tasks", Some(step), _) => self.check_task_reference(reference, extent, step),
+            (root, Some(_), _) => {
+                let message = match root {
+                    "items" if !user.has_batch => "without `batch` in its `foreach`",
+                    "item" | "index" if !user.has_item => "without `foreach`",
+                    "result" if !user.has_result => {
+                        "that does not depend on one task with a `result`"
+                    }
+                    "output" if !user.has_output => "but in its `result`",
+                    _ => return,
+                };
+                let message = format!("`{root}` is not defined in a task {message}");
                 self.faults.push(Fault::new(code::TEMPLATE_NAME, extent, message));
             }
-            _ => {}
         }
     }
 
@@ -212,28 +353,37 @@ impl<'f> Checker<'f, '_> {
         self.faults.push(Fault::new(code::TEMPLATE_NAME, extent, message).hint_if(hint));
     }
 
-    fn check_task_reference(
-        &mut self,
-        reference: &Reference,
-        name: Option<&str>,
-        extent: Extent,
-        number: u32,
-    ) {
-        let Some(name) = name else {
+    fn check_task_reference(&mut self, reference: &Reference, extent: Extent, number: u32) {
+        let Some(name) = reference.path.first() else {
             let message = "a template names tasks literally";
             let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
             return self.faults.push(fault.hint("write `tasks[\"name\"].outputs.key`"));
         };
-        let Some(&earlier) = self.numbers.get(name) else {
-            let message = format!("there is no task `{name}`");
-            let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
-            let hint = if self.faults.is_full() { None } else { meant_task(name, self.tasks) };
-            return self.faults.push(fault.hint_if(hint));
+        let scope = self.steps.list[number as usize].scope;
+        let (earlier, steps) = match self.steps.resolve_path(scope, &reference.path) {
+            Some((Target::Step(earlier), steps)) => (earlier, steps),
+            Some((Target::Group(group), _)) => {
+                let group = &self.steps.groups[group as usize];
+                let message =
+                    format!("`{}` is a group, and its tasks have the outputs", group.name);
+                let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
+                let member = self.steps.list.get(group.members.start as usize);
+                let member = member.map_or("task", |member| member.short.value.as_str());
+                return self.faults.push(fault.hint(format!("name one: `tasks.{name}.{member}`")));
+            }
+            None => {
+                let message = format!("there is no task `{name}`");
+                let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
+                let hint = if self.faults.is_full() { None } else { self.steps.meant(scope, name) };
+                return self.faults.push(fault.hint_if(hint));
+            }
         };
-        match reference.path.get(1).map(String::as_str) {
-            Some("outputs") => self.orders.push(Order { earlier, task: number, extent }),
+        match reference.path.get(steps).map(String::as_str) {
+            Some("outputs" | "status") => {
+                self.orders.push(Order { earlier, task: number, extent, is_undoing: false });
+            }
             _ => {
-                let message = "of another task a template knows `outputs` alone";
+                let message = "of another task `outputs` and `status` are known, and nothing else";
                 let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
                 self.faults.push(fault.hint(format!("write `tasks[\"{name}\"].outputs.key`")));
             }

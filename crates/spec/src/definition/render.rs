@@ -1,16 +1,15 @@
 //! One rendering: a task's texts with the names filled in, within bounds.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minijinja::value::Value;
-use model::ItemId;
 use model::limits::RENDERED_BYTES_MAX;
-use serde_json::{Map, Value as Json};
 
-use super::{Action, Definition, Rendered, TaskDefinition, TaskOutputs, UpstreamOutputs};
+use super::{Action, Rendered, Scene};
 use crate::code;
+use crate::expression::undefined;
 use crate::limits::ARGUMENT_BYTES_MAX;
-use crate::template::{is_template, normalised, to_value, words};
+use crate::template::{Reference, expression_references, is_template};
 
 /// The variable that holds an attempt's own folder; a text that names it wants the folder made.
 const WORK_DIR_VARIABLE: &str = "AUTOGLM_WORKDIR";
@@ -44,41 +43,67 @@ impl From<minijinja::Error> for Failure {
 
 /// One rendering.
 pub(super) struct Renderer<'d> {
-    pub definition: &'d Definition,
-    pub task: &'d TaskDefinition,
-    pub item: ItemId,
-    pub upstream: &'d dyn UpstreamOutputs,
+    pub scene: Scene<'d>,
 }
 
 impl Renderer<'_> {
     pub(super) fn render(&self) -> Result<Rendered, Failure> {
+        let Scene { definition, defined: task, .. } = self.scene;
         let context = self.context()?;
         let argv = self.argv(&context)?;
-        let mut env = self.definition.env.clone();
-        for (name, text) in &self.task.env {
+        let mut env = definition.env.clone();
+        let mut secret_env = Vec::new();
+        for (name, text) in &task.env {
+            if let Some(secret) = definition.secret(text) {
+                env.remove(name);
+                secret_env.push((name.clone(), secret));
+                continue;
+            }
             env.insert(name.clone(), self.text(text, &context)?);
         }
-        let working_dir = match &self.task.working_dir {
-            Some(text) => self.definition.folder.join(self.text(text, &context)?),
-            None => self.definition.folder.clone(),
+        let working_dir = match &task.working_dir {
+            Some(text) => definition.folder.join(self.text(text, &context)?),
+            None => definition.folder.clone(),
         };
         let env: Vec<(String, String)> = env.into_iter().collect();
         let env_texts = env.iter().map(|(_, value)| value);
         let uses_work_dir =
             argv.iter().chain(env_texts).any(|text| text.contains(WORK_DIR_VARIABLE));
         check_sizes(&argv, &env)?;
-        Ok(Rendered { argv, env, working_dir, uses_work_dir })
+        Ok(Rendered { argv, env, secret_env, working_dir, uses_work_dir })
+    }
+
+    /// What is said to whom the task waits for.
+    pub(super) fn message(&self) -> Result<String, Failure> {
+        match &self.scene.defined.action {
+            Action::Approval(text) | Action::Signal(text) => self.text(text, &self.context()?),
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// A text alone, with what it names.
+    pub(super) fn one(&self, text: &str) -> Result<String, Failure> {
+        let references = expression_references(text);
+        let references: Vec<&Reference> = references.iter().collect();
+        let context = self.scene.context(&references);
+        let context = context.map_err(|message| Failure { code: code::RENDER, message })?;
+        self.text(text, &context)
     }
 
     fn argv(&self, context: &Value) -> Result<Vec<String>, Failure> {
-        match &self.task.action {
+        let Scene { definition, defined: task, .. } = self.scene;
+        match &task.action {
             Action::Script(script) => {
-                let shell = self.task.shell.as_deref().unwrap_or(&self.definition.shell);
+                let shell = task.shell.as_deref().unwrap_or(&definition.shell);
                 let script = self.text(script, context)?;
                 Ok(shell.iter().cloned().chain(["-c".to_owned(), script]).collect())
             }
             Action::Command(command) => {
                 command.iter().map(|argument| self.text(argument, context)).collect()
+            }
+            _ => {
+                let message = "it is nothing that a worker runs".to_owned();
+                Err(Failure { code: code::RENDER, message })
             }
         }
     }
@@ -87,7 +112,7 @@ impl Renderer<'_> {
         if !is_template(text) {
             return Ok(text.to_owned());
         }
-        let rendered = self.definition.derived.templates.render(text, context);
+        let rendered = self.scene.definition.derived.templates.render(text, context);
         rendered.map_err(|error| match undefined(text, context) {
             Some(message) if error.kind() == minijinja::ErrorKind::UndefinedError => {
                 Failure { code: code::RENDER, message }
@@ -98,84 +123,18 @@ impl Renderer<'_> {
 
     /// What templates can name; nothing at all if the task has no templates.
     fn context(&self) -> Result<Value, Failure> {
-        let (definition, derived) = (self.definition, &self.definition.derived);
-        let mut tasks: BTreeMap<Box<str>, Value> = BTreeMap::new();
-        let mut has_templates = false;
-        for text in self.task.texts().filter(|text| is_template(text)) {
-            has_templates = true;
-            for name in derived.templates.tasks(text)?.iter() {
-                if let Some(task) = definition.task(name)
-                    && !tasks.contains_key(name)
-                {
-                    tasks.insert(name.clone(), outputs_value(self.upstream.outputs(task)));
-                }
-            }
+        let templates = &self.scene.definition.derived.templates;
+        let mut parsed: Vec<Arc<[Reference]>> = Vec::new();
+        for text in self.scene.defined.texts().filter(|text| is_template(text)) {
+            parsed.push(templates.references(text)?);
         }
-        if !has_templates {
+        if parsed.is_empty() {
             return Ok(Value::UNDEFINED);
         }
-        let params = derived.params.get_or_init(|| to_value(&definition.params));
-        let env = derived.env.get_or_init(|| to_value(&definition.env));
-        let mut names = vec![
-            ("params", params.clone()),
-            ("env", env.clone()),
-            ("index", Value::from(self.item.0)),
-            (
-                "tasks",
-                Value::from_pairs(
-                    tasks.into_iter().map(|(name, value)| (String::from(name), value)),
-                ),
-            ),
-        ];
-        if let Some(item) = self.task.items.value(self.item) {
-            names.push(("item", to_value(&item)));
-        }
-        Ok(Value::from_pairs(names))
+        let references: Vec<&Reference> = parsed.iter().flat_map(|found| found.iter()).collect();
+        let context = self.scene.context(&references);
+        context.map_err(|message| Failure { code: code::RENDER, message })
     }
-}
-
-/// Says which reference of a text leads to nothing, and what stands there instead.
-fn undefined(text: &str, context: &Value) -> Option<String> {
-    words(&normalised(text)).references.into_iter().find_map(|reference| {
-        let mut value = context.get_attr(&reference.root).ok()?;
-        let mut path = reference.root.clone();
-        for step in &reference.path {
-            let next = value.get_attr(step).unwrap_or_default();
-            if next.is_undefined() {
-                let keys = value.try_iter().into_iter().flatten().take(20);
-                let mut keys: Vec<String> = keys.map(|key| format!("`{key}`")).collect();
-                keys.sort_unstable();
-                let keys = if keys.is_empty() { "nothing".to_owned() } else { keys.join(", ") };
-                return Some(format!("there is no `{path}.{step}`: `{path}` has {keys}"));
-            }
-            path = format!("{path}.{step}");
-            value = next;
-        }
-        None
-    })
-}
-
-/// `{"outputs": {...}}`, where a fan-out's object maps each key to the list of its items' values.
-fn outputs_value(outputs: TaskOutputs) -> Value {
-    let outputs = match outputs {
-        TaskOutputs::Single(outputs) => outputs,
-        TaskOutputs::Items(items) => Json::Object(transposed(&items)),
-    };
-    Value::from_pairs([("outputs", to_value(&outputs))])
-}
-
-fn transposed(items: &[Json]) -> Map<String, Json> {
-    let mut columns: Map<String, Json> = Map::new();
-    for (index, (key, value)) in items
-        .iter()
-        .enumerate()
-        .flat_map(|(index, item)| item.as_object().into_iter().flatten().map(move |x| (index, x)))
-    {
-        let column =
-            columns.entry(key).or_insert_with(|| Json::Array(vec![Json::Null; items.len()]));
-        column[index] = value.clone();
-    }
-    columns
 }
 
 /// A command that the kernel would refuse is refused here, with a reason.

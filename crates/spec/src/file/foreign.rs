@@ -7,6 +7,10 @@ const fn write(key: &'static str, ours: &'static str) -> Foreign {
     Foreign { key, what: Instead::Write(ours) }
 }
 
+const fn means(key: &'static str, ours: &'static str) -> Foreign {
+    Foreign { key, what: Instead::Means(ours) }
+}
+
 const fn later(key: &'static str) -> Foreign {
     Foreign { key, what: Instead::Later(None) }
 }
@@ -43,12 +47,8 @@ pub(crate) const WORKFLOW: &[Foreign] = &[
     later("schedule"),
     later("on"),
     later("queue"),
-    later("secrets"),
-    later("templates"),
     later("actions"),
     later("include"),
-    later("conditions"),
-    later("decision_node"),
     later("recovery"),
     later("checkpoint_interval"),
     later("auto_resume"),
@@ -75,41 +75,73 @@ pub(crate) const TASK: &[Foreign] = &[
     write("retries", "retry"),
     write("retry_policy", "retry"),
     write("max_retries", "retry"),
-    write("with_items", "foreach"),
-    write("withItems", "foreach"),
+    means("loop", "foreach"),
+    means("with_items", "foreach"),
+    means("withItems", "foreach"),
+    means("withParam", "foreach"),
     write("for_each", "foreach"),
     write("items", "foreach"),
+    write("matrix", "foreach: {matrix: ...}"),
+    write("if", "when"),
+    write("condition", "when"),
+    write("trigger_rule", "join"),
+    write("parallelism", "max_parallel"),
+    write("concurrency", "max_parallel"),
+    write("max_iterations", "max_rounds"),
+    write("continue_on", "on_failure: continue"),
+    write("steps", "tasks"),
+    write("undo", "compensate"),
+    write("sleep", "wait"),
     write("requests", "resources"),
-    until_then("loop", "write `foreach`, and a `script` or `command`"),
     until_then("type", "write a `script` or a `command`"),
     until_then("handler", "call it from a `script`: `python3 -c 'import functions; ...'`"),
     until_then("action", "write a `script` or a `command`"),
-    until_then("result", "write outputs from a `script` into the file `$AUTOGLM_OUTPUT`"),
-    until_then("matrix", "write `foreach` with one mapping an item"),
-    until_then("when", "test inside the script"),
-    until_then("condition", "test inside the script"),
-    until_then("continue_on", "write `on_failure: continue` for the workflow"),
     until_then("image", "start the container from a `script`"),
     until_then("container", "start the container from a `script`"),
-    later("until"),
     later("model"),
     later("prompt"),
     later("prompt_template"),
     later("http"),
     later("url"),
-    later("with"),
     later("inputs"),
     later("outputs"),
-    later("user"),
-    later("join"),
     later("labels"),
     later("cache"),
     later("checkpoint"),
-    later("conditions"),
-    later("decision_node"),
     later("locks"),
     later("limits"),
     ignored("x-"),
+];
+
+/// In an approval or a signal.
+pub(crate) const WAITING: &[Foreign] = &[
+    write("text", "message"),
+    write("title", "message"),
+    write("expires", "timeout"),
+    write("otherwise", "default"),
+    later("approvers"),
+];
+
+/// In a wait.
+pub(crate) const WAIT: &[Foreign] = &[
+    write("path", "file"),
+    write("url", "http"),
+    write("seconds", "for"),
+    write("duration", "for"),
+    write("interval", "every"),
+    write("time", "until"),
+    write("default", "timeout"),
+];
+
+/// In a rule of a decision.
+pub(crate) const RULE: &[Foreign] = &[
+    means("when", "rule"),
+    means("if", "rule"),
+    write("condition", "rule"),
+    write("then", "action"),
+    write("goto", "action"),
+    write("route", "action: {route: ...}"),
+    write("value", "action: {value: ...}"),
 ];
 
 /// In `retry`.
@@ -130,8 +162,13 @@ pub(crate) const RETRY: &[Foreign] = &[
 pub(crate) const DECLARATION: &[Foreign] = &[
     write("value", "default"),
     until_then("required", "a parameter without a `default` is required"),
-    later("enum"),
-    later("choices"),
-    later("min"),
-    later("max"),
+    write("choices", "enum"),
+    write("options", "enum"),
+    write("values", "enum"),
+    write("regex", "pattern"),
+    write("minimum", "min"),
+    write("min_length", "min"),
+    write("maximum", "max"),
+    write("max_length", "max"),
+    write("help", "description"),
 ];

@@ -1,4 +1,4 @@
-//! The mappings and lists that have rules of their own: resources, variables, items, tasks and
+//! The mappings and lists that have rules of their own: resources, variables, tasks and
 //! parameters.
 
 use std::borrow::Cow;
@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
-use super::values::{Cpu, Memory, OneOrMany, Whole, inline_schema};
+use super::values::{Bound, Cpu, Memory, Whole, inline_schema};
 use super::{DeclarationFile, TaskFile};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Node};
 use crate::params::ParameterType;
-use crate::read::{Placed, Read, mapping, read_text, unknown_key, wrong_type};
+use crate::read::{Placed, Read, mapping, read_text, wrong_type};
 use crate::source::Extent;
 
 /// What an attempt needs.
@@ -98,85 +98,6 @@ impl Read for Variables {
     }
 }
 
-/// The items of a fan-out.
-#[derive(Clone, Debug)]
-pub(crate) enum Foreach {
-    Values(Vec<Json>),
-    /// A text that should be one expression over parameters.
-    Expression(String),
-    Range(RangeBounds),
-}
-
-/// The bounds of a range: whole numbers, or templates that become some. The end is not part of it.
-#[derive(Clone, Debug)]
-pub(crate) struct RangeBounds {
-    pub first: String,
-    pub end: String,
-}
-
-inline_schema!(Foreach, |_generator| {
-    let bound = json_schema!({"type": ["integer", "string"]});
-    json_schema!({
-        "anyOf": [
-            {"description": "The items.", "type": "array"},
-            {"description": "One expression over parameters that gives a list.", "type": "string"},
-            {
-                "type": "object",
-                "properties": {
-                    "range": {
-                        "description": "`N` for 0 to N - 1, or `[first, end]`, without the end.",
-                        "anyOf": [
-                            bound,
-                            {"type": "array", "items": bound, "minItems": 2, "maxItems": 2}
-                        ]
-                    }
-                },
-                "required": ["range"],
-                "additionalProperties": false
-            }
-        ]
-    })
-});
-
-impl Read for Foreach {
-    const TAKES: &'static str =
-        "a list, `{range: N}`, `{range: [first, end]}` or text such as `{{ params.list }}`";
-
-    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        match &node.content {
-            Content::List(items) => Some(Self::Values(items.iter().map(Node::to_json).collect())),
-            Content::Scalar(scalar) if scalar.text.contains("{{") => {
-                Some(Self::Expression(scalar.text.to_string()))
-            }
-            Content::Scalar(_) => wrong_type(node, key, faults),
-            Content::Map(entries) => match entries.as_slice() {
-                [entry] if entry.key == "range" => range(&entry.value, faults).map(Self::Range),
-                _ => {
-                    for entry in entries.iter().filter(|entry| entry.key != "range") {
-                        unknown_key(entry, "`foreach`", (&["range"], &[]), faults);
-                    }
-                    None
-                }
-            },
-        }
-    }
-}
-
-fn range(node: &Node<'_>, faults: &mut Faults) -> Option<RangeBounds> {
-    let bounds: OneOrMany<String> = Read::read(node, "range", faults)?;
-    match <[String; 2]>::try_from(bounds.0) {
-        Ok([first, end]) => Some(RangeBounds { first, end }),
-        Err(mut one) if one.len() == 1 && node.scalar().is_some() => {
-            Some(RangeBounds { first: "0".to_owned(), end: one.remove(0) })
-        }
-        Err(_) => {
-            let message = "a range is `N` or `[first, end]`";
-            faults.push(Fault::new(code::BAD_ITEMS, node.extent, message));
-            None
-        }
-    }
-}
-
 /// A task with its name.
 #[derive(Debug, Default)]
 pub(crate) struct NamedTask {
@@ -215,11 +136,11 @@ impl Read for Tasks {
                     let before = faults.count();
                     let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
                     let task = TaskFile::read(&entry.value, &name.value, faults)?;
-                    if let Some(second) = &task.name {
+                    if let Some(second) = task.name.as_ref().or(task.decision_node.as_deref()) {
                         let message = "in the mapping form the key is the name of the task";
                         faults.push(
                             Fault::new(code::CONFLICT, second.extent, message)
-                                .hint("leave `name` out")
+                                .hint("leave it out")
                                 .related(name.extent, "the name"),
                         );
                     }
@@ -234,7 +155,12 @@ impl Read for Tasks {
 fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<NamedTask> {
     let before = faults.count();
     let mut task = TaskFile::read(node, "tasks", faults)?;
-    let name = task.name.take();
+    if let (Some(first), Some(second)) = (&task.name, &task.decision_node) {
+        let fault = Fault::new(code::CONFLICT, second.extent, "this task has two names");
+        faults.push(fault.related(first.extent, "the first").hint("keep one of the two"));
+    }
+    let decision = task.decision_node.take().map(|name| *name);
+    let name = task.name.take().or(decision);
     if name.is_none() && !has_key(node, "name") {
         let start = node.extent.start as usize;
         let extent = Extent::new(start, start + 1);
@@ -258,6 +184,16 @@ pub(crate) struct Declaration {
     pub kind: Option<ParameterType>,
     pub default: Option<Placed<Json>>,
     pub description: Option<String>,
+    pub rules: DeclaredRules,
+}
+
+/// The rules of a parameter as they are declared.
+#[derive(Debug, Default)]
+pub(crate) struct DeclaredRules {
+    pub choices: Option<Placed<Vec<Json>>>,
+    pub pattern: Option<Placed<String>>,
+    pub min: Option<Placed<Bound>>,
+    pub max: Option<Placed<Bound>>,
 }
 
 /// The parameters in the order of the file.
@@ -281,21 +217,26 @@ impl Read for Declarations {
             let (value, extent) = (&entry.value, entry.value.extent);
             if let Content::Map(_) = value.content {
                 let full = DeclarationFile::read(value, &entry.key, faults)?;
-                let DeclarationFile { r#type: kind, default, description } = full;
-                return Some(Declaration { name, kind, default, description });
+                let DeclarationFile { r#type: kind, default, description, .. } = full;
+                let DeclarationFile { r#enum: choices, pattern, min, max, .. } = full;
+                let rules = DeclaredRules { choices, pattern, min, max };
+                return Some(Declaration { name, kind, default, description, rules });
             }
             let default = (!value.is_null()).then(|| Placed { value: value.to_json(), extent });
-            Some(Declaration { name, kind: None, default, description: None })
+            let rules = DeclaredRules::default();
+            Some(Declaration { name, kind: None, default, description: None, rules })
         });
         Some(Self(declarations.collect()))
     }
 }
 
 impl Read for ParameterType {
-    const TAKES: &'static str = "`string`, `int`, `float`, `bool`, `list` or `object`";
+    const TAKES: &'static str =
+        "`string`, `int`, `float`, `bool`, `list`, `object`, `file` or `secret`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        const WORDS: [&str; 6] = ["string", "int", "float", "bool", "list", "object"];
+        const WORDS: [&str; 8] =
+            ["string", "int", "float", "bool", "list", "object", "file", "secret"];
         let parse = |text: &str| match text {
             "string" => Ok(Self::String),
             "int" => Ok(Self::Int),
@@ -303,6 +244,8 @@ impl Read for ParameterType {
             "bool" => Ok(Self::Bool),
             "list" => Ok(Self::List),
             "object" => Ok(Self::Object),
+            "file" => Ok(Self::File),
+            "secret" => Ok(Self::Secret),
             _ => Err(crate::read::not_a_choice(text, &WORDS)),
         };
         read_text(node, key, faults, (code::BAD_VALUE, parse))

@@ -78,6 +78,23 @@ impl<const MIN: u64, const MAX: u64> Read for Whole<MIN, MAX> {
     }
 }
 
+/// A bound of a parameter: any number.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Bound(pub serde_json::Number);
+
+inline_schema!(Bound, |_generator| json_schema!({"type": "number"}));
+
+impl Read for Bound {
+    const TAKES: &'static str = "a number";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match node.to_json() {
+            serde_json::Value::Number(number) => Some(Self(number)),
+            _ => wrong_type(node, key, faults),
+        }
+    }
+}
+
 /// A length of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Duration(pub Span);

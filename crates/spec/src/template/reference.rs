@@ -5,7 +5,10 @@
 use std::ops::Range;
 
 /// The names that are looked at; all others are left to the template engine.
-const ROOTS: [&str; 5] = ["params", "env", "tasks", "item", "index"];
+pub(crate) const ROOTS: [&str; 12] = [
+    "params", "env", "tasks", "item", "index", "items", "round", "run", "result", "output",
+    "secrets", "with",
+];
 
 /// A name with the literal steps that follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +21,12 @@ pub(crate) struct Reference {
     pub range: Range<usize>,
 }
 
-impl Reference {
-    /// The task whose outputs are asked for, if it is one.
-    pub(crate) fn task(&self) -> Option<&str> {
-        if self.root == "tasks" { self.path.first().map(String::as_str) } else { None }
+/// All references of an expression, or of a template.
+pub(crate) fn expression_references(expression: &str) -> Vec<Reference> {
+    if super::is_template(expression) {
+        return words(&super::normalised(expression)).references;
     }
+    words(&format!("{{{{ {expression} }}}}")).references
 }
 
 /// What is said between the marks of a template, in the order of the text.

@@ -9,7 +9,7 @@ use model::{Fact, Outcome, RunId, RunStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::row::{self, Run};
-use crate::subject::run_of;
+use crate::subject::{list_of, run_of};
 
 /// Applies facts to the rows of their runs, and `finish` to each such row.
 pub(super) fn apply<'a>(
@@ -20,6 +20,11 @@ pub(super) fn apply<'a>(
     let mut runs: BTreeMap<RunId, Option<Run>> = BTreeMap::new();
     for entry in entries {
         let Some(id) = run_of(&entry.fact) else { continue };
+        if let Some(list) = list_of(&entry.fact) {
+            let mut statement =
+                connection.prepare_cached("INSERT OR IGNORE INTO lists VALUES (?1, ?2)")?;
+            statement.execute((id.0.cast_signed(), list.0.as_slice()))?;
+        }
         if let Fact::RunAdmitted(admitted) = &entry.fact {
             runs.insert(id, Some(admit(admitted, entry.at)));
             continue;

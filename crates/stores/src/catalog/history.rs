@@ -20,6 +20,11 @@ pub(super) const TABLES: &str = "
         run INTEGER PRIMARY KEY,
         summary TEXT NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS lists (
+        run INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        PRIMARY KEY (run, digest)
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS runs_by_end ON runs (ended_at, run) WHERE ended_at IS NOT NULL;
 ";
 
@@ -121,12 +126,14 @@ impl Catalog {
         rows.map_err(|error| self.failed(&error))
     }
 
-    /// The graphs and texts that the runs name, without those that only runs of `without` name.
+    /// The graphs, texts and lists of items that the runs name, without those that only runs of
+    /// `without` name.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn named(&self, without: &HashSet<RunId>) -> Result<HashSet<Digest>, StoreError> {
-        let query = "SELECT run, graph, definition FROM runs";
+        let query = "SELECT run, graph, definition FROM runs
+                     UNION ALL SELECT run, digest, digest FROM lists";
         let rows = self.connection.prepare_cached(query).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {
                 let run = RunId(row.get::<_, i64>(0)?.cast_unsigned());
@@ -145,9 +152,9 @@ impl Catalog {
     /// The file cannot be written; nothing was.
     pub fn remove(&mut self, runs: &[RunId]) -> Result<(), StoreError> {
         let removed = self.connection.transaction().and_then(|transaction| {
-            for query in ["DELETE FROM runs WHERE run = ?1", "DELETE FROM summaries WHERE run = ?1"]
-            {
-                let mut statement = transaction.prepare_cached(query)?;
+            for table in ["runs", "summaries", "lists"] {
+                let query = format!("DELETE FROM {table} WHERE run = ?1");
+                let mut statement = transaction.prepare_cached(&query)?;
                 for run in runs {
                     statement.execute([run.0.cast_signed()])?;
                 }

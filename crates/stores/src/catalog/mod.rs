@@ -259,7 +259,8 @@ impl Catalog {
         archive: &Archive,
         journal: &mut dyn Journal,
     ) -> Result<(), StoreError> {
-        let empty = "DELETE FROM runs; DELETE FROM summaries; UPDATE cursor SET seq = 0;";
+        let empty = "DELETE FROM runs; DELETE FROM summaries; DELETE FROM lists;
+                     UPDATE cursor SET seq = 0;";
         let emptied = self.connection.execute_batch(empty);
         emptied.map_err(|error| self.failed(&error))?;
         let mut archived = BTreeMap::new();

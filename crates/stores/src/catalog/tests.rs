@@ -7,7 +7,8 @@ use journal::memory::MemoryJournal;
 use journal::{Batch, Entry, Journal, Snapshot};
 use model::fact::{AttemptsEnded, Restored, RunAdmitted, StopCause};
 use model::outcome::{AttemptEnd, Failure, Then};
-use model::policy::{FailurePolicy, Priority};
+
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Digest, Epoch, Fact, ItemId, Outcome, RunId, RunStatus, Seq, TaskId, TaskKey, Timestamp,
     WorkerId,
@@ -205,7 +206,9 @@ fn cut_journal() -> MemoryJournal {
         journal.append(&batch).unwrap();
     }
     let restored = |run, status| {
-        let piece = Restored::Run { run: RunId(run), status, cause: None, ended_at: None };
+        let released = Stage::Ordinary;
+        let (cause, ended_at) = (None, None);
+        let piece = Restored::Run { run: RunId(run), status, cause, ended_at, released };
         Fact::Restored(Box::new(piece))
     };
     let facts = vec![

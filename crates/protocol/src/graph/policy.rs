@@ -1,0 +1,233 @@
+//! The policies of a graph, there and back. Whatever is as it mostly is costs nothing.
+
+use model::control::{Join, Kind};
+use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::{Span, TaskId};
+use prost::Message;
+
+use crate::error::DecodeError;
+use crate::noun::{Amounts, Nothing, Numbered, narrow, required};
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PolicyForm {
+    #[prost(message, optional, tag = "1")]
+    request: Option<Amounts>,
+    #[prost(uint32, tag = "2")]
+    retry_limit: u32,
+    #[prost(uint32, tag = "3")]
+    loss_limit: u32,
+    #[prost(uint64, tag = "4")]
+    backoff_us: u64,
+    #[prost(uint64, tag = "5")]
+    backoff_max_us: u64,
+    #[prost(sint32, repeated, tag = "6")]
+    only_exit_codes: Vec<i32>,
+    #[prost(sint32, repeated, tag = "7")]
+    never_exit_codes: Vec<i32>,
+    #[prost(uint64, optional, tag = "8")]
+    timeout_us: Option<u64>,
+    #[prost(uint64, tag = "9")]
+    grace_us: u64,
+    #[prost(uint32, tag = "10")]
+    priority: u32,
+    #[prost(uint32, tag = "11")]
+    trigger: u32,
+    /// The task that a compensation undoes.
+    #[prost(uint32, tag = "12")]
+    undoes: u32,
+    /// Absent for work, which workers run.
+    #[prost(oneof = "KindForm", tags = "13, 14, 15, 16")]
+    kind: Option<KindForm>,
+    /// 0 when all edges must be met.
+    #[prost(uint32, tag = "17")]
+    join: u32,
+    /// How many edges are enough, where that is said.
+    #[prost(uint32, tag = "18")]
+    join_count: u32,
+    #[prost(bool, tag = "19")]
+    asks: bool,
+    /// 0 when the run says it.
+    #[prost(uint32, tag = "20")]
+    failure: u32,
+    #[prost(uint32, optional, tag = "21")]
+    concurrency: Option<u32>,
+}
+
+/// What a task can be besides work.
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum KindForm {
+    #[prost(message, tag = "13")]
+    Decision(Nothing),
+    #[prost(message, tag = "14")]
+    Loop(LoopForm),
+    /// How long a timer waits, in microseconds.
+    #[prost(uint64, tag = "15")]
+    Timer(u64),
+    #[prost(message, tag = "16")]
+    Signal(SignalForm),
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LoopForm {
+    #[prost(uint32, tag = "1")]
+    first: u32,
+    #[prost(uint32, tag = "2")]
+    turns_max: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SignalForm {
+    #[prost(uint64, optional, tag = "1")]
+    timeout_us: Option<u64>,
+    #[prost(uint32, tag = "2")]
+    otherwise: u32,
+}
+
+impl PolicyForm {
+    /// Whether the first layout of graphs can say all of it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.kind.is_none()
+            && self.join == JOIN_ALL
+            && !self.asks
+            && self.failure == 0
+            && self.concurrency.is_none()
+            && self.trigger <= TRIGGER_EXIT
+    }
+}
+
+/// The stored form of a policy.
+pub(super) fn write(policy: &Policy) -> PolicyForm {
+    let (trigger, undoes) = write_trigger(policy.trigger);
+    let (join, join_count) = write_join(policy.join);
+    PolicyForm {
+        request: Some((&policy.request).into()),
+        retry_limit: policy.retry.limit.into(),
+        loss_limit: policy.retry.loss_limit.into(),
+        backoff_us: policy.retry.backoff.0,
+        backoff_max_us: policy.retry.backoff_max.0,
+        only_exit_codes: policy.retry.only_exit_codes.to_vec(),
+        never_exit_codes: policy.retry.never_exit_codes.to_vec(),
+        timeout_us: policy.timeout.map(|timeout| timeout.0),
+        grace_us: policy.grace.0,
+        priority: policy.priority.0.into(),
+        trigger,
+        undoes,
+        kind: write_kind(policy.kind),
+        join,
+        join_count,
+        asks: policy.asks,
+        failure: policy.failure.map_or(0, Numbered::number),
+        concurrency: policy.concurrency,
+    }
+}
+
+/// The policy of a stored form.
+pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
+    let priority = u8::try_from(form.priority).ok().filter(|&number| number <= Priority::MAX.0);
+    let priority =
+        priority.ok_or(DecodeError::Number { what: "priority", number: form.priority.into() })?;
+    Ok(Policy {
+        request: required("a request", form.request)?.into(),
+        retry: RetryPolicy {
+            limit: narrow("retry limit", form.retry_limit)?,
+            loss_limit: narrow("loss limit", form.loss_limit)?,
+            backoff: Span(form.backoff_us),
+            backoff_max: Span(form.backoff_max_us),
+            only_exit_codes: form.only_exit_codes.into(),
+            never_exit_codes: form.never_exit_codes.into(),
+        },
+        timeout: form.timeout_us.map(Span),
+        grace: Span(form.grace_us),
+        priority: Priority(priority),
+        trigger: read_trigger(form.trigger, form.undoes)?,
+        kind: form.kind.map_or(Ok(Kind::Work), read_kind)?,
+        join: read_join(form.join, form.join_count)?,
+        asks: form.asks,
+        failure: match form.failure {
+            0 => None,
+            number => Some(Numbered::from_number(number)?),
+        },
+        concurrency: form.concurrency,
+    })
+}
+
+/// The last of the triggers that the first layout of graphs has.
+const TRIGGER_EXIT: u32 = 5;
+
+/// A trigger as its number and the task that it names, if it names one.
+const fn write_trigger(trigger: Trigger) -> (u32, u32) {
+    match trigger {
+        Trigger::Dependencies => (1, 0),
+        Trigger::Success => (2, 0),
+        Trigger::Failure => (3, 0),
+        Trigger::Cancel => (4, 0),
+        Trigger::Exit => (TRIGGER_EXIT, 0),
+        Trigger::Compensation { of } => (6, of.0),
+        Trigger::Finally => (7, 0),
+    }
+}
+
+const fn read_trigger(number: u32, undoes: u32) -> Result<Trigger, DecodeError> {
+    Ok(match number {
+        1 => Trigger::Dependencies,
+        2 => Trigger::Success,
+        3 => Trigger::Failure,
+        4 => Trigger::Cancel,
+        TRIGGER_EXIT => Trigger::Exit,
+        6 => Trigger::Compensation { of: TaskId(undoes) },
+        7 => Trigger::Finally,
+        _ => return Err(DecodeError::Number { what: "trigger", number: number as u64 }),
+    })
+}
+
+const JOIN_ALL: u32 = 0;
+
+/// A join as its number and the count that it names, if it names one.
+const fn write_join(join: Join) -> (u32, u32) {
+    match join {
+        Join::All => (JOIN_ALL, 0),
+        Join::Any => (1, 0),
+        Join::AtLeast(count) => (2, count),
+        Join::AllDone => (3, 0),
+    }
+}
+
+const fn read_join(number: u32, count: u32) -> Result<Join, DecodeError> {
+    Ok(match number {
+        JOIN_ALL => Join::All,
+        1 => Join::Any,
+        2 => Join::AtLeast(count),
+        3 => Join::AllDone,
+        _ => return Err(DecodeError::Number { what: "join", number: number as u64 }),
+    })
+}
+
+fn write_kind(kind: Kind) -> Option<KindForm> {
+    Some(match kind {
+        Kind::Work => return None,
+        Kind::Decision => KindForm::Decision(Nothing {}),
+        Kind::Loop { first, turns_max } => {
+            KindForm::Loop(LoopForm { first: first.0, turns_max: turns_max.into() })
+        }
+        Kind::Timer { wait } => KindForm::Timer(wait.0),
+        Kind::Signal { timeout, otherwise } => KindForm::Signal(SignalForm {
+            timeout_us: timeout.map(|timeout| timeout.0),
+            otherwise: otherwise.number(),
+        }),
+    })
+}
+
+fn read_kind(form: KindForm) -> Result<Kind, DecodeError> {
+    Ok(match form {
+        KindForm::Decision(_) => Kind::Decision,
+        KindForm::Loop(form) => Kind::Loop {
+            first: TaskId(form.first),
+            turns_max: narrow("number of turns", form.turns_max)?,
+        },
+        KindForm::Timer(wait) => Kind::Timer { wait: Span(wait) },
+        KindForm::Signal(form) => Kind::Signal {
+            timeout: form.timeout_us.map(Span),
+            otherwise: Numbered::from_number(form.otherwise)?,
+        },
+    })
+}

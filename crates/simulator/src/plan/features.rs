@@ -1,0 +1,91 @@
+//! Which parts of the language a run uses: a set, so that each run can leave most of them out.
+
+/// A part of the language that a run's tasks may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    /// Edges that wait for a failure, an end or a skip.
+    Conditions,
+    /// Joins that need fewer than all, or only the end of all.
+    Joins,
+    /// Starts that are asked for.
+    Asks,
+    /// Tasks that choose a route.
+    Decisions,
+    /// Bodies that run in turns.
+    Loops,
+    /// Tasks that wait for time.
+    Timers,
+    /// Tasks that wait for a person.
+    Signals,
+    /// Tasks that say themselves what their failure means.
+    Failures,
+    /// Tasks that are undone.
+    Compensation,
+    /// Tasks that come last.
+    Finally,
+    /// Tasks that may have few items leased at a time.
+    Limits,
+}
+
+/// A set of features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features(pub u16);
+
+impl Feature {
+    /// All of them, with the words that plans are written in.
+    pub const ALL: [(&'static str, Self); 11] = [
+        ("conditions", Self::Conditions),
+        ("joins", Self::Joins),
+        ("asks", Self::Asks),
+        ("decisions", Self::Decisions),
+        ("loops", Self::Loops),
+        ("timers", Self::Timers),
+        ("signals", Self::Signals),
+        ("failures", Self::Failures),
+        ("compensation", Self::Compensation),
+        ("finally", Self::Finally),
+        ("limits", Self::Limits),
+    ];
+}
+
+impl Features {
+    /// Whether a feature is used.
+    #[must_use]
+    pub const fn has(self, feature: Feature) -> bool {
+        self.0 & (1 << feature as u16) != 0
+    }
+
+    /// The same set with one more.
+    #[must_use]
+    pub const fn with(self, feature: Feature) -> Self {
+        Self(self.0 | 1 << feature as u16)
+    }
+
+    /// The same set without one.
+    #[must_use]
+    pub const fn without(self, feature: Feature) -> Self {
+        Self(self.0 & !(1 << feature as u16))
+    }
+
+    /// The set as a word: names with `+` between them, or `none`.
+    #[must_use]
+    pub fn to_word(self) -> String {
+        let used = Feature::ALL.iter().filter(|(_, feature)| self.has(*feature));
+        let words: Vec<&str> = used.map(|(word, _)| *word).collect();
+        if words.is_empty() { "none".to_owned() } else { words.join("+") }
+    }
+
+    /// Reads the word back.
+    ///
+    /// # Errors
+    /// A name that is not known.
+    pub fn from_word(word: &str) -> Result<Self, String> {
+        if word == "none" {
+            return Ok(Self::default());
+        }
+        word.split('+').try_fold(Self::default(), |set, name| {
+            let found = Feature::ALL.iter().find(|(known, _)| *known == name);
+            found.map(|(_, feature)| set.with(*feature)).ok_or(format!("there is no `{name}`"))
+        })
+    }
+}
