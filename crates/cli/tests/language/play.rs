@@ -23,6 +23,7 @@ pub(crate) fn play(home: &mut Home, case: &Case) -> Result<String, String> {
     command.envs(case.all("env").filter_map(|text| text.split_once('=')));
     let mut running = home::start(command, &folder)?;
     let run = (home.runs + 1).to_string();
+    let mut explained = String::new();
     for directive in &case.directives {
         let text = &directive.text;
         match directive.word.as_str() {
@@ -32,8 +33,11 @@ pub(crate) fn play(home: &mut Home, case: &Case) -> Result<String, String> {
                 let words = [&[directive.word.as_str(), &run, task], &split(rest)[..]].concat();
                 must(home.run(&folder, &words)?, &words)?;
             }
+            "explain" => explained.push_str(&explain(home, &folder, (&run, text))?),
             "stop" => {
-                wait_for(home, &mut running, (&folder, &run, text))?;
+                if text != "at once" {
+                    wait_for(home, &mut running, (&folder, &run, text))?;
+                }
                 let words = ["stop", &run];
                 must(home.run(&folder, &words)?, &words)?;
             }
@@ -52,6 +56,7 @@ pub(crate) fn play(home: &mut Home, case: &Case) -> Result<String, String> {
     orders::check(case, &events)?;
     let mut text = told::run(home, &folder, &run, finished.code)?;
     text.push_str(&told::answers(&events));
+    text.push_str(&explained);
     Ok(text.replace(&folder.display().to_string(), "FOLDER"))
 }
 
@@ -68,10 +73,21 @@ fn wait_for(
         let finished = home.run(folder, &["get", run, "-o", "json"])?;
         let value: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap_or_default();
         let tasks = value["tasks"].as_array().cloned().unwrap_or_default();
-        let is_running = |found: &serde_json::Value| {
-            found["name"] == task && found["status"] == "running"
-        };
+        let is_running =
+            |found: &serde_json::Value| found["name"] == task && found["status"] == "running";
         Ok(tasks.iter().any(is_running).then_some(()))
+    })
+}
+
+/// Why a task waits, as soon as it does so for the reason that `text` has behind its name.
+fn explain(home: &Home, folder: &Path, (run, text): (&str, &str)) -> Result<String, String> {
+    let (task, kind) = text.split_once(' ').ok_or("write `# explain: TASK KIND`")?;
+    home::until(&format!("task {task} of run {run} waits"), || {
+        let finished = home.run(folder, &["explain", run, task, "-o", "json"])?;
+        let value: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap_or_default();
+        let mut blockers = value["blockers"].as_array().into_iter().flatten();
+        let found = blockers.find(|blocker| blocker["kind"] == kind);
+        Ok(found.map(|blocker| told::blocker(task, blocker)))
     })
 }
 

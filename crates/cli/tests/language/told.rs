@@ -59,6 +59,13 @@ pub(crate) fn answers(events: &[Value]) -> String {
     lines.iter().fold(String::new(), |told, line| format!("{told}. {line}\n"))
 }
 
+/// Why a task waits; not for how long.
+pub(crate) fn blocker(task: &str, blocker: &Value) -> String {
+    let text = word(&blocker["text"]);
+    let text = text.split("; it fails in").next().unwrap_or_default();
+    format!("? {task} waits ({}): {text}\n", word(&blocker["kind"]))
+}
+
 fn of_task(task: &Value) -> String {
     let mut line = format!("{}: {}", word(&task["name"]), word(&task["status"]));
     if task["round"].as_u64() > Some(0) {
@@ -66,7 +73,8 @@ fn of_task(task: &Value) -> String {
     }
     if task["fan_out"] == true {
         let counts = task["items"].as_object().into_iter().flatten();
-        let counts: Vec<String> = counts.map(|(status, count)| format!("{count} {status}")).collect();
+        let counts: Vec<String> =
+            counts.map(|(status, count)| format!("{count} {status}")).collect();
         write!(line, ", items: {}", counts.join(", ")).expect("a string");
     } else {
         line.push_str(&attempts(task));
