@@ -71,8 +71,8 @@ impl Case {
         Some(Value::Object(values.into_iter().collect()))
     }
 
-    /// Holds what came of the case against its snapshot, or writes it there. The snapshot of a known
-    /// fault says what should come of it, and is written by hand.
+    /// Holds what came of the case against its snapshot, or writes it there. The snapshot of a
+    /// known fault says what should come of it, and is written by hand.
     pub(crate) fn compare(&self, told: &str, bless: bool) -> Result<(), String> {
         let beside = self.path.with_extension("snap");
         if let Some(fault) = self.all("known").next() {
