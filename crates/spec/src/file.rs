@@ -111,7 +111,7 @@ record! {
         approval: Box<Placed<Approval>>,
         /// Waits until somebody has sent a signal.
         signal: Box<Placed<Signal>>,
-        /// Waits for a time.
+        /// Waits for a while, a time, a file or an address.
         wait: Box<Placed<Wait>>,
         /// What the task comes to: an expression over `output`, its own outputs. Tasks that
         /// depend on this one alone know it as `result`.

@@ -99,8 +99,9 @@ fn drawn(number: usize, all: &[Drawn], edges: &mut BTreeSet<(String, String)>) -
         edges.insert((end, start));
     }
     task["depends_on"] = Value::Array(depends_on);
-    let joins = [json!("all"), json!("any"), json!({"at_least": 2}), json!("all_done")];
-    if let Some(join) = joins.get(usize::from(*join)) {
+    let at_least = json!({"at_least": seen.len().min(2)});
+    let joins = [json!("all"), json!("any"), at_least, json!("all_done")];
+    if let Some(join) = joins.get(usize::from(*join)).filter(|_| !seen.is_empty()) {
         task["join"] = join.clone();
     }
     task

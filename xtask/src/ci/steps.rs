@@ -62,7 +62,7 @@ pub(crate) const STEPS: &[Step] = &[
         minutes: 6,
         lines: &[
             "cargo clippy --workspace --all-targets -- -D warnings",
-            "cargo clippy --package cli --test real -- -D warnings",
+            "cargo clippy --package cli --test real --test language -- -D warnings",
         ],
         ..PLAIN
     },
@@ -99,6 +99,13 @@ pub(crate) const STEPS: &[Step] = &[
             "cargo run --quiet -- validate examples/etl/workflow.yaml",
             "cargo run --quiet -- validate examples/digits/workflow.yaml",
         ],
+        ..PLAIN
+    },
+    Step {
+        name: "language",
+        proves: "every key and rule of the workflow language does as its case says",
+        minutes: 3,
+        lines: &["cargo test --package cli --test language"],
         ..PLAIN
     },
     Step {

@@ -92,7 +92,9 @@ fn waiting(task: &TaskFile, faults: &mut Faults) -> Option<(Kind, Action)> {
         Wait::Until(until) => {
             let text = &until.value.0;
             // A time that is written out is told at once if it is none.
+            let seconds = text.trim().parse().ok().and_then(instant::from_seconds);
             let expression = match text.starts_with(|first: char| first.is_ascii_digit()) {
+                true if seconds.is_some() => text.trim().to_owned(),
                 true => {
                     if let Err(message) = instant::parse(text) {
                         faults.push(Fault::new(code::BAD_VALUE, until.extent, message));

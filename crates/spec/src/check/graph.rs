@@ -41,10 +41,33 @@ struct Edge {
 pub(super) fn build(steps: &Steps<'_>, links: Vec<Link>, faults: &mut Faults) -> TaskGraph {
     let edges = Builder::new(steps, faults).build(links);
     let edges = merged(steps, edges, faults);
+    check_counts(steps, &edges, faults);
     let pairs: Vec<(u32, u32)> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
     let graph = checked(steps, &pairs, &edges, faults);
     let conditions = edges.iter().map(|edge| edge.condition).collect();
     TaskGraph { edges: pairs, conditions, graph }
+}
+
+/// A join that asks for more dependencies than there are is never met.
+fn check_counts(steps: &Steps<'_>, edges: &[Edge], faults: &mut Faults) {
+    // A dependency that could not be found is told already, and is missing here.
+    if !faults.is_empty() {
+        return;
+    }
+    for (number, step) in (0_u32..).zip(&steps.list) {
+        let Some(join) = &step.task.join else { continue };
+        let JoinFile::AtLeast(least) = join.value else { continue };
+        if !matches!(step.role, Role::Task | Role::Gate) {
+            continue;
+        }
+        let first = edges.partition_point(|edge| edge.to < number);
+        let count = edges[first..].iter().take_while(|edge| edge.to == number).count();
+        if count < least as usize {
+            let message = format!("`join` asks for at least {least} of {count} dependencies");
+            let fault = Fault::new(code::BAD_VALUE, join.extent, message);
+            faults.push(fault.hint("count the tasks that `depends_on` names"));
+        }
+    }
 }
 
 /// The first and the last tasks of a group.

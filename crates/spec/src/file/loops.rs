@@ -65,6 +65,13 @@ const KEYS: [&str; 9] = [
     "batch",
 ];
 
+/// A schema with a description of its own.
+fn described(schema: &Schema, text: &str) -> Schema {
+    let mut schema = schema.clone();
+    schema.insert("description".to_owned(), Json::from(text));
+    schema
+}
+
 inline_schema!(Foreach, |generator| {
     let bound = json_schema!({"type": ["integer", "string"]});
     let list = json_schema!({"anyOf": [{"type": "array"}, {"type": "string"}]});
@@ -78,7 +85,7 @@ inline_schema!(Foreach, |generator| {
             {
                 "type": "object",
                 "properties": {
-                    "values": list,
+                    "values": described(&list, "The items, or an expression that gives them."),
                     "range": {
                         "description": "`N`, `[first, end]` or `[first, end, step]`.",
                         "anyOf": [
@@ -95,11 +102,11 @@ inline_schema!(Foreach, |generator| {
                         "description": "A file, relative to this one: an item a line.",
                         "type": "string"
                     },
-                    "exclude": objects,
-                    "include": objects,
-                    "max_items": count,
-                    "max_parallel": few,
-                    "batch": few
+                    "exclude": described(&objects, "Combinations that a matrix leaves out."),
+                    "include": described(&objects, "Items of a matrix beside its combinations."),
+                    "max_items": described(&count, "How many items there may be."),
+                    "max_parallel": described(&few, "How many items may run at a time."),
+                    "batch": described(&few, "How many values make one item, as the list `items`.")
                 },
                 "additionalProperties": false
             }
