@@ -117,7 +117,7 @@ pub enum Effect {
         task: TaskKey,
         /// Its round.
         round: Round,
-        /// The turn, if it is a loop.
+        /// The turn of the loop that it ends, or stands in.
         turn: u16,
     },
     /// Outside, once the facts so far are durable: tell a worker.

@@ -40,7 +40,9 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     let workflow = spec::check(&source).map_err(|errors| invalid(&errors))?;
     let chosen = workflow.choose(submit.environment.as_deref());
     let bound = chosen.and_then(|chosen| chosen.bind(&submit.params));
-    let read = |path: &Path| std::fs::read(path).map_err(|error| error.to_string());
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+    };
     let compiled = bound.and_then(|bound| bound.compile_with(&read));
     let compiled = compiled.map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);

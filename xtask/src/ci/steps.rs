@@ -69,7 +69,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
         proves: "unit, property and documentation tests pass",
-        minutes: 15,
+        minutes: 13,
         lines: &["cargo nextest run --workspace", "cargo test --workspace --doc"],
         ..PLAIN
     },

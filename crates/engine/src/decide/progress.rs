@@ -42,7 +42,11 @@ impl Turn<'_> {
             let question = (TaskKey { run: id, task }, run.task(task).round());
             if self.volatile.asked.insert(question) {
                 let (task, round) = question;
-                self.step.effects.push(Effect::Ask { task, round, turn: run.turn(task.task) });
+                self.step.effects.push(Effect::Ask {
+                    task,
+                    round,
+                    turn: run.turn_around(task.task),
+                });
             }
         }
     }

@@ -29,6 +29,8 @@ pub struct Run {
     pub(crate) opened_at: Timestamp,
     pub(crate) tasks: Vec<Task>,
     pub(crate) fans: BTreeMap<TaskId, Fan>,
+    /// The ends of loops: few, and looked for often.
+    pub(crate) loops: Box<[TaskId]>,
     /// The class of each policy of the graph.
     pub(crate) classes: Vec<ClassId>,
     /// Items by status.
@@ -74,6 +76,7 @@ impl Run {
                 Task::new(policy.join.needed(edges) + held, edges + held)
             })
             .collect();
+        let loops = loops(&graph);
         Self {
             admitted: Box::new(admitted),
             admitted_seq: seq,
@@ -85,6 +88,7 @@ impl Run {
             opened_at: at,
             tasks,
             fans,
+            loops,
             classes,
             items,
             open,
@@ -285,12 +289,11 @@ impl Run {
     /// The turn of the innermost loop around a task, or of the loop that it is, from 1.
     #[must_use]
     pub fn turn_around(&self, task: TaskId) -> u16 {
-        let turns = self.control.iter().filter_map(|(&end, image)| match image {
-            ControlImage::Turn(turn) => Some((self.body(end), *turn)),
-            _ => None,
-        });
-        let around = turns.filter(|(body, _)| body.contains(&task.0));
-        around.min_by_key(|(body, _)| body.end - body.start).map_or(1, |(_, turn)| turn)
+        let around = self.loops.iter().map(|&end| (end, self.body(end)));
+        let innermost = around
+            .filter(|(_, body)| body.contains(&task.0))
+            .min_by_key(|(_, body)| body.end - body.start);
+        innermost.map_or(1, |(end, _)| self.turn(end))
     }
 
     /// The route that a decision took.
@@ -394,4 +397,12 @@ impl Run {
 /// Whether a task that ended like this makes its run a failed one.
 pub(crate) const fn is_trouble(status: TaskStatus) -> bool {
     matches!(status, TaskStatus::Failed | TaskStatus::TimedOut | TaskStatus::Terminated)
+}
+
+fn loops(graph: &Graph) -> Box<[TaskId]> {
+    let is_loop = |policy: &Policy| matches!(policy.kind, Kind::Loop { .. });
+    if !graph.policies().iter().any(is_loop) {
+        return Box::default();
+    }
+    graph.tasks().filter(|&task| is_loop(graph.policy(task))).collect()
 }

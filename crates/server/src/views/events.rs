@@ -149,7 +149,7 @@ fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
         }
         ControlAnswer::Until(until) => (1, Running, format!("{name} waits until {}", Time(until))),
         ControlAnswer::Route(route) => {
-            (1, Succeeded, format!("{name} has decided: {}", route_word(route)))
+            (1, Succeeded, format!("{name} has decided: {}", names.route(task, route)))
         }
         ControlAnswer::Done => (1, Succeeded, format!("{name}: done, its condition holds")),
         ControlAnswer::Again => (1, Pending, format!("{name}: once more")),
@@ -157,10 +157,6 @@ fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
         ControlAnswer::Invalid => (1, Failed, format!("{name} failed: it cannot be worked out")),
     };
     Said::of_task("task_answered", task, count, status).text(text)
-}
-
-fn route_word(route: u16) -> String {
-    if route == 0 { "no rule holds".to_owned() } else { format!("rule {route}") }
 }
 
 fn task_settled(task: TaskId, verdict: Verdict, names: &Names) -> Said {

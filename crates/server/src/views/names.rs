@@ -60,6 +60,16 @@ impl Names {
         self.item(task, item).is_some()
     }
 
+    /// The route that a decision took, in a word or two.
+    pub(crate) fn route(&self, task: TaskId, route: u16) -> String {
+        let name = self.definition.as_deref().and_then(|text| text.route(task, route));
+        match (route, name) {
+            (0, _) => "no rule holds".to_owned(),
+            (_, Some(name)) => name.to_owned(),
+            (number, None) => format!("route {number}"),
+        }
+    }
+
     /// What a task waits for that somebody outside has to say.
     pub(crate) fn awaited(&self, task: TaskId) -> Option<Awaited> {
         self.definition.as_deref()?.awaited(task)
