@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use engine::state::{Run, State};
 use journal::Journal;
-use model::control::Kind;
 use model::{ItemId, ItemKey, RunId, Seq, TaskId, TaskKey, TaskStatus};
-use serde_json::{Value, json};
+use serde_json::Value;
 use spec::{TaskOutputs, Upstream};
 
 use crate::shelf::Shelf;
@@ -74,19 +73,7 @@ impl<'a> Inputs<'a> {
             stored.map(|output| output.bytes.into())
         });
         let parsed = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        parsed.unwrap_or_else(|| self.unsaid(item.task))
-    }
-
-    /// The outputs of a task that left none. An approval that was answered by its own default has
-    /// the same names as one that a person answered.
-    fn unsaid(&self, task: TaskId) -> Value {
-        match self.run.policy(task).kind {
-            Kind::Signal { .. } => {
-                let approved = self.run.task(task).status() == TaskStatus::Succeeded;
-                json!({ "approved": approved, "by": null, "comment": null })
-            }
-            _ => Value::Object(serde_json::Map::new()),
-        }
+        parsed.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
     }
 }
 

@@ -4,11 +4,10 @@
 use clap::Args;
 use protocol::api::{RunRef, Say, Settle};
 
-use super::run_ref;
+use super::{acknowledged, run_ref};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::output::Format;
 use crate::watch;
 
 const EXAMPLES: &str = "\
@@ -76,11 +75,5 @@ pub(super) async fn settle(context: &Context, whom: Whom, said: Said) -> Result<
         session.begin()?;
         return watch::to_the_end(context, session, run, &note).await;
     }
-    context.say(&note);
-    match context.output.format {
-        Format::Json | Format::Jsonl => context.output.json(&summary)?,
-        Format::Name => context.output.text(&format!("{run}\n"))?,
-        Format::Table | Format::Wide => {}
-    }
-    Ok(Exit::Ok)
+    acknowledged(context, &summary, &note)
 }

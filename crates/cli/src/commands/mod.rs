@@ -35,13 +35,14 @@ use std::time::Instant;
 use clap::Subcommand;
 use client::Stream;
 use model::RunId;
-use protocol::api::{RunRef, TasksQuery};
+use protocol::api::{RunRef, RunSummary, TasksQuery};
 
 use crate::app::{Context, GONE_PATIENCE, GONE_POLL, block_on};
 use crate::args::Offers;
 use crate::error::{BAD_ARGUMENT, Error, Result};
 use crate::exit::Exit;
 use crate::home::Session;
+use crate::output::Format;
 use crate::quantity::Limit;
 
 /// What to do.
@@ -160,6 +161,17 @@ impl Command {
 /// Reads a run's number, or `last`.
 fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
     text.parse().map_err(|error: protocol::api::RunRefError| error.to_string())
+}
+
+/// Says that a run has heard what it was told, and shows the run to a program.
+fn acknowledged(context: &Context, summary: &RunSummary, note: &str) -> Result<Exit> {
+    context.say(note);
+    match context.output.format {
+        Format::Json | Format::Jsonl => context.output.json(summary)?,
+        Format::Name => context.output.text(&format!("{}\n", summary.run))?,
+        Format::Table | Format::Wide => {}
+    }
+    Ok(Exit::Ok)
 }
 
 /// A session that reads; an error when there is no state yet, so that there is no run either.

@@ -3,11 +3,10 @@
 use clap::Args;
 use protocol::api::{RunRef, StopMode};
 
-use super::run_ref;
+use super::{acknowledged, run_ref};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::output::Format;
 use crate::watch;
 
 const EXAMPLES: &str = "\
@@ -57,11 +56,5 @@ pub(super) async fn end(
         let exit = watch::to_the_end(context, session, run, &note).await?;
         return Ok(if wait { exit } else { Exit::Ok });
     }
-    context.say(&note);
-    match context.output.format {
-        Format::Json | Format::Jsonl => context.output.json(&summary)?,
-        Format::Name => context.output.text(&format!("{run}\n"))?,
-        Format::Table | Format::Wide => {}
-    }
-    Ok(Exit::Ok)
+    acknowledged(context, &summary, &note)
 }

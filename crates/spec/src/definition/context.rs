@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use minijinja::value::Value;
 use model::{ItemId, RunId, TaskId, TaskStatus};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
-use super::{Action, Definition, TaskDefinition, TaskOutputs, Upstream};
+use super::{Action, Awaited, Definition, TaskDefinition, TaskOutputs, Upstream};
 use crate::expression::{evaluate, typed};
 use crate::template::{Reference, expression_references, to_value};
 
@@ -97,7 +97,7 @@ impl Scene<'_> {
     fn result(&self) -> Result<Value, String> {
         let Some(earlier) = self.defined.result_of() else { return Ok(Value::UNDEFINED) };
         let Some(defined) = self.definition.get(earlier) else { return Ok(Value::UNDEFINED) };
-        let mut outputs = match self.upstream.outputs(earlier) {
+        let mut outputs = match self.outputs(earlier) {
             TaskOutputs::Single(outputs) => outputs,
             TaskOutputs::Items(items) => Json::Object(transposed(&items)),
         };
@@ -110,6 +110,20 @@ impl Scene<'_> {
         let scene = Scene { task: earlier, defined, item: None, output: Some(&output), ..*self };
         let value = scene.evaluate(expression);
         value.map_err(|reason| format!("the result of `{}`: {reason}", defined.name))
+    }
+
+    /// The outputs of a task. An approval that nobody answered in time has the same names as one
+    /// that somebody did.
+    fn outputs(&self, task: TaskId) -> TaskOutputs {
+        let said = self.upstream.outputs(task);
+        let is_approval = self.definition.awaited(task) == Some(Awaited::Approval);
+        let is_silent = said == TaskOutputs::Single(Json::Object(Map::new()));
+        if is_approval && is_silent {
+            let approved = self.upstream.status(task) == TaskStatus::Succeeded;
+            let unsaid = json!({"approved": approved, "by": null, "comment": null});
+            return TaskOutputs::Single(unsaid);
+        }
+        said
     }
 
     fn tasks(&self, references: &[&Reference]) -> Value {
@@ -136,7 +150,7 @@ impl Scene<'_> {
         match outputs.filter(|outputs| !outputs.is_undefined()) {
             Some(outputs) => fields.push(("outputs", outputs)),
             None if wants_outputs => {
-                let mut outputs = match self.upstream.outputs(task) {
+                let mut outputs = match self.outputs(task) {
                     TaskOutputs::Single(outputs) => outputs,
                     TaskOutputs::Items(items) => Json::Object(transposed(&items)),
                 };
