@@ -20,6 +20,10 @@ pub(crate) fn get(home: &Path, path: &str) -> Option<Value> {
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).ok()?;
     let answer = String::from_utf8(answer).ok()?;
+    if !answer.starts_with("HTTP/1.1 200") {
+        // What was answered instead is the first thing that whoever mends a test wants to see.
+        println!("GET {path}: {answer}");
+    }
     let (head, body) = answer.split_once("\r\n\r\n")?;
     // A body that was cut off is no JSON.
     head.starts_with("HTTP/1.1 200").then(|| serde_json::from_str(body).ok())?
