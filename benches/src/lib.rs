@@ -178,7 +178,11 @@ fn take(agent: &mut Agent, now: Timestamp, message: ToWorker, out: &mut Vec<Agen
             let lease = grant.lease();
             let usage = drawn_usage(lease.item.item.0);
             let end = AttemptEnd { usage, ..AttemptEnd::default() };
-            agent.step(now, AgentInput::Ended { lease, outcome: Outcome::Succeeded, end }, out);
+            agent.step(
+                now,
+                AgentInput::Ended { lease, outcome: Outcome::Succeeded, end, tasks: None },
+                out,
+            );
         }
         next += 1;
     }
@@ -199,7 +203,7 @@ fn finish(agent: &mut Agent, now: Timestamp, out: &mut Vec<AgentOutput>, mailbox
     agent.flush(now, out);
     for output in out.drain(..) {
         if let AgentOutput::Send(message) = output {
-            mailbox.deliver(Delivery { message, outputs: Vec::new() });
+            mailbox.deliver(Delivery { message, outputs: Vec::new(), tasks: Vec::new() });
         }
     }
 }

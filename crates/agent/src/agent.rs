@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, StopKind, ToWorker};
-use model::outcome::{AttemptEnd, Failure};
+use model::outcome::{AttemptEnd, Failure, OutputRef};
 use model::{Outcome, Request, Span, Timestamp, WorkerId};
 
 use crate::leases::{Granted, Leases, Stopped};
@@ -44,6 +44,8 @@ pub enum AgentInput {
         outcome: Outcome,
         /// What is known of it.
         end: AttemptEnd,
+        /// The tasks that it wrote for its run, if it wrote any.
+        tasks: Option<OutputRef>,
     },
     /// The link broke. Best given when there is a new one, for the answer is a hello; one that
     /// gets lost is said again after three heartbeats.
@@ -112,9 +114,11 @@ impl Agent {
                 }
             }
             AgentInput::Started(lease) => self.reports.start(now, lease),
-            AgentInput::Ended { lease, outcome, end } => {
+            AgentInput::Ended { lease, outcome, end, tasks } => {
                 if let Some(outcome) = self.leases.end(lease, outcome) {
-                    self.reports.push(lease, AttemptEvent::Ended { outcome, end });
+                    // What was told to end meanwhile has not written tasks for anybody.
+                    let tasks = tasks.filter(|_| outcome == Outcome::Succeeded);
+                    self.reports.push(lease, AttemptEvent::Ended { outcome, end, tasks });
                 }
             }
             AgentInput::Disconnected => self.session.close(),
@@ -220,7 +224,7 @@ impl Agent {
             Granted::Unsatisfiable => {
                 let outcome = Outcome::Failed(Failure::Unsatisfiable);
                 let end = AttemptEnd::default();
-                self.reports.push(lease, AttemptEvent::Ended { outcome, end });
+                self.reports.push(lease, AttemptEvent::Ended { outcome, end, tasks: None });
             }
         }
     }

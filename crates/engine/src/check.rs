@@ -211,7 +211,7 @@ mod tests {
             trace: 1,
         };
         let mut engine = Engine::new();
-        let submission = Submission { request: RequestId(1), run, graph };
+        let submission = Submission { request: RequestId(1), run, graph, done: Vec::new() };
         engine.step(Timestamp(1), Input::Submit(Box::new(submission)));
         engine.check().expect("nothing is wrong yet");
         engine

@@ -5,11 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use model::control::{ControlAnswer, Verdict};
-use model::fact::{RunAdmitted, StopCause};
+use model::fact::{Marked, RunAdmitted, StopCause};
 use model::message::{FromWorker, LeaseId, ToWorker};
 use model::outcome::OutputRef;
+use model::policy::Priority;
 use model::status::{RunStatus, TaskStatus};
-use model::{Epoch, Fact, Graph, Round, RunId, TaskId, TaskKey, WorkerId};
+use model::{Digest, Epoch, Fact, Graph, IdSet, Round, RunId, TaskId, TaskKey, WorkerId};
 use scheduler::{Plan, Problem};
 
 /// The driver's name for a request that waits for an [`Answer`].
@@ -60,6 +61,32 @@ pub enum Input {
         /// What is said beside it, as it is stored.
         output: Option<OutputRef>,
     },
+    /// Some items of a task of an ended run are to run again, and all that depends on it.
+    RetryItems {
+        /// Who asks.
+        request: RequestId,
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
+    },
+    /// A run is to go on by another version of its graph, or with other settings.
+    Amend {
+        /// Who asks.
+        request: RequestId,
+        /// How.
+        amendment: Box<Amendment>,
+    },
+    /// Tasks that have not begun are to be held to have ended.
+    Mark {
+        /// Who asks.
+        request: RequestId,
+        /// Which, and how.
+        mark: Box<Marked>,
+    },
+    /// What an attempt wrote has been looked at. It counts with the report of the attempt's end,
+    /// in the message of a worker that comes next.
+    Generated(Box<Generated>),
     /// The answer to [`Effect::Plan`], from the same problem.
     Planned(Plan),
     /// The archive holds this ended run.
@@ -83,6 +110,36 @@ pub struct Answered {
     pub answer: ControlAnswer,
     /// The outputs that come with it, durable by the time the fact is.
     pub output: Option<OutputRef>,
+    /// Items that were done before: they have succeeded when the task begins.
+    pub cached: IdSet,
+}
+
+/// Another version of what a run goes by, made from the one that it has.
+#[derive(Clone, Debug)]
+pub struct Amendment {
+    /// The run.
+    pub run: RunId,
+    /// The graph that it was made from: if the run has another by now, it has to be made anew.
+    pub base: Digest,
+    /// The whole graph as it is to be, durable by the time the fact is.
+    pub graph: Arc<Graph>,
+    /// The text that goes with it.
+    pub definition: Digest,
+    /// Its place among runs.
+    pub priority: Priority,
+    /// How many of its attempts may be leased at a time.
+    pub concurrency: Option<u32>,
+}
+
+/// What came of the tasks that an attempt wrote.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// The attempt.
+    pub lease: LeaseId,
+    /// The run with them; nothing if they cannot be admitted: the attempt has then failed.
+    pub amendment: Option<Amendment>,
+    /// Why they cannot, as the outputs of the attempt.
+    pub reason: Option<OutputRef>,
 }
 
 /// A checked workflow with what it was submitted with.
@@ -94,6 +151,8 @@ pub struct Submission {
     pub run: RunAdmitted,
     /// The compiled graph, durable by the time the fact is.
     pub graph: Arc<Graph>,
+    /// What of it was done before, in another run; their `run` is given by the engine.
+    pub done: Vec<Marked>,
 }
 
 /// What one step made.
@@ -163,6 +222,13 @@ pub enum Answer {
     },
     /// What was said counts.
     Settled,
+    /// The run goes on as it was asked.
+    Amended,
+    /// So many tasks are held to have ended.
+    Marked {
+        /// How many.
+        tasks: usize,
+    },
     /// Nothing was changed.
     Rejected(Rejection),
 }
@@ -182,4 +248,12 @@ pub enum Rejection {
     NotWaiting(TaskStatus),
     /// The task never waits for anybody.
     NothingToSay,
+    /// The run has ended.
+    RunEnded(RunStatus),
+    /// The task has begun, or has ended.
+    Begun(TaskId),
+    /// The run was amended meanwhile: what was asked has to be made anew from it.
+    Outdated,
+    /// What was asked does not fit the run, for this reason.
+    Unfit(&'static str),
 }

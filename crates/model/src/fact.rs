@@ -14,7 +14,7 @@ use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
-    TaskKey, Timestamp, Token, WorkerId,
+    TaskId, TaskKey, Timestamp, Token, WorkerId,
 };
 
 /// An entry of the journal.
@@ -131,6 +131,25 @@ pub enum Fact {
         /// Which of their items.
         scope: RoundScope,
     },
+    /// Of a task of an ended run, these items are to run once more, and no others.
+    ItemsReopened {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
+    },
+    /// A run goes on with another version of its graph, or with other settings.
+    RunAmended(Box<RunAmended>),
+    /// Tasks or items are held to have ended, though no worker ran them.
+    Marked(Box<Marked>),
+    /// The time by which these tasks had to end has passed: what no worker holds of them has run
+    /// out of time, and what runs is told to end.
+    DeadlinePassed {
+        /// The run.
+        run: RunId,
+        /// Its tasks.
+        tasks: IdSet,
+    },
     /// The archive holds an ended run; live state forgets it.
     RunForgotten {
         /// The run.
@@ -199,6 +218,71 @@ pub struct RunAdmitted {
     pub concurrency: Option<u32>,
     /// The W3C trace id that all of its work carries.
     pub trace: u128,
+}
+
+/// Another version of what a run goes by. Tasks keep their numbers; new ones have the numbers after
+/// them. What has begun is as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RunAmended {
+    /// The run.
+    pub run: RunId,
+    /// Why.
+    pub cause: AmendCause,
+    /// The whole graph as it is from now on.
+    pub graph: Digest,
+    /// The text that goes with it.
+    pub definition: Digest,
+    /// Its place among runs from now on.
+    pub priority: Priority,
+    /// How many of its attempts may be leased at a time from now on.
+    pub concurrency: Option<u32>,
+}
+
+/// Why a run is amended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AmendCause {
+    /// A person edited it.
+    Edited,
+    /// An attempt wrote further tasks; its end is the next fact.
+    Generated {
+        /// The task.
+        task: TaskId,
+        /// Its item.
+        item: ItemId,
+    },
+}
+
+/// What is held to have ended without having been run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Marked {
+    /// The run.
+    pub run: RunId,
+    /// Its tasks, none of which has ended.
+    pub tasks: IdSet,
+    /// Which items of the only task; `None` for all of all tasks.
+    pub items: Option<IdSet>,
+    /// How they are held to have ended: succeeded, failed or skipped.
+    pub status: TaskStatus,
+    /// Why.
+    pub cause: MarkCause,
+    /// What an answer had made of the only task where it was run.
+    pub control: Option<ControlImage>,
+    /// The outputs of the only task, if it is no fan-out and some are given with the mark.
+    pub output: Option<OutputRef>,
+}
+
+/// Why something is held to have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MarkCause {
+    /// A person says so.
+    Person,
+    /// The same was done before, and its outputs were kept.
+    Cache,
+    /// It was done in the run that this one was made from.
+    Fork {
+        /// That run.
+        from: RunId,
+    },
 }
 
 /// The answer to what a task asked when its join was met.
@@ -337,6 +421,13 @@ pub enum Restored {
         item: ItemKey,
         /// Not before this time.
         at: Timestamp,
+    },
+    /// A budget of which something was spent.
+    Budget {
+        /// Its name.
+        name: Box<str>,
+        /// When it would be full again, if nothing more were spent.
+        full_at: Timestamp,
     },
     /// The end of the snapshot: the last fact that it covers.
     End {

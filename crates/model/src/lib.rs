@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod policy;
 pub mod resources;
 pub mod secret;
+pub mod shared;
 pub mod status;
 pub mod time;
 pub mod wait;

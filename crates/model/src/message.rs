@@ -8,7 +8,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::outcome::{AttemptEnd, Outcome};
+use crate::outcome::{AttemptEnd, Outcome, OutputRef};
 use crate::{AttemptId, Epoch, ItemKey, Request, Span, Token, WorkerId};
 
 /// A message to a worker.
@@ -164,6 +164,8 @@ pub enum AttemptEvent {
         outcome: Outcome,
         /// What is known of it.
         end: AttemptEnd,
+        /// The tasks that it wrote for its run, if it wrote any.
+        tasks: Option<OutputRef>,
     },
     /// It was given back without a start.
     Returned,

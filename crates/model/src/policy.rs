@@ -3,6 +3,7 @@
 //! Settings only. What follows from them is decided in the engine.
 
 use crate::control::{Join, Kind};
+use crate::shared::{Deadline, Shared};
 use crate::{Request, Span, TaskId};
 use alloc::boxed::Box;
 
@@ -46,6 +47,10 @@ pub struct Policy {
     pub failure: Option<FailurePolicy>,
     /// How many of its items may be leased at a time.
     pub concurrency: Option<u32>,
+    /// What each attempt takes of what all runs share.
+    pub shared: Shared,
+    /// By when it must have ended. What has not begun then does not begin; what runs is ended.
+    pub deadline: Option<Deadline>,
 }
 
 impl Policy {
@@ -70,6 +75,8 @@ impl Default for Policy {
             asks: false,
             failure: None,
             concurrency: None,
+            shared: Shared::default(),
+            deadline: None,
         }
     }
 }

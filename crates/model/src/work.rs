@@ -52,4 +52,6 @@ pub struct Delivery {
     pub message: FromWorker,
     /// Canonical JSON, by attempt.
     pub outputs: Vec<(LeaseId, Vec<u8>)>,
+    /// The tasks that attempts wrote, as they wrote them.
+    pub tasks: Vec<(LeaseId, Vec<u8>)>,
 }

@@ -72,7 +72,15 @@ fn every_golden_file_belongs_to_a_kind() {
         message::ORDER_KINDS,
         message::NEWS_KINDS,
         message::EVENT_KINDS,
-        &["control", "graph", "graph_control", "frame_batch", "frame_history"],
+        &[
+            "control",
+            "graph",
+            "graph_control",
+            "graph_shared",
+            "generation",
+            "frame_batch",
+            "frame_history",
+        ],
     ];
     for entry in fs::read_dir(folder()).expect("the golden folder is there") {
         let path = entry.expect("its entries can be read").path();

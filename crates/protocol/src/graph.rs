@@ -18,10 +18,15 @@ use policy::PolicyForm;
 /// The first layout: every edge waits for success, and workers run every task.
 const PLAIN: u32 = 1;
 
-/// The newest layout that this build reads. It is written only where the first can't say what the
-/// graph says: an older build then refuses it instead of leaving out what it does not know, and a
-/// graph that needs nothing new keeps its content address.
-const VERSION: u32 = 2;
+/// The layout with control flow: conditions on edges, and tasks that no worker runs.
+const CONTROL: u32 = 2;
+
+/// The layout with what runs share, and deadlines. The newest that this build reads.
+///
+/// The lowest layout is written that can say what the graph says: an older build refuses the others
+/// instead of leaving out what it does not know, and a graph that needs nothing new keeps its
+/// content address.
+const SHARED: u32 = 3;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {
@@ -51,9 +56,10 @@ struct GraphForm {
 pub fn encode(parts: &GraphParts) -> Vec<u8> {
     let policies: Vec<PolicyForm> = parts.policies.iter().map(policy::write).collect();
     let (edges, conditions) = edges::write(&parts.edges, &parts.conditions);
-    let is_plain = conditions.is_empty() && policies.iter().all(PolicyForm::is_plain);
+    let of_edges = if conditions.is_empty() { PLAIN } else { CONTROL };
+    let version = policies.iter().map(PolicyForm::layout).max().unwrap_or(PLAIN).max(of_edges);
     let form = GraphForm {
-        version: if is_plain { PLAIN } else { VERSION },
+        version,
         policies,
         policy_runs: write_runs(&parts.policy_of),
         edges,
@@ -69,8 +75,8 @@ pub fn encode(parts: &GraphParts) -> Vec<u8> {
 /// The bytes are no graph, of a newer version, or above the limits of a run.
 pub fn decode(bytes: &[u8]) -> Result<GraphParts, DecodeError> {
     let form = GraphForm::decode(bytes)?;
-    if !(PLAIN..=VERSION).contains(&form.version) {
-        let (version, known) = (form.version, VERSION);
+    if !(PLAIN..=SHARED).contains(&form.version) {
+        let (version, known) = (form.version, SHARED);
         return Err(DecodeError::Newer { what: "graph", version, known });
     }
     let policies = form.policies.into_iter().map(policy::read);

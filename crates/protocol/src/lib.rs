@@ -18,5 +18,6 @@ pub mod record;
 /// The version of the facts that this build writes, and the newest that it reads. A leader states
 /// it in its first fact; a reader that meets a greater one stops there instead of guessing.
 ///
-/// 2 has control flow: answers to tasks, and tasks whose edges need not all be met.
-pub const FORMAT: u32 = 2;
+/// 2 has control flow: answers to tasks, and tasks whose edges need not all be met. 3 has runs that
+/// are amended, marks, deadlines, and what runs share.
+pub const FORMAT: u32 = 3;

@@ -8,7 +8,7 @@ use model::control::Verdict;
 use model::fact::{LossCause, RoundScope, StopCause};
 use model::message::StopKind;
 use model::outcome::{Failure, OutputRef};
-use model::policy::{FailurePolicy, Stage};
+use model::policy::{FailurePolicy, Priority, Stage};
 use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
 
 use crate::error::DecodeError;
@@ -89,6 +89,7 @@ pub(crate) const fn write_outcome(outcome: Outcome) -> (u32, i32) {
         Outcome::Failed(Failure::Control) => (13, 0),
         Outcome::Failed(Failure::Rejected) => (14, 0),
         Outcome::Failed(Failure::TurnsUsedUp) => (15, 0),
+        Outcome::Failed(Failure::Tasks) => (16, 0),
     }
 }
 
@@ -110,6 +111,7 @@ pub(crate) const fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, Deco
         13 => Outcome::Failed(Failure::Control),
         14 => Outcome::Failed(Failure::Rejected),
         15 => Outcome::Failed(Failure::TurnsUsedUp),
+        16 => Outcome::Failed(Failure::Tasks),
         _ => return Err(DecodeError::Number { what: "outcome", number: kind as u64 }),
     })
 }
@@ -193,6 +195,12 @@ pub(crate) fn required<T>(what: &'static str, part: Option<T>) -> Result<T, Deco
 /// A content address, which is 32 bytes long.
 pub(crate) fn read_digest(bytes: &[u8]) -> Result<Digest, DecodeError> {
     bytes.try_into().map(Digest).map_err(|_| DecodeError::Length("bytes of a digest"))
+}
+
+/// A priority, which is at most 100.
+pub(crate) fn read_priority(number: u32) -> Result<Priority, DecodeError> {
+    let known = u8::try_from(number).ok().map(Priority).filter(|&known| known <= Priority::MAX);
+    known.ok_or(DecodeError::Number { what: "priority", number: number.into() })
 }
 
 /// A number that must fit into fewer bits.

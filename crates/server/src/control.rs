@@ -6,7 +6,7 @@
 use engine::{Answer, Answered, Input};
 use model::control::ControlAnswer;
 use model::outcome::OutputRef;
-use model::{ItemId, Round, TaskKey, Token};
+use model::{IdSet, ItemId, Round, TaskKey, Token};
 use spec::{Question, Reply};
 use tokio::sync::oneshot;
 
@@ -63,7 +63,13 @@ impl Driver {
         let output = reply.output.map(|bytes| self.bring(task, bytes));
         let before = self.parts.engine.state().last();
         let answer = reply.answer;
-        self.step(Input::Answered(Box::new(Answered { task, round, answer, output })));
+        self.step(Input::Answered(Box::new(Answered {
+            task,
+            round,
+            answer,
+            output,
+            cached: IdSet::new(),
+        })));
         self.outputs.clear();
         if self.parts.engine.state().last() > before
             && let (Some(batch), Some((digest, bytes))) = (self.batches.back_mut(), list)

@@ -284,7 +284,7 @@ impl Driver {
         self.parts.shelf.put(Arc::clone(&graph), run.definition, definition);
         let request = self.request(move |answer| drop(reply.send(Ok(answer))));
         let before = self.parts.engine.state().last();
-        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
         if self.parts.engine.state().last() > before
             && let Some(batch) = self.batches.back_mut()
         {

@@ -77,7 +77,8 @@ fn run(drawn: &Drawn) -> (Engine, Arc<Graph>, Vec<u32>) {
     house.say(News::Hello { offers, lease: None, reports_from: 1 });
     let run = admitted(compiled.options.failure);
     let graph_of_run = Arc::clone(&graph);
-    let submission = Submission { request: RequestId(1), run, graph: graph_of_run };
+    let submission =
+        Submission { request: RequestId(1), run, graph: graph_of_run, done: Vec::new() };
     house.step(Input::Submit(Box::new(submission)));
     house.work();
     (house.engine, graph, house.order)
@@ -161,7 +162,7 @@ impl House {
             self.beat();
             let first = self.reports;
             self.reports += 1;
-            let event = AttemptEvent::Ended { outcome, end: AttemptEnd::default() };
+            let event = AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None };
             let reports = vec![Report { lease: grant.lease(), event }];
             self.say(News::Reports { first, reports });
         }

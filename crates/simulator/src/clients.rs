@@ -67,7 +67,7 @@ impl Clients {
                     run.key = None;
                 }
                 let graph = Arc::clone(&work.planted);
-                Input::Submit(Box::new(Submission { request, run, graph }))
+                Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() }))
             }
             Wish::Stop { run } => {
                 records.asked.insert(run, stage.now);

@@ -4,7 +4,7 @@
 //! one was not told nobody is told. It never looks at anything but the question.
 
 use engine::{Answered, Engine};
-use model::{Epoch, Round, TaskKey};
+use model::{Epoch, IdSet, Round, TaskKey};
 
 use crate::event::Event;
 use crate::invariants::s16_answers;
@@ -41,7 +41,7 @@ pub fn ask(stage: &mut Stage, store: &Store, engine: &Engine, asked: Asked) -> O
     let plan = store.plans.get(&run.graph().digest())?;
     let question = Question { task: task.task, round, turn };
     let answer = answer(plan, run.graph(), question, (term, stage.now));
-    let answered = Answered { task, round, answer, output: None };
+    let answered = Answered { task, round, answer, output: None, cached: IdSet::new() };
     if is_again {
         stage.hit(Mark::AskedAgain);
     }

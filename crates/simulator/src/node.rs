@@ -339,6 +339,6 @@ impl Node {
         let wall_us = stage.now.since(pretender.started_at).0;
         let end =
             AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..AttemptEnd::default() };
-        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end });
+        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end, tasks: None });
     }
 }

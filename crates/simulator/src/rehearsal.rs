@@ -125,7 +125,7 @@ impl Rehearsal<'_> {
             trace: 0,
         };
         let (request, graph) = (RequestId(1), Arc::clone(self.graph));
-        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
         self.settle();
     }
 

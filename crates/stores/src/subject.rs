@@ -13,6 +13,7 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
         | Fact::LeasesReturned { task, .. }
+        | Fact::ItemsReopened { task, .. }
         | Fact::TaskSettled { task, .. } => Some(task.run),
         Fact::AttemptOverran { item } => Some(item.run),
         Fact::AttemptsEnded(ended) => Some(ended.task.run),
@@ -24,9 +25,12 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::RunStopping { run, .. }
         | Fact::RunEnded { run, .. }
         | Fact::RoundOpened { run, .. }
+        | Fact::DeadlinePassed { run, .. }
         | Fact::RunForgotten { run } => Some(*run),
+        Fact::RunAmended(amended) => Some(amended.run),
+        Fact::Marked(marked) => Some(marked.run),
         Fact::Restored(piece) => match **piece {
-            Restored::Counters { .. } | Restored::End { .. } => None,
+            Restored::Counters { .. } | Restored::Budget { .. } | Restored::End { .. } => None,
             Restored::Run { run, .. } | Restored::Tasks { run, .. } => Some(run),
             Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
             Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
@@ -40,6 +44,10 @@ pub fn list_of(fact: &Fact) -> Option<Digest> {
     match fact {
         Fact::TaskAnswered(answered) => match answered.answer {
             ControlAnswer::FanOut { list, .. } => Some(list),
+            _ => None,
+        },
+        Fact::Marked(marked) => match marked.control {
+            Some(ControlImage::FanOut { list, .. }) => Some(list),
             _ => None,
         },
         Fact::Restored(piece) => match **piece {

@@ -250,7 +250,7 @@ impl Loop {
             News::Started(lease) => self.step(AgentInput::Started(lease)),
             News::Ended(Ended { lease, outcome, end, outputs }) => {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended { lease, outcome, end });
+                self.step(AgentInput::Ended { lease, outcome, end, tasks: None });
             }
         }
     }
@@ -276,7 +276,7 @@ impl Loop {
         let work = self.work.remove(&lease);
         let ended = |outcome, log| {
             let end = AttemptEnd { usage: Usage::default(), log, output: None };
-            Some(AgentInput::Ended { lease, outcome, end })
+            Some(AgentInput::Ended { lease, outcome, end, tasks: None })
         };
         match work {
             Some(Work::Process(process)) => {
@@ -318,7 +318,7 @@ impl Loop {
 
     fn deliver(&mut self, message: FromWorker) {
         let outputs = self.outputs_for(&message);
-        self.outbox.deliver(Delivery { message, outputs });
+        self.outbox.deliver(Delivery { message, outputs, tasks: Vec::new() });
     }
 
     /// The outputs that go with a message. They are kept, since it may be sent again.

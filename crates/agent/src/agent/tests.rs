@@ -94,7 +94,7 @@ impl Bench {
 
     fn end(&mut self, item: u32, token: u64, outcome: Outcome) -> Vec<AgentOutput> {
         let end = AttemptEnd::default();
-        self.step(AgentInput::Ended { lease: lease(item, token), outcome, end })
+        self.step(AgentInput::Ended { lease: lease(item, token), outcome, end, tasks: None })
     }
 }
 
@@ -119,7 +119,7 @@ fn started(outputs: &[AgentOutput]) -> Vec<u64> {
 }
 
 fn ended(outcome: Outcome) -> AttemptEvent {
-    AttemptEvent::Ended { outcome, end: AttemptEnd::default() }
+    AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None }
 }
 
 const KILLED: Outcome = Outcome::Failed(Failure::Signal(9));

@@ -44,6 +44,10 @@ impl State {
             Fact::RunStopping { run, cause } => self.run_stopping(*run, *cause),
             Fact::RunEnded { run, status } => self.run_ended(*run, *status, at),
             Fact::RoundOpened { run, tasks, scope } => self.round_opened(*run, tasks, *scope, at),
+            Fact::ItemsReopened { .. }
+            | Fact::RunAmended(_)
+            | Fact::Marked(_)
+            | Fact::DeadlinePassed { .. } => {}
             Fact::RunForgotten { run } => self.run_forgotten(*run),
             Fact::Restored(restored) => self.restored(restored, (seq, at)),
         }

@@ -57,6 +57,7 @@ impl State {
                 let Some(run) = self.runs.get(&item.run) else { return };
                 self.ready.insert_retry(run.class(item.task), *at, *item);
             }
+            Restored::Budget { .. } => {}
             Restored::End { seq, at, epoch } => {
                 (self.last, self.at, self.epoch) = (*seq, *at, *epoch);
                 self.recount_runs();

@@ -108,7 +108,7 @@ impl Turn<'_> {
             AttemptEvent::Started => Says::Started(IdSet::one(one.0)),
             AttemptEvent::Returned if held.started_at.is_some() => return None,
             AttemptEvent::Returned => Says::Returned(IdSet::one(one.0)),
-            AttemptEvent::Ended { outcome, end } => {
+            AttemptEvent::Ended { outcome, end, .. } => {
                 let then = self.then(lease.item, outcome)?;
                 Says::Ended { outcome, then, ends: vec![(one, end)] }
             }

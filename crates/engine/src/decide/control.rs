@@ -15,7 +15,7 @@ impl Turn<'_> {
     /// Records an answer, if it is still asked for: the run may have been stopped meanwhile, or the
     /// task opened anew.
     pub(super) fn answered(&mut self, answered: Answered) {
-        let Answered { task, round, answer, output } = answered;
+        let Answered { task, round, answer, output, .. } = answered;
         self.volatile.asked.remove(&(task, round));
         let Some(run) = self.state.run(task.run) else { return };
         if !run.asking.contains(&task.task) || run.task(task.task).round() != round {

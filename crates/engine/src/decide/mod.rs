@@ -20,7 +20,7 @@ use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
 use model::{Graph, Round, TaskKey, Timestamp, WorkerId};
 
-use crate::input::{Effect, Input, Step};
+use crate::input::{Answer, Effect, Input, Rejection, Step};
 use crate::state::{ClassId, State};
 pub(crate) use place::{Origin, Planning, order, problem, startable};
 pub(crate) use session::Session;
@@ -79,6 +79,13 @@ impl<'a> Turn<'a> {
             Input::Settle { request, task, verdict, output } => {
                 self.settle(request, task, (verdict, output));
             }
+            Input::RetryItems { request, .. }
+            | Input::Amend { request, .. }
+            | Input::Mark { request, .. } => {
+                let answer = Answer::Rejected(Rejection::Unfit("this is not there yet"));
+                self.effect(Effect::Reply { request, answer });
+            }
+            Input::Generated(_) => {}
             Input::Planned(plan) => self.dispose(&plan),
             Input::Forget { run } => self.forget(run),
             Input::Tick => self.tick(),

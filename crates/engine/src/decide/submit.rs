@@ -11,7 +11,7 @@ use crate::input::{Answer, Effect, Submission};
 impl Turn<'_> {
     /// The same idempotency key is the same run (S13), whatever else the second submission says.
     pub(super) fn submit(&mut self, submission: Submission) {
-        let Submission { request, run: admitted, graph } = submission;
+        let Submission { request, run: admitted, graph, .. } = submission;
         let known = admitted.key.and_then(|key| self.state.run_by_key(&key));
         if let Some(run) = known {
             return self

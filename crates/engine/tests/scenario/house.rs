@@ -178,7 +178,7 @@ impl House {
         };
         change(&mut run);
         let request = RequestId(1);
-        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
         match self.answers.pop() {
             Some(Answer::Admitted { run, .. }) => run,
             other => panic!("not admitted: {other:?}"),
@@ -204,7 +204,13 @@ impl House {
         let asks = |asked: &(TaskKey, Round, u16)| asked.0.task == TaskId(task);
         let at = self.asked.iter().position(asks).expect("it has asked");
         let (task, round, _) = self.asked.remove(at);
-        self.step(Input::Answered(Box::new(Answered { task, round, answer, output: None })));
+        self.step(Input::Answered(Box::new(Answered {
+            task,
+            round,
+            answer,
+            output: None,
+            cached: IdSet::new(),
+        })));
     }
 
     pub fn settle(&mut self, run: RunId, task: u32, verdict: Verdict) -> Answer {
@@ -227,7 +233,7 @@ impl House {
     pub fn end(&mut self, grant: &Grant, outcome: Outcome) {
         let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
         let end = AttemptEnd { usage, ..AttemptEnd::default() };
-        let event = AttemptEvent::Ended { outcome, end };
+        let event = AttemptEvent::Ended { outcome, end, tasks: None };
         self.report(vec![Report { lease: grant.lease(), event }]);
     }
 

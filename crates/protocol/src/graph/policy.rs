@@ -1,12 +1,14 @@
 //! The policies of a graph, there and back. Whatever is as it mostly is costs nothing.
 
 use model::control::{Join, Kind};
-use model::policy::{Policy, Priority, RetryPolicy, Trigger};
-use model::{Span, TaskId};
+use model::policy::{Policy, RetryPolicy, Trigger};
+use model::shared::{Deadline, Lock, Shared, Spending};
+use model::{Span, TaskId, Timestamp};
 use prost::Message;
 
+use super::{CONTROL, PLAIN, SHARED};
 use crate::error::DecodeError;
-use crate::noun::{Amounts, Nothing, Numbered, narrow, required};
+use crate::noun::{Amounts, Nothing, Numbered, narrow, read_priority, required};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PolicyForm {
@@ -51,6 +53,42 @@ pub(super) struct PolicyForm {
     failure: u32,
     #[prost(uint32, optional, tag = "21")]
     concurrency: Option<u32>,
+    #[prost(message, repeated, tag = "22")]
+    locks: Vec<LockForm>,
+    #[prost(message, repeated, tag = "23")]
+    budgets: Vec<SpendingForm>,
+    #[prost(oneof = "DeadlineForm", tags = "24, 25")]
+    deadline: Option<DeadlineForm>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct LockForm {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint32, tag = "2")]
+    holders_max: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SpendingForm {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(uint32, tag = "2")]
+    amount: u32,
+    #[prost(uint32, tag = "3")]
+    limit: u32,
+    #[prost(uint64, tag = "4")]
+    per_us: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+enum DeadlineForm {
+    /// Microseconds from the run's admission.
+    #[prost(uint64, tag = "24")]
+    After(u64),
+    /// A time, in microseconds.
+    #[prost(uint64, tag = "25")]
+    At(u64),
 }
 
 /// What a task can be besides work.
@@ -84,8 +122,18 @@ struct SignalForm {
 }
 
 impl PolicyForm {
-    /// Whether the first layout of graphs can say all of it.
-    pub(super) fn is_plain(&self) -> bool {
+    /// The first layout of graphs that can say all of it.
+    pub(super) fn layout(&self) -> u32 {
+        let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
+        match (self.is_plain(), is_shared || self.deadline.is_some()) {
+            (true, false) => PLAIN,
+            (false, false) => CONTROL,
+            (_, true) => SHARED,
+        }
+    }
+
+    /// Whether the first layout can say all that the second can.
+    fn is_plain(&self) -> bool {
         self.kind.is_none()
             && self.join == JOIN_ALL
             && !self.asks
@@ -118,14 +166,14 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         asks: policy.asks,
         failure: policy.failure.map_or(0, Numbered::number),
         concurrency: policy.concurrency,
+        locks: policy.shared.locks.iter().map(write_lock).collect(),
+        budgets: policy.shared.budgets.iter().map(write_spending).collect(),
+        deadline: policy.deadline.map(write_deadline),
     }
 }
 
 /// The policy of a stored form.
 pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
-    let priority = u8::try_from(form.priority).ok().filter(|&number| number <= Priority::MAX.0);
-    let priority =
-        priority.ok_or(DecodeError::Number { what: "priority", number: form.priority.into() })?;
     Ok(Policy {
         request: required("a request", form.request)?.into(),
         retry: RetryPolicy {
@@ -138,7 +186,7 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
         },
         timeout: form.timeout_us.map(Span),
         grace: Span(form.grace_us),
-        priority: Priority(priority),
+        priority: read_priority(form.priority)?,
         trigger: read_trigger(form.trigger, form.undoes)?,
         kind: form.kind.map_or(Ok(Kind::Work), read_kind)?,
         join: read_join(form.join, form.join_count)?,
@@ -148,7 +196,51 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
             number => Some(Numbered::from_number(number)?),
         },
         concurrency: form.concurrency,
+        shared: Shared {
+            locks: form.locks.into_iter().map(read_lock).collect::<Result<_, _>>()?,
+            budgets: form.budgets.into_iter().map(read_spending).collect::<Result<_, _>>()?,
+        },
+        deadline: form.deadline.map(read_deadline),
     })
+}
+
+fn write_lock(lock: &Lock) -> LockForm {
+    LockForm { name: lock.name.to_string(), holders_max: lock.holders_max }
+}
+
+fn read_lock(form: LockForm) -> Result<Lock, DecodeError> {
+    let LockForm { name, holders_max } = form;
+    if holders_max == 0 {
+        return Err(DecodeError::Number { what: "holders of a lock", number: 0 });
+    }
+    Ok(Lock { name: name.into_boxed_str(), holders_max })
+}
+
+fn write_spending(spending: &Spending) -> SpendingForm {
+    let Spending { name, amount, limit, per } = spending;
+    SpendingForm { name: name.to_string(), amount: *amount, limit: *limit, per_us: per.0 }
+}
+
+fn read_spending(form: SpendingForm) -> Result<Spending, DecodeError> {
+    let SpendingForm { name, amount, limit, per_us } = form;
+    if !(1..=limit).contains(&amount) || per_us == 0 {
+        return Err(DecodeError::Number { what: "amount of a budget", number: amount.into() });
+    }
+    Ok(Spending { name: name.into_boxed_str(), amount, limit, per: Span(per_us) })
+}
+
+const fn write_deadline(deadline: Deadline) -> DeadlineForm {
+    match deadline {
+        Deadline::After(span) => DeadlineForm::After(span.0),
+        Deadline::At(at) => DeadlineForm::At(at.0),
+    }
+}
+
+const fn read_deadline(form: DeadlineForm) -> Deadline {
+    match form {
+        DeadlineForm::After(span) => Deadline::After(Span(span)),
+        DeadlineForm::At(at) => Deadline::At(Timestamp(at)),
+    }
 }
 
 /// The last of the triggers that the first layout of graphs has.

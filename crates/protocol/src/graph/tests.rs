@@ -3,7 +3,8 @@
 use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Policy, Priority, RetryPolicy, Trigger};
-use model::{Request, Span, TaskId};
+use model::shared::{Deadline, Lock, Shared, Spending};
+use model::{Request, Span, TaskId, Timestamp};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -117,6 +118,46 @@ fn control_flow_is_written_as_its_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_control")[0]), Ok(control_sample()));
 }
 
+fn shared_policies() -> Vec<Policy> {
+    let lock = |name: &str, holders_max| Lock { name: name.into(), holders_max };
+    let spending = Spending { name: "api".into(), amount: 2, limit: 60, per: Span::secs(60) };
+    let shared = [
+        Shared { locks: [lock("db", 1), lock("disk", u32::MAX)].into(), ..Shared::default() },
+        Shared { budgets: [spending].into(), ..Shared::default() },
+    ];
+    let deadlines = [Deadline::After(Span::secs(90)), Deadline::At(Timestamp(1))];
+    let mut policies: Vec<Policy> =
+        shared.map(|shared| Policy { shared, ..Policy::default() }).into();
+    policies.extend(deadlines.map(|at| Policy { deadline: Some(at), ..Policy::default() }));
+    policies
+}
+
+fn shared_sample() -> GraphParts {
+    GraphParts { policies: shared_policies(), policy_of: vec![0, 1, 2, 3], ..GraphParts::default() }
+}
+
+#[test]
+fn what_runs_share_is_written_as_its_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", shared_sample());
+    golden::check("graph_shared", &[encode(&shared_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_shared")[0]), Ok(shared_sample()));
+}
+
+#[test]
+fn a_lock_for_nobody_and_a_budget_of_nothing_are_refused() {
+    let refused = |shared: Shared| {
+        let policies = vec![Policy { shared, ..Policy::default() }];
+        let parts = GraphParts { policies, policy_of: vec![0], ..GraphParts::default() };
+        matches!(decode(&encode(&parts)), Err(DecodeError::Number { .. }))
+    };
+    let lock = Lock { name: "db".into(), holders_max: 0 };
+    assert!(refused(Shared { locks: [lock].into(), ..Shared::default() }));
+    let spending = |amount, limit, per| Spending { name: "api".into(), amount, limit, per };
+    for wrong in [spending(0, 1, Span(1)), spending(2, 1, Span(1)), spending(1, 1, Span(0))] {
+        assert!(refused(Shared { budgets: [wrong].into(), ..Shared::default() }));
+    }
+}
+
 #[test]
 fn only_what_the_first_layout_cannot_say_is_of_the_second() {
     let version = |parts: &GraphParts| encode(parts)[..2].to_vec();
@@ -124,6 +165,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
     for policy in control_policies() {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 2], "{:?}", parts.policies);
+    }
+    for policy in shared_policies() {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 3], "{:?}", parts.policies);
     }
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
@@ -135,8 +180,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 3;
-    let expected = DecodeError::Newer { what: "graph", version: 3, known: 2 };
+    bytes[1] = 4;
+    let expected = DecodeError::Newer { what: "graph", version: 4, known: 3 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 

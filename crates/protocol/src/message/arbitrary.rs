@@ -10,7 +10,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 
 use super::{decode_from_worker, decode_to_worker, encode_from_worker, encode_to_worker};
-use crate::record::arbitrary::{attempt_end, item, outcome, request};
+use crate::record::arbitrary::{attempt_end, item, outcome, output, request};
 
 /// All ways to stop.
 pub(super) const STOPS: [StopKind; 5] =
@@ -57,7 +57,8 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     let event = prop_oneof![
         Just(AttemptEvent::Started),
         Just(AttemptEvent::Returned),
-        (outcome(), attempt_end()).prop_map(|(outcome, end)| AttemptEvent::Ended { outcome, end }),
+        (outcome(), attempt_end(), of(output()))
+            .prop_map(|(outcome, end, tasks)| AttemptEvent::Ended { outcome, end, tasks }),
     ];
     let report = (lease(), event).prop_map(|(lease, event)| Report { lease, event });
     let news = prop_oneof![

@@ -45,10 +45,10 @@ fn orders() -> Vec<ToWorker> {
 
 fn events() -> Vec<AttemptEvent> {
     let mut events = vec![AttemptEvent::Started, AttemptEvent::Returned];
-    let end = |outcome| AttemptEvent::Ended { outcome, end: AttemptEnd::default() };
+    let end = |outcome| AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None };
     events.extend(samples::OUTCOMES.map(end));
     let (outcome, end) = (model::Outcome::Succeeded, samples::attempt_end(5));
-    events.push(AttemptEvent::Ended { outcome, end });
+    events.push(AttemptEvent::Ended { outcome, end, tasks: None });
     events
 }
 
@@ -93,6 +93,15 @@ fn check_news(name: &str, messages: &[FromWorker]) {
     let read = golden::read(name);
     let read: Vec<FromWorker> = read.iter().map(|one| decode_from_worker(one).unwrap()).collect();
     assert_eq!(read, messages, "`{name}`");
+}
+
+/// What came to ends with tasks that an attempt may write.
+#[test]
+fn the_tasks_of_an_attempt_are_written_as_their_golden_file_and_read_back() {
+    let end = samples::attempt_end(5);
+    let wrote = AttemptEvent::Ended { outcome: model::Outcome::Succeeded, end, tasks: end.output };
+    let refused = AttemptEvent::Ended { outcome: samples::TASKS_OUTCOME, end, tasks: None };
+    check_news("generation", &[reports(vec![wrote, refused])]);
 }
 
 #[test]

@@ -91,5 +91,6 @@ fn ended(form: v1::Ended) -> Result<AttemptEvent, DecodeError> {
     let usage = Usage { wall_us, cpu_us, peak_rss_kib };
     let output = form.output.map(OutputRef::try_from).transpose()?;
     let outcome = read_outcome(form.outcome, form.detail)?;
-    Ok(AttemptEvent::Ended { outcome, end: AttemptEnd { usage, log, output } })
+    let tasks = form.tasks.map(OutputRef::try_from).transpose()?;
+    Ok(AttemptEvent::Ended { outcome, end: AttemptEnd { usage, log, output }, tasks })
 }

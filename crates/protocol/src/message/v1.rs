@@ -162,6 +162,8 @@ pub(crate) struct Ended {
     pub(crate) log: Option<Log>,
     #[prost(message, optional, tag = "7")]
     pub(crate) output: Option<Output>,
+    #[prost(message, optional, tag = "8")]
+    pub(crate) tasks: Option<Output>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

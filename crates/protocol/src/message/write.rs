@@ -2,7 +2,7 @@
 
 use model::Outcome;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
-use model::outcome::AttemptEnd;
+use model::outcome::{AttemptEnd, OutputRef};
 
 use super::v1;
 use crate::noun::{Nothing, Numbered, write_outcome};
@@ -75,13 +75,15 @@ pub(super) fn from_worker(message: &FromWorker) -> v1::FromWorker {
 fn report(report: &Report) -> v1::Report {
     let event = match &report.event {
         AttemptEvent::Started => v1::Event::Started(Nothing {}),
-        AttemptEvent::Ended { outcome, end } => v1::Event::Ended(Box::new(ended(*outcome, end))),
+        AttemptEvent::Ended { outcome, end, tasks } => {
+            v1::Event::Ended(Box::new(ended(*outcome, end, *tasks)))
+        }
         AttemptEvent::Returned => v1::Event::Returned(Nothing {}),
     };
     v1::Report { lease: Some(lease(&report.lease)), event: Some(event) }
 }
 
-fn ended(outcome: Outcome, end: &AttemptEnd) -> v1::Ended {
+fn ended(outcome: Outcome, end: &AttemptEnd, tasks: Option<OutputRef>) -> v1::Ended {
     let (outcome, detail) = write_outcome(outcome);
     v1::Ended {
         outcome,
@@ -96,5 +98,6 @@ fn ended(outcome: Outcome, end: &AttemptEnd) -> v1::Ended {
             frames: log.frames,
         }),
         output: end.output.map(Into::into),
+        tasks: tasks.map(Into::into),
     }
 }

@@ -2,8 +2,8 @@
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
-    StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
+    RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
 use model::policy::{FailurePolicy, Priority, Stage};
@@ -85,11 +85,12 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         any::<i32>().prop_map(Failure::Signal),
         any::<i32>().prop_map(Failure::Spawn),
     ];
-    let known = [&samples::OUTCOMES[..], &samples::CONTROL_OUTCOMES].concat();
+    let last = [samples::TASKS_OUTCOME];
+    let known = [&samples::OUTCOMES[..], &samples::CONTROL_OUTCOMES, &last].concat();
     prop_oneof![select(known), failure.prop_map(Outcome::Failed)]
 }
 
-fn output() -> impl Strategy<Value = OutputRef> {
+pub(crate) fn output() -> impl Strategy<Value = OutputRef> {
     (digest(), small()).prop_map(|(digest, bytes)| OutputRef { digest, bytes })
 }
 
@@ -191,6 +192,40 @@ fn settled() -> impl Strategy<Value = Fact> {
     })
 }
 
+fn amended() -> impl Strategy<Value = RunAmended> {
+    let generated = item().prop_map(|by| AmendCause::Generated { task: by.task, item: by.item });
+    let cause = prop_oneof![Just(AmendCause::Edited), generated];
+    (run(), cause, digest(), digest(), 0..=100_u8, of(any::<u32>())).prop_map(
+        |(run, cause, graph, definition, priority, concurrency)| RunAmended {
+            run,
+            cause,
+            graph,
+            definition,
+            priority: Priority(priority),
+            concurrency,
+        },
+    )
+}
+
+fn marked() -> impl Strategy<Value = Marked> {
+    let cause = prop_oneof![
+        select(vec![MarkCause::Person, MarkCause::Cache]),
+        run().prop_map(|from| MarkCause::Fork { from }),
+    ];
+    let which = (run(), ids(), of(ids()), select(TaskStatus::ALL));
+    (which, cause, of(control_image()), of(output())).prop_map(
+        |((run, tasks, items, status), cause, control, output)| Marked {
+            run,
+            tasks,
+            items,
+            status,
+            cause,
+            control,
+            output,
+        },
+    )
+}
+
 fn control_image() -> impl Strategy<Value = ControlImage> {
     prop_oneof![
         (small(), digest()).prop_map(|(items, list)| ControlImage::FanOut { items, list }),
@@ -263,6 +298,7 @@ fn piece() -> impl Strategy<Value = Restored> {
         (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
         lease,
         (item(), at()).prop_map(|(item, at)| Restored::Retry { item, at }),
+        (text(), at()).prop_map(|(name, full_at)| Restored::Budget { name, full_at }),
         (number(), at(), number()).prop_map(|(seq, at, epoch)| Restored::End {
             seq: Seq(seq),
             at,
@@ -294,7 +330,9 @@ fn plain() -> impl Strategy<Value = Fact> {
 }
 
 fn of_sets() -> impl Strategy<Value = Fact> {
-    let kinds: [fn(TaskKey, IdSet) -> Fact; 6] = [
+    let kinds: [fn(TaskKey, IdSet) -> Fact; 8] = [
+        |task, items| Fact::ItemsReopened { task, items },
+        |task, tasks| Fact::DeadlinePassed { run: task.run, tasks },
         |task, items| Fact::AttemptsStarted { task, items },
         |task, items| Fact::LeasesReturned { task, items },
         |task, tasks| Fact::HandlersReleased { run: task.run, tasks },
@@ -314,6 +352,8 @@ pub(crate) fn fact() -> BoxedStrategy<Fact> {
         1 => admitted().prop_map(|admitted| Fact::RunAdmitted(Box::new(admitted))),
         2 => answered().prop_map(|answered| Fact::TaskAnswered(Box::new(answered))),
         1 => settled(),
+        1 => amended().prop_map(|amended| Fact::RunAmended(Box::new(amended))),
+        2 => marked().prop_map(|marked| Fact::Marked(Box::new(marked))),
         4 => ended().prop_map(|ended| Fact::AttemptsEnded(Box::new(ended))),
         4 => piece().prop_map(|piece| Fact::Restored(Box::new(piece))),
     ]

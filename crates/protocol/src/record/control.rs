@@ -56,17 +56,28 @@ pub(super) fn read_answered(form: v1::TaskAnswered) -> Result<TaskAnswered, Deco
 
 /// The stored form of what an answer has made of a task.
 pub(super) fn write_image(task: TaskKey, image: &ControlImage) -> v1::ControlImage {
+    let v1::ControlOf { control } = write_control(image);
+    v1::ControlImage { run: task.run.0, task: task.task.0, control }
+}
+
+/// The same, of a task that is named elsewhere.
+pub(super) fn write_control(image: &ControlImage) -> v1::ControlOf {
     let control = match *image {
         ControlImage::FanOut { items, list } => Control::FanOut(write_fan_out(items, list)),
         ControlImage::Route(route) => Control::Route(route.into()),
         ControlImage::Wait(until) => Control::Wait(v1::Wait { until: until.map(|at| at.0) }),
         ControlImage::Turn(turn) => Control::Turn(turn.into()),
     };
-    v1::ControlImage { run: task.run.0, task: task.task.0, control: Some(control) }
+    v1::ControlOf { control: Some(control) }
 }
 
 /// What an answer has made of a task, of a stored form.
 pub(super) fn read_image(form: v1::ControlImage) -> Result<ControlImage, DecodeError> {
+    read_control(v1::ControlOf { control: form.control })
+}
+
+/// The same, of a task that is named elsewhere.
+pub(super) fn read_control(form: v1::ControlOf) -> Result<ControlImage, DecodeError> {
     Ok(match required("what an answer has made of a task", form.control)? {
         Control::FanOut(form) => {
             let (items, list) = read_fan_out(&form)?;

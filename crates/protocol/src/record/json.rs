@@ -9,8 +9,8 @@ use core::ops::Range;
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
-    StopCause, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
+    RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then};
 use model::policy::{FailurePolicy, Stage};
@@ -33,7 +33,9 @@ pub fn fields(fact: &Fact) -> Value {
             let items = ranges(core::slice::from_ref(items));
             with(of_task(*task), json!({ "items": items, "worker": worker.0 }))
         }
-        Fact::AttemptsStarted { task, items } | Fact::LeasesReturned { task, items } => {
+        Fact::AttemptsStarted { task, items }
+        | Fact::LeasesReturned { task, items }
+        | Fact::ItemsReopened { task, items } => {
             with(of_task(*task), json!({ "items": set(items) }))
         }
         Fact::AttemptOverran { item } => of_item(*item),
@@ -49,12 +51,15 @@ pub fn fields(fact: &Fact) -> Value {
         Fact::HandlersReleased { run, tasks }
         | Fact::TasksSkipped { run, tasks }
         | Fact::TasksCancelled { run, tasks }
-        | Fact::TasksUnsatisfiable { run, tasks } => of_tasks(*run, tasks),
+        | Fact::TasksUnsatisfiable { run, tasks }
+        | Fact::DeadlinePassed { run, tasks } => of_tasks(*run, tasks),
         Fact::RunStopping { run, cause } => json!({ "run": run.0, "cause": stop_cause(*cause) }),
         Fact::RunEnded { run, status } => json!({ "run": run.0, "status": status.as_str() }),
         Fact::RoundOpened { run, tasks, scope } => {
             with(of_tasks(*run, tasks), json!({ "scope": round_scope(*scope) }))
         }
+        Fact::RunAmended(amended) => run_amended(amended),
+        Fact::Marked(marked) => self::marked(marked),
         Fact::RunForgotten { run } => json!({ "run": run.0 }),
         Fact::Restored(piece) => restored(piece),
     }
@@ -89,6 +94,46 @@ fn run_admitted(admitted: &RunAdmitted) -> Value {
         "trace": format!("{:032x}", admitted.trace),
     })
 }
+
+fn run_amended(amended: &RunAmended) -> Value {
+    let (cause, task, item) = match amended.cause {
+        AmendCause::Edited => ("edited", None, None),
+        AmendCause::Generated { task, item } => ("generated", Some(task.0), Some(item.0)),
+    };
+    json!({
+        "run": amended.run.0,
+        "cause": cause,
+        "task": task,
+        "item": item,
+        "graph": amended.graph.to_string(),
+        "definition": amended.definition.to_string(),
+        "priority": amended.priority.0,
+        "concurrency": amended.concurrency,
+    })
+}
+
+fn marked(marked: &Marked) -> Value {
+    let (cause, from) = match marked.cause {
+        MarkCause::Person => ("person", None),
+        MarkCause::Cache => ("cache", None),
+        MarkCause::Fork { from } => ("fork", Some(from.0)),
+    };
+    let rest = json!({
+        "item_set": marked.items.as_ref().map(set),
+        "status": marked.status.as_str(),
+        "cause": cause,
+        "from": from,
+        "output": marked.output.map(output),
+    });
+    let control = match marked.control {
+        Some(image) => control_image(image),
+        None => NO_CONTROL.iter().map(|&name| (name.to_owned(), Value::Null)).collect(),
+    };
+    with(with(of_tasks(marked.run, &marked.tasks), rest), control)
+}
+
+/// The fields of what an answer has made of a task.
+const NO_CONTROL: [&str; 6] = ["control", "items", "list", "route", "until", "turn"];
 
 fn attempts_ended(ended: &AttemptsEnded) -> Value {
     let (then, retry_at) = match ended.then {
@@ -148,6 +193,7 @@ fn restored(piece: &Restored) -> Value {
             with(of_item(*item), lease)
         }
         Restored::Retry { item, at } => with(of_item(*item), json!({ "at": Time(*at) })),
+        Restored::Budget { name, full_at } => json!({ "name": name, "full_at": Time(*full_at) }),
         Restored::End { seq, at, epoch } => {
             json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
         }
@@ -265,6 +311,7 @@ fn failed(failure: Failure) -> Value {
         Failure::Control => ("control", None),
         Failure::Rejected => ("rejected", None),
         Failure::TurnsUsedUp => ("turns_used_up", None),
+        Failure::Tasks => ("tasks", None),
     };
     json!({ "kind": kind, "number": number })
 }

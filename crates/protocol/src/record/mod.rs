@@ -4,6 +4,7 @@
 //! kind of fact to its bytes, so that a journal of today is read by every later build. `json` shows
 //! facts to those who read an export.
 
+mod amend;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 mod control;
@@ -81,6 +82,10 @@ kinds! {
     "run_stopping": Fact::RunStopping { .. },
     "run_ended": Fact::RunEnded { .. },
     "round_opened": Fact::RoundOpened { .. },
+    "items_reopened": Fact::ItemsReopened { .. },
+    "run_amended": Fact::RunAmended(_),
+    "marked": Fact::Marked(_),
+    "deadline_passed": Fact::DeadlinePassed { .. },
     "run_forgotten": Fact::RunForgotten { .. },
 }
 
@@ -103,5 +108,6 @@ restored_kinds! {
     "restored_control": Restored::Control { .. },
     "restored_lease": Restored::Lease { .. },
     "restored_retry": Restored::Retry { .. },
+    "restored_budget": Restored::Budget { .. },
     "restored_end": Restored::End { .. },
 }

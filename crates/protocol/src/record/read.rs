@@ -3,18 +3,18 @@
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
-use model::policy::{Priority, Stage};
+use model::policy::Stage;
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
     TaskStatus, Timestamp, Token, WorkerId,
 };
 
-use super::control;
 use super::v1::{self, Kind, Piece, Record};
+use super::{amend, control};
 use crate::FORMAT;
 use crate::columns::{Numbers, unpack_set};
 use crate::error::DecodeError;
-use crate::noun::{Numbered, narrow, read_digest, read_outcome, required};
+use crate::noun::{Numbered, narrow, read_digest, read_outcome, read_priority, required};
 
 /// The fact of a stored form.
 pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
@@ -66,6 +66,14 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
             tasks: unpack_set(&form.tasks)?,
             scope: Numbered::from_number(form.scope)?,
         },
+        Kind::ItemsReopened(form) => {
+            Fact::ItemsReopened { task: form.task(), items: unpack_set(&form.items)? }
+        }
+        Kind::RunAmended(form) => Fact::RunAmended(Box::new(amend::read_amended(&form)?)),
+        Kind::Marked(form) => Fact::Marked(Box::new(amend::read_marked(*form)?)),
+        Kind::DeadlinePassed(form) => {
+            Fact::DeadlinePassed { run: RunId(form.run), tasks: unpack_set(&form.tasks)? }
+        }
         Kind::RunForgotten(form) => Fact::RunForgotten { run: RunId(form.run) },
         Kind::Restored(form) => {
             let piece = required("a known piece of a snapshot", form.piece)?;
@@ -118,9 +126,6 @@ fn worker_joined(form: v1::WorkerJoined) -> Result<WorkerJoined, DecodeError> {
 }
 
 fn run_admitted(form: v1::RunAdmitted) -> Result<RunAdmitted, DecodeError> {
-    let priority = u8::try_from(form.priority).ok().filter(|&number| number <= Priority::MAX.0);
-    let priority =
-        priority.ok_or(DecodeError::Number { what: "priority", number: form.priority.into() })?;
     Ok(RunAdmitted {
         run: RunId(form.run),
         key: form.key.as_deref().map(read_digest).transpose()?,
@@ -131,7 +136,7 @@ fn run_admitted(form: v1::RunAdmitted) -> Result<RunAdmitted, DecodeError> {
         content: read_digest(&form.content)?,
         graph: read_digest(&form.graph)?,
         definition: read_digest(&form.definition)?,
-        priority: Priority(priority),
+        priority: read_priority(form.priority)?,
         failure: Numbered::from_number(form.failure)?,
         timeout: form.timeout_us.map(Span),
         concurrency: form.concurrency,
@@ -248,6 +253,9 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             item: item_key(form.run, form.task, form.item),
             at: Timestamp(form.at),
         },
+        Piece::Budget(form) => {
+            Restored::Budget { name: form.name.into_boxed_str(), full_at: Timestamp(form.full_at) }
+        }
         Piece::End(form) => {
             Restored::End { seq: Seq(form.seq), at: Timestamp(form.at), epoch: Epoch(form.epoch) }
         }

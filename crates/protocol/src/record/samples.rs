@@ -2,8 +2,8 @@
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AttemptsEnded, ControlImage, ItemImage, LossCause, Restored, RoundScope, RunAdmitted,
-    StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
+    RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
 use model::policy::{FailurePolicy, Priority, Stage};
@@ -38,6 +38,9 @@ pub(crate) const CONTROL_OUTCOMES: [Outcome; 3] = [
     Outcome::Failed(Failure::Rejected),
     Outcome::Failed(Failure::TurnsUsedUp),
 ];
+
+/// The outcome of what generates tasks.
+pub(crate) const TASKS_OUTCOME: Outcome = Outcome::Failed(Failure::Tasks);
 
 const OUTPUT: OutputRef = OutputRef { digest: Digest([0xab; 32]), bytes: 65 };
 
@@ -78,15 +81,53 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::TasksSkipped { run: RUN, tasks: ids() },
         Fact::TasksCancelled { run: RUN, tasks: ids() },
         Fact::TasksUnsatisfiable { run: RUN, tasks: IdSet::one(0) },
+        Fact::ItemsReopened { task: TASK, items: ids() },
+        Fact::DeadlinePassed { run: RUN, tasks: ids() },
         Fact::RunForgotten { run: RUN },
     ];
     facts.extend(workers());
     facts.extend(runs());
     facts.extend(answers());
     facts.extend(verdicts());
+    facts.extend(amendments());
+    facts.extend(marks());
     facts.extend(ends().into_iter().map(|ended| Fact::AttemptsEnded(Box::new(ended))));
     facts.extend(pieces().into_iter().map(|piece| Fact::Restored(Box::new(piece))));
     facts
+}
+
+fn amendments() -> Vec<Fact> {
+    let (graph, definition) = (Digest([4; 32]), Digest([5; 32]));
+    let amended = |cause, concurrency| {
+        let priority = Priority(70);
+        let (run, graph, definition) = (RUN, graph, definition);
+        let amended = RunAmended { run, cause, graph, definition, priority, concurrency };
+        Fact::RunAmended(Box::new(amended))
+    };
+    let generated = AmendCause::Generated { task: TASK.task, item: ItemId(9) };
+    vec![amended(AmendCause::Edited, Some(16)), amended(generated, None)]
+}
+
+fn marks() -> Vec<Fact> {
+    let whole = Marked {
+        run: RUN,
+        tasks: ids(),
+        items: None,
+        status: TaskStatus::Succeeded,
+        cause: MarkCause::Fork { from: RunId(3) },
+        control: None,
+        output: None,
+    };
+    let one = |items, cause| Marked { tasks: IdSet::one(7), items, cause, ..whole.clone() };
+    let told = Marked { output: Some(OUTPUT), ..one(None, MarkCause::Person) };
+    let shaped = control_images().map(|image| Marked {
+        control: Some(image),
+        ..one(None, MarkCause::Fork { from: RunId(3) })
+    });
+    let skipped = Marked { status: TaskStatus::Skipped, ..one(None, MarkCause::Person) };
+    let marks = [one(Some(ids()), MarkCause::Cache), told, skipped];
+    let all = [whole].into_iter().chain(marks).chain(shaped);
+    all.map(|marked| Fact::Marked(Box::new(marked))).collect()
 }
 
 fn answers() -> Vec<Fact> {
@@ -248,6 +289,7 @@ fn pieces() -> Vec<Restored> {
             overran: false,
         },
         Restored::Retry { item, at: AT },
+        Restored::Budget { name: "embeddings".into(), full_at: AT },
         Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },
     ];
     pieces.extend(causes().map(|cause| Restored::Run {

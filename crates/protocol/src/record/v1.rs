@@ -11,7 +11,7 @@ use crate::noun::{Amounts, Nothing, Output};
 pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -59,6 +59,14 @@ pub(crate) enum Kind {
     TaskAnswered(TaskAnswered),
     #[prost(message, tag = "20")]
     TaskSettled(TaskSettled),
+    #[prost(message, boxed, tag = "21")]
+    RunAmended(Box<RunAmended>),
+    #[prost(message, boxed, tag = "22")]
+    Marked(Box<Marked>),
+    #[prost(message, tag = "23")]
+    ItemsReopened(TaskItems),
+    #[prost(message, tag = "24")]
+    DeadlinePassed(RunTasks),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -313,10 +321,81 @@ pub(crate) struct TaskSettled {
     pub(crate) output: Option<Output>,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunAmended {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(crate) graph: Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub(crate) definition: Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) priority: u32,
+    #[prost(uint32, optional, tag = "5")]
+    pub(crate) concurrency: Option<u32>,
+    /// Whose attempt wrote the new tasks; absent when a person edited the run.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) generated_by: Option<TaskItem>,
+}
+
+/// An item of a run that is named elsewhere.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct TaskItem {
+    #[prost(uint32, tag = "1")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) item: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Marked {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, repeated, tag = "2")]
+    pub(crate) tasks: Vec<u32>,
+    /// Absent when all items are meant.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) items: Option<Ids>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) status: u32,
+    #[prost(message, optional, tag = "5")]
+    pub(crate) control: Option<ControlOf>,
+    #[prost(message, optional, tag = "6")]
+    pub(crate) output: Option<Output>,
+    #[prost(oneof = "MarkedWhy", tags = "7, 8, 9")]
+    pub(crate) why: Option<MarkedWhy>,
+}
+
+/// A set that may be absent.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Ids {
+    #[prost(uint32, repeated, tag = "1")]
+    pub(crate) ids: Vec<u32>,
+}
+
+/// Why something is marked.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(crate) enum MarkedWhy {
+    #[prost(message, tag = "7")]
+    Person(Nothing),
+    #[prost(message, tag = "8")]
+    Cache(Nothing),
+    /// The run that this one was made from.
+    #[prost(uint64, tag = "9")]
+    Fork(u64),
+}
+
+/// What an answer has made of a task that is named elsewhere.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ControlOf {
+    #[prost(oneof = "Control", tags = "3, 4, 5, 6")]
+    pub(crate) control: Option<Control>,
+}
+
 /// A piece of a snapshot.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Restored {
-    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub(crate) piece: Option<Piece>,
 }
 
@@ -339,6 +418,8 @@ pub(crate) enum Piece {
     End(EndMark),
     #[prost(message, tag = "8")]
     Control(ControlImage),
+    #[prost(message, tag = "9")]
+    Budget(BudgetImage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -455,6 +536,14 @@ pub(crate) struct RetryImage {
     pub(crate) item: u32,
     #[prost(uint64, tag = "4")]
     pub(crate) at: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct BudgetImage {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(uint64, tag = "2")]
+    pub(crate) full_at: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -7,8 +7,8 @@ use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then};
 use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
 
-use super::control;
 use super::v1::{self, Kind, Piece, Record};
+use super::{amend, control};
 use crate::columns::{Column, pack_set};
 use crate::error::EncodeError;
 use crate::noun::{Numbered, write_outcome};
@@ -53,6 +53,10 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
             tasks: pack_set(tasks),
             scope: scope.number(),
         }),
+        Fact::ItemsReopened { task, items } => Kind::ItemsReopened(task_items(*task, items)),
+        Fact::RunAmended(amended) => Kind::RunAmended(Box::new(amend::write_amended(amended))),
+        Fact::Marked(marked) => Kind::Marked(Box::new(amend::write_marked(marked))),
+        Fact::DeadlinePassed { run, tasks } => Kind::DeadlinePassed(run_tasks(*run, tasks)),
         Fact::RunForgotten { run } => Kind::RunForgotten(v1::Run { run: run.0 }),
         Fact::Restored(piece) => {
             Kind::Restored(Box::new(v1::Restored { piece: Some(restored(piece)) }))
@@ -246,6 +250,9 @@ fn restored(piece: &Restored) -> Piece {
             item: item.item.0,
             at: at.0,
         }),
+        Restored::Budget { name, full_at } => {
+            Piece::Budget(v1::BudgetImage { name: name.to_string(), full_at: full_at.0 })
+        }
         Restored::End { seq, at, epoch } => {
             Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
         }

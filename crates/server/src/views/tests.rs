@@ -140,7 +140,7 @@ impl Stage {
             trace: 0,
         };
         let request = RequestId(1);
-        self.step(Input::Submit(Box::new(Submission { request, run, graph })));
+        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
         match self.answers.pop() {
             Some(Answer::Admitted { run, .. }) => run,
             other => panic!("not admitted: {other:?}"),

@@ -105,6 +105,7 @@ fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
         | Fact::LeasesReturned { task, .. }
+        | Fact::ItemsReopened { task, .. }
         | Fact::TaskSettled { task, .. } => task.run,
         Fact::AttemptOverran { item } => item.run,
         Fact::AttemptsEnded(ended) => ended.task.run,
@@ -116,7 +117,10 @@ fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::RunStopping { run, .. }
         | Fact::RunEnded { run, .. }
         | Fact::RoundOpened { run, .. }
+        | Fact::DeadlinePassed { run, .. }
         | Fact::RunForgotten { run } => *run,
+        Fact::RunAmended(amended) => amended.run,
+        Fact::Marked(marked) => marked.run,
         Fact::LeaderStarted { .. }
         | Fact::WorkerJoined(_)
         | Fact::WorkerLost { .. }

@@ -3,7 +3,7 @@
 use engine::Answered;
 use model::control::{ControlAnswer, Verdict};
 use model::outcome::OutputRef;
-use model::{Digest, ItemId, Round, TaskId, TaskKey};
+use model::{Digest, IdSet, ItemId, Round, TaskId, TaskKey};
 use serde_json::{Value, json};
 use spec::Question;
 use spec::cases::{self, Say};
@@ -37,7 +37,8 @@ impl Rehearsal<'_> {
             self.memory.keep(task, ItemId(0), output);
         }
         let task = TaskKey { run: self.run, task };
-        let answered = Answered { task, round, answer: reply.answer, output: named };
+        let answered =
+            Answered { task, round, answer: reply.answer, output: named, cached: IdSet::new() };
         self.step(Input::Answered(Box::new(answered)));
     }
 

@@ -168,6 +168,7 @@ pub(super) fn words(outcome: Outcome) -> Option<String> {
         Outcome::Failed(Failure::Unsatisfiable) => "no machine of that size can hold it",
         Outcome::Failed(Failure::Rejected) => "it was rejected",
         Outcome::Failed(Failure::TurnsUsedUp) => "its condition did not hold in the last round",
+        Outcome::Failed(Failure::Tasks) => "the tasks that it wrote could not be admitted",
         Outcome::Failed(Failure::Render) => "its text could not be rendered",
         Outcome::Failed(Failure::Control) => "what it asks could not be worked out",
         Outcome::Failed(_) => "it failed",

@@ -306,7 +306,7 @@ impl Worker {
         self.logs.flush().expect("room on the disk");
         let log = self.logs.finish(ticket, Timestamp(2));
         let end = AttemptEnd { log, ..AttemptEnd::default() };
-        self.report(lease, AttemptEvent::Ended { outcome, end });
+        self.report(lease, AttemptEvent::Ended { outcome, end, tasks: None });
     }
 
     fn report(&mut self, lease: LeaseId, event: AttemptEvent) {
@@ -319,6 +319,6 @@ impl Worker {
         self.said += 1;
         let (name, number) = ("w".into(), self.said);
         let message = FromWorker { name, instance: 1, session: 1, number, news };
-        self.mailbox.deliver(Delivery { message, outputs: Vec::new() });
+        self.mailbox.deliver(Delivery { message, outputs: Vec::new(), tasks: Vec::new() });
     }
 }
