@@ -35,7 +35,8 @@ pub enum Failure {
     Spawn(i32),
     /// It ended well but its outputs could not be read; the reason is in its log.
     Outputs,
-    /// It ended well but the tasks that it wrote could not be admitted; the reason is in its outputs.
+    /// It ended well but the tasks that it wrote could not be admitted; the reason is in its
+    /// outputs.
     Tasks,
     /// Its script or environment could not be rendered; the reason is in its log.
     Render,

@@ -14,7 +14,7 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Repo
 use model::outcome::{AttemptEnd, Failure, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::{
-    Digest, Epoch, Fact, Graph, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
+    Digest, Epoch, Fact, Graph, IdSet, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
     TaskKey, TaskStatus, Timestamp,
 };
 

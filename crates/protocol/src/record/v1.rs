@@ -11,7 +11,8 @@ use crate::noun::{Amounts, Nothing, Output};
 pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
+                23, 24"
     )]
     pub(crate) kind: Option<Kind>,
 }

@@ -172,7 +172,11 @@ impl Stage {
             let Some(grant) = self.started.pop_front() else { return };
             let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
             let end = AttemptEnd { usage, log: self.log, output: None };
-            let event = AttemptEvent::Ended { outcome: outcome(grant.attempt.key.item.0), end };
+            let event = AttemptEvent::Ended {
+                outcome: outcome(grant.attempt.key.item.0),
+                end,
+                tasks: None,
+            };
             self.report(Report { lease: grant.lease(), event });
         }
     }
