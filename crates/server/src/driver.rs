@@ -49,7 +49,7 @@ pub(crate) enum Event {
     /// It is time for what is due.
     Deadline,
     /// A worker said something.
-    Worker(Delivery),
+    Worker(Box<Delivery>),
     /// A worker can be reached.
     Connect(Box<str>, Box<dyn Link>),
     /// Output of live attempts grew.

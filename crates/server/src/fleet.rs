@@ -28,7 +28,7 @@ impl Mailbox {
 
     /// Hands a message to the driver. One that has ended hears nothing any more.
     pub fn deliver(&self, delivery: Delivery) {
-        let _ = self.inbox.send(Event::Worker(delivery));
+        let _ = self.inbox.send(Event::Worker(Box::new(delivery)));
     }
 
     /// Tells where the output of live attempts has come to. Only for those who watch.
