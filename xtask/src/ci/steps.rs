@@ -62,7 +62,7 @@ pub(crate) const STEPS: &[Step] = &[
         minutes: 6,
         lines: &[
             "cargo clippy --workspace --all-targets -- -D warnings",
-            "cargo clippy --package cli --test real --test language -- -D warnings",
+            "cargo clippy --package cli --test real --test language --test guide -- -D warnings",
         ],
         ..PLAIN
     },
@@ -89,15 +89,17 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "examples",
-        proves: "the example's own code is right",
+        proves: "every example of the guide does as it says, and the examples' own code is right",
         minutes: 2,
         needs: &[PYTHON],
         lines: &[
+            "cargo test --package cli --test guide",
             "python3 -m unittest discover --start-directory examples/digits",
             "cargo run --quiet -- validate examples/hello/workflow.yaml",
             "cargo run --quiet -- validate examples/diamond/workflow.yaml",
             "cargo run --quiet -- validate examples/etl/workflow.yaml",
             "cargo run --quiet -- validate examples/digits/workflow.yaml",
+            "cargo run --quiet -- test examples/release",
         ],
         ..PLAIN
     },
