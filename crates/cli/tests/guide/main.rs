@@ -21,6 +21,7 @@ mod orders;
 mod pages;
 #[path = "../language/play.rs"]
 mod play;
+mod schemas;
 #[path = "../language/told.rs"]
 mod told;
 mod transcripts;
