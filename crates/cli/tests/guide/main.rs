@@ -38,7 +38,7 @@ use home::Home;
 /// Examples that are played at a time. More than cores: they wait for disks and for tasks.
 const AT_A_TIME: usize = 6;
 /// Fewer examples than this means that the folder is not the folder.
-const EXAMPLES_MIN: usize = 35;
+const EXAMPLES_MIN: usize = 50;
 
 #[test]
 fn every_example_comes_to_what_its_snapshot_says() {
