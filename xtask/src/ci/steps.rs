@@ -62,7 +62,8 @@ pub(crate) const STEPS: &[Step] = &[
         minutes: 6,
         lines: &[
             "cargo clippy --workspace --all-targets -- -D warnings",
-            "cargo clippy --package cli --test real --test language --test guide -- -D warnings",
+            "cargo clippy --package cli --test real --test language --test guide --test durable -- \
+             -D warnings",
         ],
         ..PLAIN
     },
@@ -112,11 +113,15 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "binary",
-        proves: "the real binary does as documented, suspended and without room on the disk too",
+        proves: "the real binary does as documented, suspended and without room on the disk too, \
+             and its journal holds no output, text or secret and is enough",
         minutes: 2,
         needs: &[MKFS],
-        lines: &["AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
-             behaviour:: stop_continue:: full_disk::"],
+        lines: &[
+            "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
+             behaviour:: stop_continue:: full_disk::",
+            "cargo test --package cli --test durable",
+        ],
         ..PLAIN
     },
     Step {
