@@ -6,6 +6,7 @@
 //!
 //! `cargo test -p cli --test durable`
 
+mod history;
 mod house;
 mod marks;
 mod replay;
