@@ -19,9 +19,11 @@ mod keys;
 mod names;
 mod play;
 mod said;
+mod shapes;
 
 pub use play::{Answer, Attempt, End, Mock, Say};
 pub use said::{Compare, Comparison, TextMatch};
+pub(crate) use shapes::of_files;
 
 /// A test file that is in order.
 #[derive(Debug)]

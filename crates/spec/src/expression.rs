@@ -8,7 +8,7 @@ use minijinja::{Environment, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::limits::VALUE_BYTES_MAX;
-use crate::template::{Bounded, expression_references, normalised};
+use crate::template::{Bounded, check_expression, expression_references, normalised};
 
 /// The expression of a text that is one expression: the text itself, or what is between its marks.
 pub(crate) fn bare(text: &str) -> String {
@@ -27,7 +27,8 @@ pub(crate) fn evaluate(
     expression: &str,
     context: &Value,
 ) -> Result<Value, String> {
-    let compiled = environment.compile_expression_owned(expression.to_owned());
+    let compiled = check_expression(expression)
+        .and_then(|()| environment.compile_expression_owned(expression.to_owned()));
     let value = compiled.and_then(|expression| expression.eval(context.clone()));
     let is_undefined = match &value {
         Ok(value) => value.is_undefined(),

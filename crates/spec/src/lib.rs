@@ -44,5 +44,5 @@ pub use definition::{
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
-pub use schema::schema;
+pub use schema::{schema, tests_schema};
 pub use source::Source;

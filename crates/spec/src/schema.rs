@@ -1,4 +1,5 @@
-//! The JSON Schema of workflow files, for editors: generated from the types that read them.
+//! The JSON Schemas of workflow files and of test files, for editors: generated from the types that
+//! read them.
 //!
 //! It says what a key takes, not how keys fit each other beyond the simplest rules; the check says
 //! the rest.
@@ -8,6 +9,7 @@ use schemars::transform::{RecursiveTransform, Transform};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value as Json, json};
 
+use crate::cases;
 use crate::file::foreign::TASK;
 use crate::file::{TaskFile, WorkflowFile};
 use crate::read::Instead;
@@ -37,6 +39,19 @@ pub fn schema() -> Json {
             "type": ["object", "null"]
         });
         task.insert("additionalProperties".to_owned(), template);
+    }
+    schema.to_value()
+}
+
+/// The JSON Schema (draft 2020-12) of the test files of workflows.
+#[must_use]
+pub fn tests_schema() -> Json {
+    let mut schema = cases::of_files(SchemaSettings::draft2020_12().into_generator());
+    RecursiveTransform(forget_null).transform(&mut schema);
+    schema.insert("title".to_owned(), json!("Tests of an Open-AutoGLM workflow"));
+    schema.insert("required".to_owned(), json!(["workflow", "tests"]));
+    if let Some(Json::Object(test)) = schema.pointer_mut("/$defs/CaseKeys") {
+        test.insert("required".to_owned(), json!(["name", "expect"]));
     }
     schema.to_value()
 }
@@ -72,6 +87,9 @@ fn forget_null(schema: &mut Schema) {
             let only = only.clone();
             schema.insert("type".to_owned(), only);
         }
+    }
+    if let Some(Json::Array(words)) = schema.get_mut("enum") {
+        words.retain(|word| !word.is_null());
     }
     let Some(Json::Array(choices)) = schema.get_mut("anyOf") else { return };
     choices.retain(|choice| *choice != json!({"type": "null"}));

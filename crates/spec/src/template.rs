@@ -1,9 +1,9 @@
 //! Templates in texts: `{{ expression }}` and `{% statement %}`, as MiniJinja reads them.
 //!
 //! A text without these marks is not a template and never meets the template engine. Rendering is
-//! bounded in instructions and in bytes, undefined names are errors, and nothing is escaped for
-//! HTML: lists and objects are written as JSON. `{#` begins no comment, because `${#list[@]}` is
-//! common in scripts.
+//! bounded in instructions and in bytes, and what values may grow to is weighed before. Undefined
+//! names are errors, and nothing is escaped for HTML: lists and objects are written as JSON. `{#`
+//! begins no comment, because `${#list[@]}` is common in scripts.
 
 use std::borrow::Cow;
 use std::io;
@@ -17,8 +17,11 @@ use model::limits::RENDERED_BYTES_MAX;
 
 use crate::limits::{RENDER_FUEL, TEMPLATES_CACHED_MAX};
 
+mod filters;
+mod growth;
 mod reference;
 
+pub(crate) use growth::{check_expression, check_text};
 pub(crate) use reference::{ROOTS, Reference, expression_references, words};
 
 /// Whether a text has marks in it.
@@ -46,18 +49,23 @@ pub(crate) fn environment() -> Environment<'static> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(RENDER_FUEL));
     environment.set_formatter(write_value);
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .comment_delimiters("{#{", "}#}")
-            .keep_trailing_newline(true)
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .expect("the marks differ from each other"),
-    );
+    environment.set_syntax(syntax());
+    filters::bound(&mut environment);
+    // Its values could grow with every turn of a loop, unseen.
+    environment.remove_global("namespace");
     environment.add_filter("quote", quote);
     environment.add_filter("tojson", tojson);
     environment
+}
+
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .comment_delimiters("{#{", "}#}")
+        .keep_trailing_newline(true)
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .expect("the marks differ from each other")
 }
 
 /// The names that every template may use beside the workflow's own.
@@ -79,9 +87,7 @@ fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
     if let Some(text) = value.as_str() {
         return Ok(Cow::Borrowed(text));
     }
-    let json = serde_json::to_string(value);
-    let json = json.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()));
-    json.map(Cow::Owned)
+    json(value).map(Cow::Owned)
 }
 
 /// One word of a shell command, whatever is in it.
@@ -91,8 +97,15 @@ fn quote(value: &Value) -> Result<String, Error> {
 
 /// Compact JSON. The engine's own writes `null` for what is not defined and escapes for HTML.
 fn tojson(value: &Value) -> Result<String, Error> {
-    let json = serde_json::to_string(defined(value)?);
-    json.map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    json(defined(value)?)
+}
+
+/// JSON of at most as many bytes as a rendered text may have.
+fn json(value: &Value) -> Result<String, Error> {
+    let mut bytes = Bounded::new(RENDERED_BYTES_MAX);
+    serde_json::to_writer(&mut bytes, value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    Ok(String::from_utf8(bytes.into_bytes()).expect("JSON is UTF-8"))
 }
 
 fn defined(value: &Value) -> Result<&Value, Error> {
@@ -162,7 +175,9 @@ impl Parsed {
             self.environment.clear_templates();
             self.references.clear();
         }
-        self.environment.add_template_owned(text.to_owned(), normalised(text).into_owned())?;
+        let normal = normalised(text);
+        check_text(&normal)?;
+        self.environment.add_template_owned(text.to_owned(), normal.into_owned())?;
         let mut references = words(text).references;
         references.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         references.dedup_by(|one, other| one.root == other.root && one.path == other.path);

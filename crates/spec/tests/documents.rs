@@ -1,4 +1,4 @@
-//! The guide, the reference of errors, and the examples: what they print is what happens.
+//! The reference of errors, and the examples: what they print is what happens.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,30 +35,6 @@ fn blocks(page: &str) -> Vec<(String, String)> {
         }
     }
     found
-}
-
-#[test]
-fn every_example_of_the_guide_is_in_order() {
-    // Each with how many examples it has at least, and what must be given.
-    let pages = [
-        ("workflow-file", 8, json!({})),
-        ("parameters", 3, json!({"token": "env:TOKEN", "day": "monday"})),
-        ("environments-and-secrets", 4, json!({})),
-        ("templates", 4, json!({})),
-    ];
-    for (page, least, given) in pages {
-        let page = fs::read_to_string(root().join(format!("docs/guide/{page}.md"))).unwrap();
-        let blocks = blocks(&page);
-        assert!(blocks.len() >= least, "{}", blocks.len());
-        for (heading, block) in blocks {
-            let workflow = check(&source(&heading, &block)).unwrap_or_else(|told| panic!("{told}"));
-            let mut given: BTreeMap<String, Value> =
-                given.as_object().unwrap().clone().into_iter().collect();
-            given.retain(|name, _| workflow.params().iter().any(|it| it.name == *name));
-            let compiled = workflow.bind(&given).and_then(spec::Bound::compile);
-            assert!(compiled.is_ok(), "{}", compiled.err().unwrap());
-        }
-    }
 }
 
 #[test]

@@ -2,17 +2,17 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use std::{env, fs};
 
-use model::control::ControlAnswer;
-use model::limits::OUTPUT_BYTES_MAX;
-use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
+use model::{Digest, Graph};
 use proptest::prelude::*;
 use proptest::sample::SizeRange;
 use serde_json::{Value, json};
-use spec::{Definition, Question, Reply, Source, TaskOutputs, Upstream, check};
+use spec::{Definition, check};
+
+#[path = "fuzz/survival.rs"]
+mod survival;
+
+use survival::{source, survives};
 
 /// Names of tasks: Unicode, with everything that YAML could stumble over.
 fn name() -> impl Strategy<Value = String> {
@@ -154,10 +154,6 @@ fn file(names: &[String], edges: &BTreeSet<(usize, usize)>, form: u8) -> String 
     }
 }
 
-fn source(text: impl Into<Vec<u8>>) -> Source {
-    Source { name: "generated.yaml".to_owned(), folder: PathBuf::from("/"), text: text.into() }
-}
-
 fn settings() -> ProptestConfig {
     ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() }
 }
@@ -251,127 +247,5 @@ proptest! {
         let script = format!("a {{{{{text}}}}} {{%{text}%}}");
         let file = json!({"tasks": {"a": {"script": script, "foreach": script}}});
         survives(file.to_string().as_bytes());
-    }
-}
-
-/// Checks, binds, compiles, renders and shows; any answer will do.
-fn survives(bytes: &[u8]) {
-    let workflow = match check(&source(bytes)) {
-        Ok(workflow) => workflow,
-        Err(diagnostics) => {
-            assert!(!diagnostics.diagnostics.is_empty());
-            assert!(!diagnostics.to_terminal(true).is_empty());
-            assert!(diagnostics.to_json().is_object());
-            return;
-        }
-    };
-    let Ok(compiled) = workflow.bind(&BTreeMap::new()).and_then(spec::Bound::compile) else {
-        return;
-    };
-    let graph = Graph::new(Digest::default(), compiled.parts).expect("a checked graph");
-    let definition = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
-    let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
-    for task in graph.tasks().take(50) {
-        ask(&definition, task, &nothing);
-        let _message = definition.message(task, &nothing);
-        for item in (0..graph.items(task).min(2)).map(ItemId) {
-            let _label = definition.item_label(task, item);
-            let _ = definition.render(task, item, &nothing);
-        }
-    }
-}
-
-/// Asks as the engine does, and holds the reply to what is promised of it.
-fn ask(definition: &Definition, task: TaskId, upstream: &dyn Upstream) -> Reply {
-    let question = Question { task, turn: 1, upstream, now: Timestamp(0), run: RunId::default() };
-    let reply = definition.answer(&question);
-    assert_eq!(reply, definition.answer(&question), "an answer that is not the same twice");
-    if let Some(output) = &reply.output {
-        assert!(output.len() <= OUTPUT_BYTES_MAX);
-        let output: Value = serde_json::from_slice(output).unwrap();
-        assert_eq!(output.get("error").is_some(), reply.answer == ControlAnswer::Invalid);
-    }
-    let items = match reply.answer {
-        ControlAnswer::FanOut { items, .. } => Some(items as usize),
-        _ => None,
-    };
-    let list = reply.list.as_ref().map(|list| {
-        let list: Vec<Value> = serde_json::from_slice(list).unwrap();
-        list.len()
-    });
-    assert_eq!(items, list);
-    reply
-}
-
-/// A small generator of its own, so that a seed names a run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 16).unwrap() % bound.max(1)
-    }
-}
-
-/// Mutates the cases for a time: `AUTOGLM_FUZZ_SECONDS=60 cargo test -p spec fuzz_parser`.
-#[test]
-fn fuzz_parser() {
-    let seconds = env::var("AUTOGLM_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(2));
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
-    let mut corpus: Vec<Vec<u8>> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|kind| kind != "txt"))
-        .map(|path| fs::read(path).unwrap())
-        .collect();
-    corpus.sort();
-    let words: Vec<Vec<u8>> = corpus
-        .iter()
-        .flatten()
-        .copied()
-        .collect::<Vec<u8>>()
-        .split(|b| *b == b' ')
-        .map(Vec::from)
-        .collect();
-    let seed = env::var("AUTOGLM_FUZZ_SEED").ok().and_then(|text| text.parse().ok());
-    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 1);
-    let mut random = Random(seed);
-    let mut tried = 0_u64;
-    while Instant::now() < end {
-        let mut bytes = corpus[random.below(corpus.len())].clone();
-        for _ in 0..=random.below(8) {
-            mutate(&mut bytes, &mut random, &words);
-        }
-        let survived = std::panic::catch_unwind(|| survives(&bytes));
-        if survived.is_err() {
-            panic!("seed {seed}, input {tried}: {:?}", String::from_utf8_lossy(&bytes));
-        }
-        tried += 1;
-    }
-    println!("{tried} mutated files, seed {seed}");
-    assert!(tried > 100);
-}
-
-fn mutate(bytes: &mut Vec<u8>, random: &mut Random, words: &[Vec<u8>]) {
-    const MARKS: &[u8] = b"{}[]:,-&*!|>'\"%#\n\t @`?~<\\\0\xff";
-    let at = random.below(bytes.len() + 1);
-    let end = at + random.below(20).min(bytes.len() - at);
-    match random.below(6) {
-        0 => bytes.insert(at, MARKS[random.below(MARKS.len())]),
-        1 if at < bytes.len() => bytes[at] = MARKS[random.below(MARKS.len())],
-        2 => drop(bytes.drain(at..end)),
-        3 => {
-            let word = words[random.below(words.len())].clone();
-            drop(bytes.splice(at..at, word));
-        }
-        4 => {
-            let piece = bytes[at..end].to_vec();
-            let to = random.below(bytes.len() + 1);
-            drop(bytes.splice(to..to, piece));
-        }
-        _ => bytes.truncate(at.max(1)),
     }
 }

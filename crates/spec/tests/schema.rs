@@ -1,17 +1,28 @@
-//! The JSON Schema that is checked in is the one that the types give.
+//! The JSON Schemas that are checked in are those that the types give.
 
 use std::path::Path;
 use std::{env, fs};
 
-#[test]
-fn the_schema_in_the_reference_is_fresh() {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/workflow.schema.json");
-    let mut fresh = serde_json::to_string_pretty(&spec::schema()).unwrap();
+use serde_json::Value;
+
+/// Holds a file of the reference to a schema.
+fn is_fresh(name: &str, schema: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference").join(name);
+    let mut fresh = serde_json::to_string_pretty(schema).expect("a schema is JSON");
     fresh.push('\n');
     if env::var_os("UPDATE").is_some() {
-        fs::write(&path, &fresh).unwrap();
+        fs::write(&path, &fresh).expect("written");
     }
     let stored = fs::read_to_string(&path).unwrap_or_default();
-    assert!(stored == fresh, "regenerate it: UPDATE=1 cargo test -p spec --test schema");
+    assert!(stored == fresh, "regenerate {name}: UPDATE=1 cargo test -p spec --test schema");
+}
+
+#[test]
+fn the_schema_of_workflows_is_fresh() {
+    is_fresh("workflow.schema.json", &spec::schema());
+}
+
+#[test]
+fn the_schema_of_tests_is_fresh() {
+    is_fresh("tests.schema.json", &spec::tests_schema());
 }

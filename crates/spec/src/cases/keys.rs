@@ -130,26 +130,6 @@ pub(super) struct State(TaskStatus);
 #[derive(Debug)]
 pub(super) struct MachineKeys(Machine);
 
-/// Test files are no part of the schema of workflow files: to it their values are anything.
-macro_rules! any_schema {
-    ($($({$generic:ident})? $name:ty),* $(,)?) => {$(
-        impl $(<$generic>)? schemars::JsonSchema for $name {
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed("any")
-            }
-
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::Schema::default()
-            }
-        }
-    )*};
-}
-
-pub(super) use any_schema;
-
-any_schema!({T} ByName<T>, {T} Each<T>, TaskKeys, Run, State, MachineKeys);
-any_schema!(Mock, Answer, TextMatch, Comparison);
-
 impl<T: Read> Read for ByName<T> {
     const TAKES: &'static str = "a mapping from name to value";
 

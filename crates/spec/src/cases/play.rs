@@ -6,7 +6,7 @@ use model::Span;
 use serde_json::Value as Json;
 
 use super::Object;
-use super::keys::{NONE, any_schema};
+use super::keys::NONE;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::file::{Duration, Whole};
@@ -125,8 +125,6 @@ pub(super) struct Outputs(Object);
 /// Mocks by the number of the item.
 #[derive(Debug)]
 pub(super) struct Items(BTreeMap<u32, Mock>);
-
-any_schema!(Outputs, Items, Say);
 
 impl Read for Outputs {
     const TAKES: &'static str = "a mapping such as `{rows: 3}`";

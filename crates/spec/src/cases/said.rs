@@ -2,7 +2,7 @@
 
 use model::Span;
 
-use super::keys::{NONE, any_schema};
+use super::keys::NONE;
 use crate::code;
 use crate::diagnostic::Faults;
 use crate::node::{Content, Node};
@@ -111,8 +111,6 @@ pub(super) struct Words(String);
 /// Parts of a text.
 #[derive(Debug)]
 pub(super) struct Parts(Vec<String>);
-
-any_schema!(Words, Parts);
 
 impl Read for Words {
     const TAKES: &'static str = "a text, or a list of words";

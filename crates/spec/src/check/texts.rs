@@ -24,7 +24,10 @@ use crate::read::Placed;
 use crate::secret::misplaced;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
-use crate::template::{ROOTS, Reference, environment, is_global, is_template, normalised, words};
+use crate::template::{
+    ROOTS, Reference, check_expression, check_text, environment, is_global, is_template,
+    normalised, words,
+};
 
 /// The filters that a hint may name.
 const FILTERS: [&str; 20] = [
@@ -206,7 +209,11 @@ impl<'f> Checker<'f, '_> {
                 .compile_expression(&text.value)
                 .map(|expression| expression.undeclared_variables(false)),
         };
-        let open = match open {
+        let growth = || match form {
+            Form::Template => check_text(&content),
+            Form::Expression => check_expression(&text.value),
+        };
+        let open = match open.and_then(|open| growth().map(|()| open)) {
             Ok(open) => open,
             Err(error) => return self.unreadable(&error, text, &content, form),
         };

@@ -1,0 +1,3 @@
+import sys
+
+print("loads", " ".join(sys.argv[1:]))
