@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use model::outcome::Outcome;
@@ -334,6 +335,23 @@ async fn a_run_that_ended_before_a_crash_is_archived_after_it() {
     assert_eq!(house.get::<RunDetail>("/api/v1/runs/1").await.0, StatusCode::OK);
     let catalog = Catalog::open_existing(house.folder().path()).expect("open").expect("there");
     assert!(catalog.get(RunId(1)).expect("read").expect("listed").archive.is_some());
+}
+
+#[tokio::test]
+async fn what_follows_the_journal_begins_as_soon_as_its_files_can_be_written() {
+    let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+    let in_the_way = folder.path().join("catalog.sqlite");
+    fs::create_dir(&in_the_way).expect("made");
+    let house = House::on(Arc::clone(&folder), in_memory(0), of_all(Outcome::Succeeded));
+    run(&house, ONE).await;
+    let refused = house.post::<Problem>("/api/v1/gc", &json!({})).await.1;
+    assert!(refused.detail.contains("catalog.sqlite"), "{}", refused.detail);
+    fs::remove_dir(&in_the_way).expect("removed");
+    // Of this run it has heard nothing: it is in the journal.
+    house.forgotten(1).await;
+    run(&house, PAIR).await;
+    house.forgotten(2).await;
+    assert_eq!(listed(&house, "").await, [2, 1]);
 }
 
 #[tokio::test]
