@@ -251,7 +251,10 @@ async fn log_segments_go_when_no_kept_run_can_have_written_to_them() {
     // Each worker begins a segment of its own.
     for number in 0..5 {
         match number {
-            2 => assert_eq!(submit(&house, PAIR).await, 3),
+            2 => {
+                assert_eq!(submit(&house, PAIR).await, 3);
+                house.running(3).await;
+            }
             _ => assert_eq!(run(&house, ONE).await, number + 1),
         }
         if number < 4 {
