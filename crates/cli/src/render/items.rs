@@ -3,7 +3,7 @@
 use protocol::api::ItemList;
 use serde_json::Value;
 
-use super::duration_or_none;
+use super::{duration_or_none, reasons};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table};
 
@@ -26,6 +26,13 @@ pub(crate) fn render(list: &ItemList, tone: Tone) -> String {
         ]);
     }
     let mut text = table.render(tone);
+    text.push_str(&reasons(
+        list.items.iter().filter_map(|item| {
+            let reason = item.reason.as_deref()?;
+            Some((format!("{} item {}", style::sign(item.status), item.item), reason))
+        }),
+        tone,
+    ));
     if list.next.is_some() {
         text.push_str(&tone.paint(Paint::Faint, "… and more: --limit shows more\n"));
     }
@@ -50,6 +57,7 @@ mod tests {
             losses: 0,
             duration_seconds: None,
             trouble: (status == TaskStatus::Failed).then(|| "signal 9".to_owned()),
+            reason: None,
         };
         let list = ItemList {
             items: vec![

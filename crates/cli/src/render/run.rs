@@ -2,7 +2,7 @@
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
-use super::{counts, duration, duration_or_none, items_done};
+use super::{counts, duration, duration_or_none, items_done, reasons};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -19,6 +19,13 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     }
     text.push('\n');
     text.push_str(&tasks(&detail.tasks, wide, tone));
+    text.push_str(&reasons(
+        detail.tasks.iter().filter_map(|task| {
+            let reason = task.reason.as_deref()?;
+            Some((format!("{} {}", style::sign(task.status), printable(&task.name)), reason))
+        }),
+        tone,
+    ));
     if detail.next.is_some() {
         let more = detail.run.tasks.total().saturating_sub(detail.tasks.len() as u64);
         let more = format!("… and {more} more: --limit shows more, --status narrows down\n");
@@ -94,6 +101,14 @@ mod tests {
         train   failed     36/36        38  1.2s      exit 3
         report  skipped        -         0  -
         ");
+    }
+
+    #[test]
+    fn what_could_not_be_worked_out_says_why_below_the_table() {
+        let mut detail = detail();
+        detail.tasks[1].reason = Some("in `when`: undefined value".to_owned());
+        let text = render(&detail, false, Tone::PLAIN);
+        assert!(text.ends_with("-\n\n✗ train: in `when`: undefined value\n"), "{text}");
     }
 
     #[test]

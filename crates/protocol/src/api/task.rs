@@ -41,6 +41,10 @@ pub struct TaskSummary {
     /// The last bad end of an attempt: `exit 3`, `signal 9`, `out of memory`, `timed out`.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// More on the trouble where that does not say it all: why something could not be worked out,
+    /// or which secret could not be had. Of a fan-out, of its first item that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Whether it lies on the critical path.
     #[serde(default)]
     pub critical: bool,
@@ -92,4 +96,7 @@ pub struct ItemSummary {
     /// The last bad end of an attempt, where that is known.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// More on the trouble where that does not say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

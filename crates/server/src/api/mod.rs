@@ -18,6 +18,7 @@ mod output;
 mod patience;
 mod problem;
 mod progress;
+mod reasons;
 mod runs;
 mod settle;
 mod source;

@@ -45,6 +45,7 @@ fn summary(subject: &Subject<'_>, task: TaskId, (number, item): (u32, Item)) -> 
         losses: u64::from(item.losses()),
         duration_seconds: running.map(|started| Seconds(subject.now.since(started))),
         trouble: trouble(subject.run, task, item),
+        reason: None,
     }
 }
 

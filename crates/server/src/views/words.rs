@@ -27,7 +27,7 @@ fn failed(failure: Failure) -> String {
             format!("could not be started: {}", io::Error::from_raw_os_error(number))
         }
         Failure::Outputs => "its outputs could not be read".to_owned(),
-        Failure::Render => "its text could not be rendered".to_owned(),
+        Failure::Render => "it could not be prepared".to_owned(),
         Failure::Unsatisfiable => "no worker can hold it".to_owned(),
         Failure::Control => "its condition, items or rules could not be worked out".to_owned(),
         Failure::Rejected => "rejected".to_owned(),

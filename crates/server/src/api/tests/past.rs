@@ -69,6 +69,27 @@ async fn a_run_answers_from_the_archive_as_it_did_from_memory() {
 }
 
 #[tokio::test]
+async fn why_something_could_not_be_worked_out_is_told_from_memory_and_from_the_archive() {
+    let house = House::keeping(in_memory(1), of_all(Outcome::Succeeded));
+    let flow = "tasks:\n  - {name: a, script: 'true'}\n  \
+        - {name: b, depends_on: a, when: tasks.a.outputs.x > 1, script: 'true'}\n";
+    run(&house, flow).await;
+    let told = async || {
+        let paths =
+            ["", "/tasks/b/items", "/tasks/b/explain"].map(|of| format!("/api/v1/runs/1{of}"));
+        let [detail, items, explained] = paths;
+        let detail = house.value(&detail).await["tasks"][1]["reason"].clone();
+        let item = house.value(&items).await["items"][0]["reason"].clone();
+        [detail, item, house.value(&explained).await["reason"].clone()]
+    };
+    let reason = "`when`: there is no `tasks.a.outputs.x`: `tasks.a.outputs` has nothing";
+    assert_eq!(told().await, [reason; 3]);
+    run(&house, ONE).await;
+    house.forgotten(1).await;
+    assert_eq!(told().await, [reason; 3]);
+}
+
+#[tokio::test]
 async fn what_left_memory_cannot_be_changed_and_says_so() {
     let house = House::keeping(in_memory(0), of_all(FAILED));
     run(&house, ONE).await;
