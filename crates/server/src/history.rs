@@ -119,6 +119,28 @@ impl History {
         Ok(items.iter().map(read).collect())
     }
 
+    /// Replays the next facts of a run. `each` sees every one of them, and what has come of it.
+    ///
+    /// # Errors
+    /// The journal cannot be opened, or what a fact names cannot be read.
+    pub(crate) fn retell(
+        &self,
+        replayed: &mut Replayed,
+        facts: &[Entry],
+        mut each: impl FnMut(&Entry, &Replayed),
+    ) -> Result<(), StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        for entry in facts {
+            let fact = (entry.seq, entry.at, &entry.fact);
+            replayed
+                .take(fact, journal, &self.objects)
+                .map_err(|reason| StoreError::new(ARCHIVE, self.home.root(), reason))?;
+            each(entry, replayed);
+        }
+        Ok(())
+    }
+
     /// Facts in the journal after `after`, at most `limit` of them; none that cannot be read.
     ///
     /// # Errors

@@ -13,13 +13,14 @@ mod progress;
 mod reason;
 mod retry;
 mod runs;
+mod skips;
 mod subject;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod words;
 
-pub(crate) use events::event;
+pub(crate) use events::{event, skipped};
 pub(crate) use explain::explain;
 pub(crate) use items::items;
 pub(crate) use names::Names;
@@ -28,6 +29,7 @@ pub(crate) use progress::{PathLeft, progress};
 pub(crate) use reason::{ReasonAt, reason_at};
 pub(crate) use retry::retry;
 pub(crate) use runs::{list, summary};
+pub(crate) use skips::Skips;
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
 pub(crate) use words::{cause, plural};
