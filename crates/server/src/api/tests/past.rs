@@ -98,7 +98,9 @@ async fn what_left_memory_cannot_be_changed_and_says_so() {
         let retry = serde_json::to_value(&retry).expect("JSON");
         let (status, problem) = house.post::<Problem>("/api/v1/runs/1/retry", &retry).await;
         assert_eq!((status, problem.code.as_str()), (StatusCode::CONFLICT, "E0211"));
-        assert!(problem.hint.is_some_and(|hint| hint.contains("autoglm run FILE")));
+        assert!(problem.detail.contains("only the 1000 runs that ended last"), "{problem}");
+        let hint = problem.hint.expect("it says what to do");
+        assert!(hint.contains("autoglm run '/w/flow.yaml'`"), "{hint}");
     }
     let stop = json!({"kind": "stop"});
     assert_eq!(house.post::<Problem>("/api/v1/runs/1/stop", &stop).await.1.code, "E0205");
