@@ -95,6 +95,11 @@ impl House {
         Self { since: Timestamp(0), holder, words, worker, stop, folder }
     }
 
+    /// Waits until nothing is left to do, and lets nothing new begin.
+    pub(super) fn close(&self) {
+        tokio::task::block_in_place(|| self.holder.close_when_idle());
+    }
+
     /// The state folder, which outlives the holder as long as this is kept.
     pub(super) fn folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.folder)
