@@ -52,8 +52,13 @@ fn head(run: &RunSummary, tone: Tone) -> String {
 
 fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
     let mut heads = vec!["TASK", "STATUS", ">ITEMS", ">ATTEMPTS", "DURATION", "TROUBLE"];
+    // Where nothing ran again there is one round, and nothing to say of it.
+    let has_rounds = wide || tasks.iter().any(|task| task.round > 0);
+    if has_rounds {
+        heads.insert(2, ">ROUND");
+    }
     if wide {
-        heads.extend([">ROUND", ">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
+        heads.extend([">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
     }
     let mut table = Table::new(&heads);
     for task in tasks {
@@ -66,12 +71,14 @@ fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
             Cell::from(duration_or_none(task.duration_seconds)),
             Cell::from(trouble),
         ];
+        if has_rounds {
+            cells.insert(2, Cell::from((task.round + 1).to_string()));
+        }
         if wide {
             let time = |time: Option<protocol::api::Time>| {
                 time.map_or_else(|| "-".to_owned(), |time| time.to_string())
             };
             cells.extend([
-                Cell::from(task.round.to_string()),
                 Cell::from(task.losses.to_string()),
                 Cell::from(if task.critical { "yes" } else { "" }),
                 Cell::from(time(task.started)),
@@ -109,6 +116,19 @@ mod tests {
         detail.tasks[1].reason = Some("in `when`: undefined value".to_owned());
         let text = render(&detail, false, Tone::PLAIN);
         assert!(text.ends_with("-\n\n✗ train: in `when`: undefined value\n"), "{text}");
+    }
+
+    #[test]
+    fn the_round_shows_where_something_has_run_again() {
+        let mut detail = detail();
+        detail.tasks[1].round = 2;
+        let text = render(&detail, false, Tone::PLAIN);
+        insta::assert_snapshot!(text.split("\n\n").nth(1).expect("a table"), @r"
+        TASK    STATUS     ROUND  ITEMS  ATTEMPTS  DURATION  TROUBLE
+        split   succeeded      1      -         1  1.2s
+        train   failed         3  36/36        38  1.2s      exit 3
+        report  skipped        1      -         0  -
+        ");
     }
 
     #[test]

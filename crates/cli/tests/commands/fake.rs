@@ -190,7 +190,7 @@ async fn items(State(stage): State<Stage>, Query(query): Query<ItemsQuery>) -> J
         trouble: Some("exit 3".to_owned()),
         reason: None,
     };
-    Json(ItemList { items: vec![item], next: None })
+    Json(ItemList { rounds: Vec::new(), items: vec![item], next: None })
 }
 
 async fn explain() -> Json<Explanation> {

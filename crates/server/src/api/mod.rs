@@ -19,6 +19,7 @@ mod patience;
 mod problem;
 mod progress;
 mod reasons;
+mod rounds;
 mod runs;
 mod settle;
 mod source;

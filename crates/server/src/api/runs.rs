@@ -64,9 +64,13 @@ pub(super) async fn items(
         let list = views::items(subject, task, query.status, page);
         let items = list.items.iter().map(|item| ItemId(item.item));
         let reasons = items.map(|item| views::reason_at(subject, task, Some(item))).collect();
-        Ok((list, reasons, subject.run.admitted_seq()))
+        let again = (subject.run.task(task).round().0 > 0).then_some((subject.id, task));
+        Ok((list, reasons, again, subject.run.admitted_seq()))
     });
-    let ((mut list, reasons, admitted), source) = look.await?;
+    let ((mut list, reasons, again, admitted), source) = look.await?;
+    if let Some(task) = again {
+        list.rounds = service.rounds(task, source.clone(), admitted).await;
+    }
     let reasons = service.reasons(reasons, Facts { source, admitted }).await;
     list.items.iter_mut().zip(reasons).for_each(|(item, reason)| item.reason = reason);
     Ok(Json(list))

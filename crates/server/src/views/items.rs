@@ -22,7 +22,7 @@ pub(crate) fn items(
         .filter(|(_, item)| status.is_none_or(|status| item.status() == status));
     let (shown, next) = page.cut(found, |(number, _)| u64::from(*number));
     let items = shown.into_iter().map(|(number, item)| summary(subject, task, (number, item)));
-    ItemList { items: items.collect(), next }
+    ItemList { items: items.collect(), rounds: Vec::new(), next }
 }
 
 /// All items of a task with their numbers.
