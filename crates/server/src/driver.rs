@@ -82,6 +82,8 @@ pub(crate) enum Event {
     WhenEnded(RunId, oneshot::Sender<()>),
     /// Somebody wants to know when nothing is left to do.
     WhenIdle(oneshot::Sender<()>),
+    /// The same, for a holder that ends then: from that moment on nothing new is accepted.
+    CloseWhenIdle(oneshot::Sender<()>),
     /// The holder ends.
     Shutdown,
 }
@@ -132,6 +134,10 @@ pub(crate) struct Driver {
     requests: HashMap<RequestId, AnswerTo>,
     next_request: u64,
     idle_waiters: Vec<oneshot::Sender<()>>,
+    /// Whether to accept nothing new once nothing is left to do.
+    closes_when_idle: bool,
+    /// Whether that has come: whoever submits is sent to the next holder.
+    is_closed: bool,
     end_waiters: Vec<(RunId, oneshot::Sender<()>)>,
     /// Outputs that arrived with the reports which are being stepped, of leases that were live.
     pub(crate) outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
@@ -157,6 +163,8 @@ impl Driver {
             requests: HashMap::new(),
             next_request: 0,
             idle_waiters: Vec::new(),
+            closes_when_idle: false,
+            is_closed: false,
             end_waiters: Vec::new(),
             outputs: HashMap::new(),
             fresh: FreshOutputs::default(),
@@ -218,6 +226,8 @@ impl Driver {
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
+            // Unanswered: its process is about to end.
+            Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),
             Event::Stop { run, cause, reply } => {
                 let request = self.request(move |answer| drop(reply.send(answer)));
@@ -250,6 +260,10 @@ impl Driver {
             }
             Event::WhenEnded(run, waiter) => self.end_waiters.push((run, waiter)),
             Event::WhenIdle(waiter) => self.idle_waiters.push(waiter),
+            Event::CloseWhenIdle(waiter) => {
+                self.idle_waiters.push(waiter);
+                self.closes_when_idle = true;
+            }
             Event::Deadline | Event::Shutdown | Event::Fatal(_) => {}
         }
     }
@@ -399,6 +413,7 @@ impl Driver {
         if self.idle_waiters.is_empty() || !self.is_idle() {
             return;
         }
+        self.is_closed |= self.closes_when_idle;
         for waiter in self.idle_waiters.drain(..) {
             // Whoever asked may have gone.
             let _ = waiter.send(());

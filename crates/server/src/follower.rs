@@ -2,7 +2,8 @@
 //! are built from them, and ended runs that the archive holds are forgotten.
 //!
 //! It may lag and it may be rebuilt; it never holds up a commit and never decides what runs do.
-//! What it cannot write now it writes when it is started again.
+//! What it cannot write now, on a full disk for one, it reads from the journal again later. Until
+//! then it keeps its files open: who reads them beside it needs no room for that.
 //!
 //! It is also the one that takes away what is not to be kept of ended runs ([`collection`]), so
 //! that nothing is archived, forgotten and removed at the same time.
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use artifacts::objects::Objects;
 use engine::state::State;
@@ -35,6 +36,8 @@ pub(crate) use collection::{Collect, Unneeded};
 const SNAPSHOT_EVERY: u64 = 250_000;
 /// How far the catalog may be behind.
 const LAG: Duration = Duration::from_millis(20);
+/// How long to wait for files that cannot be opened or written before the next try.
+const RETRY: Duration = Duration::from_millis(500);
 /// Facts that are read at once.
 const PAGE: usize = 16_384;
 
@@ -71,7 +74,7 @@ pub(crate) struct Built {
 }
 
 /// The runs that the state holds when following begins.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// The fact of each run's admission.
     pub admitted: BTreeMap<RunId, Seq>,
@@ -79,6 +82,8 @@ pub(crate) struct Known {
     pub ended: VecDeque<RunId>,
     /// The greatest number of a run so far.
     pub newest: RunId,
+    /// The last fact.
+    pub last: Seq,
     /// The time of the last fact: whatever comes later has a later one.
     pub at: Option<Timestamp>,
 }
@@ -88,7 +93,8 @@ impl Known {
         let admitted: BTreeMap<_, _> =
             state.runs().map(|(id, run)| (id, run.admitted_seq())).collect();
         let newest = admitted.last_key_value().map_or(RunId(0), |(&id, _)| id);
-        Self { admitted, ended: state.ended().collect(), newest, at: Some(state.at()) }
+        let ended = state.ended().collect();
+        Self { admitted, ended, newest, last: state.last(), at: Some(state.at()) }
     }
 }
 
@@ -115,9 +121,7 @@ impl Follower {
     pub(crate) fn start(setup: Setup) -> std::io::Result<Self> {
         let (words, inbox) = channel();
         let thread = thread::Builder::new().name("follower".into()).spawn(move || {
-            // Without its files there is nothing to follow with; the facts are not lost, and the
-            // next start tries again.
-            if let Ok(mut books) = Books::open(setup) {
+            if let Some(mut books) = Books::open_in_time(&setup, &inbox) {
                 books.follow(&inbox);
             }
         })?;
@@ -151,6 +155,8 @@ struct Books {
     keep: Keep,
     clock: Clock,
     snapshot_at: Seq,
+    /// Whether facts were told that the catalog could not take: they are in the journal.
+    is_behind: bool,
     /// While the journal takes a snapshot: what it names, and what was named since.
     named: Option<HashSet<Digest>>,
     /// Runs that the driver was asked to forget, and has not yet.
@@ -164,9 +170,31 @@ struct Books {
 }
 
 impl Books {
-    fn open(setup: Setup) -> Result<Self, String> {
+    /// Opens the files as soon as that is possible; `None` when the holder ends before. What is
+    /// told meanwhile is in the journal.
+    fn open_in_time(setup: &Setup, inbox: &Receiver<Word>) -> Option<Self> {
+        loop {
+            let reason = match Self::open(setup) {
+                Ok(books) => return Some(books),
+                Err(reason) => reason,
+            };
+            let next = Instant::now() + RETRY;
+            loop {
+                match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                    Ok(Word::Collect(collect)) => collect.refuse(&reason),
+                    Ok(Word::Committed(_) | Word::Snapshot { .. }) => {}
+                    Ok(Word::End) | Err(RecvTimeoutError::Disconnected) => return None,
+                    Err(RecvTimeoutError::Timeout) => break,
+                }
+            }
+        }
+    }
+
+    fn open(setup: &Setup) -> Result<Self, String> {
         let words = |error: StoreError| error.to_string();
         let Setup { home, objects, known, driver, keep, clock } = setup;
+        let (home, objects, driver) = (home.clone(), Arc::clone(objects), driver.clone());
+        let (known, keep, clock) = (known.clone(), *keep, *clock);
         let options = Options { create: false, ..Options::from_environment() };
         let mut reader = SqliteJournal::open(home.root(), options).map_err(words)?;
         let mut catalog = Catalog::open(home.root()).map_err(words)?;
@@ -188,6 +216,8 @@ impl Books {
             keep,
             clock,
             snapshot_at,
+            // Facts may have been told while the files could not be opened.
+            is_behind: true,
             named: None,
             forgetting: HashSet::new(),
             is_due: true,
@@ -240,14 +270,9 @@ impl Books {
                     other => others.push(other),
                 }
             }
-            // What could not be written is read from the journal at the next start.
-            if self.catalog.apply(&entries).is_err() {
-                return;
-            }
-            entries.iter().for_each(|entry| self.note(entry));
-            let last = entries.last().map_or(self.snapshot_at, |entry| entry.seq);
-            if last.0 >= self.snapshot_at.0 + SNAPSHOT_EVERY {
-                self.snapshot_at = last;
+            self.take(&entries);
+            if self.known.last.0 >= self.snapshot_at.0 + SNAPSHOT_EVERY {
+                self.snapshot_at = self.known.last;
                 self.snapshot();
             }
             for word in others {
@@ -262,9 +287,43 @@ impl Books {
         }
     }
 
+    /// Takes in facts that were told, each once and in order.
+    fn take(&mut self, entries: &[Entry]) {
+        let seen = entries.partition_point(|entry| entry.seq <= self.known.last);
+        let new = &entries[seen..];
+        if self.is_behind || self.catalog.apply(new).is_err() {
+            self.is_behind = self.catch_up().is_err();
+        } else {
+            self.note_all(new);
+        }
+    }
+
+    /// Reads from the journal what was told and could not be taken in.
+    fn catch_up(&mut self) -> Result<(), String> {
+        loop {
+            let cursor = self.catalog.cursor().map_err(|error| error.to_string())?;
+            let page = read_page(&mut self.reader, cursor.min(self.known.last), PAGE)?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            self.catalog.apply(&page).map_err(|error| error.to_string())?;
+            let seen = page.partition_point(|entry| entry.seq <= self.known.last);
+            self.note_all(&page[seen..]);
+        }
+    }
+
+    fn note_all(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.note(entry);
+            self.known.last = entry.seq;
+        }
+    }
+
     /// The next word, or that there is something left to do.
     fn wait(&self, inbox: &Receiver<Word>) -> Result<Word, RecvTimeoutError> {
-        if self.is_due || self.collection.is_some() {
+        if self.is_behind {
+            inbox.recv_timeout(RETRY)
+        } else if self.is_due || self.collection.is_some() {
             inbox.recv_timeout(LAG)
         } else {
             inbox.recv().map_err(|_| RecvTimeoutError::Disconnected)

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::objects::Objects;
-use journal::Entry;
-use model::{RunId, RunStatus, Seq};
+use journal::{Entry, Journal};
+use model::{ItemKey, RunId, RunStatus, Seq};
 use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Storage, Time};
 use stores::error::ARCHIVE;
 use stores::sqlite::{Options, SqliteJournal};
@@ -18,7 +18,7 @@ use stores::{Archive, Catalog, StoreError, catalog};
 use crate::fleet::LiveLogs;
 use crate::handle::View;
 use crate::home::Home;
-use crate::replay::{Replayed, replay_run};
+use crate::replay::{Replayed, read_page, replay_run};
 use crate::views::{self, Subject};
 
 /// Replayed runs that are kept, for whoever reads one page after another.
@@ -107,6 +107,50 @@ impl History {
         Ok(Some(past))
     }
 
+    /// The outputs of some items, in the same order, as far as the journal has them. They stay
+    /// there when their run leaves memory.
+    ///
+    /// # Errors
+    /// The journal cannot be opened.
+    pub(crate) fn outputs(&self, items: &[ItemKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        let read = |&item: &ItemKey| Some(journal.output(item).ok()??.bytes);
+        Ok(items.iter().map(read).collect())
+    }
+
+    /// Replays the next facts of a run. `each` sees every one of them, and what has come of it.
+    ///
+    /// # Errors
+    /// The journal cannot be opened, or what a fact names cannot be read.
+    pub(crate) fn retell(
+        &self,
+        replayed: &mut Replayed,
+        facts: &[Entry],
+        mut each: impl FnMut(&Entry, &Replayed),
+    ) -> Result<(), StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        for entry in facts {
+            let fact = (entry.seq, entry.at, &entry.fact);
+            replayed
+                .take(fact, journal, &self.objects)
+                .map_err(|reason| StoreError::new(ARCHIVE, self.home.root(), reason))?;
+            each(entry, replayed);
+        }
+        Ok(())
+    }
+
+    /// Facts in the journal after `after`, at most `limit` of them; none that cannot be read.
+    ///
+    /// # Errors
+    /// The journal cannot be opened.
+    pub(crate) fn facts(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        Ok(read_page(journal, after, limit).unwrap_or_default())
+    }
+
     /// The greatest number of a run in the archive.
     ///
     /// # Errors
@@ -154,6 +198,17 @@ impl History {
 }
 
 impl Books {
+    fn journal(&mut self, home: &Home) -> Result<&mut SqliteJournal, StoreError> {
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => {
+                let options = Options { create: false, ..Options::default() };
+                SqliteJournal::open_beside(home.root(), options)?
+            }
+        };
+        Ok(self.journal.insert(journal))
+    }
+
     fn archive(
         &mut self,
         home: &Home,
@@ -182,11 +237,7 @@ impl Books {
         let Some(entries) = archive.map_or(Ok(None), |archive| archive.read(run))? else {
             return Ok(None);
         };
-        if self.journal.is_none() {
-            let options = Options { create: false, ..Options::default() };
-            self.journal = Some(SqliteJournal::open_beside(home.root(), options)?);
-        }
-        let journal = self.journal.as_mut().expect("opened above");
+        let journal = self.journal(home)?;
         let replayed = replay_run(&entries, journal, objects).map_err(|reason| {
             let message = format!("run {run} cannot be shown: {reason}");
             StoreError::new(ARCHIVE, home.root(), message)

@@ -235,6 +235,15 @@ impl Holder {
         }
     }
 
+    /// The same, and accepts nothing new from then on: what comes too late is not left undone by a
+    /// process that ends, but refused, and taken by the next one.
+    pub fn close_when_idle(&self) {
+        let (sender, idle) = oneshot::channel();
+        if self.inbox.send(Event::CloseWhenIdle(sender)).is_ok() {
+            let _ = idle.blocking_recv();
+        }
+    }
+
     /// Ends: what is answered is durable, what is under way is written. Returns why the driver had
     /// to end before, if it had to.
     ///

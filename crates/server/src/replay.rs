@@ -28,7 +28,7 @@ pub(crate) struct Replayed {
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    let mut replayed = Replayed { engine: Engine::new(), shelf: Shelf::default() };
+    let mut replayed = Replayed::new();
     let mut after = Seq(0);
     if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
         after = snapshot.covers;
@@ -65,7 +65,7 @@ pub(crate) fn replay_run(
     journal: &mut dyn Journal,
     objects: &Objects,
 ) -> Result<Replayed, String> {
-    let mut replayed = Replayed { engine: Engine::new(), shelf: Shelf::default() };
+    let mut replayed = Replayed::new();
     for entry in entries {
         replayed.take((entry.seq, entry.at, &entry.fact), journal, objects)?;
     }
@@ -91,7 +91,16 @@ pub(crate) fn read_page(
 }
 
 impl Replayed {
-    fn take(
+    /// Before the first fact.
+    pub(crate) fn new() -> Self {
+        Self { engine: Engine::new(), shelf: Shelf::default() }
+    }
+
+    /// Takes in the next fact, with what it names.
+    ///
+    /// # Errors
+    /// That cannot be read, for people.
+    pub(crate) fn take(
         &mut self,
         (seq, at, fact): (Seq, Timestamp, &Fact),
         journal: &mut dyn Journal,

@@ -178,16 +178,36 @@ impl Fault {
     }
 }
 
+/// The expression that stands in a template's text for an argument that was refused.
+pub(crate) const STAND_IN: &str = "none";
+
 /// The faults found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     kept: Vec<Fault>,
     omitted: usize,
+    /// Where [`STAND_IN`] stands in for what was refused elsewhere.
+    hushed: Vec<Extent>,
 }
 
 impl Faults {
     pub(crate) fn push(&mut self, fault: Fault) {
+        let is_about_it = |at: Extent| {
+            let is_within = |it: &Extent| it.start <= at.start && at.end <= it.end;
+            fault.message.contains(STAND_IN) && self.hushed.iter().any(is_within)
+        };
+        if fault.extent.is_some_and(is_about_it) {
+            return;
+        }
         if self.is_full() { self.omitted += 1 } else { self.kept.push(fault) }
+    }
+
+    /// Lets faults go by that tell of [`STAND_IN`] within `extent` from now on: it stands there for
+    /// something whose fault is noted already.
+    pub(crate) fn hush(&mut self, extent: Extent) {
+        if !self.hushed.contains(&extent) {
+            self.hushed.push(extent);
+        }
     }
 
     /// Whether further faults are only counted: a hint for them need not be looked for.

@@ -175,7 +175,7 @@ pub(crate) fn meant_key<'k>(key: &'k str, keys: &[&'static str], foreign: &[Fore
 pub(crate) fn said_twice(entry: &Entry<'_>, ours: &str, faults: &mut Faults) {
     let message = format!("`{}` and another key here both mean `{ours}`", entry.key);
     let fault = Fault::new(code::CONFLICT, entry.key_extent, message);
-    faults.push(fault.hint(format!("keep one of them: `{ours}`")));
+    faults.push(fault.hint(format!("take one of the two out; its name here is `{ours}`")));
 }
 
 /// Notes a key that a record does not have.

@@ -262,7 +262,7 @@ impl Executor {
                     self.say(ticket, message);
                 }
                 let (outcome, outputs) = if has_output_file {
-                    self.read_outputs(ticket, &live.output_file, outcome)
+                    self.read_outputs(ticket, &live, outcome)
                 } else {
                     (outcome, None)
                 };
@@ -282,16 +282,18 @@ impl Executor {
     fn read_outputs(
         &mut self,
         ticket: Ticket,
-        file: &Path,
+        live: &Live,
         outcome: Outcome,
     ) -> (Outcome, Option<Vec<u8>>) {
-        let read = outputs::read(file);
+        let read = outputs::read(&live.output_file);
         // It has been read, or never can be.
-        let _ = std::fs::remove_file(file);
+        let _ = std::fs::remove_file(&live.output_file);
         match read {
             _ if outcome != Outcome::Succeeded => (outcome, None),
             Ok(outputs) => (outcome, outputs),
             Err(error) => {
+                // A line may be a piece of a secret, which no mask would find.
+                let error = if live.veil.is_some() { error.without_text() } else { error };
                 self.say(ticket, &error.to_string());
                 (Outcome::Failed(Failure::Outputs), None)
             }

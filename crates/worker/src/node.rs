@@ -82,25 +82,24 @@ impl Orders {
 
 impl Node {
     /// Starts a worker. It says hello when its supervisor is ready, so that nothing of an earlier
-    /// worker runs any more.
+    /// worker runs any more. `connect` is given the way to it, and gives the way out of it, before
+    /// it can say anything: whoever answers a hello must be able to.
     ///
     /// # Errors
     /// The log or the supervisor cannot be opened.
-    pub fn launch(config: NodeConfig, outbox: Box<dyn Outbox>) -> io::Result<Self> {
+    pub fn launch(
+        config: NodeConfig,
+        connect: impl FnOnce(Orders) -> Box<dyn Outbox>,
+    ) -> io::Result<Self> {
         let (slot, inbox) = inbox()?;
         let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
         let executor = Executor::open(&config.home, supervisor)?;
+        let outbox = connect(Orders { slot: slot.clone() });
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
             let mut worker = Loop::new(config, executor, outbox, (inbox, events));
             while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
         })?;
         Ok(Self { slot, thread: Some(thread) })
-    }
-
-    /// A way to this worker.
-    #[must_use]
-    pub fn orders(&self) -> Orders {
-        Orders { slot: self.slot.clone() }
     }
 }
 

@@ -51,6 +51,17 @@ pub enum OutputError {
     },
 }
 
+impl OutputError {
+    /// The same without a word of what the file says.
+    #[must_use]
+    pub fn without_text(self) -> Self {
+        match self {
+            Self::NotAPair { line, .. } => Self::NotAPair { line, text: "…".to_owned() },
+            other => other,
+        }
+    }
+}
+
 /// Reads an output file, as a canonical JSON object; `None` if the file is not there.
 ///
 /// Values of `key=value` lines become strings, and the last of equal keys counts.

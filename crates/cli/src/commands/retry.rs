@@ -1,15 +1,18 @@
 //! `retry`: run tasks of an ended run once more, after showing which ones.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::time::Instant;
 
 use clap::Args;
-use protocol::api::{Retry, RunRef, TasksQuery};
+use model::RunId;
+use protocol::api::{Retry, RetryPlan, RunRef, TasksQuery};
 
 use super::{reader, run_ref};
-use crate::app::Context;
+use crate::app::{Context, GONE_PATIENCE, GONE_POLL};
 use crate::args::Offers;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::output::Format;
 use crate::render::retry;
 use crate::{commands, watch};
@@ -66,11 +69,7 @@ impl RetryRun {
             context.say("Nothing was changed.");
             return Ok(Exit::Ok);
         }
-        let mut session = match self.detach {
-            true => context.home.attach_or_detach().await?,
-            false => context.home.attach_or_hold().await?,
-        };
-        let plan = session.client.retry(plan.run.into(), &self.request(false)).await?;
+        let (mut session, plan) = self.reopen(context, plan.run).await?;
         session.begin()?;
         let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
         let detail = session.client.run(plan.run.into(), &only_the_run).await?;
@@ -81,6 +80,25 @@ impl RetryRun {
             return Ok(Exit::Ok);
         }
         watch::again_to_the_end(context, session, &plan, &note).await
+    }
+
+    /// Asks for it, of the next holder if one is just ending: that one takes nothing any more.
+    async fn reopen(&self, context: &Context, run: RunId) -> Result<(Session, RetryPlan)> {
+        let deadline = Instant::now() + GONE_PATIENCE;
+        loop {
+            let session = match self.detach {
+                true => context.home.attach_or_detach().await?,
+                false => context.home.attach_or_hold().await?,
+            };
+            match session.client.retry(run.into(), &self.request(false)).await {
+                Ok(plan) => return Ok((session, plan)),
+                Err(error) if error.is_gone() && !session.is_own() && Instant::now() < deadline => {
+                    drop(session);
+                    tokio::time::sleep(GONE_POLL).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
 
     async fn show(&self, context: &Context) -> Result<Exit> {

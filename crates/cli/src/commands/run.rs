@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use model::RunId;
@@ -9,11 +10,13 @@ use protocol::api::{Disposition, Problem, Submit, Submitted, code};
 use serde_json::Value;
 
 use super::{bad_argument, dry_run};
-use crate::app::Context;
+use crate::app::{Context, GONE_PATIENCE, GONE_POLL};
 use crate::args::Offers;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::inputs::Inputs;
+use crate::render::now;
 use crate::watch;
 use crate::workflow::{WorkflowFile, pair};
 
@@ -112,17 +115,7 @@ impl Run {
         let bound = workflow.choose(environment).and_then(|chosen| chosen.bind(&values));
         bound.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
         let submit = self.submission(&file, environment, values)?;
-
-        let mut session = match self.detach {
-            true => context.home.attach_or_detach().await?,
-            false => context.home.attach_or_hold().await?,
-        };
-        let submitted = session.client.submit(&submit).await.map_err(|error| {
-            match error.problem().and_then(|problem| changed(problem, &self.file)) {
-                Some(error) => error,
-                None => Error::from(error),
-            }
-        })?;
+        let (mut session, submitted) = self.submit(context, submit).await?;
         session.begin()?;
         let note = note(&submitted);
         if self.detach && !session.is_own() {
@@ -131,6 +124,32 @@ impl Run {
             return Ok(Exit::Ok);
         }
         watch::to_the_end(context, session, submitted.run, &note).await
+    }
+
+    /// Submits it, to the next holder if one is just ending. What that one may have accepted
+    /// without a word is found again by its key.
+    async fn submit(&self, context: &Context, mut submit: Submit) -> Result<(Session, Submitted)> {
+        if submit.new && submit.idempotency_key.is_none() {
+            submit.idempotency_key = Some(format!("{}-{}", std::process::id(), now()));
+        }
+        let deadline = Instant::now() + GONE_PATIENCE;
+        loop {
+            let session = match self.detach {
+                true => context.home.attach_or_detach().await?,
+                false => context.home.attach_or_hold().await?,
+            };
+            match session.client.submit(&submit).await {
+                Ok(submitted) => return Ok((session, submitted)),
+                Err(error) if error.is_gone() && !session.is_own() && Instant::now() < deadline => {
+                    drop(session);
+                    tokio::time::sleep(GONE_POLL).await;
+                }
+                Err(error) => {
+                    let changed = error.problem().and_then(|problem| changed(problem, &self.file));
+                    return Err(changed.unwrap_or_else(|| Error::from(error)));
+                }
+            }
+        }
     }
 
     /// The environment that was asked for, in whichever way.

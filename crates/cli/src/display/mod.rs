@@ -150,7 +150,11 @@ fn task_line(task: &TaskSummary, tone: Tone) -> String {
         },
         (status, Some(trouble)) if status.is_unsuccessful() => {
             let trouble = tone.paint(paint, &printable(trouble));
-            format!("{sign} {name}{items} {trouble}")
+            let reason = task
+                .reason
+                .as_deref()
+                .map_or_else(String::new, |reason| format!(": {}", printable(reason)));
+            format!("{sign} {name}{items} {trouble}{reason}")
         }
         (status, _) => {
             let word = tone.paint(paint, crate::render::word(status));
@@ -190,6 +194,9 @@ mod tests {
         let detail = detail();
         let lines: Vec<_> = detail.tasks.iter().map(|task| task_line(task, Tone::PLAIN)).collect();
         assert_eq!(lines, ["✓ split 1.2s", "✗ train 36/36 exit 3", "- report skipped"]);
+        let reason = Some("it is too late".to_owned());
+        let told = TaskSummary { reason, ..detail.tasks[1].clone() };
+        assert_eq!(task_line(&told, Tone::PLAIN), "✗ train 36/36 exit 3: it is too late");
     }
 
     #[test]

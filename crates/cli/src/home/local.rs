@@ -78,9 +78,11 @@ impl Holder {
             home: home.clone(),
             supervisor: worker::supervisor::Config::new(home),
         };
-        let node = Node::launch(config, Box::new(ToServer(self.server.mailbox())));
+        let node = Node::launch(config, |orders| {
+            self.server.connect(NODE_NAME, Box::new(ToWorker(orders)));
+            Box::new(ToServer(self.server.mailbox()))
+        });
         let node = node.map_err(|error| unusable(format!("the worker cannot start: {error}")))?;
-        self.server.connect(NODE_NAME, Box::new(ToWorker(node.orders())));
         self.node = Some(node);
         Ok(())
     }
@@ -90,9 +92,9 @@ impl Holder {
         self.node.is_some()
     }
 
-    /// Blocks until its last run has ended.
+    /// Blocks until its last run has ended. From then on it accepts nothing, and has to end.
     pub(crate) fn wait_idle(&self) {
-        self.server.wait_idle();
+        self.server.close_when_idle();
     }
 }
 

@@ -17,6 +17,10 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         explanation.run,
         printable(&explanation.summary),
     );
+    if let Some(reason) = &explanation.reason {
+        let label = tone.paint(Paint::Bad, "The reason:");
+        text.push_str(&format!("{label} {}\n", printable(reason)));
+    }
     for blocker in &explanation.blockers {
         let kind = tone.paint(Paint::Warn, &blocker.kind.replace('_', " "));
         text.push_str(&format!("  - {kind}: {}\n", printable(&blocker.text)));
@@ -61,6 +65,7 @@ mod tests {
             item: Some(3),
             status,
             summary: "no worker has room for it".to_owned(),
+            reason: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,
@@ -88,6 +93,20 @@ mod tests {
           - behind: 12 items of 3 tasks go first
         12 items of 3 tasks ahead of it in the queue.
         What would let it start: the end of any of the 2 running tasks
+        ");
+    }
+
+    #[test]
+    fn what_could_not_be_worked_out_says_why() {
+        let explanation = Explanation {
+            summary: "its condition, items or rules could not be worked out".to_owned(),
+            reason: Some("in `when`: undefined value".to_owned()),
+            item: None,
+            ..explanation(TaskStatus::Failed)
+        };
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        train of run 7 (failed): its condition, items or rules could not be worked out
+        The reason: in `when`: undefined value
         ");
     }
 

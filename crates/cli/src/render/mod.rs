@@ -17,6 +17,7 @@ use model::TaskStatus;
 use protocol::api::{Counts, Seconds, TaskSummary, Time};
 
 use crate::style::{self, Tone};
+use crate::table::printable;
 
 /// A length of time, rounded for reading: `1.2s`, `2m 5s`.
 pub(crate) fn duration(seconds: Seconds) -> String {
@@ -88,6 +89,17 @@ pub(crate) fn items_done(task: &TaskSummary) -> String {
     } else {
         "-".to_owned()
     }
+}
+
+/// Lines below a table, each with what it is about: more than a cell has room for.
+pub(crate) fn reasons<'a>(told: impl Iterator<Item = (String, &'a str)>, tone: Tone) -> String {
+    let mut text = String::new();
+    for (about, reason) in told {
+        let begin = if text.is_empty() { "\n" } else { "" };
+        let about = tone.paint(style::Paint::Bad, &about);
+        text.push_str(&format!("{begin}{about}: {}\n", printable(reason)));
+    }
+    text
 }
 
 /// `1 task`, `2 tasks`.

@@ -2,7 +2,7 @@
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
-use super::{counts, duration, duration_or_none, items_done};
+use super::{counts, duration, duration_or_none, items_done, reasons};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -19,6 +19,13 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     }
     text.push('\n');
     text.push_str(&tasks(&detail.tasks, wide, tone));
+    text.push_str(&reasons(
+        detail.tasks.iter().filter_map(|task| {
+            let reason = task.reason.as_deref()?;
+            Some((format!("{} {}", style::sign(task.status), printable(&task.name)), reason))
+        }),
+        tone,
+    ));
     if detail.next.is_some() {
         let more = detail.run.tasks.total().saturating_sub(detail.tasks.len() as u64);
         let more = format!("… and {more} more: --limit shows more, --status narrows down\n");
@@ -45,8 +52,13 @@ fn head(run: &RunSummary, tone: Tone) -> String {
 
 fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
     let mut heads = vec!["TASK", "STATUS", ">ITEMS", ">ATTEMPTS", "DURATION", "TROUBLE"];
+    // Where nothing ran again there is one round, and nothing to say of it.
+    let has_rounds = wide || tasks.iter().any(|task| task.round > 0);
+    if has_rounds {
+        heads.insert(2, ">ROUND");
+    }
     if wide {
-        heads.extend([">ROUND", ">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
+        heads.extend([">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
     }
     let mut table = Table::new(&heads);
     for task in tasks {
@@ -59,12 +71,14 @@ fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
             Cell::from(duration_or_none(task.duration_seconds)),
             Cell::from(trouble),
         ];
+        if has_rounds {
+            cells.insert(2, Cell::from((task.round + 1).to_string()));
+        }
         if wide {
             let time = |time: Option<protocol::api::Time>| {
                 time.map_or_else(|| "-".to_owned(), |time| time.to_string())
             };
             cells.extend([
-                Cell::from(task.round.to_string()),
                 Cell::from(task.losses.to_string()),
                 Cell::from(if task.critical { "yes" } else { "" }),
                 Cell::from(time(task.started)),
@@ -93,6 +107,27 @@ mod tests {
         split   succeeded      -         1  1.2s
         train   failed     36/36        38  1.2s      exit 3
         report  skipped        -         0  -
+        ");
+    }
+
+    #[test]
+    fn what_could_not_be_worked_out_says_why_below_the_table() {
+        let mut detail = detail();
+        detail.tasks[1].reason = Some("in `when`: undefined value".to_owned());
+        let text = render(&detail, false, Tone::PLAIN);
+        assert!(text.ends_with("-\n\n✗ train: in `when`: undefined value\n"), "{text}");
+    }
+
+    #[test]
+    fn the_round_shows_where_something_has_run_again() {
+        let mut detail = detail();
+        detail.tasks[1].round = 2;
+        let text = render(&detail, false, Tone::PLAIN);
+        insta::assert_snapshot!(text.split("\n\n").nth(1).expect("a table"), @r"
+        TASK    STATUS     ROUND  ITEMS  ATTEMPTS  DURATION  TROUBLE
+        split   succeeded      1      -         1  1.2s
+        train   failed         3  36/36        38  1.2s      exit 3
+        report  skipped        1      -         0  -
         ");
     }
 

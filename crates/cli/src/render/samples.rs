@@ -53,6 +53,7 @@ pub(crate) fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
         ended: status.is_final().then(|| after(1)),
         duration_seconds: has_run.then_some(Seconds(Span::millis(1_230))),
         trouble: None,
+        reason: None,
         critical: false,
     }
 }

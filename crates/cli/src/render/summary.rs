@@ -57,7 +57,11 @@ fn failure(run: u64, failed: &FailedTask, tone: Tone) -> String {
     let title = tone.paint(Paint::Bad, &format!("{} {name}", style::sign(task.status)));
     if task.attempts == 0 {
         // No worker ever ran it: it waited for somebody, or could not even begin.
-        return format!("{title}: {}\n", printable(trouble));
+        let reason = task
+            .reason
+            .as_deref()
+            .map_or_else(String::new, |reason| format!("\n    {}", printable(reason)));
+        return format!("{title}: {}{reason}\n", printable(trouble));
     }
     let attempts = plural(task.attempts, "attempt");
     let mut text = format!("{title}: {} after {attempts}\n", printable(trouble));
@@ -92,6 +96,19 @@ mod tests {
         Run 7 (digits) failed (task failed) in 1m 12s: 36 succeeded, 1 failed, 1 skipped
         What did not succeed can run again: autoglm retry 7
         ");
+    }
+
+    #[test]
+    fn what_no_worker_ran_says_why() {
+        let mut task = detail().tasks[1].clone();
+        task.attempts = 0;
+        task.trouble = Some("its condition could not be worked out".to_owned());
+        task.reason = Some("in `when`: undefined value".to_owned());
+        let failed = FailedTask { task, item: None, lines: Vec::new() };
+        assert_eq!(
+            failure(7, &failed, Tone::PLAIN),
+            "✗ train: its condition could not be worked out\n    in `when`: undefined value\n"
+        );
     }
 
     #[test]

@@ -188,8 +188,9 @@ async fn items(State(stage): State<Stage>, Query(query): Query<ItemsQuery>) -> J
         losses: 0,
         duration_seconds: None,
         trouble: Some("exit 3".to_owned()),
+        reason: None,
     };
-    Json(ItemList { items: vec![item], next: None })
+    Json(ItemList { rounds: Vec::new(), items: vec![item], next: None })
 }
 
 async fn explain() -> Json<Explanation> {
@@ -200,6 +201,7 @@ async fn explain() -> Json<Explanation> {
         item: None,
         status: TaskStatus::Pending,
         summary: "it waits for a task".to_owned(),
+        reason: None,
         blockers: vec![blocker],
         position: None,
         position_tasks: None,
@@ -305,6 +307,7 @@ fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
         ended: Some(START),
         duration_seconds: Some(Seconds(Span::millis(20))),
         trouble: (status == TaskStatus::Failed).then(|| "exit 3".to_owned()),
+        reason: None,
         critical: true,
     }
 }

@@ -99,6 +99,9 @@ fn attempts(of: &Value) -> String {
     if let Some(trouble) = of["trouble"].as_str() {
         write!(told, ", {trouble}").expect("a string");
     }
+    if let Some(reason) = of["reason"].as_str() {
+        write!(told, ": {reason}").expect("a string");
+    }
     told
 }
 

@@ -104,3 +104,43 @@ fn looking_while_holders_come_and_go_never_fails() {
     println!("{looks} looks beside {} runs", home.lines("runs").len());
     home.wait_until_quiet();
 }
+
+/// Runs that are submitted from several sides: to whoever holds the state, be it one that is just
+/// ending, or to one of their own. Each is accepted, and each runs to its end without a pause.
+#[test]
+fn running_while_holders_come_and_go_never_fails() {
+    const SIDES: usize = 3;
+    const RUNS: usize = 40;
+    /// Less than a worker waits for the answer to a hello that got lost.
+    const PAUSE_MAX: Duration = Duration::from_millis(2_500);
+    let home = Home::new();
+    let fine = home.write("fine.yaml", FINE);
+    let command = |side: usize, number: usize| {
+        let mut command = home.command(&["run", "--new", &fine]);
+        if side == 0 && number.is_multiple_of(4) {
+            command.arg("--detach");
+        }
+        command
+    };
+    let run_all = |commands: Vec<Command>| {
+        let timed = commands.into_iter().map(|mut command| {
+            let begun = Instant::now();
+            let output = command.output().expect("it starts");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{command:?}: {said}");
+            begun.elapsed()
+        });
+        timed.max()
+    };
+    let slowest = std::thread::scope(|scope| {
+        let sides = (0..SIDES).map(|side| (0..RUNS).map(|number| command(side, number)).collect());
+        let sides: Vec<_> = sides.map(|commands| scope.spawn(move || run_all(commands))).collect();
+        sides.into_iter().filter_map(|side| side.join().expect("it ends")).max()
+    });
+    println!("the slowest of {} runs took {slowest:?}", SIDES * RUNS);
+    assert!(slowest < Some(PAUSE_MAX), "{slowest:?}");
+    home.wait_until_quiet();
+    // None was accepted by a process that ended without it, and none was accepted twice.
+    let succeeded = home.run(&["list", "--status", "succeeded", "-n", "1000", "-o", "name"]);
+    assert_eq!(succeeded.stdout.lines().count(), SIDES * RUNS, "{}", succeeded.stderr);
+}

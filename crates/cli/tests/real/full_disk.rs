@@ -172,9 +172,14 @@ fn a_full_disk_is_waited_for() {
     println!("refused after {:?}: {}", asked.elapsed(), error["error"]["message"]);
 
     assert_eq!(succeeded(&home), before, "what was seen is still there");
+    // What comes after the journal waits for room, too, with its files open: who reads them has
+    // none to open them anew.
+    assert!(processes::threads(running.pid()).iter().any(|name| name == "follower"));
     disk.free();
     let finished = running.finish();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let archived = fs::read_dir(home.state().join("objects")).expect("there").count();
+    assert_eq!(archived, 2, "the history of the run, beside the folder of what is under way");
     check_end(&home, "1");
     home.wait_until_quiet();
 }

@@ -19,7 +19,8 @@ pub struct EventsQuery {
 /// Something that happened to a run, from a durable fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The sequence number of the fact: what `after` takes up again.
+    /// The sequence number of the fact: what `after` takes up again. Skips that follow from a fact
+    /// have its number, and come right after it.
     pub seq: u64,
     /// When.
     pub time: Time,

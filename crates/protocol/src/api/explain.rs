@@ -29,6 +29,10 @@ pub struct Explanation {
     pub status: TaskStatus,
     /// One sentence that sums it up.
     pub summary: String,
+    /// More on how it failed where the summary does not say it all: why something could not be
+    /// worked out, or which secret could not be had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// All that keeps it from starting; empty when nothing does.
     #[serde(default)]
     pub blockers: Vec<Blocker>,

@@ -62,7 +62,7 @@ pub struct RunSummary {
     pub tasks: Counts,
     /// Their items by status; a task without a fan-out is one item.
     pub items: Counts,
-    /// How often it has been retried by hand.
+    /// The most rounds that one of its tasks has had after its first, by loops and by hand.
     #[serde(default)]
     pub round: u16,
 }

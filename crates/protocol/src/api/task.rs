@@ -16,7 +16,7 @@ pub struct TaskSummary {
     /// Where it stands.
     #[serde(with = "text::word")]
     pub status: TaskStatus,
-    /// How often it has been run again by hand.
+    /// How often it has been run again: by a loop around it, or by hand.
     #[serde(default)]
     pub round: u16,
     /// Whether it is a fan-out.
@@ -41,6 +41,10 @@ pub struct TaskSummary {
     /// The last bad end of an attempt: `exit 3`, `signal 9`, `out of memory`, `timed out`.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// More on the trouble where that does not say it all: why something could not be worked out,
+    /// or which secret could not be had. Of a fan-out, of its first item that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Whether it lies on the critical path.
     #[serde(default)]
     pub critical: bool,
@@ -65,9 +69,43 @@ pub struct ItemsQuery {
 pub struct ItemList {
     /// The items.
     pub items: Vec<ItemSummary>,
+    /// The rounds of the task before the one that it is in, oldest first; of very many the last
+    /// 1,000. Left out for a task that has had one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<RoundSummary>,
     /// The cursor of the next page; `None` on the last one.
     #[serde(default)]
     pub next: Option<String>,
+}
+
+/// A round of a task that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RoundSummary {
+    /// How many there were before it.
+    pub round: u16,
+    /// How the task ended in it. A loop that goes on has not ended, and is `pending`.
+    #[serde(with = "text::word")]
+    pub status: TaskStatus,
+    /// Its items by status.
+    pub items: Counts,
+    /// The last bad end of an attempt.
+    #[serde(default)]
+    pub trouble: Option<String>,
+    /// When the task ended in it.
+    #[serde(default)]
+    pub ended: Option<Time>,
+    /// What began the next one.
+    pub then: Again,
+}
+
+/// Why a task runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Again {
+    /// The loop around it goes on.
+    Loop,
+    /// Somebody retried the run.
+    Retry,
 }
 
 /// An item of a fan-out in short.
@@ -92,4 +130,7 @@ pub struct ItemSummary {
     /// The last bad end of an attempt, where that is known.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// More on the trouble where that does not say it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

@@ -62,8 +62,9 @@ pub(super) async fn retry(
         Ok((plan, from))
     });
     let Ok((plan, from)) = look.await? else {
-        let past = service.past(run).await?;
-        return Err(past.map_or_else(|| problem::no_such_run(run), |_| problem::archived(run)));
+        // Found by its number alone: it is not in memory, or it would not have been given back.
+        let look = service.about(run.into(), |subject, _| Ok(subject.names.path()));
+        return Err(problem::archived(run, &look.await?));
     };
     if !preview {
         match service.context.handle.retry(plan.run, from).await? {

@@ -18,6 +18,8 @@ mod output;
 mod patience;
 mod problem;
 mod progress;
+mod reasons;
+mod rounds;
 mod runs;
 mod settle;
 mod source;

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use model::code::Code;
+use model::limits::ENDED_RUNS_MAX;
 use model::{RunId, RunStatus};
 use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
 use stores::StoreError;
@@ -169,12 +170,15 @@ pub(super) fn waits_for_nobody(run: RunId, name: &str, why: &str) -> Refusal {
         .run(run)
 }
 
-pub(super) fn archived(run: RunId) -> Refusal {
-    let detail =
-        format!("run {run} has left memory: it can be looked at as before, but not run again");
+pub(super) fn archived(run: RunId, path: &str) -> Refusal {
+    let detail = format!(
+        "run {run} is in the archive: it can be looked at as before, but not run again, which only \
+         the {ENDED_RUNS_MAX} runs that ended last can"
+    );
     conflict(code::ARCHIVED, "The run is in the archive", detail)
         .hint(format!(
-            "`autoglm run FILE` begins a new run; `autoglm get {run} -o wide` shows the file."
+            "`autoglm run '{path}'` runs the file anew, as it is now and from its first task. \
+             `autoglm get {run}` shows which parameters run {run} had, and what succeeded."
         ))
         .run(run)
 }

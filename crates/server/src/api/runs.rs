@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use axum::Json;
 use axum::extract::State;
+use model::{ItemId, TaskId};
 use protocol::api::{
     ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TasksQuery,
 };
@@ -11,6 +12,7 @@ use protocol::api::{
 use super::Shared;
 use super::extract::{Query, Target, page, task};
 use super::problem::{self, Refusal};
+use super::reasons::Facts;
 use crate::views;
 
 pub(super) async fn list(
@@ -39,9 +41,16 @@ pub(super) async fn detail(
     Query(query): Query<TasksQuery>,
 ) -> Result<Json<RunDetail>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
-    let look =
-        service.about(target.run, move |subject, _| Ok(views::detail(subject, query.status, page)));
-    look.await.map(Json)
+    let look = service.find(target.run, move |subject, _| {
+        let detail = views::detail(subject, query.status, page);
+        let tasks = detail.tasks.iter().map(|task| TaskId(task.id));
+        let reasons = tasks.map(|task| views::reason_at(subject, task, None)).collect();
+        Ok((detail, reasons, subject.run.admitted_seq()))
+    });
+    let ((mut detail, reasons, admitted), source) = look.await?;
+    let reasons = service.reasons(reasons, Facts { source, admitted }).await;
+    detail.tasks.iter_mut().zip(reasons).for_each(|(task, reason)| task.reason = reason);
+    Ok(Json(detail))
 }
 
 pub(super) async fn items(
@@ -50,11 +59,21 @@ pub(super) async fn items(
     Query(query): Query<ItemsQuery>,
 ) -> Result<Json<ItemList>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
-    let look = service.about(target.run, move |subject, _| {
+    let look = service.find(target.run, move |subject, _| {
         let task = task(subject, &target.task)?;
-        Ok(views::items(subject, task, query.status, page))
+        let list = views::items(subject, task, query.status, page);
+        let items = list.items.iter().map(|item| ItemId(item.item));
+        let reasons = items.map(|item| views::reason_at(subject, task, Some(item))).collect();
+        let again = (subject.run.task(task).round().0 > 0).then_some((subject.id, task));
+        Ok((list, reasons, again, subject.run.admitted_seq()))
     });
-    look.await.map(Json)
+    let ((mut list, reasons, again, admitted), source) = look.await?;
+    if let Some(task) = again {
+        list.rounds = service.rounds(task, source.clone(), admitted).await;
+    }
+    let reasons = service.reasons(reasons, Facts { source, admitted }).await;
+    list.items.iter_mut().zip(reasons).for_each(|(item, reason)| item.reason = reason);
+    Ok(Json(list))
 }
 
 pub(super) async fn explain(
@@ -62,10 +81,16 @@ pub(super) async fn explain(
     target: Target,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explanation>, Refusal> {
-    let look = service.about(target.run, move |subject, _| {
+    let look = service.find(target.run, move |subject, _| {
         let id = task(subject, &target.task)?;
-        views::explain(subject, id, query.item)
-            .ok_or_else(|| problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0)))
+        let explanation = views::explain(subject, id, query.item).ok_or_else(|| {
+            problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0))
+        })?;
+        let reason = views::reason_at(subject, id, explanation.item.map(ItemId));
+        Ok((explanation, reason, subject.run.admitted_seq()))
     });
-    look.await.map(Json)
+    let ((mut explanation, reason, admitted), source) = look.await?;
+    let reasons = service.reasons(vec![reason], Facts { source, admitted }).await;
+    explanation.reason = reasons.into_iter().next().flatten();
+    Ok(Json(explanation))
 }

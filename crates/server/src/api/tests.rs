@@ -271,3 +271,18 @@ async fn the_server_ends_although_somebody_follows() {
     let _ = socket.read_to_end(&mut rest);
     assert!(!rest.ends_with(b"0\r\n\r\n"), "the stream was cut, and says so");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_when_the_last_run_has_ended_is_sent_to_the_next_holder() {
+    let house = House::new(of_all(FAILED));
+    house.post::<Submitted>("/api/v1/runs", &file(ONE)).await;
+    house.close();
+    let again = house.post::<Problem>("/api/v1/runs", &file(ONE)).await;
+    let retry = house.post::<Problem>("/api/v1/runs/1/retry", &json!({})).await;
+    for (status, problem) in [again, retry] {
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{problem}");
+    }
+    let (_, list) = house.get::<RunList>("/api/v1/runs").await;
+    assert_eq!(list.runs.len(), 1);
+    assert_eq!(list.runs[0].status, RunStatus::Failed);
+}

@@ -85,8 +85,18 @@ struct Orphans {
 }
 
 impl Books {
-    /// Does a bounded amount of what is due.
+    /// Does a bounded amount of what is due. Nothing goes while the catalog may not know of
+    /// everything that names something.
     pub(super) fn turn(&mut self) {
+        if self.is_behind {
+            self.take(&[]);
+        }
+        if self.is_behind {
+            if let Some(job) = self.collection.take() {
+                job.fail("the catalog cannot be written; make room, and ask again".into());
+            }
+            return;
+        }
         if self.is_due {
             let keep = self.keep;
             // What cannot be read or removed now is tried again after the next end of a run.
@@ -311,8 +321,14 @@ impl Books {
 
 impl Collection {
     fn fail(self, reason: String) {
+        self.collect.refuse(&reason);
+    }
+}
+
+impl Collect {
+    pub(super) fn refuse(self, reason: &str) {
         // Whoever asked may have gone.
-        let _ = self.collect.reply.send(Err(reason));
+        let _ = self.reply.send(Err(reason.to_owned()));
     }
 }
 

@@ -26,6 +26,20 @@ pub(crate) fn event(entry: &Entry, run: RunId, names: &Names) -> Option<Event> {
     })
 }
 
+/// That a task was skipped, which follows from a fact that does not say so.
+pub(crate) fn skipped(entry: &Entry, (task, why): (TaskId, String), names: &Names) -> Event {
+    let name = names.task(task);
+    Event {
+        seq: entry.seq.0,
+        time: Time(entry.at),
+        kind: "tasks_skipped".to_owned(),
+        text: format!("{name} skipped: {why}"),
+        task: Some(name),
+        count: Some(1),
+        status: Some(TaskStatus::Skipped.as_str().to_owned()),
+    }
+}
+
 /// A fact in words.
 #[derive(Default)]
 struct Said {
@@ -185,7 +199,9 @@ fn of_tasks(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
         }
         Fact::TasksSkipped { run: id, tasks } if *id == run => {
             let said = Said::of_tasks("tasks_skipped", tasks, TaskStatus::Skipped);
-            Some(said.text(format!("skipped {}", some(tasks))))
+            let they = if tasks.len() == 1 { "it is" } else { "they are" };
+            let why = format!("the run does not end in the way that {they} for");
+            Some(said.text(format!("{} skipped: {why}", some(tasks))))
         }
         Fact::TasksCancelled { run: id, tasks } if *id == run => {
             let said = Said::of_tasks("tasks_cancelled", tasks, TaskStatus::Cancelled);

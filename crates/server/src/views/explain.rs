@@ -7,8 +7,9 @@ use model::wait::{Blocker, Miss};
 use model::{ItemId, ItemKey, TaskId, TaskStatus, WorkerId};
 use protocol::api;
 
+use super::skips::why_skipped;
 use super::subject::Subject;
-use super::words::{amount, listed, plural, trouble};
+use super::words::{amount, plural, trouble};
 
 /// Blockers that are spelled out; more are counted.
 const BLOCKERS_MAX: usize = 100;
@@ -40,6 +41,7 @@ pub(crate) fn explain(
         item: fan.map(|_| item.0),
         status: explained.status,
         summary: text.summary(explained.status, blockers),
+        reason: None,
         blockers: text.blockers(blockers),
         position: explained.ahead.map(|ahead| ahead.items),
         position_tasks: explained.ahead.map(|ahead| ahead.tasks),
@@ -71,6 +73,7 @@ impl Text<'_, '_> {
             item: None,
             status: self.subject.run.task(task).status(),
             summary: "its list of items is empty".to_owned(),
+            reason: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,
@@ -110,7 +113,9 @@ impl Text<'_, '_> {
                 None => "it ran out of time".to_owned(),
             },
             TaskStatus::Cancelled => self.cancelled(),
-            TaskStatus::Skipped => self.skipped(),
+            TaskStatus::Skipped => {
+                why_skipped(self.subject.run, self.key.task, &self.subject.names)
+            }
             TaskStatus::Terminated => "its run was terminated before it could end".to_owned(),
         }
     }
@@ -146,22 +151,6 @@ impl Text<'_, '_> {
             None => "its run ended",
         };
         format!("{why} before it could end")
-    }
-
-    fn skipped(&self) -> String {
-        let run = self.subject.run;
-        let bad: Vec<_> = run
-            .graph()
-            .predecessors(self.key.task)
-            .filter(|&task| run.task(task).status().is_unsuccessful())
-            .collect();
-        if bad.is_empty() {
-            return "the run did not end in the way that it is for".to_owned();
-        }
-        let names = bad.iter().take(NAMED_MAX).map(|&task| {
-            format!("{} ({})", self.subject.names.task(task), run.task(task).status())
-        });
-        format!("it depends on {}", listed(names.collect(), bad.len()))
     }
 
     fn after_attempts(&self) -> String {

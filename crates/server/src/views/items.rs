@@ -22,7 +22,7 @@ pub(crate) fn items(
         .filter(|(_, item)| status.is_none_or(|status| item.status() == status));
     let (shown, next) = page.cut(found, |(number, _)| u64::from(*number));
     let items = shown.into_iter().map(|(number, item)| summary(subject, task, (number, item)));
-    ItemList { items: items.collect(), next }
+    ItemList { items: items.collect(), rounds: Vec::new(), next }
 }
 
 /// All items of a task with their numbers.
@@ -45,6 +45,7 @@ fn summary(subject: &Subject<'_>, task: TaskId, (number, item): (u32, Item)) -> 
         losses: u64::from(item.losses()),
         duration_seconds: running.map(|started| Seconds(subject.now.since(started))),
         trouble: trouble(subject.run, task, item),
+        reason: None,
     }
 }
 

@@ -56,6 +56,7 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
         ended: ended.map(Time),
         duration_seconds: started.map(|started| Seconds(until.since(started))),
         trouble: task.trouble().and_then(words::trouble),
+        reason: None,
         critical,
     }
 }

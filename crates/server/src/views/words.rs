@@ -28,7 +28,7 @@ fn failed(failure: Failure) -> String {
         }
         Failure::Outputs => "its outputs could not be read".to_owned(),
         Failure::Tasks => "the tasks that it wrote could not be admitted".to_owned(),
-        Failure::Render => "its text could not be rendered".to_owned(),
+        Failure::Render => "it could not be prepared".to_owned(),
         Failure::Unsatisfiable => "no worker can hold it".to_owned(),
         Failure::Control => "its condition, items or rules could not be worked out".to_owned(),
         Failure::Rejected => "rejected".to_owned(),

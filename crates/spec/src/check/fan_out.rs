@@ -12,6 +12,9 @@ use crate::limits::LATE_ITEMS_DEFAULT;
 use crate::read::Placed;
 use crate::template::{expression_references, is_template};
 
+/// How a range is written.
+const A_RANGE: &str = "a range is `{range: 10}`, `{range: [1, 11]}` or, with a step that is not 0, `{range: [0, 10, 2]}`";
+
 /// When the items of a fan-out are known.
 pub(super) enum Known {
     /// They stand in the file.
@@ -29,7 +32,7 @@ pub(super) fn known(foreach: &Placed<Foreach>, faults: &mut Faults) -> Known {
         SourceFile::Values(values) => {
             let checked = check_count(values.len() as u64, max_items.unwrap_or(ITEMS_PER_TASK_MAX));
             let items = checked.map(|_| Items::Values(values.clone()));
-            return Known::Now(or_told(items, foreach, faults));
+            return Known::Now(or_told(items, (foreach, too_many(max_items)), faults));
         }
         SourceFile::Range(bounds) if !bounds.iter().any(|bound| is_template(&bound.value)) => {
             let number = |text: &str| {
@@ -37,12 +40,16 @@ pub(super) fn known(foreach: &Placed<Foreach>, faults: &mut Faults) -> Known {
                 number.map_err(|_| format!("a range takes whole numbers, not `{text}`"))
             };
             let [first, end, step] = bounds;
-            let items = number(&first.value)
-                .and_then(|first| Ok((first, number(&end.value)?, number(&step.value)?)))
-                .and_then(|(first, end, step)| {
-                    range(first, end, step, max_items.unwrap_or(ITEMS_PER_TASK_MAX))
-                });
-            return Known::Now(or_told(items, foreach, faults));
+            let bounds = number(&first.value)
+                .and_then(|first| Ok((first, number(&end.value)?, number(&step.value)?)));
+            let (items, hint) = match bounds {
+                Err(message) => (Err(message), A_RANGE.to_owned()),
+                Ok((first, end, step)) => {
+                    let items = range(first, end, step, max_items.unwrap_or(ITEMS_PER_TASK_MAX));
+                    (items, if step == 0 { A_RANGE.to_owned() } else { too_many(max_items) })
+                }
+            };
+            return Known::Now(or_told(items, (foreach, hint), faults));
         }
         SourceFile::Range(bounds) => {
             let [first, end, step] = bounds.each_ref().map(|bound| bound.value.as_str().into());
@@ -61,12 +68,24 @@ pub(super) fn known(foreach: &Placed<Foreach>, faults: &mut Faults) -> Known {
     }
 }
 
-fn or_told(items: Result<Items, String>, foreach: &Placed<Foreach>, faults: &mut Faults) -> Items {
+fn or_told(
+    items: Result<Items, String>,
+    (foreach, hint): (&Placed<Foreach>, String),
+    faults: &mut Faults,
+) -> Items {
     items.unwrap_or_else(|message| {
         let fault = Fault::new(code::BAD_ITEMS, foreach.extent, message);
-        faults.push(fault.hint("write a list, `{range: N}` or `\"{{ params.list }}\"`"));
+        faults.push(fault.hint(hint));
         Items::Single
     })
+}
+
+/// What helps against too many items.
+fn too_many(max_items: Option<u32>) -> String {
+    match max_items {
+        Some(_) => "give it fewer items, or raise `max_items`".to_owned(),
+        None => "give it fewer items, each of which does more".to_owned(),
+    }
 }
 
 fn names_more_than_parameters(source: &ItemsSource) -> bool {

@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::arguments::Arguments;
 use crate::code;
-use crate::diagnostic::{Fault, Faults};
+use crate::diagnostic::{Fault, Faults, STAND_IN};
 use crate::limits::TEMPLATE_COST_MAX;
 use crate::node::{Content, Entry, Node, Scalar};
 use crate::source::Extent;
@@ -219,9 +219,12 @@ impl<'s> Substitution<'_, 's, '_> {
                 steps.for_each(|step| out.push_str(&format!("[{step}]")));
             }
             None => {
-                out.push_str("none");
-                // One that is needed and not given, or wrong, has a fault already.
-                if !self.arguments.has_faults {
+                out.push_str(STAND_IN);
+                // One that is needed and not given, or wrong, has a fault already, and needs none for
+                // what stands in for it here.
+                if self.arguments.has_faults {
+                    self.faults.hush(extent);
+                } else {
                     let names = self.arguments.by_name.keys().map(String::as_str);
                     let message = format!("the template has no parameter `{name}`");
                     let fault = Fault::new(code::TEMPLATE_ARGUMENT, extent, message);

@@ -61,6 +61,13 @@ pub(crate) fn supervisors(home: &Path) -> Vec<Process> {
     found.into_iter().filter(|process| !pids.contains(&process.parent)).collect()
 }
 
+/// The names of the threads of a process.
+pub(crate) fn threads(pid: u32) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok());
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
 /// Sends a signal. That the process has ended is no error.
 pub(crate) fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");

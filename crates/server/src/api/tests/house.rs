@@ -16,7 +16,7 @@ use http_body_util::BodyExt;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report};
 use model::outcome::{AttemptEnd, Outcome};
 use model::work::{Delivery, Dispatch};
-use model::{RunId, Timestamp};
+use model::{RunId, TaskStatus, Timestamp};
 use protocol::api::{PROBLEM_JSON, Progress};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -95,6 +95,11 @@ impl House {
         Self { since: Timestamp(0), holder, words, worker, stop, folder }
     }
 
+    /// Waits until nothing is left to do, and lets nothing new begin.
+    pub(super) fn close(&self) {
+        tokio::task::block_in_place(|| self.holder.close_when_idle());
+    }
+
     /// The state folder, which outlives the holder as long as this is kept.
     pub(super) fn folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.folder)
@@ -104,6 +109,17 @@ impl House {
     pub(super) async fn forgotten(&self, run: u64) {
         let is_held = move |view: &View<'_>| view.engine.state().run(RunId(run)).is_some();
         while self.holder.handle().ask(is_held).await.expect("the driver lives") {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    /// Waits until something of a run has started.
+    pub(super) async fn running(&self, run: u64) {
+        let is_running = move |view: &View<'_>| {
+            let run = view.engine.state().run(RunId(run));
+            run.is_some_and(|run| run.items().of(TaskStatus::Running) > 0)
+        };
+        while !self.holder.handle().ask(is_running).await.expect("the driver lives") {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

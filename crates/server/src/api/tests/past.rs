@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use model::outcome::Outcome;
@@ -68,6 +69,27 @@ async fn a_run_answers_from_the_archive_as_it_did_from_memory() {
 }
 
 #[tokio::test]
+async fn why_something_could_not_be_worked_out_is_told_from_memory_and_from_the_archive() {
+    let house = House::keeping(in_memory(1), of_all(Outcome::Succeeded));
+    let flow = "tasks:\n  - {name: a, script: 'true'}\n  \
+        - {name: b, depends_on: a, when: tasks.a.outputs.x > 1, script: 'true'}\n";
+    run(&house, flow).await;
+    let told = async || {
+        let paths =
+            ["", "/tasks/b/items", "/tasks/b/explain"].map(|of| format!("/api/v1/runs/1{of}"));
+        let [detail, items, explained] = paths;
+        let detail = house.value(&detail).await["tasks"][1]["reason"].clone();
+        let item = house.value(&items).await["items"][0]["reason"].clone();
+        [detail, item, house.value(&explained).await["reason"].clone()]
+    };
+    let reason = "`when`: there is no `tasks.a.outputs.x`: `tasks.a.outputs` has nothing";
+    assert_eq!(told().await, [reason; 3]);
+    run(&house, ONE).await;
+    house.forgotten(1).await;
+    assert_eq!(told().await, [reason; 3]);
+}
+
+#[tokio::test]
 async fn what_left_memory_cannot_be_changed_and_says_so() {
     let house = House::keeping(in_memory(0), of_all(FAILED));
     run(&house, ONE).await;
@@ -76,7 +98,9 @@ async fn what_left_memory_cannot_be_changed_and_says_so() {
         let retry = serde_json::to_value(&retry).expect("JSON");
         let (status, problem) = house.post::<Problem>("/api/v1/runs/1/retry", &retry).await;
         assert_eq!((status, problem.code.as_str()), (StatusCode::CONFLICT, "E0211"));
-        assert!(problem.hint.is_some_and(|hint| hint.contains("autoglm run FILE")));
+        assert!(problem.detail.contains("only the 1000 runs that ended last"), "{problem}");
+        let hint = problem.hint.expect("it says what to do");
+        assert!(hint.contains("autoglm run '/w/flow.yaml'`"), "{hint}");
     }
     let stop = json!({"kind": "stop"});
     assert_eq!(house.post::<Problem>("/api/v1/runs/1/stop", &stop).await.1.code, "E0205");
@@ -250,7 +274,10 @@ async fn log_segments_go_when_no_kept_run_can_have_written_to_them() {
     // Each worker begins a segment of its own.
     for number in 0..5 {
         match number {
-            2 => assert_eq!(submit(&house, PAIR).await, 3),
+            2 => {
+                assert_eq!(submit(&house, PAIR).await, 3);
+                house.running(3).await;
+            }
             _ => assert_eq!(run(&house, ONE).await, number + 1),
         }
         if number < 4 {
@@ -334,6 +361,23 @@ async fn a_run_that_ended_before_a_crash_is_archived_after_it() {
     assert_eq!(house.get::<RunDetail>("/api/v1/runs/1").await.0, StatusCode::OK);
     let catalog = Catalog::open_existing(house.folder().path()).expect("open").expect("there");
     assert!(catalog.get(RunId(1)).expect("read").expect("listed").archive.is_some());
+}
+
+#[tokio::test]
+async fn what_follows_the_journal_begins_as_soon_as_its_files_can_be_written() {
+    let folder = Arc::new(tempfile::tempdir().expect("a temporary folder"));
+    let in_the_way = folder.path().join("catalog.sqlite");
+    fs::create_dir(&in_the_way).expect("made");
+    let house = House::on(Arc::clone(&folder), in_memory(0), of_all(Outcome::Succeeded));
+    run(&house, ONE).await;
+    let refused = house.post::<Problem>("/api/v1/gc", &json!({})).await.1;
+    assert!(refused.detail.contains("catalog.sqlite"), "{}", refused.detail);
+    fs::remove_dir(&in_the_way).expect("removed");
+    // Of this run it has heard nothing: it is in the journal.
+    house.forgotten(1).await;
+    run(&house, PAIR).await;
+    house.forgotten(2).await;
+    assert_eq!(listed(&house, "").await, [2, 1]);
 }
 
 #[tokio::test]
