@@ -79,7 +79,8 @@ impl Read for Labels {
                 refuse(entry.key_extent, message, faults);
                 continue;
             }
-            let Some(Placed { value, extent }) = Placed::<String>::read(&entry.value, key, faults)
+            let Some(Placed { value, extent }) =
+                Placed::<String>::read(&entry.value, &entry.key, faults)
             else {
                 continue;
             };
