@@ -173,9 +173,10 @@ impl Catalog {
             add("name = ?", name.to_owned().into());
         }
         for (key, value) in filter.labels {
-            // What is noted of a run is JSON, made by who notes it. One text for both, since a
-            // label without a value is asked for as any.
-            let noted = "EXISTS (SELECT 1 FROM summaries, json_each(summary, '$.labels') AS label
+            // What is noted of a run is made by who notes it; what is no JSON has no labels.
+            let noted = "EXISTS (SELECT 1 FROM summaries, json_each(
+                             CASE WHEN json_valid(summary) THEN summary ELSE '{}' END, '$.labels'
+                         ) AS label
                          WHERE summaries.run = runs.run AND label.key ";
             let (end, wanted) = match value {
                 Some(value) => ("|| '=' || label.value = ?)", format!("{key}={value}")),
