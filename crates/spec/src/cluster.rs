@@ -234,9 +234,9 @@ fn amount(offers: &Request, what: &str) -> u64 {
 fn shown(what: &str, amount: u64) -> String {
     let units = [("Ti", 1_u64 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
     match what {
-        "cpu" if amount % 1_000 == 0 => format!("{} cpu", amount / 1_000),
+        "cpu" if amount.is_multiple_of(1_000) => format!("{} cpu", amount / 1_000),
         "cpu" => format!("{amount}m cpu"),
-        "memory" => match units.iter().find(|(_, size)| amount % size == 0) {
+        "memory" => match units.iter().find(|(_, size)| amount.is_multiple_of(*size)) {
             Some((unit, size)) => format!("{}{unit} memory", amount / size),
             None => format!("{amount} bytes of memory"),
         },
