@@ -94,6 +94,8 @@ impl Keeper {
 
     fn launch(&self) -> io::Result<Sender<Task>> {
         let objects = Arc::new(Objects::open(&self.home.join("artifacts"))?);
+        // This thread alone writes there: what is unfinished is of a worker that has died.
+        objects.remove_unfinished()?;
         let (sender, tasks) = channel();
         let slot = self.slot.clone();
         // It ends when the sender is gone, and nobody waits for that.

@@ -100,6 +100,8 @@ impl Objects {
         (unfinished, path): (&Path, &Path),
         mode: u32,
     ) -> io::Result<()> {
+        // An earlier process of the same number may have died here.
+        let _ = fs::remove_file(unfinished);
         let mut copy = OpenOptions::new()
             .write(true)
             .create_new(true)
