@@ -5,7 +5,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
@@ -93,7 +92,7 @@ impl Keeper {
     }
 
     fn launch(&self) -> io::Result<Sender<Task>> {
-        let objects = Arc::new(Objects::open(&self.home.join("artifacts"))?);
+        let objects = Objects::open(&self.home.join("artifacts"))?;
         // This thread alone writes there: what is unfinished is of a worker that has died.
         objects.remove_unfinished()?;
         let (sender, tasks) = channel();
