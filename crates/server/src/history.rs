@@ -4,7 +4,7 @@
 //! live, and the same views look at it. It is read, never written, on threads that may wait for the
 //! disk; the driver knows nothing of it. Nothing here walks all runs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::objects::Objects;
@@ -107,18 +107,6 @@ impl History {
         Ok(Some(past))
     }
 
-    /// The outputs of some items, in the same order, as far as the journal has them. They stay
-    /// there when their run leaves memory.
-    ///
-    /// # Errors
-    /// The journal cannot be opened.
-    pub(crate) fn outputs(&self, items: &[ItemKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
-        let journal = books.journal(&self.home)?;
-        let read = |&item: &ItemKey| Some(journal.output(item).ok()??.bytes);
-        Ok(items.iter().map(read).collect())
-    }
-
     /// Replays the next facts of a run. `each` sees every one of them, and what has come of it.
     ///
     /// # Errors
@@ -161,6 +149,18 @@ impl History {
         archive.map_or(Ok(None), |archive| archive.newest())
     }
 
+    /// The outputs of items, each `None` if it left none.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(crate) fn outputs(&self, items: &[ItemKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        let read = items.iter().map(|&item| Ok(journal.output(item)?.map(|it| it.bytes)));
+        let read: Result<_, journal::ReadError> = read.collect();
+        read.map_err(|error| StoreError::new(error.code(), self.home.root(), error.to_string()))
+    }
+
     /// Runs that have ended and fit the query, newest first, at most `limit`: those up to `from`
     /// that are not `in_memory`, which is in order.
     ///
@@ -176,9 +176,11 @@ impl History {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(catalog) = books.catalog(&self.home)? else { return Ok(Vec::new()) };
         let statuses: Vec<RunStatus> = query.status.into_iter().collect();
+        let labels: Vec<_> = query.wanted_labels().collect();
         let filter = catalog::Filter {
             statuses: &statuses,
             name: query.name.as_deref(),
+            labels: &labels,
             before: from.and_then(|from| from.checked_add(1)).map(RunId),
             ended: true,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
@@ -263,6 +265,7 @@ impl Books {
             tasks: Counts::default(),
             items: Counts::default(),
             round: 0,
+            labels: BTreeMap::new(),
         })
     }
 }

@@ -46,7 +46,10 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     let compiled = bound.and_then(|bound| bound.compile_with(&read));
     let compiled = compiled.map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);
-    let definition = compiled.definition.with_env(&submit.env);
+    for (key, value) in &submit.labels {
+        spec::check_label(key, value).map_err(bad_request)?;
+    }
+    let definition = compiled.definition.with_env(&submit.env).with_labels(&submit.labels);
     let definition_bytes = definition.to_bytes();
     let graph = Graph::new(digest(&graph_bytes), compiled.parts).map_err(|error| {
         // The check of the file has found cycles and sizes before.

@@ -60,6 +60,11 @@ fn code_of(text: &str) -> Option<&'static str> {
             None => BTreeMap::new(),
         };
     let told = |diagnostics: Diagnostics| Some(diagnostics.code().0);
+    if let Some(nodes) = text.lines().next().unwrap().strip_prefix("# nodes: ") {
+        let file = source("example.yaml", text);
+        let cluster = spec::cluster(&source("nodes.yaml", &format!("nodes: {nodes}"))).unwrap();
+        return check(&file).unwrap().fits(&file, &cluster).err().and_then(told);
+    }
     let bound = check(&source("example.yaml", text)).and_then(|workflow| workflow.bind(&given));
     let compiled = match bound.and_then(spec::Bound::compile) {
         Ok(compiled) => compiled,
@@ -83,7 +88,8 @@ fn every_example_of_an_error_raises_it() {
         }
     }
     // These two need bytes that a page cannot show.
-    let expected = (101..=131).chain(161..=166).filter(|number| ![102, 104].contains(number));
+    let expected =
+        (101..=131).chain(161..=166).chain([170]).filter(|number| ![102, 104].contains(number));
     let expected: BTreeSet<String> = expected.map(|number| format!("E{number:04}")).collect();
     assert_eq!(shown, expected);
 }

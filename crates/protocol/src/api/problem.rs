@@ -33,6 +33,8 @@ pub mod code {
     pub const ARCHIVED: Code = Code("E0211");
     /// The task waits for nobody: not yet, not any more, or never.
     pub const WAITS_FOR_NOBODY: Code = Code("E0212");
+    /// There is no such artifact: it was never left, or nothing names it any more.
+    pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }
 
 /// Why a request was refused.

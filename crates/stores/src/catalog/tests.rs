@@ -75,6 +75,26 @@ fn life() -> Vec<Entry> {
     (1..).zip(facts).map(entry).collect()
 }
 
+#[test]
+fn labels_are_found_in_what_is_noted() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut catalog = Catalog::open(dir.path()).unwrap();
+    catalog.apply(&life()).unwrap();
+    catalog.set_summary(RunId(1), r#"{"labels":{"team":"data","a":"b=c"}}"#).unwrap();
+    catalog.set_summary(RunId(2), "no JSON").unwrap();
+    catalog.set_summary(RunId(3), r#"{"labels":{"team":"web"}}"#).unwrap();
+    let found = |labels: &[(&str, Option<&str>)]| -> Vec<u64> {
+        let filter = Filter { labels, ..Filter::default() };
+        catalog.list(&filter).unwrap().iter().map(|run| run.run.0).collect()
+    };
+    assert_eq!(found(&[("team", None)]), [3, 1]);
+    assert_eq!(found(&[("team", Some("data"))]), [1]);
+    assert_eq!(found(&[("team", None), ("a", Some("b=c"))]), [1]);
+    assert_eq!(found(&[("a=b", Some("c"))]), [1], "no key has a `=` in it, so that none is meant");
+    assert!(found(&[("team", Some("' OR TRUE --"))]).is_empty());
+    assert!(found(&[("other", None)]).is_empty());
+}
+
 fn all(catalog: &Catalog) -> Vec<super::Run> {
     catalog.list(&Filter::default()).unwrap()
 }

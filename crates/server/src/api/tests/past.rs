@@ -389,3 +389,30 @@ async fn output_whose_segment_was_removed_is_missed_by_name() {
     let said = house.lines::<LogChunk>("/api/v1/runs/1/logs").await;
     assert_eq!(said[0].text, "the output is gone: 00000000.log is no longer there\n");
 }
+
+#[tokio::test]
+async fn labels_find_a_run_in_memory_and_out_of_it() {
+    let house = House::keeping(in_memory(0), of_all(Outcome::Succeeded));
+    let mut wanted = file(&format!("labels: {{team: data, tier: 1}}\n{ONE}"));
+    wanted["labels"] = json!({"nightly": "yes", "tier": "2"});
+    house.post::<Submitted>("/api/v1/runs", &wanted).await;
+    house.wait(1).await;
+    run(&house, ONE).await;
+    let found = async |labels: &str| {
+        let path = format!("/api/v1/runs?labels={labels}");
+        let list = house.get::<RunList>(&path).await.1;
+        list.runs.iter().map(|run| run.run.0).collect::<Vec<_>>()
+    };
+    for is_forgotten in [false, true] {
+        if is_forgotten {
+            house.forgotten(1).await;
+        }
+        assert_eq!(found("team%3Ddata").await, [1]);
+        assert_eq!(found("nightly%0Atier%3D2").await, [1]);
+        assert!(found("tier%3D1").await.is_empty(), "the run's own goes before the file's");
+        assert_eq!(found("").await, [2, 1]);
+    }
+    wanted["labels"] = json!({"a b": "x"});
+    let (status, problem) = house.post::<Problem>("/api/v1/runs", &wanted).await;
+    assert_eq!((status, problem.code.as_str()), (StatusCode::BAD_REQUEST, "E0201"));
+}
