@@ -7,10 +7,10 @@ use alloc::string::String;
 
 use model::policy::Stage;
 use model::status::TaskStatus;
-use model::{ItemId, ItemKey, RunId, TaskKey};
+use model::{Attempt, ItemId, ItemKey, RunId, TaskId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
+use crate::state::{Fate, Item, ReadyIndex, Run, Shares, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,9 +88,7 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
                 })?;
             }
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
-            // What is held to have ended, or ran out of time before its turn, did not begin.
-            _ if record.is_marked() => {}
-            TaskStatus::TimedOut if run.task_deadline(task).is_some() => {}
+            status if status.is_final() && may_precede_its_turn(run, task) => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {
@@ -101,6 +99,20 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
     }
     let left = run.asking().all(|task| run.task(task).status() == TaskStatus::Pending);
     ensure(left, "S15", || format!("a task of {id} asks and is not pending"))
+}
+
+/// Whether a task that has ended may have done so before its turn: it, or an item of it, is only
+/// held to have ended, or its deadline came first.
+fn may_precede_its_turn(run: &Run, task: TaskId) -> bool {
+    let record = run.task(task);
+    let late = record.status() == TaskStatus::TimedOut && run.task_deadline(task).is_some();
+    let held = |item: &Item| {
+        let status = item.status();
+        let ended = matches!(status, TaskStatus::Succeeded | TaskStatus::Failed);
+        ended && item.attempts() == Attempt::default()
+    };
+    let in_part = run.fan(task).is_some_and(|fan| fan.items().iter().any(held));
+    late || record.is_marked() || in_part
 }
 
 fn check_leases(state: &State) -> Result<(), Violation> {

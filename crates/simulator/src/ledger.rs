@@ -151,8 +151,11 @@ impl Ledger {
             Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
+                // What did not succeed and what follows a task may be opened by a fact each.
+                let open = run.status == RunStatus::Running && run.reopened;
+                let again = open && run.opened_at == at;
                 run.reopen(tasks, *scope, at);
-                run.turn(RunStatus::Running)
+                if again { Ok(()) } else { run.turn(RunStatus::Running) }
             }
             _ => Err("the fact is not known".to_owned()),
         }

@@ -5,7 +5,7 @@ use model::control::{ControlAnswer, EdgeCondition, Join, Kind};
 use model::fact::{Fact, Restored, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, Grant, Report, StopKind};
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::{FailurePolicy, Priority, Trigger};
 use model::shared::{Deadline, Lock, Shared, Spending};
 use model::status::TaskStatus::{Cancelled, Ready, Running, Skipped, Succeeded, TimedOut};
 use model::wait::Blocker;
@@ -190,6 +190,23 @@ fn many_due_attempts_of_a_task_at_its_limit_stand_in_nobodys_way() {
     assert!(again.iter().any(|grant| grant.attempt.key.run == other), "its second attempt");
 }
 
+#[test]
+fn the_more_urgent_goes_first_whatever_waits_for_its_next_attempt() {
+    let mut house = House::new(8);
+    let parts = with(sharing(6, lock(1)), 0, |p| (p.shared, p.retry.limit) = (lock(1), 3));
+    let run = house.submit(parts, |run| run.priority = Priority(10));
+    for _ in 0..5 {
+        let grant = house.granted().remove(0);
+        house.end(&grant, FAILED);
+    }
+    house.after(Span::secs(2));
+    let last = house.granted().remove(0);
+    assert_eq!(last.attempt.key.run, run);
+    let urgent = house.submit(sharing(2, lock(1)), |_| {});
+    house.end(&last, Outcome::Succeeded);
+    assert_eq!(house.granted().remove(0).attempt.key.run, urgent);
+}
+
 /// By when a task must have ended, from admission.
 fn until(seconds: u64) -> Option<Deadline> {
     Some(Deadline::After(Span::secs(seconds)))
@@ -256,10 +273,15 @@ fn what_is_given_back_or_fails_after_its_deadline_is_over() {
         ),
     ] {
         let mut house = House::new(1);
-        let parts = with(graph(1, &[]), 0, |p| (p.deadline, p.retry.limit) = (until(5), 9));
+        let parts = with(graph(1, &[]), 0, |p| {
+            (p.deadline, p.retry.limit, p.timeout) = (until(5), 9, Some(Span::secs(60)));
+        });
         let run = house.submit(parts, |_| {});
         let grant = house.granted().remove(0);
         house.after(Span::secs(5));
+        if event != AttemptEvent::Returned {
+            house.start(&grant);
+        }
         house.report(vec![Report { lease: grant.lease(), event }]);
         assert_eq!(house.task(run, 0), expected);
         assert!(house.granted().is_empty());

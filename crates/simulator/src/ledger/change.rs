@@ -94,7 +94,11 @@ impl Run {
         match self.joined(task) {
             Joined::Open => return false,
             Joined::Met if self.is_handler(task) && !released => return false,
-            Joined::Met if !self.is_spoilt(task) => {
+            Joined::Met if self.is_spoilt(task) => {
+                self.followed.push(Followed::Skipped(task));
+                self.put_all(task, TaskStatus::Failed).expect("what is pending may fail");
+            }
+            Joined::Met => {
                 self.followed.push(Followed::Went(task));
                 if must_ask && !is_listed {
                     self.tasks[task.0 as usize].asks = true;
@@ -102,7 +106,7 @@ impl Run {
                     self.begin(task, None, at);
                 }
             }
-            Joined::Met | Joined::Impossible => {
+            Joined::Impossible => {
                 self.followed.push(Followed::Skipped(task));
                 self.put_all(task, TaskStatus::Skipped).expect("what is pending may be skipped");
             }
@@ -220,6 +224,7 @@ impl Run {
 
     /// A person has retried the run.
     pub(super) fn reopen(&mut self, tasks: &IdSet, scope: RoundScope, at: Timestamp) {
+        self.note_owed(tasks);
         (self.cause, self.opened_at, self.reopened) = (None, at, true);
         for task in tasks.iter().map(TaskId) {
             let succeeded = self.task(task).end == Some(TaskStatus::Succeeded);
@@ -227,6 +232,21 @@ impl Run {
             self.tasks[task.0 as usize].released = false;
         }
         self.restart(tasks.iter().map(TaskId).collect(), at);
+    }
+
+    /// What is kept of an ended run rests on nothing that runs again, unless enough else is kept.
+    fn note_owed(&mut self, tasks: &IdSet) {
+        let rests = |task: &TaskId| {
+            let mut inputs = self.inputs(*task).iter();
+            inputs.any(|&(from, condition)| {
+                tasks.contains(from.0) && self.is_met(from, condition) == Some(true)
+            })
+        };
+        let all = |task: &TaskId| self.graph.policy(*task).join == model::control::Join::All;
+        let begun = self.graph.tasks().filter(|&task| self.task(task).begun);
+        let owed: Vec<_> = begun.filter(|task| all(task) && rests(task)).collect();
+        self.owed.extend(owed);
+        self.owed.retain(|task| !tasks.contains(task.0));
     }
 
     pub(super) fn start(&mut self, at: Timestamp) {

@@ -118,6 +118,9 @@ pub struct Run {
     pub live: u32,
     /// Whether tasks of it were given up because no worker could hold them.
     pub gave_up: bool,
+    /// What rests on something that runs again, and has to run again, too: by the facts that
+    /// follow at once.
+    pub owed: BTreeSet<TaskId>,
     /// Whether a person has retried it.
     pub reopened: bool,
     /// Loops, each with the first task of its body.
@@ -182,6 +185,7 @@ impl Run {
             cause: None,
             live: 0,
             gave_up: false,
+            owed: BTreeSet::new(),
             reopened: false,
             loops,
             undone: BTreeSet::new(),
@@ -271,6 +275,13 @@ impl Run {
     /// Whether somebody who depends on a task counts on its failure.
     #[must_use]
     pub fn is_expected(&self, task: TaskId) -> bool {
+        let is_loop = |next: &TaskId| matches!(self.graph.policy(*next).kind, Kind::Loop { .. });
+        let mut after = self.graph.successors(task);
+        self.is_caught(task) || after.any(|next| is_loop(&next) && self.is_expected(next))
+    }
+
+    /// Whether somebody other than the end of a loop around it counts on the failure of a task.
+    fn is_caught(&self, task: TaskId) -> bool {
         self.graph.edges_from(task).any(|(next, condition)| {
             let policy = self.graph.policy(next);
             matches!(condition, EdgeCondition::Failed | EdgeCondition::Finished)
@@ -281,9 +292,12 @@ impl Run {
     /// Whether the end of a task makes the run a failed one.
     #[must_use]
     pub fn is_trouble(&self, task: TaskId) -> bool {
+        self.ended_badly(task) && !self.is_expected(task)
+    }
+
+    fn ended_badly(&self, task: TaskId) -> bool {
         use TaskStatus::{Failed, Terminated, TimedOut};
         matches!(self.task(task).end, Some(Failed | TimedOut | Terminated))
-            && !self.is_expected(task)
     }
 
     /// Whether a failure of a task stops the run.
@@ -300,8 +314,15 @@ impl Run {
             Some(StopCause::TaskFailed | StopCause::TimedOut) => RunStatus::Failed,
             Some(StopCause::Stopped | StopCause::Terminated) => RunStatus::Cancelled,
             None if self.graph.tasks().any(|task| self.is_trouble(task)) => RunStatus::Failed,
+            // Something was cancelled in a round before, and nobody has run it since.
+            None if self.has_cancelled() => RunStatus::Failed,
             None => RunStatus::Succeeded,
         }
+    }
+
+    fn has_cancelled(&self) -> bool {
+        let mut items = self.graph.tasks().flat_map(|task| self.items_of(task));
+        items.any(|item| item.status == TaskStatus::Cancelled)
     }
 
     /// Whether a handler is to run, as the run stands.
@@ -323,6 +344,6 @@ impl Run {
     /// Whether a task is a loop, and its body went wrong in this turn.
     pub(super) fn is_spoilt(&self, task: TaskId) -> bool {
         let Kind::Loop { first, .. } = self.graph.policy(task).kind else { return false };
-        (first.0..task.0).any(|member| self.is_trouble(TaskId(member)))
+        (first.0..task.0).map(TaskId).any(|it| self.ended_badly(it) && !self.is_caught(it))
     }
 }
