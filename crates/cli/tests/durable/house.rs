@@ -72,9 +72,11 @@ impl House {
             home: state.clone(),
             supervisor: supervisor::Config { program, ..supervisor::Config::new(state) },
         };
-        let outbox = Box::new(ToServer(server.mailbox()));
-        let node = Node::launch(node, outbox).expect("the worker starts");
-        server.connect("local", Box::new(ToWorker(node.orders())));
+        let node = Node::launch(node, |orders| {
+            server.connect("local", Box::new(ToWorker(orders)));
+            Box::new(ToServer(server.mailbox()))
+        });
+        let node = node.expect("the worker starts");
         Self { node: Some(node), server: Some(server), folder }
     }
 
