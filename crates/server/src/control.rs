@@ -10,7 +10,7 @@ use model::{IdSet, ItemId, Round, TaskKey, Token};
 use spec::{Question, Reply};
 use tokio::sync::oneshot;
 
-use crate::driver::{Driver, Settlement};
+use crate::driver::{Companions, Driver, Settlement};
 use crate::inputs::Inputs;
 use crate::shelf::is_inline;
 use crate::submission::digest;
@@ -61,8 +61,9 @@ impl Driver {
             kept.expect("a list of items is a JSON array");
         }
         let output = reply.output.map(|bytes| self.bring(task, bytes));
-        let before = self.parts.engine.state().last();
         let answer = reply.answer;
+        let small = list.filter(|(_, bytes)| is_inline(bytes.len()));
+        self.companions.objects.extend(small);
         self.step(Input::Answered(Box::new(Answered {
             task,
             round,
@@ -71,12 +72,7 @@ impl Driver {
             cached: IdSet::new(),
         })));
         self.outputs.clear();
-        if self.parts.engine.state().last() > before
-            && let (Some(batch), Some((digest, bytes))) = (self.batches.back_mut(), list)
-            && is_inline(bytes.len())
-        {
-            batch.objects.push((digest, bytes));
-        }
+        self.companions = Companions::default();
         true
     }
 
@@ -110,7 +106,7 @@ impl Driver {
     }
 
     /// Lays outputs of a task that no worker runs beside the next step, whose fact they belong to.
-    fn bring(&mut self, task: TaskKey, bytes: Vec<u8>) -> OutputRef {
+    pub(crate) fn bring(&mut self, task: TaskKey, bytes: Vec<u8>) -> OutputRef {
         let token = Token(self.parts.engine.state().last().next().0);
         let named = name(&bytes);
         self.outputs.insert(task.item(ItemId(0)), (token, bytes));
@@ -118,6 +114,6 @@ impl Driver {
     }
 }
 
-fn name(bytes: &[u8]) -> OutputRef {
+pub(crate) fn name(bytes: &[u8]) -> OutputRef {
     OutputRef { digest: digest(bytes), bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
 }

@@ -15,11 +15,13 @@ use std::time::Duration;
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
 use model::control::Verdict;
-use model::fact::StopCause;
+use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
-use model::{Fact, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token};
+use model::{
+    Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
+};
 use protocol::api;
 use tokio::sync::oneshot;
 
@@ -28,7 +30,7 @@ use crate::control::Ask;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
-use crate::handle::{Admission, Patience, Question, Reply, Unadmitted, View};
+use crate::handle::{Admission, Done, Patience, Question, Reply, Unadmitted, Version, View};
 use crate::inputs::FreshOutputs;
 use crate::replay::{Replayed, named, replay};
 use crate::shelf::{Shelf, is_inline};
@@ -62,6 +64,12 @@ pub(crate) enum Event {
     Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
     Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
+    /// Some items of a task are to run again.
+    RetryItems { task: TaskKey, items: IdSet, reply: oneshot::Sender<Answer> },
+    /// A run is to go on by another version of its graph.
+    Amend(Box<Version>, oneshot::Sender<Result<Answer, Unadmitted>>),
+    /// Tasks are to be held to have ended.
+    Mark { mark: Box<Marked>, output: Option<Vec<u8>>, reply: oneshot::Sender<Answer> },
     /// The archive holds a run.
     Forget(RunId),
     /// Nothing that is kept needs this any more, unless a run in memory does.
@@ -104,6 +112,15 @@ enum Outgoing {
     Reply(Reply),
 }
 
+/// What becomes durable with the facts of one step, and is of no use without them.
+#[derive(Debug, Default)]
+pub(crate) struct Companions {
+    /// Small objects that the facts name.
+    pub objects: Vec<(Digest, Vec<u8>)>,
+    /// Outputs that an admitted run begins with.
+    pub inherited: Vec<(TaskId, ItemId, Arc<[u8]>)>,
+}
+
 /// What the driver is made of.
 pub(crate) struct Parts {
     pub engine: Engine,
@@ -137,8 +154,13 @@ pub(crate) struct Driver {
     pub(crate) outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
     /// Outputs that the journal does not have yet.
     pub(crate) fresh: FreshOutputs,
+    /// What the facts of the next step bring along.
+    pub(crate) companions: Companions,
     /// What tasks have asked and nobody has answered.
     pub(crate) asks: VecDeque<Ask>,
+    /// The graphs and texts that runs in memory were given after they had begun: their histories
+    /// name all of them, the state the newest.
+    pub(crate) versions: HashMap<RunId, Vec<Digest>>,
 }
 
 impl Driver {
@@ -160,7 +182,9 @@ impl Driver {
             end_waiters: Vec::new(),
             outputs: HashMap::new(),
             fresh: FreshOutputs::default(),
+            companions: Companions::default(),
             asks: VecDeque::new(),
+            versions: HashMap::new(),
         }
     }
 
@@ -213,8 +237,10 @@ impl Driver {
         match event {
             Event::Worker(delivery) => {
                 self.note_outputs(delivery.outputs);
+                self.note_tasks(&delivery.message, delivery.tasks);
                 self.step(Input::Worker(delivery.message));
                 self.outputs.clear();
+                self.companions = Companions::default();
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
@@ -228,7 +254,16 @@ impl Driver {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Retry { request, run, from });
             }
-            Event::Forget(run) => self.step(Input::Forget { run }),
+            Event::RetryItems { task, items, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::RetryItems { request, task, items });
+            }
+            Event::Amend(version, reply) => self.amend(*version, reply),
+            Event::Mark { mark, output, reply } => self.mark(*mark, output, reply),
+            Event::Forget(run) => {
+                self.step(Input::Forget { run });
+                self.versions.remove(&run);
+            }
             Event::Discard(unneeded) => self.discard(unneeded),
             Event::Snapshot(built) => {
                 if let Some(storage) = &self.parts.storage {
@@ -269,34 +304,47 @@ impl Driver {
         RequestId(self.next_request)
     }
 
-    /// A graph or text that is too large for the journal is a durable object first.
+    /// What an admission names is durable before it: large objects at once, small ones with it.
     fn submit(&mut self, admission: Admission, reply: oneshot::Sender<Result<Answer, Unadmitted>>) {
-        let Admission { run, graph, definition, graph_bytes, definition_bytes } = admission;
-        let mut small = Vec::new();
-        for (digest, bytes) in [(run.graph, graph_bytes), (run.definition, definition_bytes)] {
-            if is_inline(bytes.len()) {
-                small.push((digest, bytes));
-            } else if let Err(error) = self.parts.objects.put(&bytes) {
-                let _ = reply.send(Err(Unadmitted::Storage(error.to_string())));
-                return;
-            }
+        let Admission { run, graph, definition, stored, done } = admission;
+        let Done { marks, outputs, lists } = done;
+        for (digest, bytes) in &lists {
+            self.parts.shelf.put_list(*digest, bytes).expect("it was stored as a JSON array");
         }
+        let small = match self.put_large(stored.into_iter().chain(lists)) {
+            Ok(small) => small,
+            Err(reason) => return drop(reply.send(Err(Unadmitted::Storage(reason)))),
+        };
         self.parts.shelf.put(Arc::clone(&graph), run.definition, definition);
         let request = self.request(move |answer| drop(reply.send(Ok(answer))));
-        let before = self.parts.engine.state().last();
-        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
-        if self.parts.engine.state().last() > before
-            && let Some(batch) = self.batches.back_mut()
-        {
-            batch.objects.extend(small);
+        self.companions = Companions { objects: small, inherited: outputs };
+        let submission = Submission { request, run, graph, done: marks };
+        self.step(Input::Submit(Box::new(submission)));
+        self.companions = Companions::default();
+    }
+
+    /// Makes what is too large for the journal durable, and gives the rest back.
+    pub(crate) fn put_large(
+        &self,
+        stored: impl IntoIterator<Item = (Digest, Vec<u8>)>,
+    ) -> Result<Vec<(Digest, Vec<u8>)>, String> {
+        let mut small = Vec::new();
+        for (digest, bytes) in stored {
+            if is_inline(bytes.len()) {
+                small.push((digest, bytes));
+            } else {
+                self.parts.objects.put(&bytes).map_err(|error| error.to_string())?;
+            }
         }
+        Ok(small)
     }
 
     /// Removes what no run in memory names. A submission that names it again either comes before
     /// this, and then its run is in memory, or after, and then it brings what it names along.
     fn discard(&mut self, unneeded: Unneeded) {
         let Some(storage) = &self.parts.storage else { return };
-        let named = named(self.parts.engine.state());
+        let mut named = named(self.parts.engine.state());
+        named.extend(self.versions.values().flatten());
         let Unneeded { runs, mut small, mut large } = unneeded;
         small.retain(|digest| !named.contains(digest));
         large.retain(|digest| !named.contains(digest));
@@ -443,7 +491,16 @@ impl Driver {
             let kept = batch.outputs.len();
             for fact in &step.facts {
                 keep_outputs(fact, &mut self.outputs, &mut batch.outputs);
+                if let Fact::RunAdmitted(admitted) = fact {
+                    let inherited = self.companions.inherited.drain(..);
+                    let owned = |(task, item, bytes): (TaskId, ItemId, Arc<[u8]>)| {
+                        let key = TaskKey { run: admitted.run, task }.item(item);
+                        (key, Token(last.0), bytes)
+                    };
+                    batch.outputs.extend(inherited.map(owned));
+                }
             }
+            batch.objects.append(&mut self.companions.objects);
             batch.facts.extend(step.facts);
             for (item, _, bytes) in &batch.outputs[kept..] {
                 self.fresh.put(last, *item, Arc::clone(bytes));
@@ -519,6 +576,11 @@ fn keep_outputs(
             keep(answered.task.item(ItemId(0)));
         }
         Fact::TaskSettled { task, output: Some(_), .. } => keep(task.item(ItemId(0))),
+        Fact::Marked(marked) if marked.output.is_some() => {
+            let only = marked.tasks.iter().next().map(TaskId);
+            let only = only.map(|task| TaskKey { run: marked.run, task });
+            only.into_iter().for_each(|task| keep(task.item(ItemId(0))));
+        }
         _ => {}
     }
 }

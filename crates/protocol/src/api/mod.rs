@@ -6,6 +6,7 @@
 //!
 //! Nothing here speaks HTTP: routes are text, bodies are values.
 
+mod change;
 mod counts;
 mod events;
 mod explain;
@@ -21,6 +22,9 @@ mod task;
 mod text;
 mod time;
 
+pub use change::{
+    Change, Edit, EditPlan, Fork, Forked, Items, ItemsError, Mark, MarkReport, Part, Refused,
+};
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
 pub use explain::{Blocker, ExplainQuery, Explanation, Placement};

@@ -114,6 +114,9 @@ pub struct Retry {
     /// This task and all that depends on it; without it, all that did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// These items of a task and all that depends on it: `train[0-9,12]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<super::Part>,
     /// Whether only to say what would run.
     #[serde(default)]
     pub preview: bool,

@@ -6,9 +6,11 @@
 //! or blocks the thread that serves: files are read and workflows checked on other threads.
 
 mod attempts;
+mod change;
 mod control;
 mod events;
 mod extract;
+mod fork;
 mod gc;
 mod health;
 mod logs;
@@ -16,7 +18,7 @@ mod lost;
 mod meter;
 mod output;
 mod patience;
-mod problem;
+pub(crate) mod problem;
 mod progress;
 mod runs;
 mod settle;
@@ -120,6 +122,9 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
         .route(route::RETRY, post(control::retry))
+        .route(route::EDIT, post(change::edit))
+        .route(route::MARK, post(change::mark))
+        .route(route::FORK, post(fork::fork))
         .route(route::SETTLE, post(settle::settle))
         .route(route::GC, post(gc::gc))
         .fallback(async |uri| problem::no_such_route(&uri))

@@ -4,6 +4,7 @@
 //! quick: what can be long comes in pages, and nothing walks the items of a fan-out that is not
 //! shown. Nothing here changes state, reads a clock, does IO or knows of HTTP.
 
+mod edit;
 mod events;
 mod explain;
 mod items;
@@ -18,13 +19,14 @@ mod tasks;
 mod tests;
 mod words;
 
+pub(crate) use edit::edit;
 pub(crate) use events::event;
 pub(crate) use explain::explain;
 pub(crate) use items::items;
 pub(crate) use names::Names;
 pub(crate) use page::Page;
 pub(crate) use progress::{PathLeft, progress};
-pub(crate) use retry::retry;
+pub(crate) use retry::{retry, retry_items};
 pub(crate) use runs::{list, summary};
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
