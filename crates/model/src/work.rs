@@ -4,6 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::Digest;
 use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 
@@ -34,6 +35,32 @@ pub struct Process {
     pub working_dir: String,
     /// Whether the attempt's own folder has to exist.
     pub needs_work_dir: bool,
+    /// Artifacts that have to be there before it starts.
+    pub place: Vec<Placement>,
+    /// Artifacts that are kept when it has succeeded.
+    pub collect: Vec<Collect>,
+}
+
+/// An artifact that is put somewhere before a process starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// What people know it by: `TASK/NAME`.
+    pub name: String,
+    /// Its content.
+    pub digest: Digest,
+    /// How long it is.
+    pub bytes: u64,
+    /// Where it goes, relative to where the process starts.
+    pub path: String,
+}
+
+/// Files that are kept of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collect {
+    /// The name in the outputs; the path of the file if there is none.
+    pub name: Option<String>,
+    /// A path, or a pattern of paths, relative to where the process starts.
+    pub pattern: String,
 }
 
 /// A message to a worker with the work of its grants.

@@ -25,6 +25,7 @@ use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
+mod artifacts;
 mod compensation;
 mod control;
 mod decisions;
@@ -35,7 +36,9 @@ mod look;
 mod names;
 mod order;
 pub(crate) mod parameters;
+mod resources;
 mod secrets;
+mod sharing;
 mod steps;
 mod surroundings;
 mod task;
@@ -93,7 +96,12 @@ fn check_root(
     }
     let checked = control::Checked { steps: &steps, decisions: &decisions, graph: &graph };
     let options = options(source, &file, faults);
-    let compiled = task::compile(checked, options.priority, faults);
+    let defaults = task::Defaults {
+        priority: options.priority,
+        deadline: file.deadline.as_ref().map(|deadline| deadline.value.0),
+        sharing: sharing::Sharing::of(&file, faults),
+    };
+    let compiled = task::compile(checked, defaults, faults);
     if !faults.is_empty() {
         return None;
     }
@@ -132,7 +140,14 @@ fn check_root(
             })
             .collect(),
         description: file.description.clone(),
+        labels: file.labels.as_ref().map(|labels| labels.0.clone()).unwrap_or_default(),
+        request_extents: steps.list.iter().map(request_extent).collect(),
     })
+}
+
+/// Where it stands what a task asks for: or else its name.
+fn request_extent(step: &steps::Step<'_>) -> Extent {
+    step.task.resources.as_ref().map_or(step.short.extent, |resources| resources.extent)
 }
 
 fn default_shell() -> Vec<String> {

@@ -117,7 +117,7 @@ impl Bound {
             shell: workflow.shell,
             tasks: workflow.tasks,
         });
-        let definition = definition.surrounded(environment, secrets);
+        let definition = definition.surrounded(environment, secrets).with_labels(&workflow.labels);
         Ok(Compiled { parts, definition, options: workflow.options })
     }
 }

@@ -21,6 +21,7 @@ use crate::environment::EnvironmentSnapshot;
 use crate::template::{Templates, environment};
 
 mod context;
+mod extras;
 mod render;
 mod sketch;
 mod surrounded;
@@ -28,6 +29,8 @@ mod task;
 mod upstream;
 
 pub(crate) use context::{Scene, is_bare};
+pub use extras::{ARTIFACTS_KEY, Artifact, AttemptArtifacts, CacheRule, Limits};
+pub(crate) use extras::{Collected, Extras, Placed, split};
 use render::{Failure, Renderer};
 pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
 pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
@@ -52,6 +55,8 @@ pub struct Definition {
     /// Where secrets are to be found, as one text each; a parameter's under `params.NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     secrets: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     tasks: Vec<TaskDefinition>,
     #[serde(skip)]
     derived: Derived,

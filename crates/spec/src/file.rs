@@ -5,16 +5,21 @@
 
 use crate::read::{Placed, choice, record};
 
+mod artifacts;
 mod decision;
 mod depends;
 mod environments;
 mod expression;
 pub(crate) mod foreign;
+pub(crate) mod labels;
 mod loops;
+mod resources;
 mod shapes;
+mod sharing;
 mod values;
 mod waiting;
 
+pub(crate) use artifacts::{ArtifactsFile, Cache, OutFile};
 pub(crate) use decision::{ActionFile, DecisionFile};
 pub(crate) use depends::{Dependency, Depends, JoinFile};
 pub(crate) use environments::{
@@ -22,10 +27,11 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
+pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
-pub(crate) use shapes::{
-    Declaration, Declarations, DeclaredRules, NamedTask, Resources, Tasks, Variables,
-};
+pub(crate) use resources::{Amounts, Resources};
+pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
+pub(crate) use sharing::{Counted, Deadline, Rates};
 pub(crate) use values::{
     Bound, Command, Cpu, Duration, Memory, OneOrMany, Retry, Shell, Version, Whole,
 };
@@ -70,6 +76,17 @@ record! {
         max_parallel: Whole<1, 1_000_000>,
         /// The priority of tasks that name none: 0 to 100, higher goes first, 50 if left out.
         priority: Whole<0, 100>,
+        /// What the runs of this workflow are told apart by, as in `list -l team=data`.
+        labels: Labels,
+        /// Locks that tasks may hold, and how many may hold each at a time: 1 if nothing is said.
+        /// Locks of one name are shared by all runs.
+        locks: Box<Counted>,
+        /// Budgets that tasks may spend of: `60/m`, or more. Those of one name are shared by all
+        /// runs.
+        rates: Box<Rates>,
+        /// By when the tasks that say nothing of it must have ended: so long after the run began,
+        /// or at a time.
+        deadline: Placed<Deadline>,
         /// The tasks: a list whose entries have a `name`, or a mapping from name to task.
         tasks: Tasks,
         /// The tasks as a mapping from name to task. The same as `tasks`.
@@ -142,7 +159,7 @@ record! {
         /// Where the task starts, relative to the workflow's folder. A template.
         working_dir: Placed<String>,
         /// What each attempt needs.
-        resources: Resources,
+        resources: Box<Resources>,
         /// When an attempt that failed is followed by another: a number, or more.
         retry: Retry,
         /// How long an attempt may run.
@@ -151,6 +168,19 @@ record! {
         grace: Duration,
         /// 0 to 100, higher goes first.
         priority: Whole<0, 100>,
+        /// What the task is told apart by. It changes nothing about how it runs.
+        labels: Box<Labels>,
+        /// The locks that each attempt holds while it runs.
+        locks: Box<Counted>,
+        /// The budgets that each attempt spends of when it starts: 1, or the number behind a name.
+        rate: Box<Counted>,
+        /// By when the task must have ended: so long after the run began, or at a time. What has
+        /// not begun by then does not begin, and what runs is ended.
+        deadline: Box<Placed<Deadline>>,
+        /// Files that the task leaves for others, and that it is given.
+        artifacts: Box<Placed<ArtifactsFile>>,
+        /// Whether the outputs of an earlier attempt that did the same are taken instead.
+        cache: Box<Placed<Cache>>,
         /// Makes a handler: a task that runs when all ordinary tasks have ended.
         on: HandlerEvent,
     }

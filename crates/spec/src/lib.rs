@@ -10,6 +10,7 @@
 mod ask;
 pub mod cases;
 mod check;
+mod cluster;
 pub mod code;
 mod compile;
 mod decision;
@@ -36,10 +37,12 @@ mod units;
 
 pub use ask::{Question, Reply};
 pub use check::check;
+pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
-    Awaited, Definition, DefinitionError, Does, RenderError, Rendered, Sketch, SketchedItems,
-    SketchedRule, SketchedText, TaskOutputs, Upstream, label,
+    ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
+    Does, Limits, RenderError, Rendered, Sketch, SketchedItems, SketchedRule, SketchedText,
+    TaskOutputs, Upstream, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;

@@ -41,3 +41,9 @@ pub const TEMPLATE_COST_MAX: usize = 256 << 20;
 pub const PATTERN_BYTES_MAX: usize = 1_000;
 /// Bytes that a pattern may take when it is compiled: `((a{99}){99}){99}` is refused.
 pub const PATTERN_COMPILED_BYTES_MAX: usize = 256 << 10;
+/// Labels of a run, or of a task.
+pub const LABELS_MAX: usize = 64;
+/// Bytes of the key or the value of a label.
+pub const LABEL_BYTES_MAX: usize = 200;
+/// Artifacts that an attempt may leave.
+pub const ARTIFACTS_MAX: usize = 1_000;

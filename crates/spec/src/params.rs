@@ -47,6 +47,10 @@ pub struct Workflow {
     pub(crate) computed: Vec<ComputedItems>,
     /// Environments and secrets.
     pub(crate) surroundings: Surroundings,
+    /// Labels of the run.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// By task, where it stands what it asks for.
+    pub(crate) request_extents: Vec<crate::source::Extent>,
 }
 
 /// A text and where it stands.

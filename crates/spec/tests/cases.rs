@@ -66,6 +66,9 @@ fn told_of(source: &Source) -> String {
     };
     let (definition, parts) = (&compiled.definition, &compiled.parts);
     let mut told = format!("{:?}\n", compiled.options);
+    if !definition.labels().is_empty() {
+        writeln!(told, "labels {:?}", definition.labels()).unwrap();
+    }
     if let Some(environment) = definition.environment_snapshot() {
         writeln!(told, "in {environment:?}").unwrap();
     }
@@ -84,6 +87,7 @@ fn told_of(source: &Source) -> String {
         if *graph.policy(task) != Policy::default() {
             writeln!(told, "  {:?}", graph.policy(task)).unwrap();
         }
+        extras(definition, task, &mut told);
         let known = Known { list: asked(definition, &graph, task, &mut told) };
         if let Some(awaited) = definition.awaited(task) {
             writeln!(told, "  {awaited:?}: {:?}", definition.message(task, &known)).unwrap();
@@ -112,6 +116,25 @@ fn told_of(source: &Source) -> String {
         }
     }
     told
+}
+
+/// What the task has beside what it does.
+fn extras(definition: &Definition, task: TaskId, told: &mut String) {
+    let labels: Vec<_> = definition.task_labels(task).collect();
+    if !labels.is_empty() {
+        writeln!(told, "  labels {labels:?}").unwrap();
+    }
+    if let Some(limits) = definition.limits(task) {
+        writeln!(told, "  {limits:?}").unwrap();
+    }
+    let (out, given) = (definition.artifacts_out(task), definition.artifacts_in(task));
+    let (out, given): (Vec<_>, Vec<_>) = (out.collect(), given.collect());
+    if !out.is_empty() || !given.is_empty() {
+        writeln!(told, "  leaves {out:?}, is given {given:?}").unwrap();
+    }
+    if let Some(cache) = definition.cache(task) {
+        writeln!(told, "  {cache:?}").unwrap();
+    }
 }
 
 /// What the task's question is answered with, and the items if these are the answer.

@@ -25,6 +25,10 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of an environment", "EnvironmentFile"),
     ("Of `limits` of an environment", "LimitsFile"),
     ("Of a secret", "SecretFile"),
+    ("Of `artifacts`", "ArtifactsFile"),
+    ("Of an artifact that a task is given", "InFile"),
+    ("Of `cache`", "CacheFile"),
+    ("Of a rate", "RateFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

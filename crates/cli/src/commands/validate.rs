@@ -4,19 +4,21 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use spec::{Cluster, Workflow};
 
 use crate::app::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::output::Format;
 use crate::render::plural;
-use crate::style::Paint;
+use crate::style::{Paint, Tone};
 use crate::workflow::WorkflowFile;
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm validate digits.yaml
-  autoglm validate *.yaml -o json";
+  autoglm validate *.yaml -o json
+  autoglm validate train.yaml --cluster nodes.yaml   Would each task fit a node?";
 
 /// Check workflow files.
 #[derive(Debug, Args)]
@@ -25,15 +27,20 @@ pub(crate) struct Validate {
     /// The workflow files, YAML or JSON
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
+
+    /// A file with the nodes of a cluster: each task must fit one of them
+    #[arg(long, value_name = "FILE")]
+    pub cluster: Option<PathBuf>,
 }
 
 impl Validate {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let mut reports = Vec::new();
         let mut exit = Exit::Ok;
+        let cluster = self.cluster(context.tone)?;
         for named in &self.files {
             let file = WorkflowFile::read(named)?;
-            match file.check(context.tone) {
+            match check(&file, cluster.as_ref(), context.tone) {
                 Ok(workflow) => {
                     let (name, tasks) = (workflow.name(), workflow.task_count());
                     reports.push(json!({
@@ -63,6 +70,14 @@ impl Validate {
         Ok(exit)
     }
 
+    /// The nodes that tasks have to fit.
+    fn cluster(&self, tone: Tone) -> Result<Option<Cluster>> {
+        let Some(named) = &self.cluster else { return Ok(None) };
+        let file = WorkflowFile::read(named)?;
+        let cluster = spec::cluster(&file.source);
+        cluster.map(Some).map_err(|diagnostics| Error::invalid(&diagnostics, tone))
+    }
+
     fn say_valid(&self, context: &Context, file: &WorkflowFile, tasks: u64) -> Result<()> {
         let name = &file.source.name;
         match context.output.format {
@@ -74,6 +89,14 @@ impl Validate {
             }
         }
     }
+}
+
+/// Checks a file by itself, then against the nodes of a cluster.
+fn check(file: &WorkflowFile, cluster: Option<&Cluster>, tone: Tone) -> Result<Workflow> {
+    let workflow = file.check(tone)?;
+    let fits = cluster.map_or(Ok(()), |cluster| workflow.fits(&file.source, cluster));
+    fits.map_err(|diagnostics| Error::invalid(&diagnostics, tone))?;
+    Ok(workflow)
 }
 
 /// The diagnostics of a file, with the answer up front.

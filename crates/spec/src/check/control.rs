@@ -188,7 +188,8 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
     found.all(|other| other == first).then_some(first)
 }
 
-const NOT_FOR_CONTROL: &[&str] = &["foreach", "retry", "timeout", "max_parallel"];
+const NOT_FOR_CONTROL: &[&str] =
+    &["foreach", "retry", "timeout", "max_parallel", "locks", "rate", "artifacts", "cache"];
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
@@ -205,6 +206,10 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "resources",
     "max_parallel",
     "compensate",
+    "locks",
+    "rate",
+    "artifacts",
+    "cache",
 ];
 const NOT_FOR_COMPENSATIONS: &[&str] = &[
     "name",
@@ -225,6 +230,9 @@ const NOT_FOR_COMPENSATIONS: &[&str] = &[
     "on",
     "on_failure",
     "compensate",
+    "deadline",
+    "artifacts",
+    "cache",
 ];
 
 /// Notes what excludes each other in the tasks, groups and compensations of a file.
@@ -303,6 +311,11 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("retry", task.retry.is_some()),
         ("timeout", task.timeout.is_some()),
         ("grace", task.grace.is_some()),
+        ("locks", task.locks.is_some()),
+        ("rate", task.rate.is_some()),
+        ("deadline", task.deadline.is_some()),
+        ("artifacts", task.artifacts.is_some()),
+        ("cache", task.cache.is_some()),
     ];
     keys.into_iter().filter_map(|(key, is_there)| is_there.then_some(key))
 }

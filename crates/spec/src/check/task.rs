@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use model::Span;
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, Priority, RetryPolicy};
-use model::{Request, Span};
+use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::shared::Deadline;
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
 use super::look::{self, look_of};
+use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{check_name, control};
+use super::{artifacts, check_name, control, resources};
 use crate::code;
-use crate::definition::{Action, Control, TaskDefinition};
+use crate::definition::{Action, Control, Extras, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
-use crate::file::{
-    Duration, JoinFile, OneOrMany, Resources, Retry, RetryFile, Shell, TaskFile, Whole,
-};
+use crate::file::{Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole};
 use crate::items::{Items, ItemsSource};
-use crate::limits::{ARGUMENT_BYTES_MAX, NAME_BYTES_MAX, RETRIES_MAX};
+use crate::limits::{ARGUMENT_BYTES_MAX, RETRIES_MAX};
 use crate::read::Placed;
 use crate::source::Extent;
 use crate::template::is_template;
@@ -43,16 +43,23 @@ pub(super) struct Computed {
     pub extent: Extent,
 }
 
+/// What holds for tasks that say nothing of it, and what they may share.
+pub(super) struct Defaults<'f> {
+    pub priority: Priority,
+    pub deadline: Option<Deadline>,
+    pub sharing: Sharing<'f>,
+}
+
 pub(super) fn compile(
     file: Checked<'_, '_>,
-    priority: Priority,
+    defaults: Defaults<'_>,
     faults: &mut Faults,
 ) -> CompiledTasks {
     let steps = file.steps;
     for short in steps.groups.iter().filter_map(|group| group.short) {
         check_name("a group", short, faults);
     }
-    let compiler = Compiler { file, steps, priority };
+    let compiler = Compiler { file, steps, defaults };
     let mut compiled = CompiledTasks::default();
     let mut numbers: HashMap<Policy, u32> = HashMap::default();
     for (number, step) in (0..).zip(&steps.list) {
@@ -71,8 +78,7 @@ pub(super) fn compile(
 struct Compiler<'s, 'f> {
     file: Checked<'s, 'f>,
     steps: &'s Steps<'f>,
-    /// Of tasks that name none.
-    priority: Priority,
+    defaults: Defaults<'s>,
 }
 
 impl Compiler<'_, '_> {
@@ -103,6 +109,8 @@ impl Compiler<'_, '_> {
         };
         let mut task = self.named(step, control);
         task.action = action;
+        let labels = self.labels(step);
+        task.extras = boxed(Extras { labels, ..Extras::default() });
         (policy, task)
     }
 
@@ -132,16 +140,24 @@ impl Compiler<'_, '_> {
                 Known::Late(late) => control.late = Some(late),
             }
         }
+        let extras = Extras {
+            labels: self.labels(step),
+            limits: resources::limits(task.resources.as_deref(), faults),
+            collect: artifacts::collected(task, faults),
+            place: artifacts::placed(task, faults),
+            cache: artifacts::cache(task, faults),
+        };
         let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
         let parallel = parallel
             .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
         let mut policy = Policy {
-            request: request(task.resources.as_ref(), faults),
+            request: resources::request(task.resources.as_deref()),
             retry: retry(task.retry.as_ref(), faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
-            asks: control.when.is_some() || control.late.is_some(),
+            asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
+            shared: self.defaults.sharing.taken(task, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -167,6 +183,7 @@ impl Compiler<'_, '_> {
             shell,
             working_dir: folder.map(|folder| folder.value.as_str().into()),
             items,
+            extras: boxed(extras),
             ..self.named(step, control)
         };
         (policy, task)
@@ -205,6 +222,25 @@ impl Compiler<'_, '_> {
         (env, shell, folder)
     }
 
+    /// The labels of a task, those of its groups beneath its own.
+    fn labels(&self, step: &Step<'_>) -> BTreeMap<String, String> {
+        let mut labels = BTreeMap::new();
+        for (key, value) in self.said(step).flat_map(|it| &it.labels).flat_map(|it| &it.0) {
+            labels.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        labels
+    }
+
+    /// By when a task must have ended. What the file says is for ordinary tasks.
+    fn deadline(&self, step: &Step<'_>) -> Option<Deadline> {
+        if step.role != Role::Task {
+            return None;
+        }
+        let said = self.said(step).find_map(|it| it.deadline.as_ref());
+        let file = self.defaults.deadline.filter(|_| step.trigger == Trigger::Dependencies);
+        said.map(|deadline| deadline.value.0).or(file)
+    }
+
     /// What holds for work and for all else alike.
     fn policy(&self, step: &Step<'_>) -> Policy {
         let join = match step.role {
@@ -223,10 +259,11 @@ impl Compiler<'_, '_> {
             priority: self
                 .said(step)
                 .find_map(|it| super::priority(it.priority))
-                .unwrap_or(self.priority),
+                .unwrap_or(self.defaults.priority),
             trigger: step.trigger,
             join,
             failure: self.said(step).find_map(|it| it.on_failure).map(super::failure),
+            deadline: self.deadline(step),
             ..Policy::default()
         }
     }
@@ -293,24 +330,9 @@ pub(super) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) 
     Some(limit.value.0)
 }
 
-fn request(resources: Option<&Resources>, faults: &mut Faults) -> Request {
-    let default = Policy::default().request;
-    let Some(resources) = resources else { return default };
-    for (name, _) in &resources.custom {
-        if name.value.is_empty() || name.value.len() > NAME_BYTES_MAX {
-            let message = "the name of a resource has 1 to 200 bytes";
-            faults.push(Fault::new(code::BAD_NAME, name.extent, message));
-        }
-    }
-    let amounts = resources.custom.iter().filter(|(_, amount)| *amount > 0);
-    let mut custom: Vec<(Box<str>, u64)> =
-        amounts.map(|(name, amount)| (name.value.as_str().into(), *amount)).collect();
-    custom.sort_unstable();
-    Request {
-        cpu_milli: resources.cpu.map_or(default.cpu_milli, |cpu| cpu.0),
-        memory_bytes: resources.memory.map_or(default.memory_bytes, |memory| memory.0),
-        custom: custom.into(),
-    }
+/// Behind a pointer if there is anything in it.
+fn boxed(extras: Extras) -> Option<Box<Extras>> {
+    (extras != Extras::default()).then(|| Box::new(extras))
 }
 
 fn retry(retry: Option<&Retry>, faults: &mut Faults) -> RetryPolicy {

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind};
 
+use super::artifacts;
 use super::control::result_source;
 use super::decisions::rules_of;
 use super::graph::TaskGraph;
@@ -126,6 +127,7 @@ impl<'f> Checker<'f, '_> {
                 if let Some(foreach) = &task.foreach {
                     self.check_foreach(&foreach.value, user);
                 }
+                self.check_artifacts((number, step), User { has_item, has_batch, ..user });
             }
         }
     }
@@ -163,6 +165,18 @@ impl<'f> Checker<'f, '_> {
         {
             self.check_expression(Some(until), user);
         }
+    }
+
+    fn check_artifacts(&mut self, (number, step): (u32, &Step<'f>), user: User) {
+        for text in artifacts::texts(step.task) {
+            self.check(text, Form::Template, user);
+        }
+        for key in artifacts::keys(step.task) {
+            let text = Placed { value: bare(&key.value), extent: key.extent };
+            self.check(&text, Form::Expression, user);
+        }
+        let told = (&mut self.orders, &mut *self.faults);
+        artifacts::check_sources((number, step), self.steps, told);
     }
 
     fn check_foreach(&mut self, foreach: &'f Foreach, user: User) {

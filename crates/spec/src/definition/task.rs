@@ -6,6 +6,7 @@ use model::{ItemId, TaskId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::Extras;
 use crate::decision::Decision;
 use crate::items::{Items, ItemsSource};
 
@@ -28,6 +29,9 @@ pub(crate) struct TaskDefinition {
     /// What few tasks have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Box<Control>>,
+    /// What few tasks have beside what they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extras: Option<Box<Extras>>,
 }
 
 /// What does not go without saying about a task.

@@ -37,13 +37,17 @@ pub(crate) const WORKFLOW: &[Foreign] = &[
     write("max_active_steps", "max_parallel"),
     write("fail_fast", "on_failure: stop"),
     write("cwd", "working_dir"),
+    write("tags", "labels"),
+    write("rate", "rates"),
+    write("rate_limits", "rates"),
+    write("mutexes", "locks"),
+    write("semaphores", "locks"),
     until_then("handlers", "give a task `on: failure`, `success`, `cancel` or `exit`"),
     until_then(
         "defaults",
         "share values by a YAML anchor: `x-defaults: &defaults`, `<<: *defaults`",
     ),
     until_then("retry", "give each task a `retry`"),
-    later("labels"),
     later("schedule"),
     later("on"),
     later("queue"),
@@ -105,11 +109,16 @@ pub(crate) const TASK: &[Foreign] = &[
     later("url"),
     later("inputs"),
     later("outputs"),
-    later("labels"),
-    later("cache"),
     later("checkpoint"),
-    later("locks"),
-    later("limits"),
+    write("lock", "locks"),
+    write("mutex", "locks"),
+    write("semaphore", "locks"),
+    write("rates", "rate"),
+    write("rate_limit", "rate"),
+    write("tags", "labels"),
+    write("artifact", "artifacts"),
+    write("memoize", "cache"),
+    write("limits", "resources: {limits: ...}"),
     ignored("x-"),
 ];
 
@@ -142,6 +151,28 @@ pub(crate) const RULE: &[Foreign] = &[
     write("goto", "action"),
     write("route", "action: {route: ...}"),
     write("value", "action: {value: ...}"),
+];
+
+/// In a rate.
+pub(crate) const RATE: &[Foreign] =
+    &[write("amount", "limit"), write("period", "per"), write("interval", "per")];
+
+/// In `artifacts`, and in one of them.
+pub(crate) const ARTIFACTS: &[Foreign] = &[
+    write("outputs", "out"),
+    write("output", "out"),
+    write("inputs", "in"),
+    write("input", "in"),
+    write("path", "to"),
+];
+
+/// In `cache`.
+pub(crate) const CACHE: &[Foreign] = &[
+    write("keys", "key"),
+    write("paths", "files"),
+    write("ttl", "expires"),
+    write("expiry", "expires"),
+    write("max_age", "expires"),
 ];
 
 /// In `retry`.

@@ -1,12 +1,11 @@
-//! The mappings and lists that have rules of their own: resources, variables, tasks and
-//! parameters.
+//! The mappings and lists that have rules of their own: variables, tasks and parameters.
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value as Json;
 
-use super::values::{Bound, Cpu, Memory, Whole, inline_schema};
+use super::values::{Bound, inline_schema};
 use super::{DeclarationFile, TaskFile};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
@@ -14,61 +13,6 @@ use crate::node::{Content, Node};
 use crate::params::ParameterType;
 use crate::read::{Placed, Read, mapping, read_text, wrong_type};
 use crate::source::Extent;
-
-/// What an attempt needs.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Resources {
-    pub cpu: Option<Cpu>,
-    pub memory: Option<Memory>,
-    /// Amounts by name, such as `gpu: 1` or `license: 2`.
-    pub custom: Vec<(Placed<String>, u64)>,
-}
-
-inline_schema!(Resources, |_generator| json_schema!({
-    "type": "object",
-    "properties": {
-        "cpu": {
-            "description": "CPUs: `2`, `0.5` or `500m`. 1 if left out.",
-            "type": ["number", "string"]
-        },
-        "memory": {
-            "description": "Bytes: `512Mi`, `16Gi`, `1G` or a number.",
-            "type": ["integer", "string"]
-        }
-    },
-    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX}
-}));
-
-/// The largest custom amount.
-const AMOUNT_MAX: u64 = 1_000_000_000_000;
-
-impl Read for Resources {
-    const TAKES: &'static str = "a mapping such as `{cpu: 2, memory: 4Gi}`";
-
-    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        let mut resources = Self::default();
-        for entry in mapping::<Self>(node, key, faults)? {
-            let (name, value) = (&*entry.key, &entry.value);
-            match name {
-                "cpu" => resources.cpu = Cpu::read(value, name, faults),
-                "memory" => resources.memory = Memory::read(value, name, faults),
-                "cpus" | "mem" | "ram" => {
-                    let ours = if name == "cpus" { "cpu" } else { "memory" };
-                    let message = format!("`resources` has no key `{name}`");
-                    let fault = Fault::new(code::UNKNOWN_KEY, entry.key_extent, message);
-                    faults.push(fault.hint(format!("write `{ours}`")));
-                }
-                _ => {
-                    if let Some(Whole(amount)) = Whole::<0, AMOUNT_MAX>::read(value, name, faults) {
-                        let name = Placed { value: name.to_owned(), extent: entry.key_extent };
-                        resources.custom.push((name, amount));
-                    }
-                }
-            }
-        }
-        Some(resources)
-    }
-}
 
 /// Variables, each name once.
 #[derive(Clone, Debug, Default)]
