@@ -60,6 +60,7 @@ fn render(definition: &Definition, grant: &Grant, inputs: &Inputs<'_>) -> Result
         secrets: rendered.secret_env,
         working_dir: rendered.working_dir.to_string_lossy().into_owned(),
         needs_work_dir: rendered.uses_work_dir,
+        ..Process::default()
     })
 }
 
