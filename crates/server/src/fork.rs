@@ -16,7 +16,6 @@ use spec::Definition;
 
 /// What a new run is made from.
 pub(crate) struct Old<'a> {
-    pub id: RunId,
     pub run: &'a Run,
     pub definition: &'a Definition,
 }

@@ -1,5 +1,7 @@
 //! Changing a run that goes on: other settings, more tasks, tasks that are passed over.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use engine::{Answer, Rejection};
@@ -13,7 +15,7 @@ use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal};
 use crate::amend::{self, Base};
 use crate::handle::{Gone, Unadmitted, Version};
-use crate::views::{self, Subject};
+use crate::views::{self, Side, Subject};
 
 /// How often an edit is made anew because the run was amended meanwhile.
 const TRIES: usize = 16;
@@ -149,9 +151,18 @@ async fn plan(
     let (base, version) =
         making.await.map_err(|_| problem::internal("the making of an edit broke off"))??;
     let after = version.amendment.clone();
-    let text = std::sync::Arc::clone(&version.definition);
-    let look = service
-        .about(run.into(), move |subject, _| Ok(views::edit(subject, &base, (&after, &text))));
+    let text = Arc::clone(&version.definition);
+    let look = service.about(run.into(), move |subject, _| {
+        let before = Side {
+            graph: &base.graph,
+            definition: &base.definition,
+            priority: base.priority,
+            concurrency: base.concurrency,
+        };
+        let (priority, concurrency) = (after.priority, after.concurrency);
+        let after = Side { graph: &after.graph, definition: &text, priority, concurrency };
+        Ok(views::edit(subject, &before, &after))
+    });
     Ok((look.await?, version))
 }
 

@@ -7,23 +7,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use artifacts::objects::Objects;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::Answer;
-use journal::Journal;
 use model::fact::RunAdmitted;
 use model::outcome::OutputRef;
-use model::{Digest, Graph, RunId, TaskId, TaskKey};
+use model::{Graph, RunId, TaskId, TaskKey};
 use protocol::api::{Fork, Forked, Submit};
 use spec::{Definition, Source};
-use stores::sqlite::{Options, SqliteJournal};
 
-use super::extract::Body;
-use super::extract::{Target, task};
+use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal, bad_request};
-use super::{Context, Shared};
+use super::Shared;
+use super::stored::{Stored, blocking};
 use crate::control;
 use crate::fork::{Kept, New, Old, closure, kept, marks, writers};
 use crate::handle::{Admission, Done, Gone, Unadmitted};
@@ -72,7 +69,7 @@ pub(super) async fn fork(
     let from = from.ok_or_else(|| problem::no_such_task(origin.id, &fork.from))?;
     let before = Arc::clone(&origin.definition);
     let look = service.about(origin.id.into(), move |subject, _| {
-        let old = Old { id: subject.id, run: subject.run, definition: &before };
+        let old = Old { run: subject.run, definition: &before };
         Ok(kept(&old, &New { graph: &graph, definition: &text, from }))
     });
     let kept = look.await?;
@@ -92,35 +89,7 @@ pub(super) async fn fork(
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| problem::internal("the making of a fork broke off"))?
-}
-
-/// What the state folder has of a run, read beside who writes it.
-struct Stored {
-    journal: SqliteJournal,
-    objects: Arc<Objects>,
-}
-
 impl Stored {
-    fn open(context: &Context) -> Result<Self, Refusal> {
-        let options = Options { create: false, ..Options::default() };
-        let journal = SqliteJournal::open_beside(context.home.root(), options);
-        let journal = journal.map_err(|error| problem::unreadable(&error))?;
-        Ok(Self { journal, objects: context.history.objects() })
-    }
-
-    fn object(&mut self, digest: &Digest) -> Result<Option<Vec<u8>>, Refusal> {
-        let small = self.journal.object(digest);
-        if let Some(bytes) = small.map_err(|error| problem::internal(error.to_string()))? {
-            return Ok(Some(bytes));
-        }
-        self.objects.get(digest).map_err(|error| problem::internal(error.to_string()))
-    }
-
     /// The new run, without what it keeps.
     fn admission(&mut self, origin: &Origin, fork: &Fork) -> Result<Admission, Refusal> {
         let again = closure(&origin.graph, origin.from);
@@ -168,18 +137,16 @@ impl Stored {
         for one in kept {
             let key = TaskKey { run: from, task: one.old };
             for item in one.with_outputs() {
-                let found = self.journal.output(key.item(item));
-                let found = found.map_err(|error| problem::internal(error.to_string()))?;
-                let Some(output) = found else { continue };
-                bytes_total += output.bytes.len();
+                let Some(bytes) = self.output(key.item(item))? else { continue };
+                bytes_total += bytes.len();
                 if bytes_total > OUTPUTS_BYTES_MAX {
                     let detail = "what the new run would keep has more than 1 GiB of outputs";
                     return Err(bad_request(detail).hint("Begin at an earlier task."));
                 }
                 if !one.is_fan_out {
-                    single.insert(one.new, control::name(&output.bytes));
+                    single.insert(one.new, control::name(&bytes));
                 }
-                done.outputs.push((one.new, item, output.bytes.into()));
+                done.outputs.push((one.new, item, bytes.into()));
             }
             if let Some(list) = one.list() {
                 let bytes = self.object(&list)?;

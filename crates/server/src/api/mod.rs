@@ -23,6 +23,7 @@ mod progress;
 mod runs;
 mod settle;
 mod source;
+mod stored;
 mod stream;
 mod submit;
 #[cfg(test)]

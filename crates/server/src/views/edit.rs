@@ -1,45 +1,67 @@
-//! What an edit changes of a run, setting by setting.
+//! What one version of a run has otherwise than another, setting by setting.
 
-use engine::Amendment;
-use model::policy::{Policy, RetryPolicy};
+use model::policy::{Policy, Priority, RetryPolicy};
 use model::shared::Deadline;
-use model::{Span, TaskId, TaskStatus};
-use protocol::api::{Change, EditPlan, PAGE_SIZE_MAX, Refused, Seconds, Time};
+use model::{Graph, Span, TaskId, TaskStatus};
+use protocol::api::{Change, EditPlan, PAGE_SIZE_MAX, Refused, Time};
 use spec::Definition;
 
 use super::subject::Subject;
 use super::words;
-use crate::amend::Base;
 
-/// What is not as it was, and what of it cannot be changed any more.
-pub(crate) fn edit(
-    subject: &Subject<'_>,
-    base: &Base,
-    (after, text): (&Amendment, &Definition),
-) -> EditPlan {
-    let mut plan = EditPlan { run: subject.id, ..EditPlan::default() };
-    let mut changes = Changes::default();
-    let priority = |priority: model::policy::Priority| priority.0.to_string();
-    changes.add("priority", priority(base.priority), priority(after.priority));
-    changes.add("concurrency", or_any(base.concurrency), or_any(after.concurrency));
-    plan.changes.extend(changes.of(None));
-    for task in base.graph.tasks() {
-        let (old, new) = (base.graph.policy(task), after.graph.policy(task));
-        if old == new {
-            continue;
+/// A version of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub graph: &'a Graph,
+    pub definition: &'a Definition,
+    pub priority: Priority,
+    pub concurrency: Option<u32>,
+}
+
+/// What differs between two versions of a run.
+pub(crate) struct Difference {
+    /// Settings of the run, and then those of tasks.
+    pub changes: Vec<(Option<TaskId>, Change)>,
+    /// The first names of tasks that only the later one has.
+    pub added: Vec<String>,
+    /// How many there are.
+    pub added_total: u64,
+}
+
+/// What the later version has otherwise.
+pub(crate) fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
+    let mut run = Changes::default();
+    run.add("priority", number(before.priority.0), number(after.priority.0));
+    run.add("concurrency", or_any(before.concurrency), or_any(after.concurrency));
+    let mut changes = run.of(None, "");
+    for task in before.graph.tasks().take(after.graph.len()) {
+        let (old, new) = (before.graph.policy(task), after.graph.policy(task));
+        if old != new {
+            changes.extend(between(old, new).of(Some(task), before.definition.task_name(task)));
         }
-        let name = subject.names.task(task);
-        let changes = between(old, new);
-        let is_open = changes.0.iter().all(|(key, ..)| *key == "concurrency");
-        if let Some(reason) = begun(subject, task).filter(|_| !is_open) {
-            plan.refused.push(Refused { task: name.clone(), reason });
-        }
-        plan.changes.extend(changes.of(Some(&name)));
     }
-    let added = after.graph.tasks().skip(base.graph.len());
-    plan.added_total = added.len() as u64;
-    plan.added = added.take(PAGE_SIZE_MAX).map(|task| text.task_name(task).to_owned()).collect();
-    plan
+    let added = after.graph.tasks().skip(before.graph.len());
+    let added_total = added.len() as u64;
+    let names = added.take(PAGE_SIZE_MAX).map(|task| after.definition.task_name(task).to_owned());
+    Difference { changes, added: names.collect(), added_total }
+}
+
+/// What an edit changes, and what of it cannot be changed any more.
+pub(crate) fn edit(subject: &Subject<'_>, before: &Side<'_>, after: &Side<'_>) -> EditPlan {
+    let Difference { changes, added, added_total } = difference(before, after);
+    let mut refused: Vec<Refused> = Vec::new();
+    for (task, change) in &changes {
+        // How many items may be leased at a time concerns those that are not.
+        let Some(task) = task.filter(|_| change.key != "concurrency") else { continue };
+        let name = subject.names.task(task);
+        if let Some(reason) = begun(subject, task)
+            && refused.iter().all(|refused| refused.task != name)
+        {
+            refused.push(Refused { task: name, reason });
+        }
+    }
+    let changes = changes.into_iter().map(|(_, change)| change).collect();
+    EditPlan { run: subject.id, changes, added, added_total, refused }
 }
 
 /// Why the settings of a task cannot change any more.
@@ -61,20 +83,17 @@ impl Changes {
         }
     }
 
-    fn of(self, task: Option<&str>) -> impl Iterator<Item = Change> {
-        let changes = self.0.into_iter();
-        changes.map(move |(key, from, to)| Change {
-            task: task.map(str::to_owned),
-            key: key.to_owned(),
-            from,
-            to,
-        })
+    fn of(self, task: Option<TaskId>, name: &str) -> Vec<(Option<TaskId>, Change)> {
+        let changes = self.0.into_iter().map(|(key, from, to)| {
+            (task, Change { task: task.map(|_| name.to_owned()), key: key.to_owned(), from, to })
+        });
+        changes.collect()
     }
 }
 
 fn between(old: &Policy, new: &Policy) -> Changes {
     let mut changes = Changes::default();
-    changes.add("priority", old.priority.0.to_string(), new.priority.0.to_string());
+    changes.add("priority", number(old.priority.0), number(new.priority.0));
     changes.add("concurrency", or_any(old.concurrency), or_any(new.concurrency));
     changes.add("timeout", span_or_none(old.timeout), span_or_none(new.timeout));
     changes.add("grace", span(old.grace), span(new.grace));
@@ -87,7 +106,6 @@ fn between(old: &Policy, new: &Policy) -> Changes {
 }
 
 fn retry(changes: &mut Changes, old: &RetryPolicy, new: &RetryPolicy) {
-    let number = |number: u8| number.to_string();
     changes.add("retry.limit", number(old.limit), number(new.limit));
     changes.add("retry.backoff", span(old.backoff), span(new.backoff));
     changes.add("retry.backoff_max", span(old.backoff_max), span(new.backoff_max));
@@ -97,12 +115,18 @@ fn retry(changes: &mut Changes, old: &RetryPolicy, new: &RetryPolicy) {
     changes.add("retry", codes(old), codes(new));
 }
 
+fn number(number: u8) -> String {
+    number.to_string()
+}
+
 fn or_any(limit: Option<u32>) -> String {
     limit.map_or_else(|| "any".to_owned(), |limit| limit.to_string())
 }
 
+/// In seconds, with the decimals that it has.
 fn span(span: Span) -> String {
-    format!("{}s", Seconds(span).0.0 as f64 / 1e6)
+    let text = format!("{}.{:06}", span.0 / 1_000_000, span.0 % 1_000_000);
+    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 fn span_or_none(limit: Option<Span>) -> String {
@@ -126,4 +150,30 @@ fn rates(policy: &Policy) -> String {
     let budgets = policy.shared.budgets.iter();
     let rates = budgets.map(|spent| format!("{} {}", spent.name, spent.amount));
     rates.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_told_as_people_write_them() {
+        let old = Policy::default();
+        let mut new = Policy { priority: Priority(80), ..old.clone() };
+        new.timeout = Some(Span::millis(1_500));
+        new.request.memory_bytes = 8 << 30;
+        let told = between(&old, &new).of(Some(TaskId(0)), "train");
+        let told: Vec<String> = told
+            .into_iter()
+            .map(|(_, Change { key, from, to, .. })| format!("{key}: {from} -> {to}"))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "priority: 50 -> 80",
+                "timeout: none -> 1.5s",
+                "resources: 1 CPU -> 1 CPU, 8 GiB memory"
+            ]
+        );
+    }
 }

@@ -19,7 +19,7 @@ mod tasks;
 mod tests;
 mod words;
 
-pub(crate) use edit::edit;
+pub(crate) use edit::{Difference, Side, difference, edit};
 pub(crate) use events::event;
 pub(crate) use explain::explain;
 pub(crate) use items::items;
@@ -30,4 +30,4 @@ pub(crate) use retry::{retry, retry_items};
 pub(crate) use runs::{list, summary};
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
-pub(crate) use words::{cause, plural};
+pub(crate) use words::{cause, listed, plural};

@@ -42,6 +42,18 @@ impl Names {
         self.definition.as_deref()?.task(name)
     }
 
+    /// The tasks that a task, or an item of it, has written: those whose names begin with its own.
+    pub(crate) fn written_by(&self, task: TaskId, item: Option<ItemId>) -> Vec<TaskId> {
+        let Some(definition) = self.definition.as_deref() else { return Vec::new() };
+        let name = definition.task_name(task);
+        let prefix = match item {
+            Some(item) => format!("{name}.{item}."),
+            None => format!("{name}."),
+        };
+        let tasks = (0..).take(definition.len()).map(TaskId);
+        tasks.filter(|&task| definition.task_name(task).starts_with(&prefix)).collect()
+    }
+
     /// The first of some tasks by name, and how many more there are: `a, b, c and 4 more`.
     pub(crate) fn some(&self, tasks: impl Iterator<Item = TaskId>, total: usize) -> String {
         listed(tasks.take(NAMED_MAX).map(|task| self.task(task)).collect(), total)
