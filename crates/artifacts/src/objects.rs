@@ -12,6 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Digest;
 
+mod files;
+
+pub use files::hash;
+
 /// The folder in which objects are written before they have their name.
 const INCOMING: &str = "incoming";
 

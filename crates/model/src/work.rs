@@ -52,6 +52,8 @@ pub struct Placement {
     pub bytes: u64,
     /// Where it goes, relative to where the process starts.
     pub path: String,
+    /// Whether the file may be run.
+    pub is_executable: bool,
 }
 
 /// Files that are kept of a process.

@@ -54,13 +54,16 @@ fn render(definition: &Definition, grant: &Grant, inputs: &Inputs<'_>) -> Result
     let key = grant.attempt.key;
     let rendered = definition.render(key.task, key.item, inputs);
     let rendered = rendered.map_err(|error| error.to_string())?;
+    let artifacts = definition.artifacts(key.task, key.item, inputs);
+    let artifacts = artifacts.map_err(|error| error.to_string())?;
     Ok(Process {
         argv: rendered.argv,
         env: rendered.env,
         secrets: rendered.secret_env,
         working_dir: rendered.working_dir.to_string_lossy().into_owned(),
         needs_work_dir: rendered.uses_work_dir,
-        ..Process::default()
+        place: artifacts.place,
+        collect: artifacts.collect,
     })
 }
 

@@ -10,15 +10,23 @@ use std::path::{Path, PathBuf};
 
 use artifacts::logs::{self, Stream};
 use model::message::{Grant, LeaseId, StopKind};
-use model::outcome::{AttemptEnd, Failure, LogRef, Outcome, OutputRef};
+use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::Process;
-use model::{AttemptId, Digest, Span, Timestamp};
+use model::work::{Collect, Process};
+use model::{AttemptId, Span, Timestamp};
 
-use secrets::{Mask, Masking, Providers, Secret, SecretProvider};
+use secrets::{Providers, SecretProvider};
 
-use crate::outputs;
-use crate::supervisor::{self, Batch, Event, Exit, Start, Supervisor, Ticket};
+use crate::inbox::Slot;
+use crate::keep::{Job, Keeper};
+use crate::supervisor::{self, Batch, Event, Start, Supervisor, Ticket};
+
+mod finish;
+mod veil;
+
+pub(crate) use finish::name;
+use finish::{Exited, Finish};
+use veil::Veil;
 
 /// What happened to attempts.
 pub(crate) enum News {
@@ -37,6 +45,8 @@ pub(crate) struct Ended {
     pub end: AttemptEnd,
     /// Canonical JSON.
     pub outputs: Option<Vec<u8>>,
+    /// The tasks that it wrote for its run, as it wrote them.
+    pub tasks: Option<Vec<u8>>,
 }
 
 /// An attempt that has been given to the supervisor.
@@ -44,41 +54,23 @@ struct Live {
     lease: LeaseId,
     grace: Span,
     output_file: PathBuf,
+    tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
+    /// What is kept of it when it has succeeded, and where that lies.
+    collect: Vec<Collect>,
+    folder: PathBuf,
+}
+
+/// An attempt that is not started yet: artifacts are being put in their places.
+struct Placing {
+    start: Start,
+    live: Live,
+    /// Whether it was told to end meanwhile.
+    is_stopped: bool,
 }
 
 /// Variables with secrets in them, and what hides the secrets.
 type Revealed = (Vec<(String, String)>, Option<Box<Veil>>);
-
-/// Hides the secrets of a process in what it prints.
-struct Veil {
-    mask: Mask,
-    out: Masking,
-    err: Masking,
-}
-
-impl Veil {
-    fn new(secrets: &[Secret]) -> Self {
-        let mask = Mask::new(secrets);
-        Self { out: mask.stream(), err: mask.stream(), mask }
-    }
-
-    fn hide(&mut self, stream: Stream, bytes: &[u8]) -> Vec<u8> {
-        let masking = if stream == Stream::Out { &mut self.out } else { &mut self.err };
-        let mut hidden = Vec::with_capacity(bytes.len());
-        masking.push(bytes, &mut hidden);
-        hidden
-    }
-
-    /// What was held back because a secret might have begun in it.
-    fn finish(&mut self) -> Vec<(Stream, Vec<u8>)> {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        self.out.finish(&mut out);
-        self.err.finish(&mut err);
-        let rests = [(Stream::Out, out), (Stream::Err, err)];
-        rests.into_iter().filter(|(_, rest)| !rest.is_empty()).collect()
-    }
-}
 
 pub(crate) struct Executor {
     supervisor: Supervisor,
@@ -90,6 +82,10 @@ pub(crate) struct Executor {
     work: PathBuf,
     next_ticket: u64,
     live: HashMap<Ticket, Live>,
+    keeper: Keeper,
+    placing: HashMap<Ticket, Placing>,
+    /// Attempts that have succeeded, and whose artifacts are being stored.
+    collecting: HashMap<Ticket, Finish>,
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
@@ -98,7 +94,7 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    pub(crate) fn open(home: &Path, supervisor: Supervisor) -> io::Result<Self> {
+    pub(crate) fn open(home: &Path, supervisor: Supervisor, slot: Slot) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
         let outputs = home.join("outputs");
         std::fs::create_dir_all(&outputs)?;
@@ -110,6 +106,9 @@ impl Executor {
             work: home.join("work"),
             next_ticket: 1,
             live: HashMap::new(),
+            keeper: Keeper::new(home, slot),
+            placing: HashMap::new(),
+            collecting: HashMap::new(),
             tickets: HashMap::new(),
             grown: Vec::new(),
             at: Timestamp::default(),
@@ -124,6 +123,10 @@ impl Executor {
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
+        for (ticket, _) in self.collecting.drain() {
+            self.log.finish(ticket, self.at);
+        }
+        self.placing.clear();
         self.tickets.clear();
         self.grown.clear();
     }
@@ -150,10 +153,13 @@ impl Executor {
         let (secrets, veil) = self.reveal(&process.secrets)?;
         let ticket = self.ticket();
         let output_file = self.outputs.join(ticket.0.to_string());
+        let tasks_file = self.outputs.join(format!("{}.tasks", ticket.0));
         let work_dir = self.work_dir(grant.attempt);
+        let folder = PathBuf::from(&process.working_dir);
         let mut env = process.env;
         env.extend(secrets);
         env.push(("AUTOGLM_OUTPUT".into(), output_file.to_string_lossy().into_owned()));
+        env.push(("AUTOGLM_TASKS".into(), tasks_file.to_string_lossy().into_owned()));
         env.push(("AUTOGLM_WORKDIR".into(), work_dir.to_string_lossy().into_owned()));
         let start = Start {
             ticket,
@@ -164,12 +170,26 @@ impl Executor {
             output_file: output_file.clone(),
             output_cap_bytes: model::limits::LOG_BYTES_MAX,
         };
-        self.supervisor.start(start);
-        let lease = grant.lease();
-        self.log.begin(ticket, lease);
-        self.live.insert(ticket, Live { lease, grace: grant.grace, output_file, veil });
+        let (lease, collect) = (grant.lease(), process.collect);
+        let live =
+            Live { lease, grace: grant.grace, output_file, tasks_file, veil, collect, folder };
+        if process.place.is_empty() {
+            self.launch(start, live);
+            return Ok(());
+        }
+        let job = Job::Place(process.place);
+        self.keeper.begin(ticket, live.folder.clone(), job).map_err(|trouble| trouble.reason)?;
         self.tickets.insert(lease, ticket);
+        self.placing.insert(ticket, Placing { start, live, is_stopped: false });
         Ok(())
+    }
+
+    fn launch(&mut self, start: Start, live: Live) {
+        let ticket = start.ticket;
+        self.supervisor.start(start);
+        self.log.begin(ticket, live.lease);
+        self.tickets.insert(live.lease, ticket);
+        self.live.insert(ticket, live);
     }
 
     /// Looks secrets up, and makes what hides them again in what the process prints.
@@ -197,6 +217,10 @@ impl Executor {
 
     pub(crate) fn stop(&mut self, lease: LeaseId, how: StopKind) {
         let Some(&ticket) = self.tickets.get(&lease) else { return };
+        if let Some(placing) = self.placing.get_mut(&ticket) {
+            placing.is_stopped |= how != StopKind::Retract;
+            return;
+        }
         let Some(live) = self.live.get(&ticket) else { return };
         let kind = match how {
             StopKind::Retract => return,
@@ -252,48 +276,9 @@ impl Executor {
                 None
             }
             Event::Exited { ticket, how, oom, usage, has_output_file, .. } => {
-                let mut live = self.live.remove(&ticket)?;
+                let live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
-                for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
-                    self.log.append(ticket, stream, self.at, &rest);
-                }
-                let outcome = outcome(&how, oom);
-                if let Exit::SpawnFailed { message, .. } = &how {
-                    self.say(ticket, message);
-                }
-                let (outcome, outputs) = if has_output_file {
-                    self.read_outputs(ticket, &live.output_file, outcome)
-                } else {
-                    (outcome, None)
-                };
-                let outputs = outputs.map(|bytes| match &live.veil {
-                    Some(veil) => veil.mask.apply(&bytes).into_owned(),
-                    None => bytes,
-                });
-                let log = self.log.finish(ticket, self.at);
-                let output = outputs.as_deref().map(name);
-                let end = AttemptEnd { usage, log, output };
-                Some(News::Ended(Ended { lease: live.lease, outcome, end, outputs }))
-            }
-        }
-    }
-
-    /// The outputs of an attempt that ended well; ones that cannot be read make it a failed one.
-    fn read_outputs(
-        &mut self,
-        ticket: Ticket,
-        file: &Path,
-        outcome: Outcome,
-    ) -> (Outcome, Option<Vec<u8>>) {
-        let read = outputs::read(file);
-        // It has been read, or never can be.
-        let _ = std::fs::remove_file(file);
-        match read {
-            _ if outcome != Outcome::Succeeded => (outcome, None),
-            Ok(outputs) => (outcome, outputs),
-            Err(error) => {
-                self.say(ticket, &error.to_string());
-                (Outcome::Failed(Failure::Outputs), None)
+                self.exited(ticket, live, Exited { how, oom, usage, has_output_file })
             }
         }
     }
@@ -313,20 +298,4 @@ impl Executor {
         // A supervisor that is gone says so by its events.
         let _ = self.supervisor.flush();
     }
-}
-
-fn outcome(how: &Exit, oom: bool) -> Outcome {
-    match *how {
-        Exit::Code(0) => Outcome::Succeeded,
-        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
-        Exit::Signal { .. } if oom => Outcome::Failed(Failure::OutOfMemory),
-        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
-        Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
-    }
-}
-
-fn name(bytes: impl AsRef<[u8]>) -> OutputRef {
-    let bytes = bytes.as_ref();
-    let digest = Digest(*blake3::hash(bytes).as_bytes());
-    OutputRef { digest, bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
 }

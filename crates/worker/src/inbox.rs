@@ -10,6 +10,7 @@ use std::time::Duration;
 use model::work::Dispatch;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use crate::keep::Done;
 use crate::supervisor::{Batch, EventReader};
 
 /// Something that the loop has to look at.
@@ -18,6 +19,8 @@ pub(crate) enum Event {
     Dispatch(Dispatch),
     /// What the supervisor says.
     Supervisor(Batch),
+    /// Artifacts of an attempt are in their places, or stored.
+    Kept(Done),
     /// The supervisor is gone.
     SupervisorGone,
     /// The worker is to end.

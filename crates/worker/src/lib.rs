@@ -5,8 +5,11 @@
 
 mod executor;
 mod inbox;
+mod keep;
 mod node;
 pub mod outputs;
 pub mod supervisor;
+pub mod tasks;
 
+pub use keep::{ARTIFACT_BYTES_MAX, ARTIFACTS_MAX};
 pub use node::{Node, NodeConfig, Orders, Outbox};

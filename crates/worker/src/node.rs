@@ -22,7 +22,7 @@ use model::outcome::{AttemptEnd, Failure, LogRef, Outcome, Usage};
 use model::work::{Delivery, Dispatch, Work};
 use model::{Request, Span, Timestamp};
 
-use crate::executor::{Ended, Executor, News};
+use crate::executor::{Ended, Executor, News, name};
 use crate::inbox::{Event, Inbox, Slot, inbox};
 use crate::supervisor::{EventReader, Supervisor};
 
@@ -89,7 +89,7 @@ impl Node {
     pub fn launch(config: NodeConfig, outbox: Box<dyn Outbox>) -> io::Result<Self> {
         let (slot, inbox) = inbox()?;
         let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
-        let executor = Executor::open(&config.home, supervisor)?;
+        let executor = Executor::open(&config.home, supervisor, slot.clone())?;
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
             let mut worker = Loop::new(config, executor, outbox, (inbox, events));
             while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
@@ -141,6 +141,8 @@ struct Loop {
     work: HashMap<LeaseId, Work>,
     /// Outputs of attempts whose end is not known to be durable.
     outputs: Vec<(LeaseId, Vec<u8>)>,
+    /// The tasks that they wrote.
+    tasks: Vec<(LeaseId, Vec<u8>)>,
     started: Instant,
     origin: Timestamp,
     /// Whether the supervisor holds its lock: before that, nothing may be promised.
@@ -163,6 +165,7 @@ impl Loop {
             events,
             work: HashMap::new(),
             outputs: Vec::new(),
+            tasks: Vec::new(),
             started: Instant::now(),
             origin: Timestamp(1),
             ready: false,
@@ -216,7 +219,8 @@ impl Loop {
             self.executor.begin_anew(supervisor);
             self.config.instance = self.config.instance.wrapping_add(1);
             self.agent = agent(&self.config);
-            (self.ready, self.work, self.outputs) = (false, HashMap::new(), Vec::new());
+            (self.ready, self.work) = (false, HashMap::new());
+            (self.outputs, self.tasks) = (Vec::new(), Vec::new());
             return true;
         }
     }
@@ -232,9 +236,15 @@ impl Loop {
                 // What was granted again although it is known needs no second text.
                 self.work.retain(|lease, _| self.agent.remembers(*lease));
                 self.outputs.retain(|(lease, _)| self.agent.remembers(*lease));
+                self.tasks.retain(|(lease, _)| self.agent.remembers(*lease));
             }
             Event::Supervisor(batch) => {
                 for news in self.executor.take(batch) {
+                    self.hear(news);
+                }
+            }
+            Event::Kept(done) => {
+                if let Some(news) = self.executor.kept(done) {
                     self.hear(news);
                 }
             }
@@ -248,9 +258,11 @@ impl Loop {
         match news {
             News::Ready => self.ready = true,
             News::Started(lease) => self.step(AgentInput::Started(lease)),
-            News::Ended(Ended { lease, outcome, end, outputs }) => {
+            News::Ended(Ended { lease, outcome, end, outputs, tasks }) => {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended { lease, outcome, end, tasks: None });
+                let named = tasks.as_deref().map(name);
+                self.tasks.extend(tasks.map(|bytes| (lease, bytes)));
+                self.step(AgentInput::Ended { lease, outcome, end, tasks: named });
             }
         }
     }
@@ -317,19 +329,20 @@ impl Loop {
     }
 
     fn deliver(&mut self, message: FromWorker) {
-        let outputs = self.outputs_for(&message);
-        self.outbox.deliver(Delivery { message, outputs, tasks: Vec::new() });
+        let outputs = going_with(&message, &self.outputs);
+        let tasks = going_with(&message, &self.tasks);
+        self.outbox.deliver(Delivery { message, outputs, tasks });
     }
+}
 
-    /// The outputs that go with a message. They are kept, since it may be sent again.
-    fn outputs_for(&mut self, message: &FromWorker) -> Vec<(LeaseId, Vec<u8>)> {
-        let Said::Reports { reports, .. } = &message.news else {
-            return Vec::new();
-        };
-        if self.outputs.is_empty() {
-            return Vec::new();
-        }
-        let named = |lease: &LeaseId| reports.iter().any(|report| report.lease == *lease);
-        self.outputs.iter().filter(|(lease, _)| named(lease)).cloned().collect()
+/// What goes with a message. It is kept, since the message may be sent again.
+fn going_with(message: &FromWorker, kept: &[(LeaseId, Vec<u8>)]) -> Vec<(LeaseId, Vec<u8>)> {
+    let Said::Reports { reports, .. } = &message.news else {
+        return Vec::new();
+    };
+    if kept.is_empty() {
+        return Vec::new();
     }
+    let named = |lease: &LeaseId| reports.iter().any(|report| report.lease == *lease);
+    kept.iter().filter(|(lease, _)| named(lease)).cloned().collect()
 }

@@ -58,19 +58,34 @@ pub enum OutputError {
 /// # Errors
 /// If the file is there and cannot be used.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, OutputError> {
+    let Some(read) = read_file(path, OUTPUT_BYTES_MAX)? else { return Ok(None) };
+    parse(&read.ok_or(OutputError::NotAFile)?).map(Some)
+}
+
+/// The bytes of a file, and at most one more than there may be; nothing if it is not there, and
+/// nothing in that if it is no plain file.
+pub(crate) fn read_file(path: &Path, bytes_max: usize) -> io::Result<Option<Option<Vec<u8>>>> {
     // Not blocking: a task may have left a named pipe without a writer.
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(error),
     };
     if !file.metadata()?.is_file() {
-        return Err(OutputError::NotAFile);
+        return Ok(Some(None));
     }
     let mut bytes = Vec::new();
-    file.take(OUTPUT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-    parse(&bytes).map(Some)
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(Some(bytes)))
+}
+
+/// A value as canonical JSON of a bounded length.
+pub(crate) fn canonical(value: &Value) -> Result<Vec<u8>, OutputError> {
+    let mut canonical = Vec::new();
+    write(value, &mut canonical)?;
+    // Escapes can make it longer than the file was.
+    if canonical.len() > OUTPUT_BYTES_MAX { Err(OutputError::TooLarge) } else { Ok(canonical) }
 }
 
 fn parse(bytes: &[u8]) -> Result<Vec<u8>, OutputError> {
@@ -86,10 +101,7 @@ fn parse(bytes: &[u8]) -> Result<Vec<u8>, OutputError> {
     } else {
         Value::Object(pairs(text)?.into_iter().collect())
     };
-    let mut canonical = Vec::new();
-    write(&object, &mut canonical)?;
-    // Escapes can make it longer than the file was.
-    if canonical.len() > OUTPUT_BYTES_MAX { Err(OutputError::TooLarge) } else { Ok(canonical) }
+    canonical(&object)
 }
 
 fn pairs(text: &str) -> Result<BTreeMap<String, Value>, OutputError> {

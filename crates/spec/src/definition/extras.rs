@@ -95,6 +95,9 @@ pub struct Artifact {
     pub digest: String,
     /// How long it is.
     pub bytes: u64,
+    /// Whether it may be run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub executable: bool,
 }
 
 impl Artifact {
@@ -249,7 +252,8 @@ impl Renderer<'_> {
                 Some(to) => format!("{}/{}", to.trim_end_matches('/'), artifact.path),
             };
             let name = format!("{from}/{known}");
-            places.push(Placement { name, digest, bytes: artifact.bytes, path });
+            let (bytes, is_executable) = (artifact.bytes, artifact.executable);
+            places.push(Placement { name, digest, bytes, path, is_executable });
         }
         Ok(())
     }

@@ -1,0 +1,200 @@
+//! How an attempt ends: its outputs and tasks are read, its artifacts stored, and then it is told.
+
+use std::path::Path;
+
+use model::Digest;
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
+
+use super::{Ended, Executor, Live, News};
+use crate::keep::{Done, Job, Trouble, with_artifacts};
+use crate::supervisor::{Exit, Ticket};
+use crate::{outputs, tasks};
+
+/// What the supervisor says of the end of a process.
+pub(super) struct Exited {
+    pub how: Exit,
+    pub oom: bool,
+    pub usage: Usage,
+    pub has_output_file: bool,
+}
+
+/// An attempt that has ended and is not told of yet.
+pub(super) struct Finish {
+    live: Live,
+    outcome: Outcome,
+    usage: Usage,
+    outputs: Option<Vec<u8>>,
+    tasks: Option<Vec<u8>>,
+}
+
+impl Executor {
+    pub(super) fn exited(
+        &mut self,
+        ticket: Ticket,
+        mut live: Live,
+        exited: Exited,
+    ) -> Option<News> {
+        let Exited { how, oom, usage, has_output_file } = exited;
+        for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
+            self.log.append(ticket, stream, self.at, &rest);
+        }
+        let outcome = outcome(&how, oom);
+        if let Exit::SpawnFailed { message, .. } = &how {
+            self.say(ticket, message);
+        }
+        let (outcome, outputs) = match has_output_file {
+            true => self.read_outputs(ticket, &live.output_file, outcome),
+            false => (outcome, None),
+        };
+        let outputs = outputs.map(|bytes| match &live.veil {
+            Some(veil) => veil.mask.apply(&bytes).into_owned(),
+            None => bytes,
+        });
+        let (outcome, tasks) = self.read_tasks(ticket, &live, outcome);
+        let collect = std::mem::take(&mut live.collect);
+        let folder = live.folder.clone();
+        let finish = Finish { live, outcome, usage, outputs, tasks };
+        if outcome != Outcome::Succeeded || collect.is_empty() {
+            return Some(self.end(ticket, finish));
+        }
+        match self.keeper.begin(ticket, folder, Job::Collect(collect)) {
+            Ok(()) => {
+                self.collecting.insert(ticket, finish);
+                None
+            }
+            Err(trouble) => Some(self.spoil(ticket, finish, &trouble.reason)),
+        }
+    }
+
+    /// Artifacts are in their places, or stored, or cannot be.
+    pub(crate) fn kept(&mut self, done: Done) -> Option<News> {
+        let Done { ticket, result } = done;
+        if let Some(placing) = self.placing.remove(&ticket) {
+            self.tickets.remove(&placing.live.lease);
+            return match result {
+                // It was told to end: whoever said so knows what that means.
+                _ if placing.is_stopped => {
+                    let outcome = Outcome::Failed(Failure::Signal(TERM));
+                    Some(self.never_was(ticket, placing.live, (outcome, None)))
+                }
+                Ok(_) => {
+                    self.launch(placing.start, placing.live);
+                    None
+                }
+                Err(Trouble { reason, errno }) => {
+                    let outcome = Outcome::Failed(Failure::Spawn(errno));
+                    Some(self.never_was(ticket, placing.live, (outcome, Some(reason))))
+                }
+            };
+        }
+        // What an earlier supervisor ran is lost, whatever it has left.
+        let mut finish = self.collecting.remove(&ticket)?;
+        let named = result.map_err(|trouble| trouble.reason).and_then(|kept| {
+            let outputs = with_artifacts(finish.outputs.as_deref(), &kept)?;
+            match &finish.live.veil {
+                Some(veil) if *veil.mask.apply(&outputs) != *outputs => {
+                    Err("the name of an artifact has a secret in it".to_owned())
+                }
+                _ => Ok(outputs),
+            }
+        });
+        match named {
+            Ok(outputs) => {
+                finish.outputs = Some(outputs);
+                Some(self.end(ticket, finish))
+            }
+            Err(reason) => Some(self.spoil(ticket, finish, &reason)),
+        }
+    }
+
+    /// The end of an attempt that never was a process.
+    fn never_was(
+        &mut self,
+        ticket: Ticket,
+        live: Live,
+        (outcome, reason): (Outcome, Option<String>),
+    ) -> News {
+        self.log.begin(ticket, live.lease);
+        if let Some(reason) = reason {
+            self.say(ticket, &reason);
+        }
+        let usage = Usage::default();
+        self.end(ticket, Finish { live, outcome, usage, outputs: None, tasks: None })
+    }
+
+    /// An attempt that ended well fails, because what it left cannot be kept.
+    fn spoil(&mut self, ticket: Ticket, finish: Finish, reason: &str) -> News {
+        self.say(ticket, reason);
+        let outcome = Outcome::Failed(Failure::Outputs);
+        self.end(ticket, Finish { outcome, outputs: None, tasks: None, ..finish })
+    }
+
+    fn end(&mut self, ticket: Ticket, finish: Finish) -> News {
+        let Finish { live, outcome, usage, outputs, tasks } = finish;
+        let log = self.log.finish(ticket, self.at);
+        let end = AttemptEnd { usage, log, output: outputs.as_deref().map(name) };
+        News::Ended(Ended { lease: live.lease, outcome, end, outputs, tasks })
+    }
+
+    /// The outputs of an attempt that ended well; ones that cannot be read make it a failed one.
+    fn read_outputs(
+        &mut self,
+        ticket: Ticket,
+        file: &Path,
+        outcome: Outcome,
+    ) -> (Outcome, Option<Vec<u8>>) {
+        let read = outputs::read(file);
+        // It has been read, or never can be.
+        let _ = std::fs::remove_file(file);
+        match read {
+            _ if outcome != Outcome::Succeeded => (outcome, None),
+            Ok(outputs) => (outcome, outputs),
+            Err(error) => {
+                self.say(ticket, &error.to_string());
+                (Outcome::Failed(Failure::Outputs), None)
+            }
+        }
+    }
+
+    /// The tasks that an attempt which ended well wrote; ones that cannot be kept make it a failed
+    /// one.
+    fn read_tasks(
+        &mut self,
+        ticket: Ticket,
+        live: &Live,
+        outcome: Outcome,
+    ) -> (Outcome, Option<Vec<u8>>) {
+        if outcome != Outcome::Succeeded {
+            // Most have written none.
+            let _ = std::fs::remove_file(&live.tasks_file);
+            return (outcome, None);
+        }
+        let mask = live.veil.as_ref().map(|veil| &veil.mask);
+        match tasks::read(&live.tasks_file, mask) {
+            Ok(tasks) => (outcome, tasks),
+            Err(error) => {
+                self.say(ticket, &error.to_string());
+                (Outcome::Failed(Failure::Tasks), None)
+            }
+        }
+    }
+}
+
+/// The signal that asks a process to end.
+const TERM: i32 = 15;
+
+fn outcome(how: &Exit, oom: bool) -> Outcome {
+    match *how {
+        Exit::Code(0) => Outcome::Succeeded,
+        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
+        Exit::Signal { .. } if oom => Outcome::Failed(Failure::OutOfMemory),
+        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
+        Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
+    }
+}
+
+pub(crate) fn name(bytes: impl AsRef<[u8]>) -> OutputRef {
+    let bytes = bytes.as_ref();
+    let digest = Digest(*blake3::hash(bytes).as_bytes());
+    OutputRef { digest, bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
+}
