@@ -23,14 +23,17 @@ use model::{
     Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
 };
 use protocol::api;
+use spec::Reply;
+use stores::catalog::CacheEntry;
 use tokio::sync::oneshot;
 
+use crate::cache::{Cache, Keys, Looked};
 use crate::clock::Clock;
-use crate::control::Ask;
+use crate::control::{Ask, note_cached};
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
-use crate::handle::{Admission, Done, Patience, Question, Reply, Unadmitted, Version, View};
+use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version, View};
 use crate::inputs::FreshOutputs;
 use crate::replay::{Replayed, named, replay};
 use crate::shelf::{Shelf, is_inline};
@@ -76,6 +79,8 @@ pub(crate) enum Event {
     Discard(Unneeded),
     /// A snapshot was built beside the loop.
     Snapshot(Box<Built>),
+    /// It is known what of a task was done before.
+    Looked(Box<Looked>),
     /// Somebody wants to know something.
     Question(Question, Patience),
     /// Somebody wants to read facts.
@@ -109,7 +114,7 @@ type AnswerTo = Box<dyn FnOnce(Answer) + Send>;
 /// Something that leaves when what it rests on is durable.
 enum Outgoing {
     Engine(Effect),
-    Reply(Reply),
+    Reply(handle::Reply),
 }
 
 /// What becomes durable with the facts of one step, and is of no use without them.
@@ -130,6 +135,8 @@ pub(crate) struct Parts {
     pub storage: Option<Storage>,
     /// For outputs and history, beside the thread that writes.
     pub reader: Box<dyn Journal + Send>,
+    /// Who knows what was done before; `None` when this process only reads.
+    pub cache: Option<Cache>,
     /// Large objects are durable before the facts that name them.
     pub objects: Arc<artifacts::objects::Objects>,
     pub inbox: Receiver<Event>,
@@ -158,6 +165,12 @@ pub(crate) struct Driver {
     pub(crate) companions: Companions,
     /// What tasks have asked and nobody has answered.
     pub(crate) asks: VecDeque<Ask>,
+    /// What tasks asked that is looked for in the cache.
+    pub(crate) looking: HashMap<TaskKey, Reply>,
+    /// What makes the attempts of cached tasks what they are.
+    pub(crate) cache_keys: HashMap<TaskKey, Keys>,
+    /// What is to be kept in the cache once it is durable.
+    pub(crate) to_cache: VecDeque<(Seq, CacheEntry)>,
     /// The graphs and texts that runs in memory were given after they had begun: their histories
     /// name all of them, the state the newest.
     pub(crate) versions: HashMap<RunId, Vec<Digest>>,
@@ -184,6 +197,9 @@ impl Driver {
             fresh: FreshOutputs::default(),
             companions: Companions::default(),
             asks: VecDeque::new(),
+            looking: HashMap::new(),
+            cache_keys: HashMap::new(),
+            to_cache: VecDeque::new(),
             versions: HashMap::new(),
         }
     }
@@ -263,6 +279,7 @@ impl Driver {
             Event::Forget(run) => {
                 self.step(Input::Forget { run });
                 self.versions.remove(&run);
+                self.cache_keys.retain(|task, _| task.run != run);
             }
             Event::Discard(unneeded) => self.discard(unneeded),
             Event::Snapshot(built) => {
@@ -270,6 +287,7 @@ impl Driver {
                     storage.put_snapshot(*built);
                 }
             }
+            Event::Looked(looked) => self.looked(*looked),
             Event::Question(question, patience) => self.answer(question, patience),
             Event::History { after, limit, reply } => {
                 let _ = reply.send(self.history(after, limit));
@@ -278,6 +296,7 @@ impl Driver {
                 self.committing = false;
                 self.pipeline.advance(seq);
                 self.fresh.drop_durable(seq);
+                self.keep_cached(seq);
             }
             Event::StorageIs(storage) => {
                 self.storage_is = storage;
@@ -499,6 +518,13 @@ impl Driver {
                     };
                     batch.outputs.extend(inherited.map(owned));
                 }
+            }
+            for fact in &step.facts {
+                note_cached(
+                    (fact, last, at),
+                    &self.cache_keys,
+                    (&batch.outputs[kept..], &mut self.to_cache),
+                );
             }
             batch.objects.append(&mut self.companions.objects);
             batch.facts.extend(step.facts);

@@ -67,6 +67,7 @@ fn admission(
 ) -> Result<Prepared, Box<Problem>> {
     let graph_bytes = protocol::graph::encode(&compiled.parts);
     let definition = compiled.definition.with_env(&submit.env);
+    let definition = if submit.no_cache { definition.without_cache() } else { definition };
     let definition_bytes = definition.to_bytes();
     let graph = Graph::new(digest(&graph_bytes), compiled.parts).map_err(|error| {
         // The check of the file has found cycles and sizes before.

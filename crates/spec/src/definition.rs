@@ -20,6 +20,7 @@ use crate::code;
 use crate::environment::EnvironmentSnapshot;
 use crate::template::{Templates, environment};
 
+mod cache;
 mod context;
 mod extras;
 mod render;
@@ -28,6 +29,7 @@ mod surrounded;
 mod task;
 mod upstream;
 
+pub use cache::Sameness;
 pub(crate) use context::{Scene, is_bare};
 pub use extras::{ARTIFACTS_KEY, Artifact, AttemptArtifacts, CacheRule, Limits};
 pub(crate) use extras::{Collected, Extras, Placed, split};

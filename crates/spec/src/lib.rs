@@ -41,8 +41,8 @@ pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
-    Does, Limits, RenderError, Rendered, Sketch, SketchedItems, SketchedRule, SketchedText,
-    TaskOutputs, Upstream, label,
+    Does, Limits, RenderError, Rendered, Sameness, Sketch, SketchedItems, SketchedRule,
+    SketchedText, TaskOutputs, Upstream, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;

@@ -97,8 +97,11 @@ impl EditRun {
     }
 
     fn request(&self) -> Result<Edit> {
-        let set: BTreeMap<String, Value> =
-            self.set.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+        let set: BTreeMap<String, Value> = self
+            .set
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect();
         if set.len() < self.set.len() {
             return Err(bad_argument("a setting is given twice"));
         }

@@ -1,7 +1,6 @@
 //! `fork`: make a new run from one that has been, which keeps what was done before a task.
 
 use clap::Args;
-use model::RunId;
 use protocol::api::{Fork, Forked, RunRef};
 
 use super::{bad_argument, run_ref};
@@ -107,17 +106,14 @@ fn note(forked: &Forked) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::RunId;
+
     use super::*;
 
     #[test]
     fn the_note_says_how_much_is_kept() {
-        let forked = |kept| Forked {
-            run: RunId(9),
-            from: RunId(7),
-            name: "etl".to_owned(),
-            kept,
-            tasks: 4,
-        };
+        let forked =
+            |kept| Forked { run: RunId(9), from: RunId(7), name: "etl".to_owned(), kept, tasks: 4 };
         assert_eq!(
             note(&forked(3)),
             "Run 9 of etl begins, made from run 7: 3 of 4 tasks are kept."

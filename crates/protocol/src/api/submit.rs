@@ -31,6 +31,9 @@ pub struct Submit {
     /// Whether it is to be a new run even if one of the same thing has not ended.
     #[serde(default)]
     pub new: bool,
+    /// Whether all tasks are to run, and nothing is taken from the cache or kept in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
     /// Names this submission: the same key again is the same run. The header says it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,

@@ -17,9 +17,9 @@ use model::{Graph, RunId, TaskId, TaskKey};
 use protocol::api::{Fork, Forked, Submit};
 use spec::{Definition, Source};
 
+use super::Shared;
 use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal, bad_request};
-use super::Shared;
 use super::stored::{Stored, blocking};
 use crate::control;
 use crate::fork::{Kept, New, Old, closure, kept, marks, writers};
