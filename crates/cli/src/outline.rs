@@ -14,6 +14,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use spec::{Definition, Does, SketchedItems, SketchedText};
 
+mod beside;
+
+pub(crate) use beside::Beside;
+
 /// Items of a fan-out that are named.
 const LABELS_MAX: u32 = 3;
 
@@ -41,6 +45,9 @@ pub(crate) struct Step {
     pub variables: Vec<String>,
     /// The folder that it starts in, if not the file's.
     pub working_dir: Option<Text>,
+    /// What it has beside what it does.
+    #[serde(flatten)]
+    pub beside: Beside,
 }
 
 /// What a task does.
@@ -138,6 +145,7 @@ impl<'w> Outline<'w> {
         policy.must_ask()
             || !policy.kind.is_work()
             || policy.join != Join::All
+            || Beside::of(task, policy, self.definition) != Beside::default()
             || self.before[task.0 as usize].iter().any(|edge| is_conditional(edge.1))
     }
 
@@ -161,6 +169,7 @@ impl<'w> Outline<'w> {
             variables: if is_work { sketch.variables } else { Vec::new() },
             working_dir: sketch.working_dir.map(Text::from),
             does: self.action(task, sketch.does),
+            beside: Beside::of(task, policy, self.definition),
         }
     }
 

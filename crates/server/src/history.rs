@@ -4,7 +4,7 @@
 //! live, and the same views look at it. It is read, never written, on threads that may wait for the
 //! disk; the driver knows nothing of it. Nothing here walks all runs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::objects::Objects;
@@ -137,9 +137,11 @@ impl History {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(catalog) = books.catalog(&self.home)? else { return Ok(Vec::new()) };
         let statuses: Vec<RunStatus> = query.status.into_iter().collect();
+        let labels: Vec<_> = query.wanted_labels().collect();
         let filter = catalog::Filter {
             statuses: &statuses,
             name: query.name.as_deref(),
+            labels: &labels,
             before: from.and_then(|from| from.checked_add(1)).map(RunId),
             ended: true,
             limit: u32::try_from(limit).unwrap_or(u32::MAX),
@@ -217,6 +219,7 @@ impl Books {
             tasks: Counts::default(),
             items: Counts::default(),
             round: 0,
+            labels: BTreeMap::new(),
         })
     }
 }

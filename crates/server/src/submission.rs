@@ -66,7 +66,10 @@ fn admission(
     sources: &Sources,
 ) -> Result<Prepared, Box<Problem>> {
     let graph_bytes = protocol::graph::encode(&compiled.parts);
-    let definition = compiled.definition.with_env(&submit.env);
+    for (key, value) in &submit.labels {
+        spec::check_label(key, value).map_err(bad_request)?;
+    }
+    let definition = compiled.definition.with_env(&submit.env).with_labels(&submit.labels);
     let definition = if submit.no_cache { definition.without_cache() } else { definition };
     let definition_bytes = definition.to_bytes();
     let graph = Graph::new(digest(&graph_bytes), compiled.parts).map_err(|error| {

@@ -46,6 +46,7 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
+pub use file::labels::check_label;
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::schema;
 pub use source::Source;

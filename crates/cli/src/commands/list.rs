@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm list
   autoglm list --status failed -n 5
+  autoglm list -l team=data -l nightly      With both labels, the second of any value
   autoglm list -o name             The numbers alone
   autoglm list -o json | jq '.runs[].name'";
 
@@ -28,6 +29,10 @@ pub(crate) struct List {
     /// Only runs of workflows with this name
     #[arg(long)]
     pub name: Option<String>,
+
+    /// Only runs with this label, or with any value of it; may be given again
+    #[arg(short, long = "label", value_name = "KEY[=VALUE]", value_parser = label)]
+    pub labels: Vec<String>,
 
     /// How many at most
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
@@ -49,7 +54,8 @@ impl List {
                 output.text(&names)?;
             }
             Format::Table | Format::Wide if list.runs.is_empty() => {
-                let is_narrowed = self.status.is_some() || self.name.is_some();
+                let is_narrowed =
+                    self.status.is_some() || self.name.is_some() || !self.labels.is_empty();
                 let text = if is_narrowed { runs::NONE } else { runs::EMPTY };
                 context.say(text.trim_end());
             }
@@ -77,6 +83,7 @@ impl List {
             let query = RunsQuery {
                 status: self.status,
                 name: self.name.clone(),
+                labels: (!self.labels.is_empty()).then(|| self.labels.join("\n")),
                 limit: Some(missing.min(PAGE_SIZE_MAX)),
                 cursor: all.next.take(),
             };
@@ -88,6 +95,12 @@ impl List {
             }
         }
     }
+}
+
+/// A label as it is asked for.
+fn label(text: &str) -> std::result::Result<String, String> {
+    let (key, value) = text.split_once('=').unwrap_or((text, ""));
+    spec::check_label(key, value).map(|()| text.to_owned())
 }
 
 fn run_status(word: &str) -> std::result::Result<RunStatus, String> {

@@ -48,6 +48,10 @@ pub(crate) struct Run {
     #[arg(short, long = "env", value_name = "NAME=VALUE", value_parser = EnvArgument::parse)]
     pub env: Vec<EnvArgument>,
 
+    /// A label of the run, over those of the file; may be given again. See: autoglm list -l
+    #[arg(short, long = "label", value_name = "KEY=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+
     /// Begin a new run even if one of the same file has not ended
     #[arg(long)]
     pub new: bool,
@@ -74,6 +78,13 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub offers: Offers,
+}
+
+/// Reads `KEY=VALUE`.
+fn label(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    spec::check_label(key, value)?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// What stands behind `--env`.
@@ -176,6 +187,7 @@ impl Run {
             params,
             environment: environment.map(str::to_owned),
             env: self.variables(),
+            labels: self.labels.iter().cloned().collect(),
             priority: self.priority,
             new: self.new,
             no_cache: self.no_cache,

@@ -36,6 +36,7 @@ pub(crate) fn what(step: &Step) -> String {
         }
         does => parts.extend(does_text(does)),
     }
+    parts.extend(step.beside.lines().into_iter().map(|(label, text)| format!("{label} {text}")));
     printable(&parts.join("; "))
 }
 
@@ -147,6 +148,7 @@ pub(crate) fn block(step: &Step, tone: Tone) -> String {
         let resources: Vec<_> = step.resources.iter().map(|(name, it)| amount(name, it)).collect();
         lines.add("resources", &resources.join(", "));
     }
+    step.beside.lines().iter().for_each(|(label, text)| lines.add(label, text));
     if !step.variables.is_empty() {
         lines.add("variables", &step.variables.join(", "));
     }

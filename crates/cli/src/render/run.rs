@@ -1,5 +1,7 @@
 //! One run with its tasks.
 
+use std::collections::BTreeMap;
+
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
 use super::{counts, duration, duration_or_none, items_done};
@@ -17,6 +19,10 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
         let params = printable(&params.collect::<Vec<_>>().join(" "));
         text.push_str(&format!("{} {params}\n", tone.paint(Paint::Faint, "Params:")));
     }
+    if !detail.run.labels.is_empty() {
+        let labels = printable(&labels(&detail.run.labels));
+        text.push_str(&format!("{} {labels}\n", tone.paint(Paint::Faint, "Labels:")));
+    }
     text.push('\n');
     text.push_str(&tasks(&detail.tasks, wide, tone));
     if detail.next.is_some() {
@@ -25,6 +31,12 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
         text.push_str(&tone.paint(Paint::Faint, &more));
     }
     text
+}
+
+/// Labels as they are typed.
+pub(super) fn labels(labels: &BTreeMap<String, String>) -> String {
+    let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
+    labels.collect::<Vec<_>>().join(" ")
 }
 
 fn head(run: &RunSummary, tone: Tone) -> String {
@@ -46,7 +58,7 @@ fn head(run: &RunSummary, tone: Tone) -> String {
 fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
     let mut heads = vec!["TASK", "STATUS", ">ITEMS", ">ATTEMPTS", "DURATION", "TROUBLE"];
     if wide {
-        heads.extend([">ROUND", ">LOSSES", "CRITICAL", "STARTED", "ENDED"]);
+        heads.extend([">ROUND", ">LOSSES", "CRITICAL", "STARTED", "ENDED", "LABELS"]);
     }
     let mut table = Table::new(&heads);
     for task in tasks {
@@ -69,6 +81,7 @@ fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
                 Cell::from(if task.critical { "yes" } else { "" }),
                 Cell::from(time(task.started)),
                 Cell::from(time(task.ended)),
+                Cell::from(labels(&task.labels)),
             ]);
         }
         table.row(cells);

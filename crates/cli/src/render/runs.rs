@@ -15,7 +15,7 @@ pub(crate) const NONE: &str = "No such runs.\n";
 pub(crate) fn render(runs: &[RunSummary], now: Time, wide: bool, tone: Tone) -> String {
     let mut heads = vec![">RUN", "NAME", "STATUS", ">TASKS", ">ITEMS", "DURATION", "STARTED"];
     if wide {
-        heads.extend(["CREATED", "FILE"]);
+        heads.extend(["CREATED", "FILE", "LABELS"]);
     }
     let mut table = Table::new(&heads);
     for run in runs {
@@ -31,6 +31,7 @@ pub(crate) fn render(runs: &[RunSummary], now: Time, wide: bool, tone: Tone) -> 
         if wide {
             cells.push(Cell::from(run.created.to_string()));
             cells.push(Cell::from(&run.path));
+            cells.push(Cell::from(super::run::labels(&run.labels)));
         }
         table.row(cells);
     }

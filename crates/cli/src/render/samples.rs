@@ -35,6 +35,7 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
             (TaskStatus::Skipped, 1),
         ]),
         round: 0,
+        labels: [].into(),
     }
 }
 
@@ -44,6 +45,7 @@ pub(crate) fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
         id,
         name: name.to_owned(),
         status,
+        labels: [].into(),
         round: 0,
         fan_out: false,
         items: counts([(status, 1)]),

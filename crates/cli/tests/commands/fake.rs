@@ -288,6 +288,7 @@ fn summary(status: RunStatus) -> RunSummary {
         tasks: counts(status),
         items: counts(status),
         round: 0,
+        labels: [].into(),
     }
 }
 
@@ -296,6 +297,7 @@ fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
         id,
         name: name.to_owned(),
         status,
+        labels: [].into(),
         round: 0,
         fan_out: id == 1,
         items: [(status, 2)].into_iter().collect(),

@@ -17,12 +17,26 @@ pub struct RunsQuery {
     /// Only those of workflows with this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Only those with all of these labels: `KEY=VALUE`, or `KEY` for any value, one a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels: Option<String>,
     /// How many at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// Where the page before ended: its `next`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+}
+
+impl RunsQuery {
+    /// The labels that are asked for; without a value where any will do.
+    pub fn wanted_labels(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let lines = self.labels.as_deref().unwrap_or_default().lines();
+        lines.filter(|line| !line.is_empty()).map(|line| match line.split_once('=') {
+            Some((key, value)) => (key, Some(value)),
+            None => (line, None),
+        })
+    }
 }
 
 /// A page of runs, newest first.
@@ -65,6 +79,9 @@ pub struct RunSummary {
     /// How often it has been retried by hand.
     #[serde(default)]
     pub round: u16,
+    /// What it is told apart by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Which tasks of a run to show.

@@ -25,6 +25,9 @@ pub struct Submit {
     /// The environment of the file that it runs in; without it the file's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
+    /// What the run is told apart by, over the labels of the file.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// Its place among runs, 0 to 100, higher first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,

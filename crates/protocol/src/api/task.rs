@@ -1,5 +1,7 @@
 //! Tasks and the items of fan-outs as they are shown.
 
+use std::collections::BTreeMap;
+
 use model::TaskStatus;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -16,6 +18,9 @@ pub struct TaskSummary {
     /// Where it stands.
     #[serde(with = "text::word")]
     pub status: TaskStatus,
+    /// What it is told apart by.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// How often it has been run again by hand.
     #[serde(default)]
     pub round: u16,

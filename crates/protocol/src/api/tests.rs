@@ -31,6 +31,7 @@ fn summary() -> RunSummary {
         tasks: [(TaskStatus::Running, 1), (TaskStatus::Pending, 2)].into_iter().collect(),
         items: [(TaskStatus::Running, 36)].into_iter().collect(),
         round: 0,
+        labels: [].into(),
     }
 }
 

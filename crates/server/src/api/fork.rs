@@ -105,7 +105,9 @@ impl Stored {
         let (Some(sources), Some(given)) = (sources, given) else {
             return Err(problem::no_sources(origin.id));
         };
+        let labels = origin.definition.labels().clone();
         let submit = submit(&sources, given, fork, admitted.priority.0)?;
+        let submit = Submit { labels, ..submit };
         let prepared = submission::prepare_again(&submit, &sources)?;
         Ok(of_its_own(prepared.admission, origin.id))
     }

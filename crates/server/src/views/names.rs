@@ -37,6 +37,22 @@ impl Names {
         if name.is_empty() { format!("task {task}") } else { name.to_owned() }
     }
 
+    /// The labels of the run.
+    pub(crate) fn labels(&self) -> BTreeMap<String, String> {
+        self.definition.as_deref().map(|text| text.labels().clone()).unwrap_or_default()
+    }
+
+    /// The labels of a task.
+    pub(crate) fn task_labels(&self, task: TaskId) -> BTreeMap<String, String> {
+        let labels = self.definition.iter().flat_map(|text| text.task_labels(task));
+        labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Whether a task leaves artifacts.
+    pub(crate) fn has_artifacts(&self, task: TaskId) -> bool {
+        self.definition.iter().any(|text| text.artifacts_out(task).next().is_some())
+    }
+
     /// The task of a name.
     pub(crate) fn find(&self, name: &str) -> Option<TaskId> {
         self.definition.as_deref()?.task(name)

@@ -21,9 +21,11 @@ pub(crate) struct Listed {
 /// The runs in memory for a page, newest first.
 pub(crate) fn list(view: &View<'_>, query: &RunsQuery, page: Page) -> Listed {
     let from = RunId(page.from.unwrap_or(u64::MAX));
+    let labels: Vec<_> = query.wanted_labels().collect();
     let wanted = |run: &Run| {
         query.status.is_none_or(|status| run.status() == status)
             && query.name.as_deref().is_none_or(|name| *run.admitted().name == *name)
+            && has_labels(view, run, &labels)
     };
     let (mut runs, mut in_memory) = (Vec::new(), Vec::new());
     for (id, run) in view.engine.state().runs().rev().filter(|&(id, _)| id <= from) {
@@ -37,6 +39,21 @@ pub(crate) fn list(view: &View<'_>, query: &RunsQuery, page: Page) -> Listed {
     }
     in_memory.reverse();
     Listed { runs, in_memory }
+}
+
+/// Whether a run has all of these labels.
+fn has_labels(view: &View<'_>, run: &Run, wanted: &[(&str, Option<&str>)]) -> bool {
+    if wanted.is_empty() {
+        return true;
+    }
+    let definition = view.shelf.definition(&run.admitted().definition);
+    definition.is_some_and(|definition| {
+        let known = definition.labels();
+        let has = |&(key, value): &(&str, Option<&str>)| {
+            known.get(key).is_some_and(|known| value.is_none_or(|value| known == value))
+        };
+        wanted.iter().all(has)
+    })
 }
 
 /// A run in short.
@@ -54,6 +71,7 @@ pub(crate) fn summary(subject: &Subject<'_>) -> RunSummary {
         tasks: tasks(run),
         items: counts(run.items()),
         round: rounds(run),
+        labels: subject.names.labels(),
     }
 }
 

@@ -46,6 +46,7 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
         id: id.0,
         name: subject.names.task(id),
         status: task.status(),
+        labels: subject.names.task_labels(id),
         round: task.round().0,
         fan_out: fan.is_some(),
         items: fan

@@ -28,7 +28,7 @@ inline_schema!(Labels, |_generator| json_schema!({
 ///
 /// # Errors
 /// What is wrong, and what to do.
-pub(crate) fn check_key(key: &str) -> Result<(), String> {
+fn check_key(key: &str) -> Result<(), String> {
     let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     if key.is_empty() || key.len() > LABEL_BYTES_MAX || !key.chars().all(is_allowed) {
         return Err(format!(
@@ -43,7 +43,7 @@ pub(crate) fn check_key(key: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// What is wrong.
-pub(crate) fn check_value(value: &str) -> Result<(), String> {
+fn check_value(value: &str) -> Result<(), String> {
     if value.len() > LABEL_BYTES_MAX {
         return Err(format!("the value of a label has at most {LABEL_BYTES_MAX} bytes"));
     }
@@ -51,6 +51,14 @@ pub(crate) fn check_value(value: &str) -> Result<(), String> {
         return Err("the value of a label has a control character in it".to_owned());
     }
     Ok(())
+}
+
+/// Whether a label may be given to a run.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn check_label(key: &str, value: &str) -> Result<(), String> {
+    check_key(key).and_then(|()| check_value(value))
 }
 
 impl Read for Labels {

@@ -80,6 +80,8 @@ pub struct Filter<'a> {
     pub statuses: &'a [RunStatus],
     /// Only runs of the workflow of this name.
     pub name: Option<&'a str>,
+    /// Only runs that have noted all of these labels, with this value if one is given.
+    pub labels: &'a [(&'a str, Option<&'a str>)],
     /// Only runs older than this one: where the page before ended.
     pub before: Option<RunId>,
     /// Only runs that have ended.
@@ -90,7 +92,7 @@ pub struct Filter<'a> {
 
 impl Default for Filter<'_> {
     fn default() -> Self {
-        Self { statuses: &[], name: None, before: None, ended: false, limit: 100 }
+        Self { statuses: &[], name: None, labels: &[], before: None, ended: false, limit: 100 }
     }
 }
 
@@ -171,6 +173,17 @@ impl Catalog {
         };
         if let Some(name) = filter.name {
             add("name = ?", name.to_owned().into());
+        }
+        for (key, value) in filter.labels {
+            // What is noted of a run is JSON, made by who notes it. One text for both, since a
+            // label without a value is asked for as any.
+            let noted = "EXISTS (SELECT 1 FROM summaries, json_each(summary, '$.labels') AS label
+                         WHERE summaries.run = runs.run AND label.key ";
+            let (end, wanted) = match value {
+                Some(value) => ("|| '=' || label.value = ?)", format!("{key}={value}")),
+                None => ("= ?)", (*key).to_owned()),
+            };
+            add(&format!("{noted}{end}"), wanted.into());
         }
         if let Some(before) = filter.before {
             add("run < ?", before.0.cast_signed().into());
