@@ -17,11 +17,11 @@ use model::graph::GraphParts;
 use model::limits::OUTPUT_BYTES_MAX;
 use model::message::{AttemptEvent, FromWorker, LeaseId, News};
 use model::outcome::Outcome;
-use model::policy::Priority;
+use model::policy::{Policy, Priority};
 use model::{Graph, ItemId, RunId, TaskId, TaskKey};
 use protocol::api::Edit;
 use serde_json::json;
-use spec::Definition;
+use spec::{Definition, settings};
 use tokio::sync::oneshot;
 
 use crate::api::problem::{self, Refusal};
@@ -44,7 +44,7 @@ pub(crate) struct Base {
 /// What a run is to go by.
 pub(crate) struct Edited {
     pub parts: GraphParts,
-    pub definition: Definition,
+    pub definition: Arc<Definition>,
     pub priority: Priority,
     pub concurrency: Option<u32>,
 }
@@ -81,7 +81,7 @@ impl Base {
             concurrency,
         };
         let stored = vec![(digest, graph_bytes), (text, definition_bytes)];
-        Ok(Version { amendment, definition: Arc::new(definition), stored })
+        Ok(Version { amendment, definition, stored })
     }
 
     /// What the next version is made from, once this one counts.
@@ -220,6 +220,41 @@ fn extended(
 }
 
 /// The run with other settings, or with more tasks.
-pub(crate) fn edited(base: &Base, _edit: &Edit) -> Result<Edited, Refusal> {
-    Err(problem::unfit(base.run, "runs cannot be edited yet"))
+pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
+    let unfit = |reason: String| problem::unfit(base.run, &reason);
+    let mut parts = base.graph.to_parts();
+    let (mut priority, mut concurrency) = (base.priority, base.concurrency);
+    match &edit.task {
+        None => {
+            for (key, value) in &edit.set {
+                let of_run = (&mut priority, &mut concurrency);
+                settings::set_of_run(of_run, key, value).map_err(unfit)?;
+            }
+        }
+        Some(name) => {
+            let task = base.definition.task(name);
+            let task = task.ok_or_else(|| problem::no_such_task(base.run, name))?;
+            let mut policy = base.graph.policy(task).clone();
+            for (key, value) in &edit.set {
+                settings::set_of_task(&mut policy, key, value).map_err(unfit)?;
+            }
+            give_policy(&mut parts, task, policy);
+        }
+    }
+    let definition = Arc::clone(&base.definition);
+    let edited = Edited { parts, definition, priority, concurrency };
+    match &edit.add {
+        None => Ok(edited),
+        Some(_) => Err(problem::unfit(base.run, "tasks cannot be added yet")),
+    }
+}
+
+/// Tasks with equal policies share one; the others keep theirs.
+fn give_policy(parts: &mut GraphParts, task: TaskId, policy: Policy) {
+    let known = parts.policies.iter().position(|known| *known == policy);
+    let place = known.unwrap_or_else(|| {
+        parts.policies.push(policy);
+        parts.policies.len() - 1
+    });
+    parts.policy_of[task.0 as usize] = u32::try_from(place).expect("no more than tasks");
 }

@@ -29,6 +29,7 @@ mod parse;
 mod read;
 mod schema;
 mod secret;
+pub mod settings;
 mod source;
 mod suggest;
 mod template;

@@ -108,7 +108,7 @@ pub(super) fn no_runs() -> Refusal {
         .hint("`autoglm run FILE` starts one.")
 }
 
-pub(super) fn no_such_task(run: RunId, name: &str) -> Refusal {
+pub(crate) fn no_such_task(run: RunId, name: &str) -> Refusal {
     let detail = format!("run {run} has no task `{name}`");
     not_found(code::NO_SUCH_TASK, "No such task", detail)
         .hint(format!("`autoglm get {run}` shows its tasks."))

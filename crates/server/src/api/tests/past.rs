@@ -219,7 +219,10 @@ async fn a_collection_shows_what_goes_and_leaves_what_is_needed() {
     let shown = collect(&house, keep.clone()).await;
     assert_eq!(collect(&house, keep).await, shown, "a preview changes nothing");
     assert_eq!((shown.runs, shown.runs_kept, shown.work_folders), (3, 1, 1));
-    assert_eq!(shown.objects, 2, "the other file and its text; a graph like its own is still needed");
+    assert_eq!(
+        shown.objects, 2,
+        "the other file and its text; a graph like its own is still needed"
+    );
     assert!(shown.history_bytes > 0 && shown.object_bytes > 0);
 
     assert_eq!(collect(&house, json!({"keep_runs": 1})).await, shown);
