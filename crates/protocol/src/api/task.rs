@@ -46,6 +46,12 @@ pub struct TaskSummary {
     /// The last bad end of an attempt: `exit 3`, `signal 9`, `out of memory`, `timed out`.
     #[serde(default)]
     pub trouble: Option<String>,
+    /// Why it has ended without having been run: `marked`, `cached`, `from run 3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The task that wrote it while the run went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
     /// Whether it lies on the critical path.
     #[serde(default)]
     pub critical: bool,
