@@ -16,6 +16,7 @@ use protocol::api::{PROBLEM_JSON, Problem, SOCKET_NAME};
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::content::Content;
 use crate::request::Request;
 use crate::{Error, Stream};
 
@@ -58,6 +59,11 @@ impl Socket {
         request: Request,
     ) -> Result<Stream<T>, Error> {
         Ok(Stream::new(self.send(request).await?.into_body()))
+    }
+
+    /// Sends a request whose answer is the content of something.
+    pub(crate) async fn fetch(&self, request: Request) -> Result<Content, Error> {
+        Ok(Content::new(self.send(request).await?.into_body()))
     }
 
     /// Sends a request; an answer that is no success becomes an error.

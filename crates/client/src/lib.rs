@@ -5,6 +5,7 @@
 //! itself, never retries on its own, and prints nothing.
 
 mod connection;
+mod content;
 mod error;
 mod request;
 mod stream;
@@ -12,13 +13,14 @@ mod stream;
 use std::path::Path;
 
 use protocol::api::{
-    Edit, EditPlan, Event, EventsQuery, ExplainQuery, Explanation, Fork, Forked, Gc, GcReport,
+    ArtifactList, ArtifactsQuery, Edit, EditPlan, Event, EventsQuery, ExplainQuery, Explanation, Fork, Forked, Gc, GcReport,
     Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, Progress,
     ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle,
     Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
+pub use content::Content;
 pub use error::Error;
 use request::Request;
 pub use stream::Stream;
@@ -101,6 +103,27 @@ impl Client {
         query: &ExplainQuery,
     ) -> Result<Explanation, Error> {
         self.socket.ask(Request::get(route::EXPLAIN).run(run).task(task).query(query)?).await
+    }
+
+    /// What the tasks of a run have left.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task.
+    pub async fn artifacts(
+        &self,
+        run: RunRef,
+        query: &ArtifactsQuery,
+    ) -> Result<ArtifactList, Error> {
+        self.socket.ask(Request::get(route::ARTIFACTS).run(run).query(query)?).await
+    }
+
+    /// The content of an artifact, by its digest of 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none.
+    pub async fn artifact(&self, digest: &str) -> Result<Content, Error> {
+        let route = route::ARTIFACT.replace("{digest}", digest);
+        self.socket.fetch(Request::get(&route)).await
     }
 
     /// The output of a run's tasks.

@@ -8,6 +8,7 @@
 //! that nothing is archived, forgotten and removed at the same time.
 
 mod collection;
+mod unneeded;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use artifacts::objects::Objects;
-use journal::Entry;
-use model::{RunId, RunStatus, Seq};
+use journal::{Entry, Journal};
+use model::{ItemKey, RunId, RunStatus, Seq};
 use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Storage, Time};
 use stores::error::ARCHIVE;
 use stores::sqlite::{Options, SqliteJournal};
@@ -122,6 +122,18 @@ impl History {
         archive.map_or(Ok(None), |archive| archive.newest())
     }
 
+    /// The outputs of items, each `None` if it left none.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub(crate) fn outputs(&self, items: &[ItemKey]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
+        let journal = books.journal(&self.home)?;
+        let read = items.iter().map(|&item| Ok(journal.output(item)?.map(|it| it.bytes)));
+        let read: Result<_, journal::ReadError> = read.collect();
+        read.map_err(|error| StoreError::new(error.code(), self.home.root(), error.to_string()))
+    }
+
     /// Runs that have ended and fit the query, newest first, at most `limit`: those up to `from`
     /// that are not `in_memory`, which is in order.
     ///
@@ -179,6 +191,14 @@ impl Books {
         Ok(self.catalog.as_ref())
     }
 
+    fn journal(&mut self, home: &Home) -> Result<&mut SqliteJournal, StoreError> {
+        if self.journal.is_none() {
+            let options = Options { create: false, ..Options::default() };
+            self.journal = Some(SqliteJournal::open_beside(home.root(), options)?);
+        }
+        Ok(self.journal.as_mut().expect("opened above"))
+    }
+
     fn replay(
         &mut self,
         run: RunId,
@@ -189,11 +209,7 @@ impl Books {
         let Some(entries) = archive.map_or(Ok(None), |archive| archive.read(run))? else {
             return Ok(None);
         };
-        if self.journal.is_none() {
-            let options = Options { create: false, ..Options::default() };
-            self.journal = Some(SqliteJournal::open_beside(home.root(), options)?);
-        }
-        let journal = self.journal.as_mut().expect("opened above");
+        let journal = self.journal(home)?;
         let replayed = replay_run(&entries, journal, objects).map_err(|reason| {
             let message = format!("run {run} cannot be shown: {reason}");
             StoreError::new(ARCHIVE, home.root(), message)

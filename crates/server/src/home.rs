@@ -5,6 +5,7 @@
 //!   api.sock          the API, mode 0600
 //!   journal.sqlite    facts
 //!   catalog.sqlite    the index over ended runs; may be deleted
+//!   artifacts/        files that tasks have left, by content
 //!   objects/          large immutable bytes by content
 //!   logs/             output of tasks
 //!   work/             private folders of attempts
@@ -79,6 +80,12 @@ impl Home {
     #[must_use]
     pub fn objects(&self) -> PathBuf {
         self.root.join("objects")
+    }
+
+    /// What tasks have left for others, by content.
+    #[must_use]
+    pub fn artifacts(&self) -> PathBuf {
+        self.root.join("artifacts")
     }
 
     /// Log segments.

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use model::Digest;
 
@@ -51,6 +52,8 @@ impl Objects {
         let (folder, path) = self.place(&digest);
         if fs::metadata(&path).is_ok_and(|known| known.len() == bytes) {
             fs::remove_file(unfinished)?;
+            // Whoever takes away what nobody names must see that it was stored just now.
+            File::open(&path)?.set_modified(SystemTime::now())?;
         } else {
             copy.sync_all()?;
             if !folder.is_dir() {
@@ -61,6 +64,12 @@ impl Objects {
         }
         sync_dir(&folder)?;
         Ok((digest, bytes))
+    }
+
+    /// When an object was last stored; `None` if it is not there.
+    #[must_use]
+    pub fn stored_at(&self, digest: &Digest) -> Option<SystemTime> {
+        fs::metadata(self.place(digest).1).and_then(|file| file.modified()).ok()
     }
 
     /// Writes an object into a new file, checked against its name. False if there is no such

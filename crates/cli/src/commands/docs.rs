@@ -68,6 +68,7 @@ fn page(docs: &Docs, workflow: Workflow, context: &Context) -> Result<Page> {
         name: definition.name().to_owned(),
         file: docs.file.display().to_string(),
         description,
+        labels: definition.labels().clone(),
         parameters,
         tasks: graph.tasks().map(|task| outline.step(task)).collect(),
     })

@@ -4,6 +4,7 @@
 //! those are the server's.
 
 pub(crate) mod approve;
+pub(crate) mod artifacts;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod docs;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Get(get::Get),
     /// Show what tasks wrote
     Logs(logs::Logs),
+    /// List what the tasks of a run have left, or fetch it
+    Artifacts(artifacts::Artifacts),
     /// Show what happened to a run, one durable fact a line
     Events(events::Events),
     /// Say why a task waits, or where it runs
@@ -148,6 +151,7 @@ impl Command {
             Self::List(command) => block_on(command.run(context)),
             Self::Get(command) => block_on(command.run(context)),
             Self::Logs(command) => block_on(command.run(context)),
+            Self::Artifacts(command) => block_on(command.run(context)),
             Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),

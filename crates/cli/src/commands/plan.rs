@@ -75,6 +75,7 @@ fn shape(compiled: Compiled) -> Result<Shape> {
     });
     Ok(Shape {
         name: definition.name().to_owned(),
+        labels: definition.labels().clone(),
         tasks: graph.len() as u64,
         items: graph.tasks().map(|task| u64::from(graph.items(task))).sum(),
         dependencies: graph.edge_count() as u64,

@@ -20,6 +20,9 @@ pub(crate) struct Page {
     pub file: String,
     /// What it says it is for.
     pub description: Option<String>,
+    /// What its runs are told apart by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// What it takes.
     pub parameters: Vec<Param>,
     /// Its tasks.
@@ -47,6 +50,10 @@ pub(crate) fn render(page: &Page) -> String {
         text.push_str(&format!("{}\n\n", description.trim()));
     }
     text.push_str(&format!("```sh\nautoglm run {}{}\n```\n", shell_word(&page.file), given(page)));
+    if !page.labels.is_empty() {
+        let labels = page.labels.iter().map(|(key, value)| code(&format!("{key}={value}")));
+        text.push_str(&format!("\nLabels: {}\n", labels.collect::<Vec<_>>().join(", ")));
+    }
     if !page.parameters.is_empty() {
         text.push_str(
             "\n## Parameters\n\n| Name | Type | Default | Description |\n|---|---|---|---|\n",

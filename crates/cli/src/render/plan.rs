@@ -1,5 +1,7 @@
 //! The shape of a workflow before anything runs: its levels, its critical path, its width.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -22,6 +24,9 @@ const ARROW: &str = " → ";
 pub(crate) struct Shape {
     /// The workflow's name.
     pub name: String,
+    /// What its runs are told apart by.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
     /// How many tasks it has.
     pub tasks: u64,
     /// How many items they have.
@@ -76,6 +81,10 @@ pub(crate) fn render(shape: &Shape, wide: bool, tone: Tone) -> String {
         },
         plural(shape.width_items, "item"),
     );
+    if !shape.labels.is_empty() {
+        let labels = printable(&super::run::labels(&shape.labels));
+        text.insert_str(text.len() - 1, &format!("labels: {labels}\n"));
+    }
     let mut table = Table::new(&[">LEVEL", ">TASKS", ">ITEMS", "NAMES"]);
     for (number, level) in shape.levels.iter().enumerate() {
         table.row([
@@ -169,6 +178,7 @@ mod tests {
         };
         let shape = Shape {
             name: "digits".to_owned(),
+            labels: [].into(),
             tasks: 10,
             items: 45,
             dependencies: 1,

@@ -31,7 +31,7 @@ pub struct GcReport {
     pub log_bytes: u64,
     /// Work folders of runs that are gone.
     pub work_folders: u64,
-    /// Graphs, texts and histories that nothing names any more.
+    /// Graphs, texts, histories and artifacts that nothing names any more.
     pub objects: u64,
     /// Their bytes.
     pub object_bytes: u64,

@@ -6,6 +6,7 @@
 //!
 //! Nothing here speaks HTTP: routes are text, bodies are values.
 
+mod artifacts;
 mod change;
 mod counts;
 mod events;
@@ -22,6 +23,7 @@ mod task;
 mod text;
 mod time;
 
+pub use artifacts::{Artifact, ArtifactList, ArtifactsQuery};
 pub use change::{
     Change, Edit, EditPlan, Fork, Forked, Items, ItemsError, Mark, MarkReport, Part, Refused,
 };

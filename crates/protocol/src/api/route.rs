@@ -32,5 +32,9 @@ pub const MARK: &str = "/api/v1/runs/{run}/mark";
 pub const FORK: &str = "/api/v1/runs/{run}/fork";
 /// `POST` [`Settle`](super::Settle): [`RunSummary`](super::RunSummary), status 202.
 pub const SETTLE: &str = "/api/v1/runs/{run}/tasks/{task}/settle";
+/// `GET` with [`ArtifactsQuery`](super::ArtifactsQuery): [`ArtifactList`](super::ArtifactList).
+pub const ARTIFACTS: &str = "/api/v1/runs/{run}/artifacts";
+/// `GET`: the bytes of an artifact, by its digest.
+pub const ARTIFACT: &str = "/api/v1/artifacts/{digest}";
 /// `POST` [`Gc`](super::Gc): [`GcReport`](super::GcReport), status 200.
 pub const GC: &str = "/api/v1/gc";

@@ -5,6 +5,7 @@
 //! (RFC 9457) with a code and a hint. Nothing here decides what runs, looks at the state by itself,
 //! or blocks the thread that serves: files are read and workflows checked on other threads.
 
+mod artifacts;
 mod attempts;
 mod change;
 mod control;
@@ -127,6 +128,8 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::MARK, post(change::mark))
         .route(route::FORK, post(fork::fork))
         .route(route::SETTLE, post(settle::settle))
+        .route(route::ARTIFACTS, get(artifacts::list))
+        .route(route::ARTIFACT, get(artifacts::content))
         .route(route::GC, post(gc::gc))
         .fallback(async |uri| problem::no_such_route(&uri))
         .method_not_allowed_fallback(async |method, uri| problem::wrong_method(&method, &uri))

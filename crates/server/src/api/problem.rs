@@ -115,6 +115,12 @@ pub(crate) fn no_such_task(run: RunId, name: &str) -> Refusal {
         .run(run)
 }
 
+pub(super) fn no_such_artifact(digest: &str) -> Refusal {
+    let detail = format!("the content {digest} is not stored");
+    not_found(code::NO_SUCH_ARTIFACT, "No such artifact", detail)
+        .hint("It goes with the last run that names it; `autoglm retry` makes it again.")
+}
+
 pub(super) fn no_such_item(run: RunId, name: &str, item: u32) -> Refusal {
     let detail = format!("task `{name}` of run {run} has no item {item}");
     not_found(code::NO_SUCH_TASK, "No such item", detail)

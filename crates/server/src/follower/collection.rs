@@ -277,7 +277,10 @@ impl Books {
         let mut stay = self.catalog.all().map_err(words)?;
         stay.retain(|run| !without.contains(run));
         let orphans = self.orphans(&without)?;
-        let (objects, object_bytes) = orphans.count();
+        let (mut objects, mut object_bytes) = orphans.count();
+        for (_, length) in self.unneeded_artifacts(&|run| !without.contains(&run))? {
+            (objects, object_bytes) = (objects + 1, object_bytes + length);
+        }
         let ended = self.catalog.ended().map_err(words)?.len();
         Ok(GcReport {
             runs: gone.len() as u64,
@@ -296,6 +299,20 @@ impl Books {
         let (Ok(stay), Ok(ended)) = (self.catalog.all(), self.catalog.ended()) else {
             return job.fail("the catalog cannot be read".to_owned());
         };
+        let is_kept = |run: RunId| {
+            run > self.known.newest
+                || stay.binary_search(&run).is_ok()
+                || self.known.admitted.contains_key(&run)
+        };
+        let removed =
+            self.unneeded_artifacts(&is_kept).and_then(|gone| self.remove_artifacts(&gone));
+        match removed {
+            Ok((count, bytes)) => {
+                job.report.objects += count;
+                job.report.object_bytes += bytes;
+            }
+            Err(reason) => return job.fail(reason),
+        }
         for folder in work_folders(&self.home, &stay, self.known.newest) {
             job.report.work_folders += u64::from(fs::remove_dir_all(folder).is_ok());
         }

@@ -75,6 +75,27 @@ impl SqliteJournal {
         self.rows(query, |row| Ok(RunId(unsigned(row.get(0)?))))
     }
 
+    /// Looks at all outputs that have some bytes in them, with the runs that they are of.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn outputs_with(
+        &self,
+        mark: &[u8],
+        look: &mut dyn FnMut(RunId, &[u8]),
+    ) -> Result<(), ReadError> {
+        let query = "SELECT run, bytes FROM outputs WHERE instr(bytes, ?1) > 0";
+        let looked = self.connection.prepare_cached(query).and_then(|mut statement| {
+            let mut rows = statement.query([mark])?;
+            while let Some(row) = rows.next()? {
+                let run = RunId(unsigned(row.get(0)?));
+                look(run, row.get_ref(1)?.as_blob().unwrap_or_default());
+            }
+            Ok(())
+        });
+        looked.map_err(|error| Failure::of(&error, self.folder()).into_read())
+    }
+
     fn rows<T>(
         &self,
         query: &str,
