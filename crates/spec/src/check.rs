@@ -19,13 +19,13 @@ use crate::file::{
     DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
 };
 use crate::limits::NAME_BYTES_MAX;
+use crate::link::Structure;
 use crate::node::{Content, Node};
 use crate::params::{Located, Workflow};
 use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
-mod compensation;
 mod control;
 mod decisions;
 mod fan_out;
@@ -85,9 +85,8 @@ fn check_root(
     control::check(&steps, faults);
     let (decisions, made) = decisions::collect(&steps, faults);
     let links = links::collect(&steps, (&decisions, made), faults);
-    let mut graph = graph::build(&steps, links, faults);
+    let graph = graph::build(&steps, links, faults);
     texts::check(texts::Scene { text, file: &file, steps: &steps, graph: &graph }, faults);
-    compensation::add_edges(&steps, &mut graph, faults);
     if let Some(name) = &file.name {
         check_name("a workflow", name, faults);
     }
@@ -132,6 +131,8 @@ fn check_root(
             })
             .collect(),
         description: file.description.clone(),
+        structure: Structure::default(),
+        outputs: Vec::new(),
     })
 }
 

@@ -22,6 +22,7 @@ mod file;
 mod instant;
 mod items;
 pub mod limits;
+mod link;
 mod node;
 mod params;
 mod parse;
