@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use minijinja::Environment;
 use minijinja::value::Value;
 use model::Span;
 use model::graph::GraphParts;
@@ -19,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::items::ItemsSource;
 use crate::link::Linker;
 use crate::params::{Bound, Located, fault};
-use crate::template::{Templates, environment, is_template, to_value};
+use crate::template::{Templates, is_template, to_value};
 
 /// A workflow as the engine and the workers take it.
 #[derive(Debug)]
@@ -119,7 +118,6 @@ impl Bound {
 /// Evaluates what depends on parameters.
 struct Compiler {
     templates: Templates,
-    environment: Environment<'static>,
     context: Value,
     faults: Vec<Diagnostic>,
 }
@@ -128,7 +126,6 @@ impl Compiler {
     fn new(params: &Map<String, Json>) -> Self {
         Self {
             templates: Templates::default(),
-            environment: environment(),
             context: Value::from_pairs([("params", to_value(params))]),
             faults: Vec::new(),
         }

@@ -352,6 +352,25 @@ impl Definition {
         (&self.derived.templates, &self.derived.environment)
     }
 
+    /// Where tasks start that name no folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the very same was added before.
+    pub(crate) fn has_added(&self, added: &Added) -> bool {
+        self.added.contains(added)
+    }
+
+    /// Whether the same task has added something before.
+    pub(crate) fn has_added_by(&self, added: &Added) -> bool {
+        added.by.is_some() && self.added.iter().any(|it| it.by == added.by)
+    }
+
+    pub(crate) fn note_added(&mut self, added: Added) {
+        self.added.push(added);
+    }
+
     pub(crate) fn tasks(&self) -> &[TaskDefinition] {
         &self.tasks
     }

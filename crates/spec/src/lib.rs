@@ -7,6 +7,7 @@
 //! Nothing here touches a clock or the network, decides when a task runs, or panics on what a
 //! person wrote; of files it looks only whether one that a parameter names is there.
 
+mod amend;
 mod ask;
 pub mod cases;
 mod check;
@@ -19,6 +20,7 @@ mod environment;
 mod expression;
 mod extend;
 mod file;
+mod fragment;
 mod instant;
 mod items;
 pub mod limits;
@@ -35,8 +37,9 @@ mod template;
 mod terminal;
 mod units;
 
+pub use amend::Edit;
 pub use ask::{Question, Reply};
-pub use check::check;
+pub use check::{check, check_with};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     Awaited, Definition, DefinitionError, Does, RenderError, Rendered, Sketch, SketchedItems,
@@ -44,6 +47,7 @@ pub use definition::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
+pub use fragment::{Extended, Fragment};
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::schema;
 pub use source::Source;

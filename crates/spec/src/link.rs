@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::value::Value;
-use model::collections::HashMap;
+use model::collections::{HashMap, HashSet};
 use model::control::EdgeCondition;
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
@@ -32,7 +32,7 @@ mod place;
 mod undo;
 mod wire;
 
-pub(crate) use place::Site;
+pub(crate) use place::{Names, Site};
 use undo::Undo;
 
 /// Tasks of a unit in whose place others are put when it is linked.
@@ -138,6 +138,7 @@ impl<'r> Linker<'r> {
     /// What was wrong with it.
     pub(crate) fn finish(mut self, file: &str) -> Result<(GraphParts, Definition), Diagnostics> {
         self.place_undo();
+        self.check_names();
         if self.faults.is_empty()
             && let Err(error) = self.wire_undo()
         {
@@ -156,6 +157,21 @@ impl<'r> Linker<'r> {
         Ok((parts, self.definition))
     }
 
+    /// Names that are put together may meet one that is there.
+    fn check_names(&mut self) {
+        if self.first == 0 && !self.definition.has_frames() {
+            return;
+        }
+        let mut seen: HashSet<&str> = HashSet::default();
+        let twice = self.definition.tasks().iter().find(|task| !seen.insert(&task.name));
+        if let Some(twice) = twice {
+            let message = format!("there is a task `{}` already", twice.name);
+            let hint = Some("give it another name".to_owned());
+            let diagnostic = Diagnostic { hint, ..fault(code::DUPLICATE_TASK, message) };
+            self.faults.push(diagnostic);
+        }
+    }
+
     fn next(&self) -> u32 {
         u32::try_from(self.definition.len()).expect("bounded by the tasks of a run")
     }
@@ -172,7 +188,7 @@ impl<'r> Linker<'r> {
         is_full
     }
 
-    fn push_edge(&mut self, from: u32, to: u32, condition: EdgeCondition) {
+    pub(crate) fn push_edge(&mut self, from: u32, to: u32, condition: EdgeCondition) {
         self.parts.edges.push((from, to));
         self.parts.conditions.push(condition);
     }

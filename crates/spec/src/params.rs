@@ -31,7 +31,7 @@ pub(crate) use value::convert;
 pub use values::params_file;
 
 /// A workflow file that is in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Workflow {
     pub(crate) file: String,
     pub(crate) folder: PathBuf,
@@ -132,7 +132,8 @@ impl Workflow {
     /// How many tasks it has.
     #[must_use]
     pub fn task_count(&self) -> usize {
-        self.tasks.len()
+        let calls = self.structure.calls.iter().map(|call| call.workflow.task_count());
+        self.tasks.len() + calls.sum::<usize>()
     }
 
     /// Gives the workflow its parameters, over those of the chosen environment and the defaults.

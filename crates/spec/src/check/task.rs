@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, Priority, RetryPolicy};
+use model::policy::{Policy, RetryPolicy};
 use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
 use super::look::{self, look_of};
 use super::steps::{Role, Step, Steps};
-use super::{check_name, control};
+use super::{Inherited, check_name, control};
 use crate::code;
 use crate::definition::{Action, Control, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
@@ -45,14 +45,14 @@ pub(super) struct Computed {
 
 pub(super) fn compile(
     file: Checked<'_, '_>,
-    priority: Priority,
+    inherited: Inherited,
     faults: &mut Faults,
 ) -> CompiledTasks {
     let steps = file.steps;
     for short in steps.groups.iter().filter_map(|group| group.short) {
         check_name("a group", short, faults);
     }
-    let compiler = Compiler { file, steps, priority };
+    let compiler = Compiler { file, steps, inherited };
     let mut compiled = CompiledTasks::default();
     let mut numbers: HashMap<Policy, u32> = HashMap::default();
     for (number, step) in (0..).zip(&steps.list) {
@@ -71,8 +71,8 @@ pub(super) fn compile(
 struct Compiler<'s, 'f> {
     file: Checked<'s, 'f>,
     steps: &'s Steps<'f>,
-    /// Of tasks that name none.
-    priority: Priority,
+    /// Of tasks that say nothing themselves.
+    inherited: Inherited,
 }
 
 impl Compiler<'_, '_> {
@@ -86,12 +86,15 @@ impl Compiler<'_, '_> {
         if step.role == Role::Task {
             check_name("a task", step.short, faults);
         }
+        if step.role == Role::Outer {
+            return (Policy::default(), TaskDefinition::default());
+        }
         let control = control::action((number, step), &self.file, faults);
         let Some((kind, action)) = control else {
             return self.work(number, step, computed, faults);
         };
         // What stands for a group is skipped by its own condition, and it has no others.
-        let is_own = step.role == Role::Task;
+        let is_own = step.role == Role::Task && !step.is_call();
         let when = step.task.when.as_ref().filter(|_| is_own);
         let mut policy = self.policy(step);
         policy.asks = when.is_some() || matches!(action, Action::Timer(Some(_)));
@@ -210,6 +213,8 @@ impl Compiler<'_, '_> {
         let join = match step.role {
             // The end of a turn waits for all of its body, however that has ended.
             Role::Compensation { .. } | Role::End { .. } => Join::AllDone,
+            Role::Joint | Role::Outer => Join::All,
+            Role::Task if step.is_call() => Join::All,
             Role::Task | Role::Gate => {
                 step.task.join.as_ref().map_or(Join::All, |join| match join.value {
                     JoinFile::All => Join::All,
@@ -223,12 +228,29 @@ impl Compiler<'_, '_> {
             priority: self
                 .said(step)
                 .find_map(|it| super::priority(it.priority))
-                .unwrap_or(self.priority),
+                .unwrap_or(self.inherited.priority),
             trigger: step.trigger,
             join,
-            failure: self.said(step).find_map(|it| it.on_failure).map(super::failure),
+            failure: self
+                .said(step)
+                .find_map(|it| it.on_failure)
+                .map(super::failure)
+                .or(self.inherited.failure),
             ..Policy::default()
         }
+    }
+}
+
+/// What holds for the tasks of a file in the place of a task.
+pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -> Inherited {
+    let said = || {
+        let groups = steps.scopes(step.scope);
+        let groups = groups.filter_map(|group| steps.groups[group as usize].task);
+        std::iter::once(step.task).chain(groups)
+    };
+    Inherited {
+        priority: said().find_map(|it| super::priority(it.priority)).unwrap_or(around.priority),
+        failure: said().find_map(|it| it.on_failure).map(super::failure).or(around.failure),
     }
 }
 
@@ -283,7 +305,7 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
 }
 
 /// A time limit: longer than nothing.
-pub(super) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
+pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
     let limit = limit?;
     if limit.value.0 == Span::ZERO {
         let fault = Fault::new(code::BAD_VALUE, limit.extent, "a `timeout` is longer than nothing");

@@ -97,6 +97,10 @@ impl Definition {
         self.frames.get_mut((frame as usize).checked_sub(1)?)?.file.as_deref_mut()
     }
 
+    pub(crate) fn has_frames(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
     /// Adds a frame, and gives its number.
     pub(crate) fn add_frame(&mut self, frame: Frame) -> FrameId {
         self.frames.push(frame);

@@ -43,6 +43,11 @@ impl Names {
         Self { strip: 0, prefix, around: None }
     }
 
+    /// What stands in front of all names.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
     fn copy(&self, group: &str, index: usize) -> Self {
         let prefix = format!("{}.{index}", self.name(group));
         Self { strip: group.len(), prefix, around: Some(Box::new(self.clone())) }
