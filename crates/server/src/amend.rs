@@ -17,11 +17,11 @@ use model::graph::GraphParts;
 use model::limits::OUTPUT_BYTES_MAX;
 use model::message::{AttemptEvent, FromWorker, LeaseId, News};
 use model::outcome::Outcome;
-use model::policy::{Policy, Priority};
+use model::policy::Priority;
 use model::{Graph, ItemId, RunId, TaskId, TaskKey};
 use protocol::api::Edit;
-use serde_json::json;
-use spec::{Definition, settings};
+use serde_json::{Value, json};
+use spec::{Definition, Diagnostic, Diagnostics, Extended, Fragment};
 use tokio::sync::oneshot;
 
 use crate::api::problem::{self, Refusal};
@@ -30,6 +30,7 @@ use crate::driver::{Companions, Driver};
 use crate::handle::{Unadmitted, Version};
 use crate::shelf::Shelf;
 use crate::sources::named;
+use crate::submission::invalid;
 
 /// What a version is made from: what the run goes by now.
 #[derive(Clone, Debug)]
@@ -82,6 +83,13 @@ impl Base {
         };
         let stored = vec![(digest, graph_bytes), (text, definition_bytes)];
         Ok(Version { amendment, definition, stored })
+    }
+
+    /// The same settings of the run with another graph.
+    fn edited(&self, extended: Extended) -> Edited {
+        let Extended { parts, definition, .. } = extended;
+        let (priority, concurrency) = (self.priority, self.concurrency);
+        Edited { parts, definition: Arc::new(definition), priority, concurrency }
     }
 
     /// What the next version is made from, once this one counts.
@@ -211,50 +219,100 @@ fn refusal(reason: &str) -> Vec<u8> {
 
 /// The run with the tasks that one of its tasks wrote.
 fn extended(
-    _base: &Base,
-    _task: TaskId,
-    _item: Option<ItemId>,
-    _bytes: &[u8],
+    base: &Base,
+    task: TaskId,
+    item: Option<ItemId>,
+    bytes: &[u8],
 ) -> Result<Edited, String> {
-    Err("tasks cannot be written by tasks yet".to_owned())
+    let written = Fragment { by: Some(task), item, text: bytes };
+    let extended = base.definition.extend(&base.graph.to_parts(), written);
+    extended.map(|extended| base.edited(extended)).map_err(|errors| told(&errors))
+}
+
+/// What is wrong with tasks that were written, in a few sentences.
+fn told(errors: &Diagnostics) -> String {
+    const TOLD_MAX: usize = 5;
+    let line = |one: &Diagnostic| {
+        let place = one.place.as_ref().map(|place| format!(" (line {})", place.line));
+        let hint = one.hint.as_ref().map(|hint| format!("; {hint}"));
+        let (place, hint) = (place.unwrap_or_default(), hint.unwrap_or_default());
+        format!("{}: {}{place}{hint}", one.code, one.message)
+    };
+    let lines: Vec<String> = errors.diagnostics.iter().take(TOLD_MAX).map(line).collect();
+    format!("the tasks that it wrote cannot be added: {}", lines.join(" | "))
 }
 
 /// The run with other settings, or with more tasks.
 pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
-    let unfit = |reason: String| problem::unfit(base.run, &reason);
-    let mut parts = base.graph.to_parts();
+    let (parts, definition) = (base.graph.to_parts(), (*base.definition).clone());
+    let mut run = Extended { parts, definition, added: 0 };
+    if let Some(text) = &edit.add {
+        let added = Fragment { by: None, item: None, text: text.as_bytes() };
+        run = run.definition.extend(&run.parts, added).map_err(|errors| invalid(&errors))?;
+    }
     let (mut priority, mut concurrency) = (base.priority, base.concurrency);
     match &edit.task {
+        Some(task) => {
+            let set = edit.set.iter().map(|(key, value)| {
+                let (task, key) = (task.clone(), key.clone());
+                spec::Edit { task, key, value: as_written(value) }
+            });
+            let set: Vec<spec::Edit> = set.collect();
+            run = run.definition.amend(&run.parts, &set).map_err(|errors| invalid(&errors))?;
+        }
         None => {
             for (key, value) in &edit.set {
-                let of_run = (&mut priority, &mut concurrency);
-                settings::set_of_run(of_run, key, value).map_err(unfit)?;
+                set_of_run((&mut priority, &mut concurrency), key, &as_written(value))
+                    .map_err(|reason| problem::unfit(base.run, &reason))?;
             }
         }
-        Some(name) => {
-            let task = base.definition.task(name);
-            let task = task.ok_or_else(|| problem::no_such_task(base.run, name))?;
-            let mut policy = base.graph.policy(task).clone();
-            for (key, value) in &edit.set {
-                settings::set_of_task(&mut policy, key, value).map_err(unfit)?;
-            }
-            give_policy(&mut parts, task, policy);
-        }
     }
-    let definition = Arc::clone(&base.definition);
-    let edited = Edited { parts, definition, priority, concurrency };
-    match &edit.add {
-        None => Ok(edited),
-        Some(_) => Err(problem::unfit(base.run, "tasks cannot be added yet")),
-    }
+    Ok(Edited { priority, concurrency, ..base.edited(run) })
 }
 
-/// Tasks with equal policies share one; the others keep theirs.
-fn give_policy(parts: &mut GraphParts, task: TaskId, policy: Policy) {
-    let known = parts.policies.iter().position(|known| *known == policy);
-    let place = known.unwrap_or_else(|| {
-        parts.policies.push(policy);
-        parts.policies.len() - 1
-    });
-    parts.policy_of[task.0 as usize] = u32::try_from(place).expect("no more than tasks");
+fn as_written(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Sets a setting of the run itself.
+fn set_of_run(
+    (priority, concurrency): (&mut Priority, &mut Option<u32>),
+    key: &str,
+    value: &str,
+) -> Result<(), String> {
+    match key {
+        "priority" => {
+            let given = value.parse().ok().map(Priority).filter(|given| *given <= Priority::MAX);
+            *priority = given.ok_or_else(|| format!("`{value}` is no number from 0 to 100"))?;
+        }
+        "concurrency" if value == "none" || value == "null" => *concurrency = None,
+        "concurrency" => {
+            let given = value.parse().ok().filter(|&given: &u32| given > 0);
+            *concurrency =
+                Some(given.ok_or_else(|| format!("`{value}` is no whole number from 1"))?);
+        }
+        _ => {
+            return Err(format!(
+                "`{key}` is no setting of a run; there are priority and concurrency, and those \
+                 of a task if one is named"
+            ));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_of_a_run_are_read_as_in_a_file() {
+        let (mut priority, mut concurrency) = (Priority::default(), Some(3));
+        let mut set = |key, value| set_of_run((&mut priority, &mut concurrency), key, value);
+        assert_eq!((set("priority", "80"), set("concurrency", "none")), (Ok(()), Ok(())));
+        for (key, value) in [("priority", "101"), ("concurrency", "0"), ("timeout", "1h")] {
+            assert!(set(key, value).is_err(), "{key}={value}");
+        }
+        assert_eq!((priority, concurrency), (Priority(80), None));
+    }
 }

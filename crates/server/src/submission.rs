@@ -53,7 +53,7 @@ fn compile(submit: &Submit, read: Read<'_>) -> Result<Compiled, Box<Problem>> {
     let folder = Given::of(submit).folder();
     let text = submit.content.clone().into_bytes();
     let source = Source { name: submit.path.clone(), folder, text };
-    let workflow = spec::check(&source).map_err(|errors| invalid(&errors))?;
+    let workflow = spec::check_with(&source, read).map_err(|errors| invalid(&errors))?;
     let chosen = workflow.choose(submit.environment.as_deref());
     let bound = chosen.and_then(|chosen| chosen.bind(&submit.params));
     let compiled = bound.and_then(|bound| bound.compile_with(read));

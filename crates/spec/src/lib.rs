@@ -7,6 +7,7 @@
 //! Nothing here touches a clock or the network, decides when a task runs, or panics on what a
 //! person wrote; of files it looks only whether one that a parameter names is there.
 
+mod amend;
 mod ask;
 pub mod cases;
 mod check;
@@ -20,24 +21,26 @@ mod environment;
 mod expression;
 mod extend;
 mod file;
+mod fragment;
 mod instant;
 mod items;
 pub mod limits;
+mod link;
 mod node;
 mod params;
 mod parse;
 mod read;
 mod schema;
 mod secret;
-pub mod settings;
 mod source;
 mod suggest;
 mod template;
 mod terminal;
 mod units;
 
+pub use amend::Edit;
 pub use ask::{Question, Reply};
-pub use check::check;
+pub use check::{check, check_with};
 pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
@@ -48,6 +51,7 @@ pub use definition::{
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
 pub use file::labels::check_label;
+pub use fragment::{Extended, Fragment};
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::schema;
 pub use source::Source;

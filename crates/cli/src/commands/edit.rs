@@ -26,7 +26,7 @@ Examples:
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
 Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
-Settings: priority, concurrency, timeout, grace, deadline, retry.limit, retry.backoff,
+Settings: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
 resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";
@@ -39,7 +39,7 @@ pub(crate) struct EditRun {
     #[arg(value_parser = run_ref)]
     pub run: RunRef,
 
-    /// The task; without it the settings are those of the run
+    /// The task, a group, or a pattern such as `shard-*`; without it the settings are those of the run
     pub task: Option<String>,
 
     /// A setting and its new value; may be given again

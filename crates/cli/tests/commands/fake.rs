@@ -175,7 +175,13 @@ async fn run(
         tasks.push(task(1, "train", TaskStatus::Failed));
     }
     tasks.retain(|task| query.status.is_none_or(|wanted| task.status == wanted));
-    Json(RunDetail { run: summary(status), params: [].into(), forked_from: None, tasks, next: None })
+    Json(RunDetail {
+        run: summary(status),
+        params: [].into(),
+        forked_from: None,
+        tasks,
+        next: None,
+    })
 }
 
 async fn items(State(stage): State<Stage>, Query(query): Query<ItemsQuery>) -> Json<ItemList> {

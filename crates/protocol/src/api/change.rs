@@ -32,11 +32,12 @@ pub struct Part {
 /// A run is to go on otherwise than it was submitted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Edit {
-    /// The task whose settings are changed; without it those of the run.
+    /// The task whose settings are changed, a group, or a pattern such as `shard-*`; without it
+    /// the settings of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// New values by key, as a workflow file has them: `priority`, `concurrency`, and of a task
-    /// `timeout`, `grace`, `deadline`, `retry.limit`, `resources.memory` and their like.
+    /// `timeout`, `grace`, `retry.limit`, `resources.memory` and their like.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, Value>,
     /// The text of tasks that are added, as a workflow file has them.

@@ -168,7 +168,8 @@ fn submit(sources: &Sources, given: Given, fork: &Fork, priority: u8) -> Result<
     if let Some(folder) = &fork.folder {
         let text = sources.text.clone().into_bytes();
         let source = Source { name: given.path.clone(), folder: given.folder(), text };
-        let workflow = spec::check(&source).map_err(|errors| submission::invalid(&errors))?;
+        let workflow = spec::check_with(&source, &|path| sources.read(path))
+            .map_err(|errors| submission::invalid(&errors))?;
         workflow.resolve_paths(&mut differing, folder.as_ref());
     }
     params.extend(differing);

@@ -178,7 +178,7 @@ inline_schema!(Deadline, |_generator| json_schema!({
 }));
 
 impl Deadline {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         use model::shared::Deadline as Of;
         let is_time = text.get(4..5) == Some("-");
         let deadline = match is_time {
