@@ -15,7 +15,7 @@ use std::time::Duration;
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
 use model::control::Verdict;
-use model::fact::{Marked, StopCause};
+use model::fact::{MarkCause, Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
@@ -602,10 +602,16 @@ fn keep_outputs(
             keep(answered.task.item(ItemId(0)));
         }
         Fact::TaskSettled { task, output: Some(_), .. } => keep(task.item(ItemId(0))),
-        Fact::Marked(marked) if marked.output.is_some() => {
+        Fact::Marked(marked) => {
+            // Items that were done before bring their outputs without a name in the fact.
+            let one = marked.output.as_ref().map(|_| IdSet::one(0));
+            let is_cached = marked.cause == MarkCause::Cache;
+            let items = one.or_else(|| marked.items.clone().filter(|_| is_cached));
             let only = marked.tasks.iter().next().map(TaskId);
-            let only = only.map(|task| TaskKey { run: marked.run, task });
-            only.into_iter().for_each(|task| keep(task.item(ItemId(0))));
+            if let Some((task, items)) = only.zip(items) {
+                let task = TaskKey { run: marked.run, task };
+                items.iter().for_each(|item| keep(task.item(ItemId(item))));
+            }
         }
         _ => {}
     }

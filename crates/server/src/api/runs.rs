@@ -7,17 +7,19 @@ use axum::Json;
 use axum::extract::State;
 use model::control::ControlAnswer;
 use model::fact::MarkCause;
-use model::{Fact, RunId, Seq, TaskStatus};
+use model::outcome::{Failure, Outcome};
+use model::{Fact, ItemId, RunId, Seq, TaskId, TaskKey, TaskStatus};
 use protocol::api::{
     ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TaskSummary,
     TasksQuery,
 };
+use serde_json::Value;
 
-use super::Shared;
 use super::extract::{Query, Target, page, task};
 use super::problem::{self, Refusal};
 use super::source::Source;
 use super::stored::{Stored, blocking};
+use super::{Context, Shared};
 use crate::sources::Given;
 use crate::views;
 
@@ -58,6 +60,12 @@ pub(super) async fn detail(
     let given = given.and_then(|bytes| Given::from_bytes(&bytes));
     detail.forked_from = given.and_then(|given| given.fork_of).map(RunId);
     note_unrun(&service, (run, admitted, &source), &mut detail.tasks).await?;
+    let context = service.context.clone();
+    let detail = blocking(move || {
+        tell_reasons(&context, run, &mut detail.tasks)?;
+        Ok(detail)
+    });
+    let detail = detail.await?;
     Ok(Json(detail))
 }
 
@@ -85,6 +93,27 @@ pub(super) async fn explain(
             .ok_or_else(|| problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0)))
     });
     look.await.map(Json)
+}
+
+/// Says why the tasks that a task wrote could not be admitted: its outputs tell.
+fn tell_reasons(context: &Context, run: RunId, tasks: &mut [TaskSummary]) -> Result<(), Refusal> {
+    let trouble = views::trouble(Outcome::Failed(Failure::Tasks));
+    let has_written = |task: &&mut TaskSummary| !task.fan_out && task.trouble == trouble;
+    let mut troubled = tasks.iter_mut().filter(has_written).peekable();
+    if troubled.peek().is_none() {
+        return Ok(());
+    }
+    let mut stored = Stored::open(context)?;
+    for task in troubled {
+        let key = TaskKey { run, task: TaskId(task.id) };
+        let output = stored.output(key.item(ItemId(0)))?;
+        let output = output.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let reason = output.as_ref().and_then(|output| output["error"].as_str());
+        if let Some(reason) = reason {
+            task.trouble = Some(reason.to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// Notes why tasks have ended that were never run. Facts are read only if there is such a task.

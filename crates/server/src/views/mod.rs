@@ -30,4 +30,4 @@ pub(crate) use retry::{retry, retry_items};
 pub(crate) use runs::{list, summary};
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
-pub(crate) use words::{cause, listed, plural};
+pub(crate) use words::{cause, listed, plural, trouble};
