@@ -15,7 +15,7 @@ use model::outcome::{AttemptEnd, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::work::{Delivery, Dispatch};
 use model::{Digest, Graph, Request, RunId, Span, Timestamp};
-use server::{Admission, Config, Holder, Link, Mailbox, Mode};
+use server::{Admission, Config, Done, Holder, Link, Mailbox, Mode};
 
 /// A holder in a folder that vanishes with it.
 pub struct House {
@@ -91,7 +91,8 @@ pub fn admission(parts: &GraphParts) -> Admission {
         trace: 1,
     };
     let graph = Graph::new(run.graph, parts.clone()).expect("a valid graph");
-    Admission { run, graph: Arc::new(graph), definition, graph_bytes, definition_bytes }
+    let stored = vec![(run.graph, graph_bytes), (run.definition, definition_bytes)];
+    Admission { run, graph: Arc::new(graph), definition, stored, done: Done::default() }
 }
 
 /// One fan-out.

@@ -71,7 +71,8 @@ impl Exit {
         match code {
             "E0202" | "E0203" => Self::NotFound,
             "E0201" => Self::Usage,
-            "E0204" | "E0205" | "E0206" | "E0207" | "E0208" | "E0211" => Self::Conflict,
+            "E0204" | "E0205" | "E0206" | "E0207" | "E0208" | "E0211" | "E0212" | "E0213"
+            | "E0214" | "E0215" => Self::Conflict,
             _ if code.starts_with("E01") => Self::InvalidWorkflow,
             _ if code.starts_with("E03") => Self::Storage,
             _ => Self::Internal,

@@ -191,6 +191,10 @@ impl<'w> Outline<'w> {
                 Action::Decision { rules: rules.collect() }
             }
             Does::WorksOut(expression) => Action::Result { expression },
+            Does::Gathers(outputs) => {
+                let outputs = outputs.into_iter().map(|(key, text)| format!("{key}: {text}"));
+                Action::Result { expression: outputs.collect::<Vec<_>>().join(", ") }
+            }
             Does::Repeats(until) => {
                 let (first, rounds_max) = match kind {
                     Kind::Loop { first, turns_max } => (first, turns_max),

@@ -46,7 +46,12 @@ impl WorkflowFile {
 
     /// Checks it; all that is wrong with it is one error.
     pub(crate) fn check(&self, tone: Tone) -> Result<Workflow> {
-        spec::check(&self.source).map_err(|diagnostics| Error::invalid(&diagnostics, tone))
+        let read = |path: &Path| {
+            let read = std::fs::read(path);
+            read.map_err(|error| format!("cannot read {}: {error}", path.display()))
+        };
+        spec::check_with(&self.source, &read)
+            .map_err(|diagnostics| Error::invalid(&diagnostics, tone))
     }
 
     /// Its text. Only after [`check`](Self::check), which refuses what is no UTF-8.

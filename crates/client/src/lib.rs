@@ -13,10 +13,10 @@ mod stream;
 use std::path::Path;
 
 use protocol::api::{
-    ArtifactList, ArtifactsQuery, Event, EventsQuery, ExplainQuery, Explanation, Gc, GcReport,
-    Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery, Progress, ProgressQuery,
-    Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode,
-    Submit, Submitted, TasksQuery, route,
+    ArtifactList, ArtifactsQuery, Edit, EditPlan, Event, EventsQuery, ExplainQuery, Explanation,
+    Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery,
+    Mark, MarkReport, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef,
+    RunSummary, RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -166,6 +166,32 @@ impl Client {
     /// [`Error::Refused`] when there is no such run or task, it has not ended, or nothing failed.
     pub async fn retry(&self, run: RunRef, retry: &Retry) -> Result<RetryPlan, Error> {
         self.socket.ask(Request::post(route::RETRY, retry)?.run(run)).await
+    }
+
+    /// Lets a run go on otherwise than it was submitted, or says what would change.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, the run has ended, what is changed has
+    /// begun, or the tasks that are added are not valid.
+    pub async fn edit(&self, run: RunRef, edit: &Edit) -> Result<EditPlan, Error> {
+        self.socket.ask(Request::post(route::EDIT, edit)?.run(run)).await
+    }
+
+    /// Holds tasks that have not begun to have ended.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, or it has begun.
+    pub async fn mark(&self, run: RunRef, mark: &Mark) -> Result<MarkReport, Error> {
+        self.socket.ask(Request::post(route::MARK, mark)?.run(run)).await
+    }
+
+    /// Makes a run from one that has been. When this returns, the new run is durable.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, or it cannot be made with these
+    /// parameters.
+    pub async fn fork(&self, run: RunRef, fork: &Fork) -> Result<Forked, Error> {
+        self.socket.ask(Request::post(route::FORK, fork)?.run(run)).await
     }
 
     /// Says to a task what it waits for.

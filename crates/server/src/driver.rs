@@ -15,20 +15,25 @@ use std::time::Duration;
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
 use model::control::Verdict;
-use model::fact::StopCause;
+use model::fact::{MarkCause, Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
-use model::{Fact, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token};
+use model::{
+    Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
+};
 use protocol::api;
+use spec::Reply;
+use stores::catalog::CacheEntry;
 use tokio::sync::oneshot;
 
+use crate::cache::{Cache, Keys, Looked};
 use crate::clock::Clock;
-use crate::control::Ask;
+use crate::control::{Ask, note_cached};
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
-use crate::handle::{Admission, Patience, Question, Reply, Unadmitted, View};
+use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version, View};
 use crate::inputs::FreshOutputs;
 use crate::replay::{Replayed, named, replay};
 use crate::shelf::{Shelf, is_inline};
@@ -62,12 +67,20 @@ pub(crate) enum Event {
     Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
     Retry { run: RunId, from: Option<TaskId>, reply: oneshot::Sender<Answer> },
+    /// Some items of a task are to run again.
+    RetryItems { task: TaskKey, items: IdSet, reply: oneshot::Sender<Answer> },
+    /// A run is to go on by another version of its graph.
+    Amend(Box<Version>, oneshot::Sender<Result<Answer, Unadmitted>>),
+    /// Tasks are to be held to have ended.
+    Mark { mark: Box<Marked>, output: Option<Vec<u8>>, reply: oneshot::Sender<Answer> },
     /// The archive holds a run.
     Forget(RunId),
     /// Nothing that is kept needs this any more, unless a run in memory does.
     Discard(Unneeded),
     /// A snapshot was built beside the loop.
     Snapshot(Box<Built>),
+    /// It is known what of a task was done before.
+    Looked(Box<Looked>),
     /// Somebody wants to know something.
     Question(Question, Patience),
     /// Somebody wants to read facts.
@@ -103,7 +116,16 @@ type AnswerTo = Box<dyn FnOnce(Answer) + Send>;
 /// Something that leaves when what it rests on is durable.
 enum Outgoing {
     Engine(Effect),
-    Reply(Reply),
+    Reply(handle::Reply),
+}
+
+/// What becomes durable with the facts of one step, and is of no use without them.
+#[derive(Debug, Default)]
+pub(crate) struct Companions {
+    /// Small objects that the facts name.
+    pub objects: Vec<(Digest, Vec<u8>)>,
+    /// Outputs that an admitted run begins with.
+    pub inherited: Vec<(TaskId, ItemId, Arc<[u8]>)>,
 }
 
 /// What the driver is made of.
@@ -115,6 +137,8 @@ pub(crate) struct Parts {
     pub storage: Option<Storage>,
     /// For outputs and history, beside the thread that writes.
     pub reader: Box<dyn Journal + Send>,
+    /// Who knows what was done before; `None` when this process only reads.
+    pub cache: Option<Cache>,
     /// Large objects are durable before the facts that name them.
     pub objects: Arc<artifacts::objects::Objects>,
     pub inbox: Receiver<Event>,
@@ -143,8 +167,19 @@ pub(crate) struct Driver {
     pub(crate) outputs: HashMap<ItemKey, (Token, Vec<u8>)>,
     /// Outputs that the journal does not have yet.
     pub(crate) fresh: FreshOutputs,
+    /// What the facts of the next step bring along.
+    pub(crate) companions: Companions,
     /// What tasks have asked and nobody has answered.
     pub(crate) asks: VecDeque<Ask>,
+    /// What tasks asked that is looked for in the cache.
+    pub(crate) looking: HashMap<TaskKey, Reply>,
+    /// What makes the attempts of cached tasks what they are.
+    pub(crate) cache_keys: HashMap<TaskKey, Keys>,
+    /// What is to be kept in the cache once it is durable.
+    pub(crate) to_cache: VecDeque<(Seq, CacheEntry)>,
+    /// The graphs and texts that runs in memory were given after they had begun: their histories
+    /// name all of them, the state the newest.
+    pub(crate) versions: HashMap<RunId, Vec<Digest>>,
 }
 
 impl Driver {
@@ -168,7 +203,12 @@ impl Driver {
             end_waiters: Vec::new(),
             outputs: HashMap::new(),
             fresh: FreshOutputs::default(),
+            companions: Companions::default(),
             asks: VecDeque::new(),
+            looking: HashMap::new(),
+            cache_keys: HashMap::new(),
+            to_cache: VecDeque::new(),
+            versions: HashMap::new(),
         }
     }
 
@@ -221,8 +261,10 @@ impl Driver {
         match event {
             Event::Worker(delivery) => {
                 self.note_outputs(delivery.outputs);
+                self.note_tasks(&delivery.message, delivery.tasks);
                 self.step(Input::Worker(delivery.message));
                 self.outputs.clear();
+                self.companions = Companions::default();
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
@@ -238,13 +280,24 @@ impl Driver {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Retry { request, run, from });
             }
-            Event::Forget(run) => self.step(Input::Forget { run }),
+            Event::RetryItems { task, items, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::RetryItems { request, task, items });
+            }
+            Event::Amend(version, reply) => self.amend(*version, reply),
+            Event::Mark { mark, output, reply } => self.mark(*mark, output, reply),
+            Event::Forget(run) => {
+                self.step(Input::Forget { run });
+                self.versions.remove(&run);
+                self.cache_keys.retain(|task, _| task.run != run);
+            }
             Event::Discard(unneeded) => self.discard(unneeded),
             Event::Snapshot(built) => {
                 if let Some(storage) = &self.parts.storage {
                     storage.put_snapshot(*built);
                 }
             }
+            Event::Looked(looked) => self.looked(*looked),
             Event::Question(question, patience) => self.answer(question, patience),
             Event::History { after, limit, reply } => {
                 let _ = reply.send(self.history(after, limit));
@@ -253,6 +306,7 @@ impl Driver {
                 self.committing = false;
                 self.pipeline.advance(seq);
                 self.fresh.drop_durable(seq);
+                self.keep_cached(seq);
             }
             Event::StorageIs(storage) => {
                 self.storage_is = storage;
@@ -283,34 +337,47 @@ impl Driver {
         RequestId(self.next_request)
     }
 
-    /// A graph or text that is too large for the journal is a durable object first.
+    /// What an admission names is durable before it: large objects at once, small ones with it.
     fn submit(&mut self, admission: Admission, reply: oneshot::Sender<Result<Answer, Unadmitted>>) {
-        let Admission { run, graph, definition, graph_bytes, definition_bytes } = admission;
-        let mut small = Vec::new();
-        for (digest, bytes) in [(run.graph, graph_bytes), (run.definition, definition_bytes)] {
-            if is_inline(bytes.len()) {
-                small.push((digest, bytes));
-            } else if let Err(error) = self.parts.objects.put(&bytes) {
-                let _ = reply.send(Err(Unadmitted::Storage(error.to_string())));
-                return;
-            }
+        let Admission { run, graph, definition, stored, done } = admission;
+        let Done { marks, outputs, lists } = done;
+        for (digest, bytes) in &lists {
+            self.parts.shelf.put_list(*digest, bytes).expect("it was stored as a JSON array");
         }
+        let small = match self.put_large(stored.into_iter().chain(lists)) {
+            Ok(small) => small,
+            Err(reason) => return drop(reply.send(Err(Unadmitted::Storage(reason)))),
+        };
         self.parts.shelf.put(Arc::clone(&graph), run.definition, definition);
         let request = self.request(move |answer| drop(reply.send(Ok(answer))));
-        let before = self.parts.engine.state().last();
-        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
-        if self.parts.engine.state().last() > before
-            && let Some(batch) = self.batches.back_mut()
-        {
-            batch.objects.extend(small);
+        self.companions = Companions { objects: small, inherited: outputs };
+        let submission = Submission { request, run, graph, done: marks };
+        self.step(Input::Submit(Box::new(submission)));
+        self.companions = Companions::default();
+    }
+
+    /// Makes what is too large for the journal durable, and gives the rest back.
+    pub(crate) fn put_large(
+        &self,
+        stored: impl IntoIterator<Item = (Digest, Vec<u8>)>,
+    ) -> Result<Vec<(Digest, Vec<u8>)>, String> {
+        let mut small = Vec::new();
+        for (digest, bytes) in stored {
+            if is_inline(bytes.len()) {
+                small.push((digest, bytes));
+            } else {
+                self.parts.objects.put(&bytes).map_err(|error| error.to_string())?;
+            }
         }
+        Ok(small)
     }
 
     /// Removes what no run in memory names. A submission that names it again either comes before
     /// this, and then its run is in memory, or after, and then it brings what it names along.
     fn discard(&mut self, unneeded: Unneeded) {
         let Some(storage) = &self.parts.storage else { return };
-        let named = named(self.parts.engine.state());
+        let mut named = named(self.parts.engine.state());
+        named.extend(self.versions.values().flatten());
         let Unneeded { runs, mut small, mut large } = unneeded;
         small.retain(|digest| !named.contains(digest));
         large.retain(|digest| !named.contains(digest));
@@ -458,7 +525,23 @@ impl Driver {
             let kept = batch.outputs.len();
             for fact in &step.facts {
                 keep_outputs(fact, &mut self.outputs, &mut batch.outputs);
+                if let Fact::RunAdmitted(admitted) = fact {
+                    let inherited = self.companions.inherited.drain(..);
+                    let owned = |(task, item, bytes): (TaskId, ItemId, Arc<[u8]>)| {
+                        let key = TaskKey { run: admitted.run, task }.item(item);
+                        (key, Token(last.0), bytes)
+                    };
+                    batch.outputs.extend(inherited.map(owned));
+                }
             }
+            for fact in &step.facts {
+                note_cached(
+                    (fact, last, at),
+                    &self.cache_keys,
+                    (&batch.outputs[kept..], &mut self.to_cache),
+                );
+            }
+            batch.objects.append(&mut self.companions.objects);
             batch.facts.extend(step.facts);
             for (item, _, bytes) in &batch.outputs[kept..] {
                 self.fresh.put(last, *item, Arc::clone(bytes));
@@ -534,6 +617,17 @@ fn keep_outputs(
             keep(answered.task.item(ItemId(0)));
         }
         Fact::TaskSettled { task, output: Some(_), .. } => keep(task.item(ItemId(0))),
+        Fact::Marked(marked) => {
+            // Items that were done before bring their outputs without a name in the fact.
+            let one = marked.output.as_ref().map(|_| IdSet::one(0));
+            let is_cached = marked.cause == MarkCause::Cache;
+            let items = one.or_else(|| marked.items.clone().filter(|_| is_cached));
+            let only = marked.tasks.iter().next().map(TaskId);
+            if let Some((task, items)) = only.zip(items) {
+                let task = TaskKey { run: marked.run, task };
+                items.iter().for_each(|item| keep(task.item(ItemId(item))));
+            }
+        }
         _ => {}
     }
 }

@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::driver::Event;
 use crate::history;
 use crate::home::Home;
-use crate::replay::{named, read_page, replay};
+use crate::replay::{named, named_by, read_page, replay};
 use crate::retention::Keep;
 use collection::Collection;
 pub(crate) use collection::{Collect, Unneeded};
@@ -337,8 +337,17 @@ impl Books {
                 self.known.admitted.insert(run.run, entry.seq);
                 self.known.newest = self.known.newest.max(run.run);
                 if let Some(named) = &mut self.named {
+                    named.extend(named_by(run));
+                }
+            }
+            Fact::RunAmended(run) => {
+                if let Some(named) = &mut self.named {
                     named.extend([run.graph, run.definition]);
                 }
+            }
+            Fact::ItemsReopened { task, .. } => {
+                self.known.ended.retain(|&known| known != task.run);
+                self.forgetting.remove(&task.run);
             }
             Fact::RunEnded { run, .. } => self.close(*run),
             Fact::RoundOpened { run, .. } => {

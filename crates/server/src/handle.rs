@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use engine::{Answer, Engine};
+use engine::{Amendment, Answer, Engine};
 use model::control::Verdict;
-use model::fact::{RunAdmitted, StopCause};
-use model::{Graph, RunId, Seq, TaskId, TaskKey, Timestamp};
+use model::fact::{Marked, RunAdmitted, StopCause};
+use model::{Digest, Graph, IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 use protocol::api::Storage;
 use spec::Definition;
 use tokio::sync::oneshot;
@@ -73,10 +73,32 @@ pub struct Admission {
     pub graph: Arc<Graph>,
     /// The text that goes with it.
     pub definition: Arc<Definition>,
-    /// The stored form of the graph.
-    pub graph_bytes: Vec<u8>,
-    /// The stored form of the definition.
-    pub definition_bytes: Vec<u8>,
+    /// What the admission names, as it is stored.
+    pub stored: Vec<(Digest, Vec<u8>)>,
+    /// What of it was done before, in another run.
+    pub done: Done,
+}
+
+/// What of a run was done before it began, in the run that it is made from.
+#[derive(Debug, Default)]
+pub struct Done {
+    /// Its tasks; their `run` is given by the engine.
+    pub marks: Vec<Marked>,
+    /// Their outputs, by item.
+    pub outputs: Vec<(TaskId, ItemId, Arc<[u8]>)>,
+    /// The lists of items that they were fanned out over, as they are stored.
+    pub lists: Vec<(Digest, Vec<u8>)>,
+}
+
+/// Another version of a run on its way to the engine.
+#[derive(Debug)]
+pub struct Version {
+    /// For the engine.
+    pub amendment: Amendment,
+    /// The text that goes with the graph.
+    pub definition: Arc<Definition>,
+    /// The graph and the text as they are stored.
+    pub stored: Vec<(Digest, Vec<u8>)>,
 }
 
 impl Handle {
@@ -163,6 +185,33 @@ impl Handle {
     /// [`Gone`].
     pub async fn retry(&self, run: RunId, from: Option<TaskId>) -> Result<Answer, Gone> {
         self.request(|reply| Event::Retry { run, from, reply }).await
+    }
+
+    /// Runs some items of a task once more, and all that follows it.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn retry_items(&self, task: TaskKey, items: IdSet) -> Result<Answer, Gone> {
+        self.request(|reply| Event::RetryItems { task, items, reply }).await
+    }
+
+    /// Lets a run go on by another version of its graph.
+    ///
+    /// # Errors
+    /// [`Unadmitted`].
+    pub async fn amend(&self, version: Version) -> Result<Answer, Unadmitted> {
+        let (sender, receiver) = oneshot::channel();
+        let sent = self.send(Event::Amend(Box::new(version), sender));
+        sent.map_err(|Gone| Unadmitted::Gone)?;
+        receiver.await.map_err(|_| Unadmitted::Gone)?
+    }
+
+    /// Holds tasks to have ended. `output` becomes the outputs of the only one: canonical JSON.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn mark(&self, mark: Marked, output: Option<Vec<u8>>) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Mark { mark: Box::new(mark), output, reply }).await
     }
 
     /// Waits until a run has ended, durably. Ends early when the driver does.

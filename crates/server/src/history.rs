@@ -82,6 +82,11 @@ impl History {
         Self { home, objects, books: Mutex::default(), recent: Mutex::default() }
     }
 
+    /// Large objects of the state folder.
+    pub(crate) fn objects(&self) -> Arc<Objects> {
+        Arc::clone(&self.objects)
+    }
+
     /// A run that has left memory; `None` when the archive has none of this number.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use tokio::net::UnixListener;
 use tokio::sync::oneshot;
 
 use crate::api;
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::driver::{Driver, Event, Parts};
 use crate::fleet::{Link, Mailbox};
@@ -138,8 +139,13 @@ impl Holder {
             (None, None)
         };
         let words = follower.as_ref().map(Follower::words);
+        let cache = match leads {
+            true => Some(Cache::start(home.clone(), inbox.clone())?),
+            false => None,
+        };
         let parts = Parts {
             engine: replayed.engine,
+            cache,
             shelf: replayed.shelf,
             clock,
             storage,

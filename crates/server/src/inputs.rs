@@ -52,6 +52,8 @@ pub(crate) struct Inputs<'a> {
     shelf: &'a Shelf,
     fresh: &'a FreshOutputs,
     stored: RefCell<&'a mut dyn Journal>,
+    /// The items of a task that has them in a moment.
+    late: Option<(TaskId, Vec<Value>)>,
 }
 
 impl<'a> Inputs<'a> {
@@ -63,7 +65,12 @@ impl<'a> Inputs<'a> {
         stored: &'a mut dyn Journal,
     ) -> Option<Self> {
         let run = state.run(id)?;
-        Some(Self { id, run, shelf, fresh, stored: RefCell::new(stored) })
+        Some(Self { id, run, shelf, fresh, stored: RefCell::new(stored), late: None })
+    }
+
+    /// The same with the items that a task is about to have.
+    pub(crate) fn with_items(self, task: TaskId, items: Option<Vec<Value>>) -> Self {
+        Self { late: items.map(|items| (task, items)), ..self }
     }
 
     /// The outputs of an item; an empty object if it left none.
@@ -94,7 +101,10 @@ impl Upstream for Inputs<'_> {
     }
 
     fn item_value(&self, task: TaskId, item: ItemId) -> Option<Value> {
-        self.shelf.item(&self.run.item_list(task)?, item)
+        match &self.late {
+            Some((late, items)) if *late == task => items.get(item.0 as usize).cloned(),
+            _ => self.shelf.item(&self.run.item_list(task)?, item),
+        }
     }
 
     fn round(&self, task: TaskId) -> u16 {

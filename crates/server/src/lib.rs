@@ -11,13 +11,16 @@
 //! It decides nothing: rules live in `engine`, and a worker's business in `worker`, which must
 //! never be imported here. Nothing leaves this process before its facts are durable.
 
+mod amend;
 mod api;
+mod cache;
 mod clock;
 mod control;
 mod dispatch;
 mod driver;
 mod fleet;
 mod follower;
+mod fork;
 mod handle;
 mod history;
 mod holder;
@@ -27,12 +30,13 @@ pub mod inspect;
 mod replay;
 mod retention;
 mod shelf;
+mod sources;
 mod storage;
 mod submission;
 mod views;
 
 pub use fleet::{Link, Mailbox};
-pub use handle::{Admission, Gone, Handle, Unadmitted, View};
+pub use handle::{Admission, Done, Gone, Handle, Unadmitted, Version, View};
 pub use holder::{Config, Holder, Mode, StartError};
 pub use home::Home;
 pub use retention::Keep;

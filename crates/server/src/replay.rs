@@ -8,9 +8,9 @@ use artifacts::objects::Objects;
 use engine::Engine;
 use engine::state::{Run, State};
 use journal::{Entry, Journal};
+use model::fact::RunAdmitted;
 use model::{Digest, Fact, Seq, Timestamp};
-
-use stores::subject::list_of;
+use stores::subject::{list_of, version_of};
 
 use crate::shelf::Shelf;
 
@@ -49,10 +49,16 @@ pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Rep
     Ok(replayed)
 }
 
-/// The graphs, texts and lists that the runs of a state name.
+/// What the runs of a state name of what is stored.
 pub(crate) fn named(state: &State) -> HashSet<Digest> {
-    let admitted = |run: &Run| [run.admitted().graph, run.admitted().definition];
+    let admitted = |run: &Run| named_by(run.admitted());
     state.runs().flat_map(|(_, run)| admitted(run).into_iter().chain(run.item_lists())).collect()
+}
+
+/// What an admission names of what is stored: its graph, its text, its file, and what the file was
+/// given.
+pub(crate) const fn named_by(run: &RunAdmitted) -> [Digest; 4] {
+    [run.graph, run.definition, run.content, run.identity]
 }
 
 /// Replays one run into a state of its own, from its facts alone. It has no workers, and once the
@@ -108,6 +114,9 @@ impl Replayed {
     ) -> Result<(), String> {
         if let Fact::RunAdmitted(run) = fact {
             self.shelf.load(run.graph, run.definition, journal, objects)?;
+        }
+        if let Some([graph, definition]) = version_of(fact) {
+            self.shelf.load(graph, definition, journal, objects)?;
         }
         if let Some(list) = list_of(fact) {
             self.shelf.load_list(list, journal, objects)?;

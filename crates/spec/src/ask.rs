@@ -11,7 +11,7 @@ use model::{Digest, ItemId, RunId, TaskId, TaskStatus, Timestamp};
 use serde_json::{Value as Json, json};
 
 use crate::decision::Decision;
-use crate::definition::{Action, Definition, LateItems, Scene, Upstream};
+use crate::definition::{Action, Definition, End, LateItems, Scene, Upstream};
 use crate::expression::{is_true, to_json};
 use crate::instant;
 use crate::items::Workshop;
@@ -80,6 +80,8 @@ impl Definition {
             definition: self,
             task,
             defined,
+            frame: defined.frame,
+            scope: &defined.scope,
             item: None,
             upstream,
             round: turn,
@@ -111,6 +113,7 @@ impl Scene<'_> {
             Action::Until { expression, ends, knows_status } => {
                 self.turn(expression, ends, *knows_status).map(Reply::plain)
             }
+            Action::End(end) => self.gather(end),
             Action::Timer(Some(expression)) => {
                 let at = time(&self.evaluate(expression)?)?;
                 Ok(Reply::plain(ControlAnswer::Until(at.max(now))))
@@ -135,6 +138,17 @@ impl Scene<'_> {
         }
         let output = json!({"rule": null, "route": null, "value": null});
         Ok(Reply::with(ControlAnswer::Route(0), &output))
+    }
+
+    /// The outputs of a file that is a part of another.
+    fn gather(&self, end: &End) -> Result<Reply, String> {
+        let mut outputs = serde_json::Map::new();
+        for (key, expression) in &end.outputs {
+            let value = self.evaluate(expression);
+            let value = value.map_err(|reason| format!("the output `{key}`: {reason}"))?;
+            outputs.insert(key.to_string(), to_json(&value)?);
+        }
+        Ok(Reply::with(ControlAnswer::Route(1), &Json::Object(outputs)))
     }
 
     /// Whether the body runs again. A failure ends the loop, unless its expression looks at how

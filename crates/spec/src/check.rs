@@ -9,16 +9,18 @@ use std::path::Path;
 use model::control::EdgeCondition;
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
-use model::policy::{FailurePolicy, Priority};
+use model::policy::{FailurePolicy, Priority, Trigger};
 
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
+use crate::decision::Decision;
 use crate::diagnostic::{Diagnostics, Fault, Faults, Lines};
 use crate::extend::expand;
 use crate::file::{
     DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
 };
-use crate::limits::NAME_BYTES_MAX;
+use crate::limits::{DIAGNOSTICS_MAX, NAME_BYTES_MAX};
+use crate::link::Structure;
 use crate::node::{Content, Node};
 use crate::params::{Located, Workflow};
 use crate::parse::{decode, parse};
@@ -26,10 +28,12 @@ use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
 mod artifacts;
-mod compensation;
+mod calls;
 mod control;
+mod copies;
 mod decisions;
 mod fan_out;
+pub(crate) mod fragment;
 mod graph;
 mod links;
 mod look;
@@ -37,25 +41,58 @@ mod names;
 mod order;
 pub(crate) mod parameters;
 mod resources;
-mod secrets;
+pub(crate) mod secrets;
 mod sharing;
 mod steps;
 mod surroundings;
 mod task;
-mod texts;
+pub(crate) mod texts;
 
+use calls::Ground;
 pub(crate) use names::fits;
+pub(crate) use task::time_limit;
 
-/// Checks a workflow file.
+/// Checks a workflow file that names no other.
 ///
 /// # Errors
 /// Everything that is wrong with it, in the order of its text; after a fault of syntax, that alone.
 pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
+    check_with(source, &|path| Err(format!("`{}` cannot be read here", path.display())))
+}
+
+/// Checks a workflow file and those that it names. `read` gives the content of a file by its path,
+/// which is absolute if the folder of `source` is; or says why there is none.
+///
+/// # Errors
+/// As [`check`], with what is wrong in the other files behind: each such diagnostic names its file.
+pub fn check_with(
+    source: &Source,
+    read: &dyn Fn(&Path) -> Result<Vec<u8>, String>,
+) -> Result<Workflow, Diagnostics> {
+    let mut ground = Ground::new(read);
+    let checked = check_part(source, &mut ground);
+    if ground.told.is_empty() {
+        return checked;
+    }
+    let mut told = checked.err().unwrap_or_default();
+    told.file.clone_from(&source.name);
+    for diagnostic in ground.told {
+        match told.diagnostics.len() < DIAGNOSTICS_MAX {
+            true => told.diagnostics.push(diagnostic),
+            false => told.omitted += 1,
+        }
+    }
+    Err(told)
+}
+
+/// Checks a file where it stands.
+fn check_part(source: &Source, ground: &mut Ground<'_>) -> Result<Workflow, Diagnostics> {
     let mut faults = Faults::default();
+    let told = ground.told.len();
     let text = decode(&source.text, &mut faults);
-    let workflow = text.and_then(|text| check_text(source, text, &mut faults));
+    let workflow = text.and_then(|text| check_text(source, text, ground, &mut faults));
     match workflow {
-        Some(workflow) if faults.is_empty() => Ok(workflow),
+        Some(workflow) if faults.is_empty() && ground.told.len() == told => Ok(workflow),
         _ => {
             let valid = source.text.utf8_chunks().next().map_or("", |chunk| chunk.valid());
             Err(faults.into_diagnostics(&source.name, text.unwrap_or(valid)))
@@ -63,10 +100,15 @@ pub fn check(source: &Source) -> Result<Workflow, Diagnostics> {
     }
 }
 
-fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workflow> {
+fn check_text(
+    source: &Source,
+    text: &str,
+    ground: &mut Ground<'_>,
+    faults: &mut Faults,
+) -> Option<Workflow> {
     let mut root = parse(text, faults)?;
     let uses = expand(&mut root, text, faults);
-    let workflow = check_root(source, (text, root), faults);
+    let workflow = check_root(source, (text, root), ground, faults);
     uses.explain(faults);
     workflow
 }
@@ -74,37 +116,31 @@ fn check_text(source: &Source, text: &str, faults: &mut Faults) -> Option<Workfl
 fn check_root(
     source: &Source,
     (text, root): (&str, Node<'_>),
+    ground: &mut Ground<'_>,
     faults: &mut Faults,
 ) -> Option<Workflow> {
     let mut file = read_file(&root, faults)?;
     drop(root);
     take_decision(&mut file, faults);
     check_tasks(&file, faults)?;
+    if ground.is_part() {
+        calls::check_part_keys(&file, faults);
+    }
     let declarations = file.params.iter().flat_map(|params| &params.0);
     let parameters = parameters::parameters(declarations, faults);
     let scene = surroundings::Scene { file: &file, parameters: &parameters };
     surroundings::check(scene, faults);
-    let steps = steps::flatten(&file, faults);
-    control::check(&steps, faults);
-    let (decisions, made) = decisions::collect(&steps, faults);
-    let links = links::collect(&steps, (&decisions, made), faults);
-    let mut graph = graph::build(&steps, links, faults);
-    texts::check(texts::Scene { text, file: &file, steps: &steps, graph: &graph }, faults);
-    compensation::add_edges(&steps, &mut graph, faults);
     if let Some(name) = &file.name {
         check_name("a workflow", name, faults);
     }
-    let checked = control::Checked { steps: &steps, decisions: &decisions, graph: &graph };
-    let options = options(source, &file, faults);
-    let defaults = task::Defaults {
-        priority: options.priority,
-        deadline: file.deadline.as_ref().map(|deadline| deadline.value.0),
-        sharing: sharing::Sharing::of(&file, faults),
-    };
-    let compiled = task::compile(checked, defaults, faults);
-    if !faults.is_empty() {
-        return None;
-    }
+    let mut options = options(source, &file, faults);
+    let around = ground.inherited.unwrap_or_default();
+    options.priority = priority(file.priority).unwrap_or(around.priority);
+    let failure = file.on_failure.map(failure).filter(|_| ground.is_part()).or(around.failure);
+    let inherited = Inherited { priority: options.priority, failure };
+    let names = texts::Names::of(&file);
+    let whole = Whole { source, text, names, inherited, outer: &Outer::default() };
+    let unit = check_unit(&whole, &file, ground, faults)?;
     let lines = Lines::new(text);
     let located = |text: &Placed<String>| Located {
         text: text.value.clone(),
@@ -114,13 +150,83 @@ fn check_root(
     let env = file.env.iter().flat_map(|env| &env.0);
     Some(Workflow {
         surroundings,
-        file: source.name.clone(),
-        folder: source.folder.clone(),
         options,
         parameters: parameters.into_iter().map(|it| it.located(&lines)).collect(),
         env: env.map(|(name, text)| (name.value.clone(), located(text))).collect(),
         working_dir: file.working_dir.as_ref().map(located),
         shell: file.shell.as_ref().map_or_else(default_shell, |shell| shell.0.clone()),
+        outputs: calls::outputs(&file),
+        ..unit
+    })
+}
+
+/// What tasks have that say nothing themselves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Inherited {
+    pub priority: Priority,
+    /// Nothing for what the run says.
+    pub failure: Option<FailurePolicy>,
+}
+
+/// What is there already where tasks are added.
+#[derive(Default)]
+pub(crate) struct Outer {
+    /// The tasks that are named, each with its place in a run.
+    pub tasks: Vec<(NamedTask, Trigger)>,
+    /// Those of them that are decisions.
+    pub decisions: Vec<(u32, Decision)>,
+    /// Pairs of them, the second after the first.
+    pub known: Vec<(u32, u32)>,
+    /// Which of them have ended when the added tasks begin.
+    pub ended: Vec<bool>,
+    /// Whether there is an item for all of the added tasks.
+    pub has_item: bool,
+}
+
+/// The tasks of a text with what they may name.
+pub(crate) struct Whole<'w> {
+    pub source: &'w Source,
+    pub text: &'w str,
+    pub names: texts::Names<'w>,
+    pub inherited: Inherited,
+    pub outer: &'w Outer,
+}
+
+/// Checks tasks and what is between them; nothing after a fault. What comes back has no
+/// surroundings.
+fn check_unit(
+    whole: &Whole<'_>,
+    file: &WorkflowFile,
+    ground: &mut Ground<'_>,
+    faults: &mut Faults,
+) -> Option<Workflow> {
+    let Whole { source, text, ref names, inherited, outer } = *whole;
+    let lines = Lines::new(text);
+    let steps = steps::flatten(file, &outer.tasks, faults);
+    control::check(&steps, faults);
+    let (mut decisions, made) = decisions::collect(&steps, faults);
+    decisions.by_step.extend(outer.decisions.iter().cloned());
+    let links = links::collect(&steps, (&decisions, made), faults);
+    let graph = graph::build(&steps, links, &outer.known, faults);
+    let calls = calls::load((&steps, source), (inherited, &lines), ground, faults);
+    let scene =
+        texts::Scene { text, file, names, steps: &steps, graph: &graph, calls: &calls, outer };
+    texts::check(scene, faults);
+    let checked =
+        control::Checked { steps: &steps, decisions: &decisions, graph: &graph, calls: &calls };
+    let defaults = task::Defaults {
+        inherited,
+        deadline: file.deadline.as_ref().map(|deadline| deadline.value.0),
+        sharing: sharing::Sharing::of(file, faults),
+    };
+    let compiled = task::compile(checked, defaults, faults);
+    let copied = copies::collect(&steps, &lines, faults);
+    if !faults.is_empty() {
+        return None;
+    }
+    Some(Workflow {
+        file: source.name.clone(),
+        folder: source.folder.clone(),
         parts: GraphParts {
             policies: compiled.policies,
             policy_of: compiled.policy_of,
@@ -142,6 +248,8 @@ fn check_root(
         description: file.description.clone(),
         labels: file.labels.as_ref().map(|labels| labels.0.clone()).unwrap_or_default(),
         request_extents: steps.list.iter().map(request_extent).collect(),
+        structure: Structure { copied, calls: calls.into_values().collect(), outer: Vec::new() },
+        ..Workflow::default()
     })
 }
 
@@ -285,7 +393,7 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
     RunOptions {
         name: name.unwrap_or_default(),
         failure: file.on_failure.map(failure).unwrap_or_default(),
-        timeout: task::time_limit(file.timeout.as_ref(), faults),
+        timeout: time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
         priority: priority(file.priority).unwrap_or_default(),
     }
@@ -298,6 +406,6 @@ fn failure(on_failure: OnFailure) -> FailurePolicy {
     }
 }
 
-fn priority(priority: Option<crate::file::Whole<0, 100>>) -> Option<Priority> {
+pub(crate) fn priority(priority: Option<crate::file::Whole<0, 100>>) -> Option<Priority> {
     priority.and_then(|priority| u8::try_from(priority.0).ok()).map(Priority)
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use minijinja::Environment;
 use minijinja::value::Value;
 use model::Span;
 use model::graph::GraphParts;
@@ -16,9 +15,10 @@ use serde_json::{Map, Value as Json};
 use crate::code;
 use crate::definition::{Definition, is_text};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
-use crate::items::{Items, ItemsSource, Workshop};
+use crate::items::ItemsSource;
+use crate::link::Linker;
 use crate::params::{Bound, Located, fault};
-use crate::template::{Templates, environment, is_template, to_value};
+use crate::template::{Templates, is_template, to_value};
 
 /// A workflow as the engine and the workers take it.
 #[derive(Debug)]
@@ -83,54 +83,41 @@ impl Bound {
     ) -> Result<Compiled, Diagnostics> {
         let Self { mut workflow, params } = self;
         let file = std::mem::take(&mut workflow.file);
-        let source_folder = workflow.folder.clone();
-        let read = |path: &str| read(&source_folder.join(path));
         let mut compiler = Compiler::new(&params);
         let env = compiler.env(&workflow.env);
         let mut secrets = workflow.surroundings.visible_secrets();
         secrets.extend(workflow.secret_params(&params));
         let working_dir = workflow.working_dir.as_ref().map(|text| compiler.text(text));
-        for computed in &workflow.computed {
-            let items = compiler.items(computed, &read);
-            workflow.tasks[computed.task as usize].items = items;
-        }
         let folder = match working_dir {
             Some(relative) => workflow.folder.join(relative),
-            None => workflow.folder,
+            None => workflow.folder.clone(),
         };
         if !is_text(&folder) {
             let message = "the path of the file's folder is not valid UTF-8".to_owned();
             compiler.faults.push(fault(code::BAD_VALUE, message));
         }
-        if !compiler.faults.is_empty() {
-            return Err(Diagnostics { file, diagnostics: compiler.faults, omitted: 0 });
-        }
-        let mut parts = workflow.parts;
-        parts.fan_outs = fan_outs(&workflow.tasks);
         let environment = workflow.surroundings.snapshot(&env);
         let definition = Definition::new(crate::definition::Parts {
             name: workflow.options.name.clone(),
-            path: file.into(),
+            path: file.clone().into(),
             folder,
             params,
             env,
-            shell: workflow.shell,
-            tasks: workflow.tasks,
+            shell: workflow.shell.clone(),
+            tasks: Vec::new(),
         });
         let definition = definition.surrounded(environment, secrets).with_labels(&workflow.labels);
+        let mut linker = Linker::new(definition, GraphParts::default(), read);
+        linker.faults = compiler.faults;
+        linker.take(&mut workflow);
+        let (parts, definition) = linker.finish(&file)?;
         Ok(Compiled { parts, definition, options: workflow.options })
     }
-}
-
-fn fan_outs(tasks: &[crate::definition::TaskDefinition]) -> Vec<(u32, u32)> {
-    let counts = (0..).zip(tasks).filter_map(|(task, defined)| Some((task, defined.item_count()?)));
-    counts.collect()
 }
 
 /// Evaluates what depends on parameters.
 struct Compiler {
     templates: Templates,
-    environment: Environment<'static>,
     context: Value,
     faults: Vec<Diagnostic>,
 }
@@ -139,7 +126,6 @@ impl Compiler {
     fn new(params: &Map<String, Json>) -> Self {
         Self {
             templates: Templates::default(),
-            environment: environment(),
             context: Value::from_pairs([("params", to_value(params))]),
             faults: Vec::new(),
         }
@@ -156,24 +142,6 @@ impl Compiler {
         self.templates.render(&located.text, &self.context).unwrap_or_else(|error| {
             self.fail(code::RENDER, &located.place, format!("this cannot be rendered: {error}"));
             String::new()
-        })
-    }
-
-    fn items(
-        &mut self,
-        computed: &ComputedItems,
-        read: &dyn Fn(&str) -> Result<Vec<u8>, String>,
-    ) -> Items {
-        let workshop = Workshop {
-            templates: &self.templates,
-            environment: &self.environment,
-            context: &self.context,
-            max_items: computed.max_items,
-            read,
-        };
-        workshop.items(&computed.source).unwrap_or_else(|message| {
-            self.fail(code::BAD_ITEMS, &computed.place, message);
-            Items::Single
         })
     }
 

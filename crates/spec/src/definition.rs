@@ -20,20 +20,25 @@ use crate::code;
 use crate::environment::EnvironmentSnapshot;
 use crate::template::{Templates, environment};
 
+mod cache;
 mod context;
 mod extras;
+mod frame;
 mod render;
+mod resolve;
 mod sketch;
 mod surrounded;
 mod task;
 mod upstream;
 
+pub use cache::Sameness;
 pub(crate) use context::{Scene, is_bare};
 pub use extras::{ARTIFACTS_KEY, Artifact, AttemptArtifacts, CacheRule, Limits};
 pub(crate) use extras::{Collected, Extras, Placed, split};
+pub(crate) use frame::{Copied, FileFrame, Frame, FrameId, LateParameter};
 use render::{Failure, Renderer};
 pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
-pub(crate) use task::{Action, Control, LateItems, TaskDefinition};
+pub(crate) use task::{Action, Control, End, LateItems, TaskDefinition};
 pub use upstream::{TaskOutputs, Upstream};
 
 /// All tasks of a workflow as they are started.
@@ -58,8 +63,24 @@ pub struct Definition {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     labels: BTreeMap<String, String>,
     tasks: Vec<TaskDefinition>,
+    /// What surrounds tasks that are not of the file itself, by number from 1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    frames: Vec<Frame>,
+    /// What tasks and people have added while the run went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    added: Vec<Added>,
     #[serde(skip)]
     derived: Derived,
+}
+
+/// Tasks that were added while the run went on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Added {
+    /// The task that wrote them, and its item if it is a fan-out; nothing if a person added them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<(u32, Option<u32>)>,
+    /// The BLAKE3 hash of what was written, its form aside, in hexadecimal digits.
+    pub digest: String,
 }
 
 /// What follows from the definition and is worked out when it is first needed.
@@ -152,6 +173,26 @@ pub(crate) struct Parts {
     pub tasks: Vec<TaskDefinition>,
 }
 
+impl Clone for Definition {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            path: self.path.clone(),
+            folder: self.folder.clone(),
+            params: self.params.clone(),
+            env: self.env.clone(),
+            shell: self.shell.clone(),
+            environment: self.environment.clone(),
+            secrets: self.secrets.clone(),
+            labels: self.labels.clone(),
+            tasks: self.tasks.clone(),
+            frames: self.frames.clone(),
+            added: self.added.clone(),
+            derived: Derived::default(),
+        }
+    }
+}
+
 impl Definition {
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { name, path, folder, params, env, shell, tasks } = parts;
@@ -183,6 +224,9 @@ impl Definition {
     #[must_use]
     pub fn with_env(mut self, env: &BTreeMap<String, String>) -> Self {
         self.env.extend(env.clone());
+        for frame in self.frames.iter_mut().filter_map(|frame| frame.file.as_mut()) {
+            frame.env.extend(env.clone());
+        }
         for (name, value) in self.tasks.iter_mut().flat_map(|task| task.env.iter_mut()) {
             if let Some(given) = env.get(name) {
                 value.clone_from(given);
@@ -295,6 +339,8 @@ impl Definition {
             definition: self,
             task,
             defined,
+            frame: defined.frame,
+            scope: &defined.scope,
             item,
             upstream,
             round: upstream.round(task),
@@ -309,32 +355,38 @@ impl Definition {
         })
     }
 
-    /// The task that the first steps of a path name, as the tasks of a group see it, and how many
-    /// steps these are.
-    fn resolve(&self, scope: &str, path: &[String]) -> Option<(TaskId, usize)> {
-        let mut scope = Some(scope);
-        while let Some(group) = scope {
-            let mut name = group.to_owned();
-            for (step, steps) in path.iter().zip(1..) {
-                if !name.is_empty() {
-                    name.push('.');
-                }
-                name.push_str(step);
-                if let Some(task) = self.task(&name) {
-                    return Some((task, steps));
-                }
-            }
-            scope = match group {
-                "" => None,
-                _ => Some(group.rfind('.').map_or("", |dot| &group[..dot])),
-            };
-        }
-        None
-    }
-
     /// What works out texts and expressions.
     pub(crate) fn engine(&self) -> (&Templates, &Environment<'static>) {
         (&self.derived.templates, &self.derived.environment)
+    }
+
+    /// Where tasks start that name no folder.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the very same was added before.
+    pub(crate) fn has_added(&self, added: &Added) -> bool {
+        self.added.contains(added)
+    }
+
+    /// Whether the same task has added something before.
+    pub(crate) fn has_added_by(&self, added: &Added) -> bool {
+        added.by.is_some() && self.added.iter().any(|it| it.by == added.by)
+    }
+
+    pub(crate) fn note_added(&mut self, added: Added) {
+        self.added.push(added);
+    }
+
+    pub(crate) fn tasks(&self) -> &[TaskDefinition] {
+        &self.tasks
+    }
+
+    /// The tasks, to be changed or added to while a definition is made.
+    pub(crate) fn tasks_mut(&mut self) -> &mut Vec<TaskDefinition> {
+        self.derived.by_name = OnceLock::new();
+        &mut self.tasks
     }
 
     pub(crate) fn get(&self, task: TaskId) -> Option<&TaskDefinition> {

@@ -59,6 +59,9 @@ pub struct Diagnostic {
     pub severity: Severity,
     /// What is wrong, in one sentence without a full stop.
     pub message: String,
+    /// The file that it lies in, if it is another than that of all: one that a task names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Where; nothing when it is not in the file, as with a parameter from the command line.
     pub place: Option<Place>,
     /// What is said beside the caret; may be empty.
@@ -168,6 +171,7 @@ impl Fault {
             code: self.code,
             severity: Severity::Error,
             message: self.message,
+            file: None,
             place,
             label: self.label,
             hint: self.hint,

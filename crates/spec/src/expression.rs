@@ -65,6 +65,24 @@ pub(crate) fn undefined(text: &str, context: &Value) -> Option<String> {
     })
 }
 
+/// Whether a text names something behind a root: `params.x` for the root `params`. The root alone
+/// names all.
+pub(crate) fn names_any(text: &str, root: &str, is_meant: impl Fn(&str) -> bool) -> bool {
+    let references = expression_references(text);
+    let mut of_root = references.iter().filter(|reference| reference.root == root);
+    of_root.any(|reference| reference.path.first().is_none_or(|first| is_meant(first)))
+}
+
+/// All texts in a value.
+pub(crate) fn texts_of(value: &Json) -> Vec<&str> {
+    match value {
+        Json::String(text) => vec![text],
+        Json::Array(values) => values.iter().flat_map(texts_of).collect(),
+        Json::Object(fields) => fields.values().flat_map(texts_of).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// A value as JSON, within a bound.
 ///
 /// # Errors

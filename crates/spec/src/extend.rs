@@ -333,8 +333,8 @@ impl<'s> Expander<'_, 's, '_> {
 
 /// Gives a task whose template is not there something to run, so that this is not told as well.
 fn stand_in(entries: &mut Vec<Entry<'_>>) {
-    const KINDS: [&str; 7] =
-        ["script", "command", "tasks", "decision", "approval", "signal", "wait"];
+    const KINDS: [&str; 8] =
+        ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow"];
     if entries.iter().any(|entry| KINDS.contains(&&*entry.key)) {
         return;
     }

@@ -6,6 +6,7 @@
 use crate::read::{Placed, choice, record};
 
 mod artifacts;
+mod calls;
 mod decision;
 mod depends;
 mod environments;
@@ -20,10 +21,11 @@ mod values;
 mod waiting;
 
 pub(crate) use artifacts::{ArtifactsFile, Cache, OutFile};
+pub(crate) use calls::{Arguments, Outputs};
 pub(crate) use decision::{ActionFile, DecisionFile};
 pub(crate) use depends::{Dependency, Depends, JoinFile};
 pub(crate) use environments::{
-    Arguments, EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
+    EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
@@ -93,6 +95,8 @@ record! {
         task_graph: Tasks,
         /// Tasks that run last, however the run went: as under `tasks`.
         finally: Tasks,
+        /// What the file gives to one that names it: expressions over its tasks, by name.
+        outputs: Outputs,
         /// The name of a decision that is the whole file, or a part of it.
         decision_node: Placed<String>,
         /// The rules of `decision_node`.
@@ -110,8 +114,10 @@ record! {
         description: String,
         /// The template that the task extends: what the task does not say itself, that says.
         extends: Placed<String>,
-        /// The arguments of the template.
-        with: Arguments,
+        /// The arguments of the template, or the parameters of the file under `workflow`.
+        with: Box<Placed<Arguments>>,
+        /// A workflow file, relative to this one: its tasks stand in the place of this one.
+        workflow: Box<Placed<String>>,
         /// A script for the shell. A template.
         script: Placed<String>,
         /// A program and its arguments, started without a shell. Each is a template.

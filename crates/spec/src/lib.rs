@@ -7,6 +7,7 @@
 //! Nothing here touches a clock or the network, decides when a task runs, or panics on what a
 //! person wrote; of files it looks only whether one that a parameter names is there.
 
+mod amend;
 mod ask;
 pub mod cases;
 mod check;
@@ -20,9 +21,11 @@ mod environment;
 mod expression;
 mod extend;
 mod file;
+mod fragment;
 mod instant;
 mod items;
 pub mod limits;
+mod link;
 mod node;
 mod params;
 mod parse;
@@ -35,18 +38,20 @@ mod template;
 mod terminal;
 mod units;
 
+pub use amend::Edit;
 pub use ask::{Question, Reply};
-pub use check::check;
+pub use check::{check, check_with};
 pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
-    Does, Limits, RenderError, Rendered, Sketch, SketchedItems, SketchedRule, SketchedText,
-    TaskOutputs, Upstream, label,
+    Does, Limits, RenderError, Rendered, Sameness, Sketch, SketchedItems, SketchedRule,
+    SketchedText, TaskOutputs, Upstream, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
 pub use file::labels::check_label;
+pub use fragment::{Extended, Fragment};
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::{schema, tests_schema};
 pub use source::Source;

@@ -33,6 +33,14 @@ pub const LIST_BYTES_MAX: usize = 64 << 20;
 pub const VALUE_BYTES_MAX: usize = 256 << 20;
 /// Names that the patterns of a file may be held against.
 pub const PATTERN_STEPS_MAX: usize = 50_000_000;
+/// Files that may name each other, one the next.
+pub const FILE_CHAIN_MAX: usize = 16;
+/// Files that a workflow may be made of; one that is named twice counts twice.
+pub const FILES_MAX: usize = 1_000;
+/// Tasks that a task may write.
+pub const FRAGMENT_TASKS_MAX: usize = 10_000;
+/// Bytes of what it writes.
+pub const FRAGMENT_BYTES_MAX: usize = 1 << 20;
 /// Templates that may extend each other, one the next.
 pub const TEMPLATE_CHAIN_MAX: usize = 16;
 /// What templates may add to a file: a value counts one, and a text that is made its bytes.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use model::graph::GraphParts;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::code;
@@ -17,6 +17,7 @@ use crate::compile::{ComputedItems, RunOptions};
 use crate::definition::TaskDefinition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place, Related, Severity};
 use crate::environment::Surroundings;
+use crate::link::Structure;
 use crate::secret::SourceText;
 use crate::suggest::did_you_mean;
 
@@ -30,7 +31,7 @@ pub(crate) use value::convert;
 pub use values::params_file;
 
 /// A workflow file that is in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Workflow {
     pub(crate) file: String,
     pub(crate) folder: PathBuf,
@@ -45,6 +46,10 @@ pub struct Workflow {
     pub(crate) tasks: Vec<TaskDefinition>,
     /// Fan-outs whose items follow from parameters.
     pub(crate) computed: Vec<ComputedItems>,
+    /// What is put in the place of tasks.
+    pub(crate) structure: Structure,
+    /// What it gives to a file that names it: expressions over its tasks.
+    pub(crate) outputs: Vec<(String, Box<str>)>,
     /// Environments and secrets.
     pub(crate) surroundings: Surroundings,
     /// Labels of the run.
@@ -80,7 +85,7 @@ pub struct Parameter {
 }
 
 /// What a parameter takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParameterType {
     /// A text.
@@ -131,7 +136,8 @@ impl Workflow {
     /// How many tasks it has.
     #[must_use]
     pub fn task_count(&self) -> usize {
-        self.tasks.len()
+        let calls = self.structure.calls.iter().map(|call| call.workflow.task_count());
+        self.tasks.len() + calls.sum::<usize>()
     }
 
     /// Gives the workflow its parameters, over those of the chosen environment and the defaults.
@@ -218,7 +224,11 @@ impl Workflow {
 }
 
 impl Parameter {
-    fn value(&self, given: Option<&Json>, folder: &Path) -> Result<Json, Box<Diagnostic>> {
+    pub(crate) fn value(
+        &self,
+        given: Option<&Json>,
+        folder: &Path,
+    ) -> Result<Json, Box<Diagnostic>> {
         let Some(given) = given.or(self.default.as_ref()) else {
             return Err(Box::new(self.missing()));
         };
@@ -294,6 +304,7 @@ pub(crate) fn fault(code: model::code::Code, message: String) -> Diagnostic {
         code,
         severity: Severity::Error,
         message,
+        file: None,
         place: None,
         label: String::new(),
         hint: None,

@@ -13,7 +13,8 @@ impl Diagnostics {
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let mut shown = String::new();
         for diagnostic in &self.diagnostics {
-            let groups = report(&self.file, diagnostic);
+            let file = diagnostic.file.as_deref().unwrap_or(&self.file);
+            let groups = report(file, diagnostic);
             shown.push_str(&renderer.render(&groups));
             shown.push_str("\n\n");
         }

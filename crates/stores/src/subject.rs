@@ -57,3 +57,13 @@ pub fn list_of(fact: &Fact) -> Option<Digest> {
         _ => None,
     }
 }
+
+/// The graph and the text that a fact gives a run in place of those that it had. Those before stay
+/// needed: the history of the run goes through them.
+#[must_use]
+pub fn version_of(fact: &Fact) -> Option<[Digest; 2]> {
+    match fact {
+        Fact::RunAmended(amended) => Some([amended.graph, amended.definition]),
+        _ => None,
+    }
+}

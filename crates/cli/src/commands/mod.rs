@@ -9,8 +9,10 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod docs;
 mod dry_run;
+pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod fork;
 pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
@@ -18,6 +20,7 @@ pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod mark;
 pub(crate) mod plan;
 pub(crate) mod reject;
 pub(crate) mod resume;
@@ -31,6 +34,7 @@ pub(crate) mod test;
 pub(crate) mod validate;
 pub(crate) mod welcome;
 
+use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
 use clap::Subcommand;
@@ -78,6 +82,14 @@ pub(crate) enum Command {
     Signal(signal::Signal),
     /// Run again what did not succeed, or a task and all that depends on it
     Retry(retry::RetryRun),
+    /// Begin a new run at a task of an earlier one, and keep what was done before it
+    Fork(fork::ForkRun),
+    /// Change a run while it goes on: settings, or more tasks
+    Edit(edit::EditRun),
+    /// Pass over tasks that have not begun
+    Skip(mark::Skip),
+    /// Hold tasks that have not begun to have ended, well or badly
+    Mark(mark::MarkTasks),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
     /// Begin a workflow in a folder
@@ -110,6 +122,7 @@ impl Command {
             Self::Run(command) => Some(&command.offers),
             Self::Resume(command) => Some(&command.offers),
             Self::Retry(command) => Some(&command.offers),
+            Self::Fork(command) => Some(&command.offers),
             Self::Hold(command) => Some(&command.offers),
             _ => None,
         }
@@ -147,6 +160,10 @@ impl Command {
             Self::Signal(command) => block_on(command.run(context)),
             Self::Terminate(command) => block_on(command.run(context)),
             Self::Retry(command) => block_on(command.run(context)),
+            Self::Fork(command) => block_on(command.run(context)),
+            Self::Edit(command) => block_on(command.run(context)),
+            Self::Skip(command) => block_on(command.run(context)),
+            Self::Mark(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
@@ -216,6 +233,15 @@ async fn tell_where_it_stands(context: &Context, session: &Session, run: RunRef)
         tell_if_left(context, session, detail.run.run, detail.run.status.is_final());
     }
     Ok(())
+}
+
+/// Asks on standard error, which is where a preview goes. Anything but yes is no.
+fn confirmed(question: &str) -> bool {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush());
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }
 
 fn no_runs() -> Error {

@@ -1,13 +1,13 @@
 //! `retry`: run tasks of an ended run once more, after showing which ones.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 use clap::Args;
 use model::RunId;
-use protocol::api::{Retry, RetryPlan, RunRef, TasksQuery};
+use protocol::api::{Part, Retry, RetryPlan, RunRef, TasksQuery};
 
-use super::{reader, run_ref};
+use super::{bad_argument, confirmed, reader, run_ref};
 use crate::app::{Context, GONE_PATIENCE, GONE_POLL};
 use crate::args::Offers;
 use crate::error::Result;
@@ -21,6 +21,8 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm retry 7                  All that did not succeed
   autoglm retry 7 --from train     This task and all that depends on it
+  autoglm retry 7 --item 'train[3]'           One item of a fan-out
+  autoglm retry 7 --items 'train[0-9,12]'     Some items, and all that depends on the task
   autoglm retry 7 --preview        Only show what would run
 
 What succeeded and does not depend on what runs again keeps its outcome.";
@@ -41,6 +43,11 @@ pub(crate) struct RetryRun {
     #[arg(long, value_name = "TASK")]
     pub from: Option<String>,
 
+    /// Some items of a fan-out and all that depends on it, by number from 0: `train[3]`,
+    /// `train[0-9,12]`
+    #[arg(long, visible_alias = "item", value_name = "TASK[ITEMS]", conflicts_with_all = ["from", "failed"])]
+    pub items: Option<Part>,
+
     /// Only show what would run
     #[arg(long)]
     pub preview: bool,
@@ -59,13 +66,17 @@ pub(crate) struct RetryRun {
 
 impl RetryRun {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        if let Some(Part { task, items: None }) = &self.items {
+            let message = format!("no items of {task} are named");
+            return Err(bad_argument(message).hint(format!("such as --items '{task}[0-9,12]'")));
+        }
         if self.preview {
             return self.show(context).await;
         }
         // Asked of a reader: while somebody thinks about it, nobody is kept from the state.
         let plan = reader(context).await?.client.retry(self.run, &self.request(true)).await?;
         context.say(retry::render(&plan, context.tone).trim_end());
-        if !self.yes && io::stdin().is_terminal() && !confirmed() {
+        if !self.yes && io::stdin().is_terminal() && !confirmed("Run them again?") {
             context.say("Nothing was changed.");
             return Ok(Exit::Ok);
         }
@@ -117,15 +128,6 @@ impl RetryRun {
     }
 
     fn request(&self, preview: bool) -> Retry {
-        Retry { from: self.from.clone(), preview }
+        Retry { from: self.from.clone(), items: self.items.clone(), preview }
     }
-}
-
-/// Asks on standard error, which is where the preview went. Anything but yes is no.
-fn confirmed() -> bool {
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "Run them again? [y/N] ").and_then(|()| stderr.flush());
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

@@ -59,6 +59,10 @@ pub(crate) struct Run {
     #[arg(long)]
     pub new: bool,
 
+    /// Run all tasks, also those whose outputs are in the cache
+    #[arg(long)]
+    pub no_cache: bool,
+
     /// Return as soon as the run is accepted; it goes on in the background
     #[arg(short, long)]
     pub detach: bool,
@@ -205,6 +209,7 @@ impl Run {
             labels: self.labels.iter().cloned().collect(),
             priority: self.priority,
             new: self.new,
+            no_cache: self.no_cache,
             idempotency_key: self.idempotency_key.clone(),
         })
     }

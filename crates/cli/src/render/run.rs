@@ -1,6 +1,6 @@
 //! One run with its tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
@@ -22,6 +22,10 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     if !detail.run.labels.is_empty() {
         let labels = printable(&labels(&detail.run.labels));
         text.push_str(&format!("{} {labels}\n", tone.paint(Paint::Faint, "Labels:")));
+    }
+    if let Some(from) = detail.forked_from {
+        let line = tone.paint(Paint::Faint, "From:  ");
+        text.push_str(&format!("{line} run {from}\n"));
     }
     text.push('\n');
     text.push_str(&tasks(&detail.tasks, wide, tone));
@@ -73,11 +77,11 @@ fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
         heads.extend([">LOSSES", "CRITICAL", "STARTED", "ENDED", "LABELS"]);
     }
     let mut table = Table::new(&heads);
-    for task in tasks {
+    for (depth, task) in nested(tasks) {
         let trouble = task.trouble.as_deref().unwrap_or("");
         let mut cells = vec![
-            Cell::from(&task.name),
-            Cell::from(task.status.as_str()).paint(style::of_task(task.status)),
+            Cell::from(format!("{}{}", "  ".repeat(depth), task.name)),
+            Cell::from(status(task)).paint(style::of_task(task.status)),
             Cell::from(items_done(task)),
             Cell::from(task.attempts.to_string()),
             Cell::from(duration_or_none(task.duration_seconds)),
@@ -101,6 +105,35 @@ fn tasks(tasks: &[TaskSummary], wide: bool, tone: Tone) -> String {
         table.row(cells);
     }
     table.render(tone)
+}
+
+/// Tasks that a task has written stand under it, each with how deep. One whose writer is not shown
+/// stands where it is.
+fn nested(tasks: &[TaskSummary]) -> Vec<(usize, &TaskSummary)> {
+    let mut written: BTreeMap<&str, Vec<&TaskSummary>> = BTreeMap::new();
+    let names: BTreeSet<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    let mut open: Vec<(usize, &TaskSummary)> = Vec::new();
+    for task in tasks.iter().rev() {
+        match task.written_by.as_deref().filter(|writer| names.contains(writer)) {
+            Some(writer) => written.entry(writer).or_default().push(task),
+            None => open.push((0, task)),
+        }
+    }
+    let mut shown = Vec::with_capacity(tasks.len());
+    while let Some((depth, task)) = open.pop() {
+        shown.push((depth, task));
+        let below = written.remove(task.name.as_str()).unwrap_or_default();
+        open.extend(below.into_iter().map(|task| (depth + 1, task)));
+    }
+    shown
+}
+
+/// The status, with why a task has ended that was never run: `succeeded (from run 3)`.
+fn status(task: &TaskSummary) -> String {
+    match &task.note {
+        Some(note) => format!("{} ({note})", task.status.as_str()),
+        None => task.status.as_str().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -142,6 +175,22 @@ mod tests {
         train   failed         3  36/36        38  1.2s      exit 3
         report  skipped        1      -         0  -
         ");
+    }
+
+    #[test]
+    fn written_tasks_stand_under_their_writer_and_unrun_ones_say_why() {
+        let mut detail = detail();
+        let mut written = detail.tasks[0].clone();
+        written.name = "split.more".to_owned();
+        written.written_by = Some("split".to_owned());
+        written.note = Some("cached".to_owned());
+        detail.tasks.push(written);
+        detail.forked_from = Some(model::RunId(3));
+        let text = render(&detail, false, Tone::PLAIN);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines.contains(&"From:   run 3"), "{text}");
+        let split = lines.iter().position(|line| line.starts_with("split ")).expect("shown");
+        assert!(lines[split + 1].starts_with("  split.more  succeeded (cached)"), "{text}");
     }
 
     #[test]

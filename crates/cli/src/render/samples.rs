@@ -42,6 +42,8 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
 pub(crate) fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
     let has_run = !matches!(status, TaskStatus::Pending | TaskStatus::Skipped);
     TaskSummary {
+        note: None,
+        written_by: None,
         id,
         name: name.to_owned(),
         status,
@@ -69,6 +71,7 @@ pub(crate) fn detail() -> RunDetail {
     train.trouble = Some("exit 3".to_owned());
     train.critical = true;
     RunDetail {
+        forked_from: None,
         run: run(RunStatus::Failed),
         params: [("folds".to_owned(), serde_json::json!(3))].into(),
         tasks: vec![

@@ -175,7 +175,13 @@ async fn run(
         tasks.push(task(1, "train", TaskStatus::Failed));
     }
     tasks.retain(|task| query.status.is_none_or(|wanted| task.status == wanted));
-    Json(RunDetail { run: summary(status), params: [].into(), tasks, next: None })
+    Json(RunDetail {
+        run: summary(status),
+        params: [].into(),
+        forked_from: None,
+        tasks,
+        next: None,
+    })
 }
 
 async fn items(State(stage): State<Stage>, Query(query): Query<ItemsQuery>) -> Json<ItemList> {
@@ -296,6 +302,8 @@ fn summary(status: RunStatus) -> RunSummary {
 
 fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
     TaskSummary {
+        note: None,
+        written_by: None,
         id,
         name: name.to_owned(),
         status,

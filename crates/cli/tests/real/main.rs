@@ -10,6 +10,7 @@
 
 mod authoring;
 mod behaviour;
+mod changing;
 mod first_job;
 mod full_disk;
 mod kill;

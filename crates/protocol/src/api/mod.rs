@@ -7,6 +7,7 @@
 //! Nothing here speaks HTTP: routes are text, bodies are values.
 
 mod artifacts;
+mod change;
 mod counts;
 mod events;
 mod explain;
@@ -23,6 +24,9 @@ mod text;
 mod time;
 
 pub use artifacts::{Artifact, ArtifactList, ArtifactsQuery};
+pub use change::{
+    Change, Edit, EditPlan, Fork, Forked, Items, ItemsError, Mark, MarkReport, Part, Refused,
+};
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
 pub use explain::{Blocker, ExplainQuery, Explanation, Placement};

@@ -33,6 +33,12 @@ pub mod code {
     pub const ARCHIVED: Code = Code("E0211");
     /// The task waits for nobody: not yet, not any more, or never.
     pub const WAITS_FOR_NOBODY: Code = Code("E0212");
+    /// What is to be changed has begun, or has ended.
+    pub const BEGUN: Code = Code("E0213");
+    /// What is asked does not fit the run.
+    pub const UNFIT: Code = Code("E0214");
+    /// What the run was made from is not stored.
+    pub const NO_SOURCES: Code = Code("E0215");
     /// There is no such artifact: it was never left, or nothing names it any more.
     pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }

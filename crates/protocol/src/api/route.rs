@@ -24,6 +24,12 @@ pub const PROGRESS: &str = "/api/v1/runs/{run}/progress";
 pub const STOP: &str = "/api/v1/runs/{run}/stop";
 /// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
 pub const RETRY: &str = "/api/v1/runs/{run}/retry";
+/// `POST` [`Edit`](super::Edit): [`EditPlan`](super::EditPlan), status 200.
+pub const EDIT: &str = "/api/v1/runs/{run}/edit";
+/// `POST` [`Mark`](super::Mark): [`MarkReport`](super::MarkReport), status 200.
+pub const MARK: &str = "/api/v1/runs/{run}/mark";
+/// `POST` [`Fork`](super::Fork): [`Forked`](super::Forked), status 201.
+pub const FORK: &str = "/api/v1/runs/{run}/fork";
 /// `POST` [`Settle`](super::Settle): [`RunSummary`](super::RunSummary), status 202.
 pub const SETTLE: &str = "/api/v1/runs/{run}/tasks/{task}/settle";
 /// `GET` with [`ArtifactsQuery`](super::ArtifactsQuery): [`ArtifactList`](super::ArtifactList).

@@ -106,7 +106,10 @@ pub struct RunDetail {
     /// Its parameters, defaults included.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
-    /// Tasks in the order of the file.
+    /// The run that it was made from.
+    #[serde(default, with = "text::run_id_or_none", skip_serializing_if = "Option::is_none")]
+    pub forked_from: Option<RunId>,
+    /// Tasks in the order of the file; those that were written or added later behind them.
     pub tasks: Vec<TaskSummary>,
     /// The cursor of the next page of tasks; `None` on the last one.
     #[serde(default)]

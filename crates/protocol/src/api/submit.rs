@@ -34,6 +34,9 @@ pub struct Submit {
     /// Whether it is to be a new run even if one of the same thing has not ended.
     #[serde(default)]
     pub new: bool,
+    /// Whether all tasks are to run, and nothing is taken from the cache or kept in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_cache: bool,
     /// Names this submission: the same key again is the same run. The header says it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
@@ -117,6 +120,9 @@ pub struct Retry {
     /// This task and all that depends on it; without it, all that did not succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
+    /// These items of a task and all that depends on it: `train[0-9,12]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<super::Part>,
     /// Whether only to say what would run.
     #[serde(default)]
     pub preview: bool,

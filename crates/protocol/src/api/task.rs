@@ -50,6 +50,12 @@ pub struct TaskSummary {
     /// or which secret could not be had. Of a fan-out, of its first item that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Why it has ended without having been run: `marked`, `cached`, `from run 3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The task that wrote it while the run went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_by: Option<String>,
     /// Whether it lies on the critical path.
     #[serde(default)]
     pub critical: bool,

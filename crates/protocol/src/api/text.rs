@@ -94,3 +94,23 @@ pub(super) mod run_id {
         u64::deserialize(deserializer).map(RunId)
     }
 }
+
+/// The number of a run as a plain number, or nothing.
+pub(super) mod run_id_or_none {
+    use model::RunId;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands on a reference to the field")]
+    pub(crate) fn serialize<S: Serializer>(
+        run: &Option<RunId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        run.map(|run| run.0).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<RunId>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(RunId))
+    }
+}

@@ -35,6 +35,8 @@ impl Filter {
 pub(super) struct Reopened {
     seq: Seq,
     tasks: IdSet,
+    /// Which items of the only task; `None` for those that the scope names.
+    items: Option<IdSet>,
     scope: RoundScope,
 }
 
@@ -43,7 +45,12 @@ impl Reopened {
     pub(super) fn of(entry: &Entry, run: RunId) -> Option<Self> {
         match &entry.fact {
             Fact::RoundOpened { run: id, tasks, scope } if *id == run => {
-                Some(Self { seq: entry.seq, tasks: tasks.clone(), scope: *scope })
+                let (tasks, scope) = (tasks.clone(), *scope);
+                Some(Self { seq: entry.seq, tasks, items: None, scope })
+            }
+            Fact::ItemsReopened { task, items } if task.run == run => {
+                let (tasks, items) = (IdSet::one(task.task.0), Some(items.clone()));
+                Some(Self { seq: entry.seq, tasks, items, scope: RoundScope::All })
             }
             _ => None,
         }
@@ -52,7 +59,9 @@ impl Reopened {
     /// Whether an attempt that ended at `seq` was followed by this turn.
     pub(super) fn outdates(&self, seq: Seq, ended: &Ended) -> bool {
         let again = self.scope == RoundScope::All || !ended.is_success;
-        seq < self.seq && again && self.tasks.contains(ended.place.0.0)
+        let (task, item) = ended.place;
+        let is_named = self.items.as_ref().is_none_or(|items| items.contains(item.0));
+        seq < self.seq && again && is_named && self.tasks.contains(task.0)
     }
 }
 
@@ -116,6 +125,9 @@ impl Attempts {
             }
             Fact::RoundOpened { run, tasks, .. } if *run == self.run => {
                 self.open.retain(|(task, _), _| !tasks.contains(task.0));
+            }
+            Fact::ItemsReopened { task, items } if task.run == self.run => {
+                self.open.retain(|&(open, item), _| open != task.task || !items.contains(item.0));
             }
             _ => {}
         }

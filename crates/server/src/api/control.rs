@@ -3,15 +3,16 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use engine::{Answer, Rejection};
-use model::RunId;
+use engine::Answer;
 use model::fact::StopCause;
-use protocol::api::{Retry, RetryPlan, RunSummary, Stop, StopMode};
+use model::{IdSet, TaskId, TaskKey};
+use protocol::api::{Items, Part, Retry, RetryPlan, RunSummary, Stop, StopMode};
 
 use super::Shared;
+use super::change::refused;
 use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal};
-use crate::views;
+use crate::views::{self, Subject};
 
 pub(super) async fn stop(
     State(service): State<Shared>,
@@ -33,7 +34,7 @@ pub(super) async fn stop(
     };
     match service.context.handle.stop(run, cause).await? {
         Answer::Stopping { .. } => {}
-        other => return Err(rejected(run, &other)),
+        other => return Err(refused(&service, run, &other).await),
     }
     let summary = service.about(run.into(), |subject, _| Ok(views::summary(subject))).await?;
     Ok((StatusCode::ACCEPTED, Json(summary)))
@@ -44,46 +45,60 @@ pub(super) async fn retry(
     target: Target,
     Body(retry): Body<Retry>,
 ) -> Result<Json<RetryPlan>, Refusal> {
-    let preview = retry.preview;
+    let Retry { from, items, preview } = retry;
+    if from.is_some() && items.is_some() {
+        return Err(problem::bad_request("a retry begins at a task or at items of one, not both"));
+    }
     let run = service.number(target.run).await?;
     let look = service.in_memory(run, move |subject, view| {
         let status = subject.run.status();
         if !status.is_final() {
             return Err(problem::run_not_ended(subject.id, status));
         }
-        let from = retry.from.map(|name| task(subject, &name)).transpose()?;
-        let plan = views::retry(subject, from);
+        let from = from.map(|name| task(subject, &name)).transpose()?;
+        let some = items.map(|part| some_items(subject, part)).transpose()?;
+        let plan = match &some {
+            Some((task, items)) => views::retry_items(subject, *task, items),
+            None => views::retry(subject, from),
+        };
         if plan.tasks_total == 0 {
             return Err(problem::nothing_to_retry(subject.id));
         }
         if !preview {
             problem::check_storage(view.storage)?;
         }
-        Ok((plan, from))
+        Ok((plan, from, some))
     });
-    let Ok((plan, from)) = look.await? else {
+    let Ok((plan, from, some)) = look.await? else {
         // Found by its number alone: it is not in memory, or it would not have been given back.
         let look = service.about(run.into(), |subject, _| Ok(subject.names.path()));
         return Err(problem::archived(run, &look.await?));
     };
     if !preview {
-        match service.context.handle.retry(plan.run, from).await? {
+        let handle = &service.context.handle;
+        let answer = match some {
+            Some((task, items)) => handle.retry_items(TaskKey { run, task }, items).await?,
+            None => handle.retry(plan.run, from).await?,
+        };
+        match answer {
             Answer::Reopened { .. } => {}
-            other => return Err(rejected(plan.run, &other)),
+            other => return Err(refused(&service, plan.run, &other).await),
         }
     }
     Ok(Json(plan))
 }
 
-/// The engine's own refusal: the state has changed since it was looked at.
-fn rejected(run: RunId, answer: &Answer) -> Refusal {
-    match answer {
-        Answer::Rejected(Rejection::UnknownRun(run)) => problem::no_such_run(*run),
-        Answer::Rejected(Rejection::UnknownTask(task)) => {
-            problem::no_such_task(run, &format!("task {task}"))
-        }
-        Answer::Rejected(Rejection::NotEnded(status)) => problem::run_not_ended(run, *status),
-        Answer::Rejected(Rejection::NothingToRetry) => problem::nothing_to_retry(run),
-        other => problem::internal(format!("an answer to another question: {other:?}")),
+/// The items that are named; those of a task without a fan-out are none.
+fn some_items(subject: &Subject<'_>, part: Part) -> Result<(TaskId, IdSet), Refusal> {
+    let id = task(subject, &part.task)?;
+    let Some(Items(items)) = part.items else {
+        return Err(problem::bad_request(format!("no items of `{}` are named", part.task))
+            .hint(format!("Name them by their numbers: {}[0-9,12].", part.task)));
+    };
+    let count = subject.run.fan(id).map_or(0, |fan| fan.items().len());
+    let missing = items.iter().find(|&item| item as usize >= count);
+    match missing {
+        Some(item) => Err(problem::no_such_item(subject.id, &part.task, item)),
+        None => Ok((id, items)),
     }
 }

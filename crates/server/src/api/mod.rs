@@ -7,9 +7,11 @@
 
 mod artifacts;
 mod attempts;
+mod change;
 mod control;
 mod events;
 mod extract;
+mod fork;
 mod gc;
 mod health;
 mod logs;
@@ -17,13 +19,14 @@ mod lost;
 mod meter;
 mod output;
 mod patience;
-mod problem;
+pub(crate) mod problem;
 mod progress;
 mod reasons;
 mod rounds;
 mod runs;
 mod settle;
 mod source;
+mod stored;
 mod stream;
 mod submit;
 #[cfg(test)]
@@ -123,6 +126,9 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
         .route(route::RETRY, post(control::retry))
+        .route(route::EDIT, post(change::edit))
+        .route(route::MARK, post(change::mark))
+        .route(route::FORK, post(fork::fork))
         .route(route::SETTLE, post(settle::settle))
         .route(route::ARTIFACTS, get(artifacts::list))
         .route(route::ARTIFACT, get(artifacts::content))

@@ -13,7 +13,7 @@ use crate::handle::Gone;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
-pub(super) struct Refusal(Box<Problem>);
+pub(crate) struct Refusal(Box<Problem>);
 
 impl Refusal {
     fn new(status: StatusCode, code: Code, title: &str, detail: impl Into<String>) -> Self {
@@ -26,7 +26,7 @@ impl Refusal {
         }))
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
@@ -109,7 +109,7 @@ pub(super) fn no_runs() -> Refusal {
         .hint("`autoglm run FILE` starts one.")
 }
 
-pub(super) fn no_such_task(run: RunId, name: &str) -> Refusal {
+pub(crate) fn no_such_task(run: RunId, name: &str) -> Refusal {
     let detail = format!("run {run} has no task `{name}`");
     not_found(code::NO_SUCH_TASK, "No such task", detail)
         .hint(format!("`autoglm get {run}` shows its tasks."))
@@ -173,6 +173,31 @@ pub(super) fn waits_for_nobody(run: RunId, name: &str, why: &str) -> Refusal {
     let detail = format!("task `{name}` of run {run} {why}");
     conflict(code::WAITS_FOR_NOBODY, "The task waits for nobody", detail)
         .hint(format!("`autoglm explain {run} {name}` says what it waits for."))
+        .run(run)
+}
+
+/// What is to be changed has begun, or has ended.
+pub(super) fn begun(run: RunId, name: &str, why: &str) -> Refusal {
+    let detail = format!("task `{name}` of run {run} {why}: it cannot be changed any more");
+    conflict(code::BEGUN, "The task has begun", detail)
+        .hint(format!("`autoglm fork {run} --from {name}` begins there again in a new run."))
+        .run(run)
+}
+
+/// What is asked does not fit the run.
+pub(crate) fn unfit(run: RunId, why: &str) -> Refusal {
+    let detail = format!("run {run} cannot be changed like that: {why}");
+    conflict(code::UNFIT, "This does not fit the run", detail).run(run)
+}
+
+/// What a run was made from is not stored.
+pub(super) fn no_sources(run: RunId) -> Refusal {
+    let detail = format!(
+        "the file that run {run} was made from is not stored with it: the run is of an earlier \
+         version of the program"
+    );
+    conflict(code::NO_SOURCES, "The file of the run is not stored", detail)
+        .hint("Without other parameters and another environment it can be forked.")
         .run(run)
 }
 

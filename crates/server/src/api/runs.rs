@@ -1,18 +1,25 @@
 //! Looking at runs, tasks and items.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use model::{ItemId, TaskId};
+use model::control::ControlAnswer;
+use model::fact::MarkCause;
+use model::{Fact, ItemId, RunId, Seq, TaskId, TaskStatus};
 use protocol::api::{
-    ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TasksQuery,
+    ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TaskSummary,
+    TasksQuery,
 };
 
 use super::Shared;
 use super::extract::{Query, Target, page, task};
 use super::problem::{self, Refusal};
 use super::reasons::Facts;
+use super::source::Source;
+use super::stored::{Stored, blocking};
+use crate::sources::Given;
 use crate::views;
 
 pub(super) async fn list(
@@ -44,10 +51,17 @@ pub(super) async fn detail(
     let look = service.find(target.run, move |subject, _| {
         let detail = views::detail(subject, query.status, page);
         let tasks = detail.tasks.iter().map(|task| TaskId(task.id));
-        let reasons = tasks.map(|task| views::reason_at(subject, task, None)).collect();
-        Ok((detail, reasons, subject.run.admitted_seq()))
+        let reasons = tasks.map(|task| views::reason_at(subject, task, None)).collect::<Vec<_>>();
+        let run = subject.run;
+        let seen = (subject.id, run.admitted_seq(), run.admitted().identity);
+        Ok((detail, reasons, seen))
     });
-    let ((mut detail, reasons, admitted), source) = look.await?;
+    let ((mut detail, reasons, (run, admitted, identity)), source) = look.await?;
+    let context = service.context.clone();
+    let given = blocking(move || Stored::open(&context)?.object(&identity)).await?;
+    let given = given.and_then(|bytes| Given::from_bytes(&bytes));
+    detail.forked_from = given.and_then(|given| given.fork_of).map(RunId);
+    note_unrun(&service, (run, admitted, &source), &mut detail.tasks).await?;
     let reasons = service.reasons(reasons, Facts { source, admitted }).await;
     detail.tasks.iter_mut().zip(reasons).for_each(|(task, reason)| task.reason = reason);
     Ok(Json(detail))
@@ -93,4 +107,51 @@ pub(super) async fn explain(
     let reasons = service.reasons(vec![reason], Facts { source, admitted }).await;
     explanation.reason = reasons.into_iter().next().flatten();
     Ok(Json(explanation))
+}
+
+/// Notes why tasks have ended that were never run. Facts are read only if there is such a task.
+async fn note_unrun(
+    service: &Shared,
+    (run, admitted, source): (RunId, Seq, &Source),
+    tasks: &mut [TaskSummary],
+) -> Result<(), Refusal> {
+    let is_unrun = |task: &TaskSummary| {
+        task.attempts == 0 && matches!(task.status, TaskStatus::Succeeded | TaskStatus::Failed)
+    };
+    if !tasks.iter().any(is_unrun) {
+        return Ok(());
+    }
+    let mut notes: HashMap<u32, String> = HashMap::new();
+    let mut after = Seq(admitted.0.saturating_sub(1));
+    while let Ok(page) = service.facts(source, &mut after).await {
+        for entry in &page {
+            note(&entry.fact, run, &mut notes);
+        }
+    }
+    for task in tasks.iter_mut().filter(|task| is_unrun(task)) {
+        task.note = notes.remove(&task.id);
+    }
+    Ok(())
+}
+
+fn note(fact: &Fact, run: RunId, notes: &mut HashMap<u32, String>) {
+    match fact {
+        Fact::Marked(mark) if mark.run == run => {
+            let note = match mark.cause {
+                MarkCause::Person => "marked".to_owned(),
+                MarkCause::Cache => "cached".to_owned(),
+                MarkCause::Fork { from } => format!("from run {from}"),
+            };
+            notes.extend(mark.tasks.iter().map(|task| (task, note.clone())));
+        }
+        Fact::TaskAnswered(answered)
+            if answered.task.run == run && answered.answer == ControlAnswer::Cached =>
+        {
+            notes.insert(answered.task.task.0, "cached".to_owned());
+        }
+        Fact::RoundOpened { run: id, tasks, .. } if *id == run => {
+            notes.retain(|task, _| !tasks.contains(*task));
+        }
+        _ => {}
+    }
 }

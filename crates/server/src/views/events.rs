@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use journal::Entry;
 use model::control::{ControlAnswer, Verdict};
-use model::fact::{AttemptsEnded, Fact, RoundScope, TaskAnswered};
+use model::fact::{AmendCause, AttemptsEnded, Fact, MarkCause, Marked, RoundScope, TaskAnswered};
 use model::outcome::{Outcome, Then};
 use model::{IdSet, ItemId, RunId, RunStatus, TaskId, TaskStatus};
 use protocol::api::{Event, Time};
@@ -88,8 +88,46 @@ fn say(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
             let text = "the run was moved to the archive".to_owned();
             Some(Said { kind: "run_forgotten", text, ..Said::default() })
         }
+        Fact::RunAmended(amended) if amended.run == run => Some(amendment(amended.cause, names)),
         _ => of_attempts(fact, run, names).or_else(|| of_tasks(fact, run, names)),
     }
+}
+
+/// What has changed stands in the versions, which are not looked at here.
+fn amendment(cause: AmendCause, names: &Names) -> Said {
+    let kind = "run_amended";
+    match cause {
+        AmendCause::Edited => {
+            Said { kind, text: "the run was edited".to_owned(), ..Said::default() }
+        }
+        AmendCause::Generated { task, item } => {
+            let name = names.task(task);
+            let item = names.has_item(task, item).then_some(item);
+            let written = names.written_by(task, item);
+            let who = item.map_or_else(|| name.clone(), |item| format!("{name}[{item}]"));
+            let tasks = plural(written.len() as u64, "task");
+            let some = names.some(written.iter().copied(), written.len());
+            let text = format!("{who} wrote {tasks}: {some}");
+            let count = Some(written.len() as u64);
+            Said { kind, task: Some(task), count, text, ..Said::default() }
+        }
+    }
+}
+
+fn marked(mark: &Marked, names: &Names) -> Said {
+    let what = match (&mark.items, mark.tasks.iter().next()) {
+        (Some(items), Some(task)) => some_items(names, TaskId(task), items),
+        _ => names.some(mark.tasks.iter().map(TaskId), mark.tasks.len()),
+    };
+    let status = mark.status.as_str().replace('_', " ");
+    let text = match mark.cause {
+        MarkCause::Person => format!("{what} marked as {status}"),
+        MarkCause::Cache => format!("{what} {status}: from the cache"),
+        MarkCause::Fork { from } => format!("{what} {status}: from run {from}"),
+    };
+    let said = Said::of_tasks("marked", &mark.tasks, mark.status);
+    let count = mark.items.as_ref().map_or(mark.tasks.len(), IdSet::len);
+    Said { count: Some(count as u64), ..said }.text(text)
 }
 
 fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
@@ -215,6 +253,16 @@ fn of_tasks(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
             let whole = if *scope == RoundScope::All { ", with all items" } else { "" };
             let said = Said::of_tasks("round_opened", tasks, TaskStatus::Pending);
             Some(said.text(format!("{} run again: {}{whole}", plural_tasks(tasks), some(tasks))))
+        }
+        Fact::ItemsReopened { task, items } if task.run == run => {
+            let what = some_items(names, task.task, items);
+            let said = Said::of_task("items_reopened", task.task, items.len(), TaskStatus::Ready);
+            Some(said.text(format!("{what} to run again")))
+        }
+        Fact::Marked(mark) if mark.run == run => Some(marked(mark, names)),
+        Fact::DeadlinePassed { run: id, tasks } if *id == run => {
+            let said = Said::of_tasks("deadline_passed", tasks, TaskStatus::TimedOut);
+            Some(said.text(format!("the deadline of {} has passed", some(tasks))))
         }
         _ => None,
     }

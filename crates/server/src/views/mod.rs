@@ -4,6 +4,7 @@
 //! quick: what can be long comes in pages, and nothing walks the items of a fan-out that is not
 //! shown. Nothing here changes state, reads a clock, does IO or knows of HTTP.
 
+mod edit;
 mod events;
 mod explain;
 mod items;
@@ -21,6 +22,7 @@ mod tasks;
 mod tests;
 mod words;
 
+pub(crate) use edit::{Difference, Side, difference, edit};
 pub(crate) use events::{event, skipped};
 pub(crate) use explain::explain;
 pub(crate) use items::items;
@@ -28,10 +30,10 @@ pub(crate) use names::Names;
 pub(crate) use page::Page;
 pub(crate) use progress::{PathLeft, progress};
 pub(crate) use reason::{ReasonAt, reason_at};
-pub(crate) use retry::retry;
+pub(crate) use retry::{retry, retry_items};
 pub(crate) use rounds::Rounds;
 pub(crate) use runs::{list, summary};
 pub(crate) use skips::Skips;
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
-pub(crate) use words::{cause, plural};
+pub(crate) use words::{cause, listed, plural};

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ItemId, RunId, TaskId};
+use model::{Graph, ItemId, RunId, TaskId};
 use serde_json::Value;
 use spec::{Awaited, Definition, label};
 
@@ -56,6 +56,32 @@ impl Names {
     /// The task of a name.
     pub(crate) fn find(&self, name: &str) -> Option<TaskId> {
         self.definition.as_deref()?.task(name)
+    }
+
+    /// The tasks that a task, or an item of it, has written: those whose names begin with its own.
+    pub(crate) fn written_by(&self, task: TaskId, item: Option<ItemId>) -> Vec<TaskId> {
+        let Some(definition) = self.definition.as_deref() else { return Vec::new() };
+        let name = definition.task_name(task);
+        let prefix = match item {
+            Some(item) => format!("{name}.{item}."),
+            None => format!("{name}."),
+        };
+        let tasks = (0..).take(definition.len()).map(TaskId);
+        tasks.filter(|&task| definition.task_name(task).starts_with(&prefix)).collect()
+    }
+
+    /// The task that wrote a task while the run went on: only these are members of a task of work.
+    pub(crate) fn writer(&self, graph: &Graph, task: TaskId) -> Option<TaskId> {
+        let definition = self.definition.as_deref()?;
+        let mut name = definition.task_name(task);
+        while let Some((before, _)) = name.rsplit_once('.') {
+            name = before;
+            let found = definition.task(name);
+            if let Some(writer) = found.filter(|&it| graph.policy(it).kind.is_work()) {
+                return Some(writer);
+            }
+        }
+        None
     }
 
     /// The first of some tasks by name, and how many more there are: `a, b, c and 4 more`.

@@ -24,7 +24,7 @@ pub(crate) fn reason_at(
 ) -> Option<ReasonAt> {
     let run = subject.run;
     let at = match run.task(task).trouble()? {
-        Outcome::Failed(Failure::Control) => ReasonAt::Outputs,
+        Outcome::Failed(Failure::Control | Failure::Tasks) => ReasonAt::Outputs,
         Outcome::Failed(Failure::Render | Failure::Outputs) => ReasonAt::Log,
         _ => return None,
     };

@@ -37,6 +37,18 @@ pub(crate) fn retry(subject: &Subject<'_>, from: Option<TaskId>) -> RetryPlan {
     }
 }
 
+/// What a retry of some items would run once more.
+pub(crate) fn retry_items(subject: &Subject<'_>, task: TaskId, items: &IdSet) -> RetryPlan {
+    let mut plan = retry(subject, Some(task));
+    let name = subject.names.task(task);
+    let whole = u64::from(subject.run.item_count(task));
+    plan.items_total -= whole - items.len() as u64;
+    if let Some(first) = plan.tasks.iter_mut().find(|shown| shown.name == name) {
+        first.items = items.len() as u64;
+    }
+    plan
+}
+
 /// How many items of a task run again. One that succeeded is only among the tasks to run again
 /// whole: it was undone, or goes another way now.
 fn items_again(subject: &Subject<'_>, task: TaskId, scope: RoundScope) -> u64 {

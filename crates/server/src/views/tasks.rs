@@ -24,6 +24,7 @@ pub(crate) fn detail(subject: &Subject<'_>, status: Option<TaskStatus>, page: Pa
     RunDetail {
         run: summary(subject),
         params: subject.names.params(),
+        forked_from: None,
         tasks: tasks.collect(),
         next,
     }
@@ -58,6 +59,8 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
         duration_seconds: started.map(|started| Seconds(until.since(started))),
         trouble: task.trouble().and_then(words::trouble),
         reason: None,
+        note: None,
+        written_by: subject.names.writer(run.graph(), id).map(|writer| subject.names.task(writer)),
         critical,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use model::Request;
 use model::fact::StopCause;
 use model::outcome::{Failure, Outcome};
 
@@ -53,6 +54,16 @@ pub(crate) fn amount(resource: &str, value: u64) -> String {
         "memory" => format!("{} memory", bytes(value)),
         custom => format!("{value} {custom}"),
     }
+}
+
+/// All that an attempt asks for: `2 CPU, 1 GiB memory, 1 gpu`.
+pub(crate) fn request(request: &Request) -> String {
+    let mut amounts = vec![amount("cpu", request.cpu_milli)];
+    if request.memory_bytes > 0 {
+        amounts.push(amount("memory", request.memory_bytes));
+    }
+    amounts.extend(request.custom.iter().map(|(name, value)| amount(name, *value)));
+    amounts.join(", ")
 }
 
 /// Thousandths as a decimal number without zeros at its end.

@@ -1,5 +1,7 @@
 //! What a task is: work, a decision, a wait, a group. Keys that do not go with that are told.
 
+use std::collections::BTreeMap;
+
 use model::control::{Kind, Verdict};
 use model::{Span, TaskId};
 
@@ -9,7 +11,7 @@ use super::steps::{Role, Step, Steps, Target};
 use super::task::time_limit;
 use crate::code;
 use crate::decision::Decision;
-use crate::definition::Action;
+use crate::definition::{Action, End};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{
@@ -17,6 +19,7 @@ use crate::file::{
 };
 use crate::instant;
 use crate::limits::ROUNDS_DEFAULT;
+use crate::link::Call;
 use crate::read::Placed;
 use crate::template::expression_references;
 
@@ -26,6 +29,8 @@ pub(super) struct Checked<'c, 'f> {
     pub steps: &'c Steps<'f>,
     pub decisions: &'c Decisions,
     pub graph: &'c TaskGraph,
+    /// The files that tasks name, by task.
+    pub calls: &'c BTreeMap<u32, Call>,
 }
 
 /// What a task of the file does, if no worker runs it.
@@ -35,7 +40,16 @@ pub(super) fn action(
     faults: &mut Faults,
 ) -> Option<(Kind, Action)> {
     match step.role {
-        Role::Compensation { .. } => None,
+        Role::Compensation { .. } | Role::Outer => None,
+        Role::Joint => Some((Kind::Decision, Action::End(End::default()))),
+        Role::Task if step.is_call() => {
+            refuse(step, NOT_FOR_CALLS, "a workflow of its own", faults);
+            let outputs = file.calls.get(&number).map(|call| call.workflow.outputs.iter());
+            let outputs = outputs.into_iter().flatten();
+            let outputs = outputs.map(|(name, text)| (name.as_str().into(), text.clone()));
+            let end = End { outputs: outputs.collect(), copies: None };
+            Some((Kind::Decision, Action::End(end)))
+        }
         Role::Gate => {
             let when = step.task.when.as_ref().map(|when| bare(&when.value.0).into());
             Some((Kind::Decision, Action::Decision(Box::new(Decision::gate(when)))))
@@ -199,7 +213,6 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "signal",
     "wait",
     "result",
-    "foreach",
     "retry",
     "timeout",
     "grace",
@@ -210,8 +223,22 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "rate",
     "artifacts",
     "cache",
+    "workflow",
+];
+const NOT_FOR_CALLS: &[&str] = &[
+    "result",
+    "retry",
+    "timeout",
+    "grace",
+    "resources",
+    "max_parallel",
+    "compensate",
+    "env",
+    "shell",
+    "working_dir",
 ];
 const NOT_FOR_COMPENSATIONS: &[&str] = &[
+    "workflow",
     "name",
     "tasks",
     "decision",
@@ -243,12 +270,14 @@ pub(super) fn check(steps: &Steps<'_>, faults: &mut Faults) {
             Role::Compensation { .. } => {
                 refuse(step, NOT_FOR_COMPENSATIONS, "a compensation", faults);
             }
-            Role::Gate | Role::End { .. } => {}
+            Role::Gate | Role::End { .. } | Role::Joint | Role::Outer => {}
         }
     }
     for group in &steps.groups {
         let (Some(task), Some(short)) = (group.task, group.short) else { continue };
-        for key in keys(task).filter(|key| NOT_FOR_GROUPS.contains(key)) {
+        check_copies(task, short, faults);
+        let is_group = task.tasks.is_some();
+        for key in keys(task).filter(|key| is_group && NOT_FOR_GROUPS.contains(key)) {
             let message = format!("`{}` is a group, and takes no `{key}`", short.value);
             let fault = Fault::new(code::CONFLICT, short.extent, message);
             faults.push(fault.hint("write it in the tasks of the group"));
@@ -260,8 +289,26 @@ pub(super) fn check(steps: &Steps<'_>, faults: &mut Faults) {
     }
 }
 
+/// Notes what does not go with copies of a group.
+fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
+    let Some(foreach) = &task.foreach else { return };
+    if task.until.is_some() {
+        let message = format!("`{}` has copies, and takes no `until`", short.value);
+        let fault = Fault::new(code::CONFLICT, short.extent, message);
+        faults.push(fault.hint("put it into a group that has the `until`"));
+    }
+    if foreach.value.max_parallel.is_some() || task.max_parallel.is_some() {
+        let message = format!("all copies of `{}` may run at once: it takes no `max_parallel`", {
+            &short.value
+        });
+        let fault = Fault::new(code::CONFLICT, foreach.extent, message);
+        faults.push(fault.hint("write it in the tasks of the group, or in the workflow"));
+    }
+}
+
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 6] = ["decision", "conditions", "approval", "signal", "wait", "tasks"];
+    const KINDS: [&str; 7] =
+        ["decision", "conditions", "approval", "signal", "wait", "tasks", "workflow"];
     let task = step.task;
     let work = [("script", task.script.is_some()), ("command", task.command.is_some())];
     let work = work.into_iter().filter_map(|(key, is_there)| is_there.then_some(key));
@@ -316,6 +363,10 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("deadline", task.deadline.is_some()),
         ("artifacts", task.artifacts.is_some()),
         ("cache", task.cache.is_some()),
+        ("workflow", task.workflow.is_some()),
+        ("env", task.env.is_some()),
+        ("shell", task.shell.is_some()),
+        ("working_dir", task.working_dir.is_some()),
     ];
     keys.into_iter().filter_map(|(key, is_there)| is_there.then_some(key))
 }

@@ -38,12 +38,18 @@ struct Edge {
     extent: Extent,
 }
 
-pub(super) fn build(steps: &Steps<'_>, links: Vec<Link>, faults: &mut Faults) -> TaskGraph {
+/// Builds the graph. `known` are pairs of tasks that are there already, the second after the first.
+pub(super) fn build(
+    steps: &Steps<'_>,
+    links: Vec<Link>,
+    known: &[(u32, u32)],
+    faults: &mut Faults,
+) -> TaskGraph {
     let edges = Builder::new(steps, faults).build(links);
     let edges = merged(steps, edges, faults);
     check_counts(steps, &edges, faults);
     let pairs: Vec<(u32, u32)> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
-    let graph = checked(steps, &pairs, &edges, faults);
+    let graph = checked(steps, (&pairs, known), &edges, faults);
     let conditions = edges.iter().map(|edge| edge.condition).collect();
     TaskGraph { edges: pairs, conditions, graph }
 }
@@ -57,7 +63,7 @@ fn check_counts(steps: &Steps<'_>, edges: &[Edge], faults: &mut Faults) {
     for (number, step) in (0_u32..).zip(&steps.list) {
         let Some(join) = &step.task.join else { continue };
         let JoinFile::AtLeast(least) = join.value else { continue };
-        if !matches!(step.role, Role::Task | Role::Gate) {
+        if !matches!(step.role, Role::Task | Role::Gate) || step.is_call() {
             continue;
         }
         let first = edges.partition_point(|edge| edge.to < number);
@@ -108,6 +114,9 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
             if matches!(step.role, Role::End { first } if ends_one(first)) {
                 self.edge(number - 1, number, end_condition(step), step.short.extent);
             }
+            if let Some(gate) = self.gate_of(number) {
+                self.edge(gate, number, EdgeCondition::Route(1), step.short.extent);
+            }
         }
         if self.steps.groups.len() == 1 {
             links.into_iter().for_each(|link| self.follow(&link));
@@ -129,10 +138,18 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         self.edges
     }
 
+    /// What decides whether a file that stands in the place of a task is begun.
+    fn gate_of(&self, step: u32) -> Option<u32> {
+        let (it, gate) = (&self.steps.list[step as usize], step.checked_sub(1)?);
+        let before = &self.steps.list[gate as usize];
+        let is_own = before.role == Role::Gate && std::ptr::eq(before.short, it.short);
+        (it.is_call() && !it.is_copied_call() && is_own).then_some(gate)
+    }
+
     /// Whether a task has an `until` of its own.
     fn has_end(&self, step: u32) -> bool {
         let step = &self.steps.list[step as usize];
-        step.role == Role::Task && step.task.until.is_some()
+        step.role == Role::Task && step.task.until.is_some() && !step.is_copied_call()
     }
 
     /// The innermost group that both ends of a link stand in. Numbers grow inwards.
@@ -171,7 +188,7 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
             self.check_many(link);
         }
         let entries = match dependent {
-            Target::Step(step) => vec![step],
+            Target::Step(step) => vec![self.gate_of(step).unwrap_or(step)],
             Target::Group(group) => {
                 self.check_joins(group, extent);
                 self.borders[group as usize].entries.clone()
@@ -265,6 +282,14 @@ impl<'s, 'f, 'm> Builder<'s, 'f, 'm> {
         };
         let mut border = Border { entries: open(&self.has_before), exits: open(&self.has_next) };
         let extent = group.short.map(|short| short.extent).unwrap_or_default();
+        if let Some(joint) = group.joint {
+            for &exit in &border.exits {
+                self.edge(exit, joint, EdgeCondition::Succeeded, extent);
+            }
+            // Without items it is all that there is of the group.
+            border.entries.push(joint);
+            border.exits = vec![joint];
+        }
         if let Some(end) = group.end {
             self.end_turn(group.members.clone(), end, extent);
             border.exits = vec![end];
@@ -314,14 +339,14 @@ fn merged(steps: &Steps<'_>, mut edges: Vec<Edge>, faults: &mut Faults) -> Vec<E
 
 fn checked(
     steps: &Steps<'_>,
-    pairs: &[(u32, u32)],
+    (pairs, known): (&[(u32, u32)], &[(u32, u32)]),
     edges: &[Edge],
     faults: &mut Faults,
 ) -> Option<Graph> {
     let parts = GraphParts {
         policies: vec![Policy::default()],
         policy_of: vec![0; steps.list.len()],
-        edges: pairs.to_vec(),
+        edges: pairs.iter().chain(known).copied().collect(),
         ..GraphParts::default()
     };
     match Graph::new(Digest::default(), parts) {

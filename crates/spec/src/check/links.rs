@@ -40,7 +40,8 @@ pub(super) fn collect(
     faults: &mut Faults,
 ) -> Vec<Link> {
     let mut collector = Collector { steps, decisions, links: made, pattern_steps: 0, faults };
-    for (number, step) in (0..).zip(&steps.list).filter(|(_, step)| step.role == Role::Task) {
+    let tasks = (0..).zip(&steps.list).filter(|(_, step)| step.role == Role::Task);
+    for (number, step) in tasks.filter(|(_, step)| !step.is_copied_call()) {
         collector.add(Target::Step(number), step.scope, step.task);
     }
     for (number, group) in (0..).zip(&steps.groups) {

@@ -9,8 +9,9 @@ use crate::secret::whole;
 use crate::suggest::did_you_mean;
 
 /// The names of all secrets, those of every environment among them.
-pub(super) struct SecretNames<'f> {
+pub(crate) struct SecretNames<'f> {
     names: Vec<&'f str>,
+    /// The parameters that are one.
     params: Vec<&'f str>,
 }
 
@@ -24,6 +25,18 @@ impl<'f> SecretNames<'f> {
             names: secrets.flat_map(|it| &it.0).map(|(name, _)| name.value.as_str()).collect(),
             params: params.map(|it| it.name.value.as_str()).collect(),
         }
+    }
+
+    /// The names that a definition knows: those of parameters stand behind `params.`.
+    pub(crate) fn known(all: impl Iterator<Item = &'f str>) -> Self {
+        let (mut names, mut params) = (Vec::new(), Vec::new());
+        for name in all {
+            match name.strip_prefix("params.") {
+                Some(param) => params.push(param),
+                None => names.push(name),
+            }
+        }
+        Self { names, params }
     }
 
     pub(super) fn is_param(&self, name: &str) -> bool {

@@ -39,10 +39,20 @@ pub(super) struct Step<'f> {
 }
 
 impl Step<'_> {
+    /// Whether a file stands in its place.
+    pub(super) fn is_call(&self) -> bool {
+        self.role == Role::Task && self.task.workflow.is_some()
+    }
+
+    /// Whether it is the only member of a group: a file that is there once for each item.
+    pub(super) fn is_copied_call(&self) -> bool {
+        self.is_call() && self.task.foreach.is_some()
+    }
+
     /// The whole name of what stands in the file: of a loop's end that of the loop.
     pub(super) fn written_name(&self) -> &str {
         match self.role {
-            Role::Task => &self.name,
+            Role::Task | Role::Joint | Role::Outer => &self.name,
             _ => self.name.rsplit_once('.').map_or(&self.name, |(name, _)| name),
         }
     }
@@ -59,6 +69,10 @@ pub(super) enum Role {
     End { first: u32 },
     /// It undoes this task.
     Compensation { of: u32 },
+    /// It ends all copies of a group.
+    Joint,
+    /// It is there already: a task of the graph that this file adds to.
+    Outer,
 }
 
 /// Tasks that stand in a task, or in the file.
@@ -73,6 +87,8 @@ pub(super) struct Group<'f> {
     /// Its members, those of its groups included.
     pub members: std::ops::Range<u32>,
     pub end: Option<u32>,
+    /// What ends all its copies, if it has some.
+    pub joint: Option<u32>,
     pub names: HashMap<&'f str, Target>,
     pub short: Option<&'f Placed<String>>,
     pub trigger: Trigger,
@@ -85,9 +101,16 @@ pub(super) enum Target {
     Group(u32),
 }
 
-/// Takes the tasks of a file apart.
-pub(super) fn flatten<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Steps<'f> {
+/// Takes the tasks of a file apart. Behind those that are there already stand its own.
+pub(super) fn flatten<'f>(
+    file: &'f WorkflowFile,
+    outer: &'f [(NamedTask, Trigger)],
+    faults: &mut Faults,
+) -> Steps<'f> {
     let mut steps = Steps { list: Vec::new(), groups: vec![Group::default()] };
+    for (named, trigger) in outer {
+        steps.add_outer(named, *trigger);
+    }
     for tasks in file.tasks.iter().chain(&file.task_graph) {
         steps.add_tasks(&tasks.0, 0, None, faults);
     }
@@ -98,6 +121,11 @@ pub(super) fn flatten<'f>(file: &'f WorkflowFile, faults: &mut Faults) -> Steps<
     steps.add_compensations(faults);
     steps.check_whole_names(faults);
     steps
+}
+
+/// Whether something decides whether a group, or a file, is begun.
+fn has_gate(task: &TaskFile) -> bool {
+    task.when.is_some() || task.join.as_ref().is_some_and(|join| join.value != JoinFile::All)
 }
 
 fn trigger(event: HandlerEvent) -> Trigger {
@@ -132,6 +160,9 @@ impl<'f> Steps<'f> {
             let trigger = given.or(event).unwrap_or_default();
             let target = match &named.task.tasks {
                 Some(tasks) => self.add_group(named, &tasks.value.0, (scope, trigger), faults),
+                None if named.task.workflow.is_some() && named.task.foreach.is_some() => {
+                    self.add_copied_call(named, scope, trigger)
+                }
                 None => self.add_task(named, scope, trigger),
             };
             self.name(&named.name, scope, target, faults);
@@ -145,12 +176,24 @@ impl<'f> Steps<'f> {
         }
     }
 
-    fn add_task(&mut self, named: &'f NamedTask, scope: u32, trigger: Trigger) -> Target {
+    fn add_outer(&mut self, named: &'f NamedTask, trigger: Trigger) {
         let number = self.next();
+        let NamedTask { name: short, task, .. } = named;
+        let name = Cow::Borrowed(short.value.as_str());
+        let (scope, role, is_whole) = (0, Role::Outer, true);
+        self.list.push(Step { name, short, scope, role, task, is_whole, trigger });
+        self.groups[0].names.insert(short.value.as_str(), Target::Step(number));
+    }
+
+    fn add_task(&mut self, named: &'f NamedTask, scope: u32, trigger: Trigger) -> Target {
         let NamedTask { name: short, task, is_whole } = named;
         let name = self.whole_name(&short.value, scope);
         let step =
             |name, role, is_whole| Step { name, short, scope, role, task, is_whole, trigger };
+        if task.workflow.is_some() && has_gate(task) {
+            self.list.push(step(Cow::Owned(format!("{name}.when")), Role::Gate, true));
+        }
+        let number = self.next();
         self.list.push(step(name.clone(), Role::Task, *is_whole));
         if task.until.is_some() {
             let name = Cow::Owned(format!("{name}.until"));
@@ -187,8 +230,7 @@ impl<'f> Steps<'f> {
             is_whole: true,
             trigger,
         };
-        let has_join = task.join.as_ref().is_some_and(|join| join.value != JoinFile::All);
-        let gate = (task.when.is_some() || has_join).then(|| {
+        let gate = has_gate(task).then(|| {
             self.list.push(step(format!("{name}.when"), Role::Gate, parent));
             self.next() - 1
         });
@@ -204,13 +246,57 @@ impl<'f> Steps<'f> {
         });
         self.add_tasks(tasks, number, Some(trigger), faults);
         let past = self.next();
-        let end = task.until.is_some().then(|| {
+        let joint = task.foreach.is_some().then(|| {
+            self.list.push(step(name.clone(), Role::Joint, parent));
+            past
+        });
+        let end = (task.until.is_some() && joint.is_none()).then(|| {
             self.list.push(step(format!("{name}.until"), Role::End { first }, number));
             past
         });
         let group = &mut self.groups[number as usize];
-        (group.members, group.end) = (first..past, end);
+        (group.members, group.end, group.joint) = (first..past, end, joint);
         Target::Group(number)
+    }
+
+    /// A file that is there once for each item: a group with one member.
+    fn add_copied_call(&mut self, named: &'f NamedTask, parent: u32, trigger: Trigger) -> Target {
+        let NamedTask { name: short, task, is_whole } = named;
+        let name = self.whole_name(&short.value, parent);
+        let step = |name, role, is_whole| Step {
+            name,
+            short,
+            scope: parent,
+            role,
+            task,
+            is_whole,
+            trigger,
+        };
+        let gate = has_gate(task).then(|| {
+            self.list.push(step(Cow::Owned(format!("{name}.when")), Role::Gate, true));
+            self.next() - 1
+        });
+        let first = self.next();
+        self.list.push(step(name.clone(), Role::Task, *is_whole));
+        self.list.push(step(name.clone(), Role::Joint, true));
+        let number = u32::try_from(self.groups.len()).expect("no more groups than bytes");
+        self.groups.push(Group {
+            name: name.into_owned(),
+            parent,
+            task: Some(task),
+            gate,
+            members: first..first + 1,
+            joint: Some(first + 1),
+            short: Some(short),
+            trigger,
+            ..Group::default()
+        });
+        Target::Group(number)
+    }
+
+    /// Whether a task, or a group, is there once for each item of a group around it.
+    pub(super) fn is_copied(&self, scope: u32) -> bool {
+        self.scopes(scope).any(|group| self.groups[group as usize].joint.is_some())
     }
 
     /// Notes the name of a task or group. Of two with one name the first keeps it.
@@ -218,13 +304,15 @@ impl<'f> Steps<'f> {
         if name.value.is_empty() {
             return;
         }
-        let names = &mut self.groups[scope as usize].names;
-        if let Some(&first) = names.get(name.value.as_str()) {
+        let names = &self.groups[scope as usize].names;
+        let known = names.get(name.value.as_str()).copied();
+        let is_outer = |it: Target| matches!(it, Target::Step(step) if self.list[step as usize].role == Role::Outer);
+        if let Some(first) = known.filter(|&it| !is_outer(it)) {
             let message = format!("there are two tasks named `{}`", name.value);
             let fault = Fault::new(code::DUPLICATE_TASK, name.extent, message);
             faults.push(fault.related(self.place(first).extent, "the first one"));
         } else {
-            names.insert(name.value.as_str(), target);
+            self.groups[scope as usize].names.insert(name.value.as_str(), target);
         }
     }
 
@@ -266,6 +354,9 @@ impl<'f> Steps<'f> {
         let mut seen: HashSet<&str> = HashSet::default();
         for step in &self.list {
             let Cow::Owned(name) = &step.name else { continue };
+            if step.role == Role::Joint {
+                continue;
+            }
             if self.groups[0].names.contains_key(name.as_str()) || !seen.insert(name) {
                 let message = format!("there are two tasks named `{name}`, one of them made here");
                 let fault = Fault::new(code::DUPLICATE_TASK, step.short.extent, message);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Span;
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::policy::{Policy, RetryPolicy, Trigger};
 use model::shared::Deadline;
 
 use super::control::Checked;
@@ -13,7 +13,7 @@ use super::fan_out::{self, Known};
 use super::look::{self, look_of};
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{artifacts, check_name, control, resources};
+use super::{Inherited, artifacts, check_name, control, resources};
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
@@ -45,7 +45,8 @@ pub(super) struct Computed {
 
 /// What holds for tasks that say nothing of it, and what they may share.
 pub(super) struct Defaults<'f> {
-    pub priority: Priority,
+    /// Of tasks that say nothing themselves.
+    pub inherited: Inherited,
     pub deadline: Option<Deadline>,
     pub sharing: Sharing<'f>,
 }
@@ -92,12 +93,15 @@ impl Compiler<'_, '_> {
         if step.role == Role::Task {
             check_name("a task", step.short, faults);
         }
+        if step.role == Role::Outer {
+            return (Policy::default(), TaskDefinition::default());
+        }
         let control = control::action((number, step), &self.file, faults);
         let Some((kind, action)) = control else {
             return self.work(number, step, computed, faults);
         };
         // What stands for a group is skipped by its own condition, and it has no others.
-        let is_own = step.role == Role::Task;
+        let is_own = step.role == Role::Task && !step.is_call();
         let when = step.task.when.as_ref().filter(|_| is_own);
         let mut policy = self.policy(step);
         policy.asks = when.is_some() || matches!(action, Action::Timer(Some(_)));
@@ -246,6 +250,8 @@ impl Compiler<'_, '_> {
         let join = match step.role {
             // The end of a turn waits for all of its body, however that has ended.
             Role::Compensation { .. } | Role::End { .. } => Join::AllDone,
+            Role::Joint | Role::Outer => Join::All,
+            Role::Task if step.is_call() => Join::All,
             Role::Task | Role::Gate => {
                 step.task.join.as_ref().map_or(Join::All, |join| match join.value {
                     JoinFile::All => Join::All,
@@ -259,13 +265,30 @@ impl Compiler<'_, '_> {
             priority: self
                 .said(step)
                 .find_map(|it| super::priority(it.priority))
-                .unwrap_or(self.defaults.priority),
+                .unwrap_or(self.defaults.inherited.priority),
             trigger: step.trigger,
             join,
-            failure: self.said(step).find_map(|it| it.on_failure).map(super::failure),
+            failure: self
+                .said(step)
+                .find_map(|it| it.on_failure)
+                .map(super::failure)
+                .or(self.defaults.inherited.failure),
             deadline: self.deadline(step),
             ..Policy::default()
         }
+    }
+}
+
+/// What holds for the tasks of a file in the place of a task.
+pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -> Inherited {
+    let said = || {
+        let groups = steps.scopes(step.scope);
+        let groups = groups.filter_map(|group| steps.groups[group as usize].task);
+        std::iter::once(step.task).chain(groups)
+    };
+    Inherited {
+        priority: said().find_map(|it| super::priority(it.priority)).unwrap_or(around.priority),
+        failure: said().find_map(|it| it.on_failure).map(super::failure).or(around.failure),
     }
 }
 
@@ -320,7 +343,7 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
 }
 
 /// A time limit: longer than nothing.
-pub(super) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
+pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
     let limit = limit?;
     if limit.value.0 == Span::ZERO {
         let fault = Fault::new(code::BAD_VALUE, limit.extent, "a `timeout` is longer than nothing");

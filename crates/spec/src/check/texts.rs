@@ -4,10 +4,12 @@
 //! references say where they stand. Nothing is rendered.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind};
 
+use super::Outer;
 use super::artifacts;
 use super::control::result_source;
 use super::decisions::rules_of;
@@ -15,12 +17,13 @@ use super::graph::TaskGraph;
 use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
-use super::steps::{Role, Step, Steps, Target};
+use super::steps::{Group, Role, Step, Steps, Target};
 use crate::code;
 use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
-use crate::expression::bare;
+use crate::expression::{bare, texts_of};
 use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
+use crate::link::Call;
 use crate::read::Placed;
 use crate::secret::misplaced;
 use crate::source::Extent;
@@ -40,8 +43,32 @@ const FILTERS: [&str; 20] = [
 pub(super) struct Scene<'f> {
     pub text: &'f str,
     pub file: &'f WorkflowFile,
+    pub names: &'f Names<'f>,
     pub steps: &'f Steps<'f>,
     pub graph: &'f TaskGraph,
+    /// The files that tasks name.
+    pub calls: &'f BTreeMap<u32, Call>,
+    pub outer: &'f Outer,
+}
+
+/// What surrounds the tasks, by name.
+pub(crate) struct Names<'f> {
+    pub params: Vec<&'f str>,
+    pub env: Vec<&'f str>,
+    pub secrets: SecretNames<'f>,
+}
+
+impl<'f> Names<'f> {
+    pub(super) fn of(file: &'f WorkflowFile) -> Self {
+        let params = file.params.iter().flat_map(|params| &params.0);
+        let others = file.environments.as_ref().map_or(&[][..], |it| &it.0);
+        let env = others.iter().flat_map(|(_, it)| &it.env).chain(&file.env);
+        Self {
+            params: params.map(|declaration| declaration.name.value.as_str()).collect(),
+            env: env.flat_map(|env| &env.0).map(|(name, _)| name.value.as_str()).collect(),
+            secrets: SecretNames::of(file),
+        }
+    }
 }
 
 /// Who uses a text, and so what it may name.
@@ -55,6 +82,8 @@ struct User {
     has_bare_parameters: bool,
     has_result: bool,
     has_output: bool,
+    /// Whether all tasks have ended, as for the outputs of a file.
+    is_end: bool,
 }
 
 /// A text is a template, or an expression with or without its marks.
@@ -65,26 +94,30 @@ enum Form {
 }
 
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
-    let params = scene.file.params.iter().flat_map(|params| &params.0);
     let env = scene.file.env.iter().flat_map(|env| &env.0);
     let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
-    let other_env = others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0);
     let mut checker = Checker {
-        secrets: SecretNames::of(scene.file),
+        secrets: &scene.names.secrets,
         environment: environment(),
         source: scene.text,
-        params: params.map(|declaration| declaration.name.value.as_str()).collect(),
-        env: env.clone().chain(other_env).map(|(name, _)| name.value.as_str()).collect(),
+        params: &scene.names.params,
+        env: &scene.names.env,
         steps: scene.steps,
+        calls: scene.calls,
+        outer: scene.outer,
         orders: Vec::new(),
         faults,
     };
-    let groups = scene.steps.groups.iter().filter_map(|group| group.task);
-    let group_env = groups.clone().flat_map(|task| &task.env).flat_map(|env| &env.0);
-    let folders = groups.flat_map(|task| &task.working_dir);
-    let texts = env.chain(group_env).map(|(_, text)| text);
-    for text in texts.chain(&scene.file.working_dir).chain(folders) {
+    let texts = env.map(|(_, text)| text);
+    for text in texts.chain(&scene.file.working_dir) {
         checker.check(text, Form::Template, User::default());
+    }
+    for (number, group) in (0..).zip(&scene.steps.groups) {
+        checker.check_group(number, group);
+    }
+    let outputs = scene.file.outputs.iter().flat_map(|outputs| &outputs.0);
+    for (_, expression) in outputs {
+        checker.check_expression(Some(expression), User { is_end: true, ..User::default() });
     }
     for (_, text) in others.iter().flat_map(|(_, it)| &it.env).flat_map(|env| &env.0) {
         checker.check(text, Form::Template, User::default());
@@ -97,12 +130,14 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
 }
 
 struct Checker<'f, 'm> {
-    secrets: SecretNames<'f>,
+    secrets: &'f SecretNames<'f>,
     environment: Environment<'static>,
     source: &'f str,
-    params: Vec<&'f str>,
-    env: Vec<&'f str>,
+    params: &'f [&'f str],
+    env: &'f [&'f str],
     steps: &'f Steps<'f>,
+    calls: &'f BTreeMap<u32, Call>,
+    outer: &'f Outer,
     orders: Vec<Order>,
     faults: &'m mut Faults,
 }
@@ -110,8 +145,11 @@ struct Checker<'f, 'm> {
 impl<'f> Checker<'f, '_> {
     fn check_step(&mut self, number: u32, step: &Step<'f>) {
         let task = step.task;
+        let has_item = self.has_item(step.scope);
         let user = User {
             step: Some(number),
+            has_item,
+            has_batch: has_item,
             has_result: result_source(step, self.steps).is_some(),
             ..User::default()
         };
@@ -119,9 +157,14 @@ impl<'f> Checker<'f, '_> {
             Role::Gate => self.check_expression(task.when.as_deref(), user),
             Role::End { .. } => self.check_expression(task.until.as_deref(), user),
             Role::Compensation { .. } => self.check_work(task, User { has_result: false, ..user }),
+            Role::Joint | Role::Outer => {}
             Role::Task => {
                 let has_batch = task.foreach.as_ref().is_some_and(|it| it.value.batch.is_some());
-                let has_item = task.foreach.is_some();
+                let has_batch = has_batch || user.has_batch;
+                let has_item = task.foreach.is_some() || user.has_item;
+                if step.is_call() {
+                    return self.check_call(task, User { has_item, has_batch, ..user });
+                }
                 self.check_work(task, User { has_item, has_batch, ..user });
                 self.check_expression(task.when.as_deref(), user);
                 let has_output = true;
@@ -132,6 +175,44 @@ impl<'f> Checker<'f, '_> {
                 }
                 self.check_artifacts((number, step), User { has_item, has_batch, ..user });
             }
+        }
+    }
+
+    /// Whether the tasks of a group have an item because it, or one around it, has copies.
+    fn has_item(&self, scope: u32) -> bool {
+        self.outer.has_item || self.steps.is_copied(scope)
+    }
+
+    /// The texts of a group, which its tasks take over.
+    fn check_group(&mut self, number: u32, group: &Group<'f>) {
+        let Some(task) = group.task.filter(|task| task.tasks.is_some()) else { return };
+        let has_item = self.has_item(number);
+        let user = User { has_item, has_batch: has_item, ..User::default() };
+        let env = task.env.iter().flat_map(|env| &env.0).map(|(_, text)| text);
+        for text in env.chain(&task.working_dir) {
+            self.check(text, Form::Template, user);
+        }
+        if let (Some(foreach), Some(joint)) = (&task.foreach, group.joint) {
+            let has_item = self.has_item(group.parent);
+            let user = User { step: Some(joint), has_item, has_batch: has_item, ..user };
+            self.check_foreach(&foreach.value, user);
+        }
+    }
+
+    /// What a file is given.
+    fn check_call(&mut self, task: &'f TaskFile, user: User) {
+        for (_, value) in task.with.iter().flat_map(|with| &with.value.0) {
+            for text in texts_of(&value.value) {
+                let text = Placed { value: text.to_owned(), extent: value.extent };
+                if !self.secrets.is_secret(&text, self.faults) {
+                    self.check(&text, Form::Template, user);
+                }
+            }
+        }
+        if let Some(foreach) = &task.foreach {
+            let scope = user.step.map_or(0, |step| self.steps.list[step as usize].scope);
+            let has_item = self.has_item(scope);
+            self.check_foreach(&foreach.value, User { has_item, has_batch: has_item, ..user });
         }
     }
 
@@ -347,12 +428,16 @@ impl<'f> Checker<'f, '_> {
                 self.unknown("key of the run", name, extent, hint);
             }
             ("params", ..) | ("env" | "run" | "round", Some(_), _) => {}
+            ("item" | "index" | "items", None, _) if user.has_item => {}
+            ("tasks", None, _) if user.is_end => self.check_task_reference(reference, extent, None),
             (root, None, _) => {
                 let message = format!("`{root}` is not known here");
                 let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
                 self.faults.push(fault.hint("only `params` is known before the run starts"));
             }
-            ("tasks", Some(step), _) => self.check_task_reference(reference, extent, step),
+            ("tasks", Some(step), _) => {
+                self.check_task_reference(reference, extent, Some(step));
+            }
             (root, Some(_), _) => {
                 let message = match root {
                     "items" if !user.has_batch => "without `batch` in its `foreach`",
@@ -374,15 +459,18 @@ impl<'f> Checker<'f, '_> {
         self.faults.push(Fault::new(code::TEMPLATE_NAME, extent, message).hint_if(hint));
     }
 
-    fn check_task_reference(&mut self, reference: &Reference, extent: Extent, number: u32) {
+    fn check_task_reference(&mut self, reference: &Reference, extent: Extent, user: Option<u32>) {
         let Some(name) = reference.path.first() else {
             let message = "a template names tasks literally";
             let fault = Fault::new(code::TEMPLATE_TASK, extent, message);
             return self.faults.push(fault.hint("write `tasks[\"name\"].outputs.key`"));
         };
-        let scope = self.steps.list[number as usize].scope;
+        let scope = user.map_or(0, |number| self.steps.list[number as usize].scope);
         let (earlier, steps) = match self.steps.resolve_path(scope, &reference.path) {
             Some((Target::Step(earlier), steps)) => (earlier, steps),
+            Some((Target::Group(group), steps)) if self.is_copied_call(group) => {
+                (self.steps.groups[group as usize].members.start, steps)
+            }
             Some((Target::Group(group), _)) => {
                 let group = &self.steps.groups[group as usize];
                 let message =
@@ -400,8 +488,15 @@ impl<'f> Checker<'f, '_> {
             }
         };
         match reference.path.get(steps).map(String::as_str) {
-            Some("outputs" | "status") => {
-                self.orders.push(Order { earlier, task: number, extent, is_undoing: false });
+            Some(word @ ("outputs" | "status")) => {
+                if let (Some(call), "outputs") = (self.calls.get(&earlier), word) {
+                    let key = reference.path.get(steps + 1);
+                    self.check_output(call, (name, key.map(String::as_str)), extent);
+                }
+                let has_ended = self.outer.ended.get(earlier as usize).copied().unwrap_or(false);
+                if let Some(task) = user.filter(|_| !has_ended) {
+                    self.orders.push(Order { earlier, task, extent, is_undoing: false });
+                }
             }
             _ => {
                 let message = "of another task `outputs` and `status` are known, and nothing else";
@@ -409,6 +504,27 @@ impl<'f> Checker<'f, '_> {
                 self.faults.push(fault.hint(format!("write `tasks[\"{name}\"].outputs.key`")));
             }
         }
+    }
+
+    fn is_copied_call(&self, group: u32) -> bool {
+        let first = self.steps.groups[group as usize].members.start;
+        self.steps.list.get(first as usize).is_some_and(Step::is_copied_call)
+    }
+
+    /// Of a file only what it gives is known outside of it.
+    fn check_output(&mut self, call: &Call, (task, key): (&str, Option<&str>), extent: Extent) {
+        let outputs = &call.workflow.outputs;
+        let Some(key) = key.filter(|key| !outputs.iter().any(|(name, _)| name == key)) else {
+            return;
+        };
+        let message = format!("`{}` gives no output `{key}`", call.workflow.file);
+        let names = outputs.iter().map(|(name, _)| name.as_str());
+        let list = match names.clone().count() {
+            0 => format!("it has no `outputs`: add `outputs: {{{key}: ...}}` to that file"),
+            _ => format!("`{task}` has: {}", names.clone().collect::<Vec<_>>().join(", ")),
+        };
+        let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
+        self.faults.push(fault.hint_if(did_you_mean(key, names)).hint_if(Some(list)));
     }
 
     /// Where a piece of a text stands in the file. Quotes and indentation may move it: it is found

@@ -6,9 +6,12 @@ use minijinja::value::Value;
 use model::{ItemId, RunId, TaskId, TaskStatus};
 use serde_json::{Map, Value as Json, json};
 
-use super::{Action, Awaited, Definition, TaskDefinition, TaskOutputs, Upstream};
-use crate::expression::{evaluate, typed};
-use crate::template::{Reference, expression_references, to_value};
+use super::render::Renderer;
+use super::resolve::Found;
+use super::{Action, Awaited, Definition, FrameId, TaskDefinition, TaskOutputs, Upstream};
+use crate::expression::{evaluate, to_json, typed};
+use crate::params::convert;
+use crate::template::{Reference, expression_references, is_template, single_expression, to_value};
 
 /// Who asks, and where the answers come from.
 #[derive(Clone, Copy)]
@@ -16,6 +19,10 @@ pub(crate) struct Scene<'d> {
     pub definition: &'d Definition,
     pub task: TaskId,
     pub defined: &'d TaskDefinition,
+    /// What surrounds the text that is worked out.
+    pub frame: FrameId,
+    /// The group whose names it uses.
+    pub scope: &'d str,
     /// The item, if one is being started.
     pub item: Option<ItemId>,
     pub upstream: &'d dyn Upstream,
@@ -49,28 +56,16 @@ impl Scene<'_> {
     /// # Errors
     /// The result of another task is asked for and cannot be worked out; in words.
     pub(crate) fn context(&self, references: &[&Reference]) -> Result<Value, String> {
-        let (definition, derived) = (self.definition, &self.definition.derived);
-        let params = derived.params.get_or_init(|| to_value(&definition.params));
-        let env = derived.env.get_or_init(|| to_value(&definition.env));
+        let definition = self.definition;
         let mut names: BTreeMap<&str, Value> = BTreeMap::new();
-        names.insert("params", params.clone());
-        names.insert("env", env.clone());
+        let late = self.surroundings(references, &mut names)?;
         names.insert("tasks", self.tasks(references));
         names.insert("round", Value::from(self.round));
         let run = self.run.map(|run| Value::from(run.to_string()));
         let name = Value::from(definition.name.as_str());
         let run = run.into_iter().map(|run| ("id", run)).chain([("name", name)]);
         names.insert("run", Value::from_pairs(run));
-        if let Some(item) = self.item {
-            names.insert("index", Value::from(item.0));
-            if let Some(value) = self.item_value(item) {
-                let value = to_value(&value);
-                if self.defined.batch().is_some() {
-                    names.insert("items", value.clone());
-                }
-                names.insert("item", value);
-            }
-        }
+        self.items(&mut names);
         if references.iter().any(|reference| reference.root == "result") {
             names.insert("result", self.result()?);
         }
@@ -79,11 +74,100 @@ impl Scene<'_> {
             names.insert("output", self.output.cloned().unwrap_or_else(|| to_value(&Map::new())));
         }
         if matches!(self.defined.action, Action::Decision(_)) {
-            for (name, value) in definition.params.iter().filter(|(name, _)| is_bare(name)) {
+            let params = definition.around(self.frame).params.iter().chain(&late);
+            for (name, value) in params.filter(|(name, _)| is_bare(name)) {
                 names.insert(name, to_value(value));
             }
         }
         Ok(Value::from_pairs(names))
+    }
+
+    /// Parameters and variables. What comes back are those of the parameters that have just been
+    /// worked out.
+    fn surroundings(
+        &self,
+        references: &[&Reference],
+        names: &mut BTreeMap<&str, Value>,
+    ) -> Result<Map<String, Json>, String> {
+        let (definition, derived) = (self.definition, &self.definition.derived);
+        let around = definition.around(self.frame);
+        let Some((file, parent)) = around.file else {
+            let params = derived.params.get_or_init(|| to_value(&definition.params));
+            let env = derived.env.get_or_init(|| to_value(&definition.env));
+            names.extend([("params", params.clone()), ("env", env.clone())]);
+            return Ok(Map::new());
+        };
+        let is_decision = matches!(self.defined.action, Action::Decision(_));
+        let is_named = |name: &str| {
+            is_decision
+                || references
+                    .iter()
+                    .filter(|it| it.root == "params")
+                    .any(|reference| reference.path.first().is_none_or(|first| first == name))
+        };
+        let caller = Scene { frame: parent, scope: &file.scope, item: None, output: None, ..*self };
+        let mut late = Map::new();
+        for given in file.late.iter().filter(|given| is_named(&given.name)) {
+            let wrong = |reason: String| format!("the parameter `{}`: {reason}", given.name);
+            let value = caller.filled(&given.value).map_err(wrong)?;
+            let value = convert(&value, given.kind)
+                .map_err(|found| wrong(format!("it takes {}, not {found}", given.kind)))?;
+            given.rules.check(&value).map_err(wrong)?;
+            late.insert(given.name.to_string(), value);
+        }
+        let params = match late.is_empty() {
+            true => to_value(around.params),
+            false => to_value(&around.params.iter().chain(&late).collect::<BTreeMap<_, _>>()),
+        };
+        names.extend([("params", params), ("env", to_value(around.env))]);
+        Ok(late)
+    }
+
+    /// A value with all texts in it worked out.
+    pub(crate) fn filled(&self, value: &Json) -> Result<Json, String> {
+        match value {
+            Json::String(text) if !is_template(text) => Ok(value.clone()),
+            Json::String(text) => match single_expression(text) {
+                Some(expression) => {
+                    let scene = Self { is_expression: true, ..*self };
+                    to_json(&scene.evaluate(&expression)?)
+                }
+                None => self.rendered(text).map(Json::from),
+            },
+            Json::Array(values) => values.iter().map(|value| self.filled(value)).collect(),
+            Json::Object(fields) => {
+                let filled =
+                    |(name, value): (&String, &Json)| Ok((name.clone(), self.filled(value)?));
+                fields.iter().map(filled).collect::<Result<_, _>>().map(Json::Object)
+            }
+            plain => Ok(plain.clone()),
+        }
+    }
+
+    /// A text with what it names.
+    pub(crate) fn rendered(&self, text: &str) -> Result<String, String> {
+        if !is_template(text) {
+            return Ok(text.to_owned());
+        }
+        let scene = Self { is_expression: false, ..*self };
+        Renderer { scene }.one(text).map_err(|failure| failure.message)
+    }
+
+    /// The item of the task, or else that of the copy that it is in.
+    fn items(&self, names: &mut BTreeMap<&str, Value>) {
+        let copy = self.definition.copy(self.frame);
+        let own = self.item.filter(|_| copy.is_none() || self.defined.is_fan_out());
+        let (index, value, is_batch) = match (own, copy) {
+            (Some(item), _) => (item.0, self.item_value(item), self.defined.batch().is_some()),
+            (None, Some(copy)) => (copy.index, Some(copy.item.clone()), copy.is_batch),
+            (None, None) => return,
+        };
+        names.insert("index", Value::from(index));
+        let Some(value) = value.map(|value| to_value(&value)) else { return };
+        if is_batch {
+            names.insert("items", value.clone());
+        }
+        names.insert("item", value);
     }
 
     fn item_value(&self, item: ItemId) -> Option<Json> {
@@ -107,7 +191,9 @@ impl Scene<'_> {
         let Some(expression) = defined.result() else { return Ok(Value::UNDEFINED) };
         typed(&mut outputs);
         let output = to_value(&outputs);
-        let scene = Scene { task: earlier, defined, item: None, output: Some(&output), ..*self };
+        let (frame, scope) = (defined.frame, &*defined.scope);
+        let output = Some(&output);
+        let scene = Scene { task: earlier, defined, frame, scope, item: None, output, ..*self };
         let value = scene.evaluate(expression);
         value.map_err(|reason| format!("the result of `{}`: {reason}", defined.name))
     }
@@ -129,14 +215,14 @@ impl Scene<'_> {
     fn tasks(&self, references: &[&Reference]) -> Value {
         let mut tree = BTreeMap::new();
         for reference in references.iter().filter(|reference| reference.root == "tasks") {
-            let Some((task, steps)) = self.definition.resolve(&self.defined.scope, &reference.path)
-            else {
+            let Some((found, steps)) = self.definition.resolve(self.scope, &reference.path) else {
                 continue;
             };
             // Reading outputs may take a while: who asks for the status alone gets that alone.
             let wants_outputs = reference.path.get(steps).is_none_or(|step| step != "status");
-            insert(&mut tree, &reference.path[..steps], &|known| {
-                self.task_value(task, wants_outputs, known)
+            insert(&mut tree, &reference.path[..steps], &|known| match &found {
+                Found::One(task) => self.task_value(*task, wants_outputs, known),
+                Found::Each(tasks) => self.each_value(tasks),
             });
         }
         Tree::Branch(tree).into_value()
@@ -162,6 +248,24 @@ impl Scene<'_> {
             None => {}
         }
         Value::from_pairs(fields)
+    }
+}
+
+impl Scene<'_> {
+    /// The outputs of the same task of each copy of a group: lists, like those of a fan-out.
+    fn each_value(&self, tasks: &[TaskId]) -> Value {
+        let single = |task: &TaskId| match self.outputs(*task) {
+            TaskOutputs::Single(outputs) => outputs,
+            TaskOutputs::Items(items) => Json::Object(transposed(&items)),
+        };
+        let outputs: Vec<Json> = tasks.iter().map(single).collect();
+        let mut outputs = Json::Object(transposed(&outputs));
+        if self.is_expression {
+            typed(&mut outputs);
+        }
+        let status = tasks.iter().map(|&task| self.upstream.status(task).as_str());
+        let status = Value::from(status.collect::<Vec<_>>());
+        Value::from_pairs([("status", status), ("outputs", to_value(&outputs))])
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::render::{Failure, Renderer};
+use super::resolve::Found;
 use super::{Definition, RenderError, Scene, TaskOutputs, Upstream};
 use crate::code;
 
@@ -224,13 +225,16 @@ impl Renderer<'_> {
         let (from, name) = split(&placed.from);
         let path: Vec<String> = from.split('.').map(str::to_owned).collect();
         let found = definition.resolve(&defined.scope, &path);
-        let Some((task, _)) = found.filter(|&(_, steps)| steps == path.len()) else {
-            return Err(failure(format!("there is no task `{from}`")));
+        let tasks = match found.filter(|(_, steps)| *steps == path.len()) {
+            Some((Found::One(task), _)) => vec![task],
+            Some((Found::Each(tasks), _)) => tasks,
+            None => return Err(failure(format!("there is no task `{from}`"))),
         };
-        let outputs = match upstream.outputs(task) {
+        let outputs = tasks.into_iter().flat_map(|task| match upstream.outputs(task) {
             TaskOutputs::Single(outputs) => vec![outputs],
             TaskOutputs::Items(items) => items,
-        };
+        });
+        let outputs: Vec<Json> = outputs.collect();
         let all = outputs.iter().flat_map(Artifact::all_of);
         let wanted: Vec<(String, Artifact)> =
             all.filter(|(known, _)| name.is_none_or(|name| is_in(known, name))).collect();

@@ -51,10 +51,11 @@ impl Renderer<'_> {
         let Scene { definition, defined: task, .. } = self.scene;
         let context = self.context()?;
         let argv = self.argv(&context)?;
-        let mut env = definition.env.clone();
+        let around = definition.around(self.scene.frame);
+        let mut env = around.env.clone();
         let mut secret_env = Vec::new();
         for (name, text) in &task.env {
-            if let Some(secret) = definition.secret(text) {
+            if let Some(secret) = definition.secret(around.secrets, text) {
                 env.remove(name);
                 secret_env.push((name.clone(), secret));
                 continue;
@@ -62,8 +63,8 @@ impl Renderer<'_> {
             env.insert(name.clone(), self.text(text, &context)?);
         }
         let working_dir = match &task.working_dir {
-            Some(text) => definition.folder.join(self.text(text, &context)?),
-            None => definition.folder.clone(),
+            Some(text) => around.folder.join(self.text(text, &context)?),
+            None => around.folder.to_owned(),
         };
         let env: Vec<(String, String)> = env.into_iter().collect();
         let env_texts = env.iter().map(|(_, value)| value);
@@ -94,7 +95,8 @@ impl Renderer<'_> {
         let Scene { definition, defined: task, .. } = self.scene;
         match &task.action {
             Action::Script(script) => {
-                let shell = task.shell.as_deref().unwrap_or(&definition.shell);
+                let around = definition.around(self.scene.frame);
+                let shell = task.shell.as_deref().unwrap_or(around.shell);
                 let script = self.text(script, context)?;
                 Ok(shell.iter().cloned().chain(["-c".to_owned(), script]).collect())
             }

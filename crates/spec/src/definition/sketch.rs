@@ -47,6 +47,9 @@ pub enum Does {
     Asks(SketchedText),
     /// A signal is waited for, with this said to people.
     Listens(SketchedText),
+    /// The tasks that stand in its place have ended: its outputs are these, by name with the
+    /// expression of each. It has none if it ends the copies of a group.
+    Gathers(Vec<(String, String)>),
 }
 
 /// A rule of a decision.
@@ -95,18 +98,24 @@ impl Definition {
     pub fn sketch(&self, task: TaskId) -> Option<Sketch> {
         let defined = self.get(task)?;
         let control = defined.control.as_deref();
+        let around = self.around(defined.frame);
         let late = control.and_then(|control| control.late.as_ref());
         let pencil = Pencil {
             definition: self,
             task,
-            certain: if defined.item_count() > Some(0) { BEFORE_WITH_ITEM } else { BEFORE },
+            certain: match defined.item_count() > Some(0)
+                || (self.copy(defined.frame).is_some() && !defined.is_late())
+            {
+                true => BEFORE_WITH_ITEM,
+                false => BEFORE,
+            },
             run: None,
             uncertain: None,
         };
         let text = |text: &str| pencil.text(text);
         let does = match &defined.action {
             Action::Script(script) => {
-                let shell = defined.shell.as_deref().unwrap_or(&self.shell);
+                let shell = defined.shell.as_deref().unwrap_or(around.shell);
                 Does::Script { shell: shell.to_vec(), text: text(script) }
             }
             Action::Command(words) => Does::Command(words.iter().map(|word| text(word)).collect()),
@@ -124,6 +133,9 @@ impl Definition {
             Action::Timer(until) => Does::Waits(until.as_deref().map(str::to_owned)),
             Action::Approval(message) => Does::Asks(text(message)),
             Action::Signal(message) => Does::Listens(text(message)),
+            Action::End(end) => Does::Gathers(
+                end.outputs.iter().map(|(key, text)| (key.to_string(), text.to_string())).collect(),
+            ),
         };
         let items = match (late, defined.item_count()) {
             (Some(late), _) => {
@@ -133,7 +145,7 @@ impl Definition {
             (None, Some(count)) => SketchedItems::Known(count),
             (None, None) => SketchedItems::None,
         };
-        let mut variables: Vec<String> = self.env.keys().cloned().collect();
+        let mut variables: Vec<String> = around.env.keys().cloned().collect();
         variables.extend(defined.env.iter().map(|(name, _)| name.clone()));
         variables.sort_unstable();
         variables.dedup();
@@ -212,17 +224,28 @@ impl Pencil<'_> {
     }
 
     fn is_certain(&self, text: &str) -> bool {
-        let references = expression_references(text);
-        references.iter().all(|reference| self.certain.contains(&&*reference.root))
+        let frame = self.definition.get(self.task).map_or(0, |defined| defined.frame);
+        let late = self.definition.around(frame).file.map_or(&[][..], |(file, _)| &file.late);
+        let is_late = |path: &[String]| {
+            !late.is_empty()
+                && path.first().is_none_or(|first| late.iter().any(|it| *it.name == **first))
+        };
+        expression_references(text).iter().all(|reference| {
+            self.certain.contains(&&*reference.root)
+                && !(reference.root == "params" && is_late(&reference.path))
+        })
     }
 
     /// `None` if the text cannot be rendered: then the task will say so when it starts.
     fn filled(&self, text: &str) -> Option<String> {
         let upstream = |_| TaskOutputs::Single(Json::Null);
+        let defined = self.definition.get(self.task)?;
         let scene = Scene {
             definition: self.definition,
             task: self.task,
-            defined: self.definition.get(self.task)?,
+            defined,
+            frame: defined.frame,
+            scope: &defined.scope,
             item: Some(ItemId(0)),
             upstream: &upstream,
             round: 1,

@@ -38,16 +38,18 @@ impl Definition {
 
     /// The secrets that the run may use, by name; those among its parameters as `params.NAME`.
     pub fn secrets(&self) -> impl Iterator<Item = SecretRef> {
-        self.secrets.iter().map(|(name, source)| SourceText(source.clone()).reference(name))
+        let of_files = self.frames.iter().filter_map(|frame| frame.file.as_ref());
+        let all = of_files.flat_map(|file| &file.secrets).chain(&self.secrets);
+        all.map(|(name, source)| SourceText(source.clone()).reference(name))
     }
 
     /// The secret that the value of a variable is.
-    pub(super) fn secret(&self, text: &str) -> Option<SecretRef> {
-        if self.secrets.is_empty() {
+    pub(super) fn secret(&self, known: &BTreeMap<String, String>, text: &str) -> Option<SecretRef> {
+        if known.is_empty() {
             return None;
         }
         let name = whole(text)?;
-        let source = self.secrets.get(&name)?;
+        let source = known.get(&name)?;
         Some(SourceText(source.clone()).reference(&name))
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Extras;
+use super::frame::{FrameId, is_root};
 use crate::decision::Decision;
 use crate::items::{Items, ItemsSource};
 
@@ -26,6 +27,9 @@ pub(crate) struct TaskDefinition {
     /// The group that the task is in; empty if it is in none.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub scope: Box<str>,
+    /// What surrounds it.
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub frame: FrameId,
     /// What few tasks have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<Box<Control>>,
@@ -89,6 +93,19 @@ pub(crate) enum Action {
     Approval(Box<str>),
     /// What is waited for.
     Signal(Box<str>),
+    /// The end of a file that is a part of another, or of all copies of a group.
+    End(End),
+}
+
+/// What stands at the end of tasks that were put in its place.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// The outputs of a file: expressions over its tasks.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub outputs: Box<[(Box<str>, Box<str>)]>,
+    /// How many copies of a group there are, if it is the end of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u32>,
 }
 
 impl Default for Action {
@@ -116,6 +133,11 @@ impl TaskDefinition {
     /// Whether its items are worked out while the run goes on.
     pub(crate) fn is_late(&self) -> bool {
         self.control.as_ref().is_some_and(|control| control.late.is_some())
+    }
+
+    /// Whether it has items.
+    pub(crate) fn is_fan_out(&self) -> bool {
+        self.is_late() || !self.items.is_single()
     }
 
     /// How many items it has; nothing if it is no fan-out, or if that is not known yet.

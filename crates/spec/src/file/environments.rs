@@ -212,20 +212,3 @@ impl Read for Templates {
         Some(Self)
     }
 }
-
-/// The arguments of a template.
-#[derive(Debug, Default)]
-pub(crate) struct Arguments;
-
-inline_schema!(Arguments, |_generator| json_schema!({"type": "object"}));
-
-impl Read for Arguments {
-    const TAKES: &'static str = "a mapping from parameter of the template to value";
-
-    fn read(node: &Node<'_>, _: &str, faults: &mut Faults) -> Option<Self> {
-        // Those that belong to an `extends` are gone by now.
-        let fault = Fault::new(code::CONFLICT, node.extent, "`with` stands without `extends`");
-        faults.push(fault.hint("name the template: `extends: NAME`"));
-        None
-    }
-}

@@ -88,6 +88,7 @@ impl Read for Tasks {
                                 .related(name.extent, "the name"),
                         );
                     }
+                    super::calls::check_arguments(&task, faults);
                     Some(NamedTask { name, task, is_whole: faults.count() == before })
                 })
                 .collect(),
@@ -111,6 +112,7 @@ fn listed_task(node: &Node<'_>, faults: &mut Faults) -> Option<NamedTask> {
         let fault = Fault::new(code::MISSING_KEY, extent, "this task has no `name`");
         faults.push(fault.hint("in the list form each task needs a `name`"));
     }
+    super::calls::check_arguments(&task, faults);
     Some(NamedTask { name: name.unwrap_or_default(), task, is_whole: faults.count() == before })
 }
 

@@ -9,7 +9,7 @@ use model::{Fact, Outcome, RunId, RunStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::row::{self, Run};
-use crate::subject::{list_of, run_of};
+use crate::subject::{list_of, run_of, version_of};
 
 /// Applies facts to the rows of their runs, and `finish` to each such row.
 pub(super) fn apply<'a>(
@@ -20,10 +20,11 @@ pub(super) fn apply<'a>(
     let mut runs: BTreeMap<RunId, Option<Run>> = BTreeMap::new();
     for entry in entries {
         let Some(id) = run_of(&entry.fact) else { continue };
-        if let Some(list) = list_of(&entry.fact) {
+        let version = version_of(&entry.fact).into_iter().flatten();
+        for digest in list_of(&entry.fact).into_iter().chain(version) {
             let mut statement =
                 connection.prepare_cached("INSERT OR IGNORE INTO lists VALUES (?1, ?2)")?;
-            statement.execute((id.0.cast_signed(), list.0.as_slice()))?;
+            statement.execute((id.0.cast_signed(), digest.0.as_slice()))?;
         }
         if let Fact::RunAdmitted(admitted) = &entry.fact {
             runs.insert(id, Some(admit(admitted, entry.at)));
@@ -94,7 +95,7 @@ fn change(run: &mut Run, fact: &Fact, at: Timestamp) {
             run.status = *status;
             run.ended_at = Some(at);
         }
-        Fact::RoundOpened { .. } => {
+        Fact::RoundOpened { .. } | Fact::ItemsReopened { .. } => {
             run.status = RunStatus::Running;
             run.cause = None;
             run.ended_at = None;

@@ -126,13 +126,14 @@ impl Catalog {
         rows.map_err(|error| self.failed(&error))
     }
 
-    /// The graphs, texts and lists of items that the runs name, without those that only runs of
-    /// `without` name.
+    /// What the runs name of what is stored: graphs and texts, all of an amended run, files with
+    /// what they were given, and lists of items; without what only runs of `without` name.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn named(&self, without: &HashSet<RunId>) -> Result<HashSet<Digest>, StoreError> {
         let query = "SELECT run, graph, definition FROM runs
+                     UNION ALL SELECT run, content, identity FROM runs
                      UNION ALL SELECT run, digest, digest FROM lists";
         let rows = self.connection.prepare_cached(query).and_then(|mut statement| {
             let rows = statement.query_map([], |row| {

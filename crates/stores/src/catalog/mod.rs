@@ -5,6 +5,7 @@
 //! the file whole, and its own cursor says where to go on). It shows what facts say and decides
 //! nothing.
 
+mod cache;
 mod follow;
 mod history;
 mod row;
@@ -23,6 +24,7 @@ use crate::Archive;
 use crate::error::{Failure, StoreError};
 use crate::filesystem;
 use crate::sqlite::schema::{self, Layout};
+pub use cache::CacheEntry;
 pub use history::Kept;
 pub use row::Run;
 
@@ -105,7 +107,7 @@ impl Catalog {
         let layout = Layout { version: 1, tables: TABLES, synchronous: "NORMAL", create: true };
         let connection = schema::open(&path, layout)?;
         let catalog = Self { connection, path };
-        let made = catalog.connection.execute_batch(history::TABLES);
+        let made = catalog.connection.execute_batch(&[history::TABLES, cache::TABLES].concat());
         made.map_err(|error| catalog.failed(&error))?;
         let automatic = "PRAGMA wal_autocheckpoint = 1000";
         let set = catalog.connection.query_row(automatic, [], |_| Ok(()));

@@ -5,10 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use journal::Journal;
 use model::outcome::Outcome;
-use model::{RunId, Span};
-use protocol::api::{GcReport, LogChunk, Problem, Retry, RunDetail, RunList, Submitted};
+use model::{Digest, RunId, Span, Timestamp};
+use protocol::api::{Forked, GcReport, LogChunk, Problem, Retry, RunDetail, RunList, Submitted};
 use serde_json::{Value, json};
+use stores::sqlite::{Options, SqliteJournal};
 use stores::{Archive, Catalog};
 
 use super::house::{Act, House};
@@ -243,7 +245,10 @@ async fn a_collection_shows_what_goes_and_leaves_what_is_needed() {
     let shown = collect(&house, keep.clone()).await;
     assert_eq!(collect(&house, keep).await, shown, "a preview changes nothing");
     assert_eq!((shown.runs, shown.runs_kept, shown.work_folders), (3, 1, 1));
-    assert_eq!(shown.objects, 1, "the other file's text; a graph like its own is still needed");
+    assert_eq!(
+        shown.objects, 2,
+        "the other file and its text; a graph like its own is still needed"
+    );
     assert!(shown.history_bytes > 0 && shown.object_bytes > 0);
 
     assert_eq!(collect(&house, json!({"keep_runs": 1})).await, shown);
@@ -415,4 +420,50 @@ async fn labels_find_a_run_in_memory_and_out_of_it() {
     wanted["labels"] = json!({"a b": "x"});
     let (status, problem) = house.post::<Problem>("/api/v1/runs", &wanted).await;
     assert_eq!((status, problem.code.as_str()), (StatusCode::BAD_REQUEST, "E0201"));
+}
+
+#[tokio::test]
+async fn a_run_is_forked_from_the_archive_with_its_text_and_its_outcome() {
+    let house = House::keeping(in_memory(0), of_all(Outcome::Succeeded));
+    let wide = "name: wide\nparams: {n: 1}\ntasks:\n  - {name: a, script: 'true'}\n  \
+        - {name: many, depends_on: a, foreach: {range: 50}, script: 'true'}\n  \
+        - {name: end, depends_on: many, script: 'echo {{ params.n }}'}\n";
+    assert_eq!(run(&house, wide).await, 1);
+    house.forgotten(1).await;
+    let fork = json!({"from": "end", "params": {"n": 2}});
+    let (status, forked) = house.post::<Forked>("/api/v1/runs/1/fork", &fork).await;
+    assert_eq!((status, forked.run, forked.kept), (StatusCode::CREATED, RunId(2), 2));
+    house.wait(2).await;
+    let (_, detail) = house.get::<RunDetail>("/api/v1/runs/2").await;
+    assert_eq!((detail.forked_from, &detail.params["n"]), (Some(RunId(1)), &json!(2)));
+    let seen: Vec<_> =
+        detail.tasks.iter().map(|task| (task.attempts, task.note.as_deref())).collect();
+    assert_eq!(seen, [(0, Some("from run 1")), (0, Some("from run 1")), (1, None)]);
+    assert_eq!(house.value("/api/v1/runs/2").await["run"]["items"]["succeeded"], 52);
+    let other = json!({"from": "end", "environment": "staging"});
+    let (status, problem) = house.post::<Problem>("/api/v1/runs/1/fork", &other).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+}
+
+#[tokio::test]
+async fn a_fork_with_other_parameters_needs_the_file_that_was_stored() {
+    let house = House::keeping(in_memory(1), of_all(Outcome::Succeeded));
+    let folder = house.folder();
+    let text = "name: old\nparams: {n: 1}\ntasks:\n  - {name: a, script: 'echo {{ params.n }}'}\n";
+    assert_eq!(run(&house, text).await, 1);
+    drop(house);
+    // As an earlier version of the program left it.
+    let mut journal = SqliteJournal::open(folder.path(), Options::default()).expect("there");
+    let epoch = journal.acquire("test", Timestamp(u64::MAX >> 2)).expect("nobody leads");
+    let name = Digest(*blake3::hash(text.as_bytes()).as_bytes());
+    journal.remove(epoch, &[], &[name]).expect("written");
+    journal.release(epoch).expect("written");
+    drop(journal);
+    let house = House::on(folder, in_memory(1), of_all(Outcome::Succeeded));
+    let fork = json!({"from": "a", "params": {"n": 2}});
+    let (status, problem) = house.post::<Problem>("/api/v1/runs/1/fork", &fork).await;
+    assert_eq!((status, problem.code.as_str()), (StatusCode::CONFLICT, "E0215"));
+    let fork = json!({"from": "a"});
+    let (status, _) = house.post::<Forked>("/api/v1/runs/1/fork", &fork).await;
+    assert_eq!(status, StatusCode::CREATED);
 }

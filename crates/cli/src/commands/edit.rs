@@ -1,0 +1,138 @@
+//! `edit`: change what a run goes by while it goes on, after showing what changes.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::Args;
+use protocol::api::{Edit, EditPlan, RunRef};
+use serde_json::Value;
+
+use super::{bad_argument, confirmed, reader, run_ref};
+use crate::app::Context;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::output::Format;
+use crate::render::edit;
+use crate::watch;
+use crate::workflow::{WorkflowFile, pair};
+
+const EXAMPLES: &str = "\
+Examples:
+  autoglm edit 7 --set priority=80                     The run
+  autoglm edit 7 train --set concurrency=4 --set retry.limit=3
+  autoglm edit 7 train --set resources.memory=8Gi --yes
+  autoglm edit 7 --add more.yaml                       Tasks that may depend on those there are
+  autoglm edit 7 train --set timeout=2h --preview      Only show what would change
+
+Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
+Settings: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
+resources.cpu, resources.memory, resources.NAME.
+
+What is typed on a terminal is asked about; elsewhere --yes is needed.";
+
+/// Change a run while it goes on: settings, or more tasks
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct EditRun {
+    /// The run: its number, or `last`
+    #[arg(value_parser = run_ref)]
+    pub run: RunRef,
+
+    /// The task, a group, or a pattern such as `shard-*`; without it the settings are those of the run
+    pub task: Option<String>,
+
+    /// A setting and its new value; may be given again
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair, required_unless_present = "add")]
+    pub set: Vec<(String, String)>,
+
+    /// A file of tasks to add: what stands under `tasks` in a workflow file
+    #[arg(long, value_name = "FILE", conflicts_with = "task")]
+    pub add: Option<PathBuf>,
+
+    /// Only show what would change
+    #[arg(long, conflicts_with = "yes")]
+    pub preview: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl EditRun {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        let request = self.request()?;
+        // Asked of a reader: while somebody thinks about it, nobody is kept from the state.
+        let plan = match self.yes {
+            true => None,
+            false => Some(reader(context).await?.client.edit(self.run, &request).await?),
+        };
+        if let Some(plan) = &plan {
+            if self.preview {
+                return show(context, plan);
+            }
+            context.say(edit::render(plan, context.tone).trim_end());
+            if let Some(refused) = plan.refused.first() {
+                return Err(begun(plan, &refused.task, &refused.reason));
+            }
+            if !io::stdin().is_terminal() {
+                return Err(bad_argument("nobody can be asked here whether to change this")
+                    .hint("say --yes to change it, or --preview to only see it"));
+            }
+            if !confirmed("Change it?") {
+                context.say("Nothing was changed.");
+                return Ok(Exit::Ok);
+            }
+        }
+        let mut session = context.home.attach_or_hold().await?;
+        let request = Edit { preview: false, ..request };
+        let plan = session.client.edit(self.run, &request).await?;
+        let note = edit::note(&plan);
+        if session.is_own() {
+            session.begin()?;
+            return watch::to_the_end(context, session, plan.run, &note).await;
+        }
+        context.say(&note);
+        show_to_program(context, &plan)
+    }
+
+    fn request(&self) -> Result<Edit> {
+        let set: BTreeMap<String, Value> = self
+            .set
+            .iter()
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+            .collect();
+        if set.len() < self.set.len() {
+            return Err(bad_argument("a setting is given twice"));
+        }
+        let add = self.add.as_deref().map(WorkflowFile::read).transpose()?;
+        let add = add.map(|file| file.text());
+        Ok(Edit { task: self.task.clone(), set, add, preview: true })
+    }
+}
+
+fn begun(plan: &EditPlan, task: &str, reason: &str) -> Error {
+    let code = protocol::api::code::BEGUN;
+    let message = format!("task {task} of run {} {reason}: it cannot be changed", plan.run);
+    let hint = format!("`autoglm fork {} --from {task}` begins there again in a new run", plan.run);
+    Error::new(Exit::Conflict, code, message).hint(hint)
+}
+
+fn show(context: &Context, plan: &EditPlan) -> Result<Exit> {
+    match context.output.format {
+        Format::Table | Format::Wide => {
+            context.output.text(&edit::render(plan, context.output.tone))?;
+            Ok(Exit::Ok)
+        }
+        _ => show_to_program(context, plan),
+    }
+}
+
+fn show_to_program(context: &Context, plan: &EditPlan) -> Result<Exit> {
+    match context.output.format {
+        Format::Json | Format::Jsonl => context.output.json(plan)?,
+        Format::Name => context.output.text(&format!("{}\n", plan.run))?,
+        Format::Table | Format::Wide => {}
+    }
+    Ok(Exit::Ok)
+}
