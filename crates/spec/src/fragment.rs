@@ -5,6 +5,7 @@
 //! engine's business.
 
 use model::collections::{HashMap, HashSet};
+use model::control::{EdgeCondition, Join};
 use model::graph::{GraphError, GraphParts};
 use model::policy::{Policy, Stage};
 use model::{Digest, Graph, ItemId, TaskId};
@@ -132,6 +133,7 @@ impl Growing<'_> {
         let mut linker = Linker::new(self.definition.clone(), self.graph.clone(), &none);
         let border = linker.place(&unit, &site);
         if let Some(by) = by {
+            self.begin_after(by, &border.entries, &mut linker);
             self.wait_for(by, &border.exits, &mut linker);
         }
         let (parts, mut definition) = linker.finish(&self.source.name)?;
@@ -297,6 +299,23 @@ impl Growing<'_> {
                 return None;
             }
             scope = scope.rfind('.').map_or("", |dot| &scope[..dot]);
+        }
+    }
+
+    /// Lets the first of the tasks come after their writer, so that what follows from the order of
+    /// tasks holds for them. Those of an item do not wait for the other items.
+    fn begin_after(&self, by: TaskId, entries: &[u32], linker: &mut Linker<'_>) {
+        if self.definition.get(by).is_none_or(|defined| defined.is_fan_out()) {
+            return;
+        }
+        let first = u32::try_from(self.definition.len()).unwrap_or(u32::MAX);
+        let sources = linker.sources(first);
+        for &entry in entries {
+            let earlier = sources.get(&entry).map_or(&[][..], Vec::as_slice);
+            let is_plain = earlier.is_empty() || linker.join(entry) == Join::All;
+            if is_plain && !earlier.contains(&by.0) {
+                linker.push_edge(by.0, entry, EdgeCondition::Succeeded);
+            }
         }
     }
 
