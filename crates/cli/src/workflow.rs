@@ -44,9 +44,10 @@ impl WorkflowFile {
         Ok(Self { path, source })
     }
 
-    /// Checks it; all that is wrong with it is one error.
+    /// Checks it and the files that it names; all that is wrong with them is one error.
     pub(crate) fn check(&self, tone: Tone) -> Result<Workflow> {
-        spec::check(&self.source).map_err(|diagnostics| Error::invalid(&diagnostics, tone))
+        spec::check_with(&self.source, &read_items)
+            .map_err(|diagnostics| Error::invalid(&diagnostics, tone))
     }
 
     /// Its text. Only after [`check`](Self::check), which refuses what is no UTF-8.
@@ -67,7 +68,7 @@ pub(crate) fn compile(
     compiled.map_err(|diagnostics| Error::invalid(&diagnostics, tone))
 }
 
-/// The content of a file whose lines are items.
+/// The content of a file whose lines are items, or that a task names.
 fn read_items(path: &Path) -> std::result::Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let mut bytes = Vec::new();

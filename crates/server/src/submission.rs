@@ -37,12 +37,12 @@ pub fn prepare(submit: &Submit) -> Result<Prepared, Box<Problem>> {
     let folder = Path::new(&submit.path).parent().unwrap_or(Path::new("/")).to_owned();
     let text = submit.content.clone().into_bytes();
     let source = Source { name: submit.path.clone(), folder, text };
-    let workflow = spec::check(&source).map_err(|errors| invalid(&errors))?;
-    let chosen = workflow.choose(submit.environment.as_deref());
-    let bound = chosen.and_then(|chosen| chosen.bind(&submit.params));
     let read = |path: &Path| {
         std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
     };
+    let workflow = spec::check_with(&source, &read).map_err(|errors| invalid(&errors))?;
+    let chosen = workflow.choose(submit.environment.as_deref());
+    let bound = chosen.and_then(|chosen| chosen.bind(&submit.params));
     let compiled = bound.and_then(|bound| bound.compile_with(&read));
     let compiled = compiled.map_err(|errors| invalid(&errors))?;
     let graph_bytes = protocol::graph::encode(&compiled.parts);

@@ -127,9 +127,8 @@ impl Growing<'_> {
         };
         let mut unit = unit;
         unit.structure.outer = numbers;
-        let none = |_: &std::path::Path| {
-            Err("tasks that are added to a run read no files".to_owned())
-        };
+        let none =
+            |_: &std::path::Path| Err("tasks that are added to a run read no files".to_owned());
         let mut linker = Linker::new(self.definition.clone(), self.graph.clone(), &none);
         let border = linker.place(&unit, &site);
         if let Some(by) = by {
@@ -236,9 +235,8 @@ impl Growing<'_> {
         if let Some((name, _)) = found.iter().find(|(_, task)| !earlier.may_name(*task)) {
             let by = self.written.by.map_or("", |by| self.definition.task_name(by));
             let message = format!("`{name}` need not have ended when `{by}` has");
-            let hint = format!(
-                "tasks that `{by}` writes may name it, what it depends on, and each other"
-            );
+            let hint =
+                format!("tasks that `{by}` writes may name it, what it depends on, and each other");
             return Err(self.told(code::TEMPLATE_ORDER, message, &hint));
         }
         self.describe(found, earlier, site)
@@ -250,7 +248,8 @@ impl Growing<'_> {
         earlier: &Earlier<'_>,
         site: &Site,
     ) -> Result<(Outer, Vec<TaskId>), Diagnostics> {
-        let mut outer = Outer { has_item: self.definition.copy(site.frame).is_some(), ..Outer::default() };
+        let mut outer =
+            Outer { has_item: self.definition.copy(site.frame).is_some(), ..Outer::default() };
         let mut numbers = Vec::new();
         let mut stub_of: HashMap<u32, Vec<u32>> = HashMap::default();
         for (stub, (name, task)) in (0_u32..).zip(found) {
@@ -259,7 +258,8 @@ impl Growing<'_> {
             let task_file = TaskFile::default();
             outer.tasks.push((NamedTask { name, task: task_file, is_whole: true }, trigger));
             outer.ended.push(earlier.has_ended(task));
-            if let Some(Action::Decision(decision)) = self.definition.get(task).map(|it| &it.action) {
+            if let Some(Action::Decision(decision)) = self.definition.get(task).map(|it| &it.action)
+            {
                 outer.decisions.push((stub, (**decision).clone()));
             }
             // What a loop repeats has ended when the loop has.

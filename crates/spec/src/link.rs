@@ -19,9 +19,7 @@ use serde_json::Value as Json;
 
 use crate::code;
 use crate::compile::ComputedItems;
-use crate::definition::{
-    Definition, FrameId, Scene, TaskDefinition, TaskOutputs, Upstream,
-};
+use crate::definition::{Definition, FrameId, Scene, TaskDefinition, TaskOutputs, Upstream};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::items::{Items, ItemsSource, Workshop};
 use crate::params::{Workflow, fault};
@@ -101,11 +99,16 @@ pub(crate) struct Linker<'r> {
 
 impl<'r> Linker<'r> {
     /// Goes on from a graph and its definition.
-    pub(crate) fn new(definition: Definition, mut parts: GraphParts, read: &'r ReadFile<'r>) -> Self {
+    pub(crate) fn new(
+        definition: Definition,
+        mut parts: GraphParts,
+        read: &'r ReadFile<'r>,
+    ) -> Self {
         if parts.conditions.is_empty() {
             parts.conditions = vec![EdgeCondition::Succeeded; parts.edges.len()];
         }
-        let policies = (0..).zip(&parts.policies).map(|(number, it)| (it.clone(), number)).collect();
+        let policies =
+            (0..).zip(&parts.policies).map(|(number, it)| (it.clone(), number)).collect();
         let (undo, faults) = (Vec::new(), Vec::new());
         let mut linker = Self { definition, parts, first: 0, policies, undo, read, faults };
         linker.first = linker.next();
@@ -244,14 +247,24 @@ impl<'r> Linker<'r> {
         work(&scene)
     }
 
-    fn or_told(&mut self, items: Result<Items, String>, place: &Place, file: Option<&str>) -> Items {
+    fn or_told(
+        &mut self,
+        items: Result<Items, String>,
+        place: &Place,
+        file: Option<&str>,
+    ) -> Items {
         items.unwrap_or_else(|message| {
             self.fail((code::BAD_ITEMS, message), place, file);
             Items::Single
         })
     }
 
-    fn fail(&mut self, (code, message): (model::code::Code, String), place: &Place, file: Option<&str>) {
+    fn fail(
+        &mut self,
+        (code, message): (model::code::Code, String),
+        place: &Place,
+        file: Option<&str>,
+    ) {
         let (place, file) = (Some(place.clone()), file.map(str::to_owned));
         self.faults.push(Diagnostic { place, file, ..fault(code, message) });
     }

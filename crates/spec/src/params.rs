@@ -220,7 +220,11 @@ impl Workflow {
 }
 
 impl Parameter {
-    pub(crate) fn value(&self, given: Option<&Json>, folder: &Path) -> Result<Json, Box<Diagnostic>> {
+    pub(crate) fn value(
+        &self,
+        given: Option<&Json>,
+        folder: &Path,
+    ) -> Result<Json, Box<Diagnostic>> {
         let Some(given) = given.or(self.default.as_ref()) else {
             return Err(Box::new(self.missing()));
         };

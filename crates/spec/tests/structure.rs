@@ -90,8 +90,7 @@ tasks:
 ";
     let Compiled { parts, definition, .. } =
         compiled(&[("main.yaml", main), ("sub/prep.yaml", PREP)]).unwrap();
-    let expected =
-        ["count <", "prep.a < count", "prep.b < prep.a", "prep < prep.b", "last < prep"];
+    let expected = ["count <", "prep.a < count", "prep.b < prep.a", "prep < prep.b", "last < prep"];
     assert_eq!(shape(&parts, &definition), expected);
     assert_eq!(script(&definition, "prep.a"), "echo de 7 de");
     assert_eq!(script(&definition, "prep.b"), "echo 1");
@@ -225,8 +224,12 @@ fn what_is_wrong_with_a_file_is_told_with_its_name() {
         ("sub/p.yaml", "params: {n: 0}\ntasks:\n  a: {script: x, foreach: '{{ params.n }}'}\n"),
     ]);
     assert!(late.contains("sub/p.yaml:3:27"), "{late}");
-    let circle = told(&[("main.yaml", main), ("sub/p.yaml", "tasks: {a: {workflow: ../main.yaml}}")]);
-    assert!(circle.contains("E0119") && circle.contains("main.yaml → p.yaml → main.yaml"), "{circle}");
+    let circle =
+        told(&[("main.yaml", main), ("sub/p.yaml", "tasks: {a: {workflow: ../main.yaml}}")]);
+    assert!(
+        circle.contains("E0119") && circle.contains("main.yaml → p.yaml → main.yaml"),
+        "{circle}"
+    );
     assert!(told(&[("main.yaml", main)]).contains("there is no file /w/sub/p.yaml"));
     let handler = told(&[("main.yaml", main), ("sub/p.yaml", "tasks: {a: {script: x, on: exit}}")]);
     assert!(handler.contains("`a` is a handler"), "{handler}");
@@ -303,7 +306,8 @@ fn what_a_task_writes_is_waited_for_by_what_waits_for_the_task() {
 
 #[test]
 fn an_item_writes_tasks_under_its_number() {
-    let built = one("tasks: {g: {script: echo, foreach: [1, 2]}, z: {script: echo, depends_on: g}}");
+    let built =
+        one("tasks: {g: {script: echo, foreach: [1, 2]}, z: {script: echo, depends_on: g}}");
     let written = |item| Fragment {
         by: Some(TaskId(0)),
         item: Some(ItemId(item)),
@@ -350,7 +354,8 @@ fn what_may_not_be_added_is_told() {
 #[test]
 fn a_person_adds_tasks_under_their_own_names() {
     let built = one(RUN);
-    let text = "tasks: {new: {script: 'echo {{ tasks.early.outputs.n }}', depends_on: [after, other]}}";
+    let text =
+        "tasks: {new: {script: 'echo {{ tasks.early.outputs.n }}', depends_on: [after, other]}}";
     let grown = extend(&built, None, text).unwrap();
     assert_eq!(shape(&grown.parts, &grown.definition).last().unwrap(), "new < other after");
     assert_eq!(script(&grown.definition, "new"), "echo 0");

@@ -81,9 +81,8 @@ impl FragmentFile<'_> {
         whole: Whole<'_>,
         mut faults: Faults,
     ) -> Result<Workflow, Diagnostics> {
-        let none = |_: &std::path::Path| {
-            Err("tasks that are added to a run read no files".to_owned())
-        };
+        let none =
+            |_: &std::path::Path| Err("tasks that are added to a run read no files".to_owned());
         let mut ground = Ground::new(&none);
         let whole = Whole { text: self.text, ..whole };
         let unit = check_unit(&whole, &self.file, &mut ground, &mut faults);

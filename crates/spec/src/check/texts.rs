@@ -9,13 +9,13 @@ use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind};
 
+use super::Outer;
 use super::control::result_source;
 use super::decisions::rules_of;
 use super::graph::TaskGraph;
 use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
-use super::Outer;
 use super::steps::{Group, Role, Step, Steps, Target};
 use crate::code;
 use crate::definition::is_bare;

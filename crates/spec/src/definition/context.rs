@@ -11,9 +11,7 @@ use super::resolve::Found;
 use super::{Action, Awaited, Definition, FrameId, TaskDefinition, TaskOutputs, Upstream};
 use crate::expression::{evaluate, to_json, typed};
 use crate::params::convert;
-use crate::template::{
-    Reference, expression_references, is_template, single_expression, to_value,
-};
+use crate::template::{Reference, expression_references, is_template, single_expression, to_value};
 
 /// Who asks, and where the answers come from.
 #[derive(Clone, Copy)]
@@ -102,12 +100,12 @@ impl Scene<'_> {
         let is_decision = matches!(self.defined.action, Action::Decision(_));
         let is_named = |name: &str| {
             is_decision
-                || references.iter().filter(|it| it.root == "params").any(|reference| {
-                    reference.path.first().is_none_or(|first| first == name)
-                })
+                || references
+                    .iter()
+                    .filter(|it| it.root == "params")
+                    .any(|reference| reference.path.first().is_none_or(|first| first == name))
         };
-        let caller =
-            Scene { frame: parent, scope: &file.scope, item: None, output: None, ..*self };
+        let caller = Scene { frame: parent, scope: &file.scope, item: None, output: None, ..*self };
         let mut late = Map::new();
         for given in file.late.iter().filter(|given| is_named(&given.name)) {
             let wrong = |reason: String| format!("the parameter `{}`: {reason}", given.name);
@@ -119,9 +117,7 @@ impl Scene<'_> {
         }
         let params = match late.is_empty() {
             true => to_value(around.params),
-            false => {
-                to_value(&around.params.iter().chain(&late).collect::<BTreeMap<_, _>>())
-            }
+            false => to_value(&around.params.iter().chain(&late).collect::<BTreeMap<_, _>>()),
         };
         names.extend([("params", params), ("env", to_value(around.env))]);
         Ok(late)
@@ -140,7 +136,8 @@ impl Scene<'_> {
             },
             Json::Array(values) => values.iter().map(|value| self.filled(value)).collect(),
             Json::Object(fields) => {
-                let filled = |(name, value): (&String, &Json)| Ok((name.clone(), self.filled(value)?));
+                let filled =
+                    |(name, value): (&String, &Json)| Ok((name.clone(), self.filled(value)?));
                 fields.iter().map(filled).collect::<Result<_, _>>().map(Json::Object)
             }
             plain => Ok(plain.clone()),

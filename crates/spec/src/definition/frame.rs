@@ -119,7 +119,8 @@ impl Definition {
 
     /// What surrounds the tasks of a frame.
     pub(crate) fn around(&self, frame: FrameId) -> Around<'_> {
-        let found = self.frames_from(frame).find_map(|(_, it)| Some((it.file.as_deref()?, it.parent)));
+        let found =
+            self.frames_from(frame).find_map(|(_, it)| Some((it.file.as_deref()?, it.parent)));
         match found {
             Some((file, parent)) => Around {
                 params: &file.params,

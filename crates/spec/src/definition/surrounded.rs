@@ -44,11 +44,7 @@ impl Definition {
     }
 
     /// The secret that the value of a variable is.
-    pub(super) fn secret(
-        &self,
-        known: &BTreeMap<String, String>,
-        text: &str,
-    ) -> Option<SecretRef> {
+    pub(super) fn secret(&self, known: &BTreeMap<String, String>, text: &str) -> Option<SecretRef> {
         if known.is_empty() {
             return None;
         }

@@ -26,7 +26,12 @@ const KNOWN: [&str; 5] = ["params", "env", "item", "items", "index"];
 
 impl Linker<'_> {
     /// Makes the frame of a file that a task names.
-    pub(super) fn enter(&mut self, call: &Call, (name, scope): (&str, Box<str>), site: &Site) -> Site {
+    pub(super) fn enter(
+        &mut self,
+        call: &Call,
+        (name, scope): (&str, Box<str>),
+        site: &Site,
+    ) -> Site {
         let workflow = &call.workflow;
         let mut file = FileFrame {
             scope,
@@ -79,7 +84,8 @@ impl Linker<'_> {
     /// A text of a file that is needed before its tasks begin.
     fn early(&mut self, text: &Located, frame: FrameId, file: &str) -> String {
         let late = self.definition.around(frame).file.map_or(&[][..], |(file, _)| &file.late);
-        let found = late.iter().find(|late| names_any(&text.text, "params", |it| it == &*late.name));
+        let found =
+            late.iter().find(|late| names_any(&text.text, "params", |it| it == &*late.name));
         let filled = match found {
             Some(late) => Err(format!(
                 "the parameter `{}` is known only while the run goes on, and this is needed before: \

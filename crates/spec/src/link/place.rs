@@ -11,9 +11,7 @@ use super::undo::Undo;
 use super::{Call, CopiedGroup, CopiedItems, Linker};
 use crate::code;
 use crate::compile::ComputedItems;
-use crate::definition::{
-    Action, Control, Copied, End, Frame, FrameId, LateItems, TaskDefinition,
-};
+use crate::definition::{Action, Control, Copied, End, Frame, FrameId, LateItems, TaskDefinition};
 use crate::expression::names_any;
 use crate::items::{Items, ItemsSource};
 use crate::params::Workflow;
@@ -157,7 +155,8 @@ impl Linker<'_> {
             }
             CopiedItems::Computed { source, max_items } => {
                 let (task, source, max_items) = (group.end, source.clone(), *max_items);
-                let computed = ComputedItems { task, source, max_items, place: group.place.clone() };
+                let computed =
+                    ComputedItems { task, source, max_items, place: group.place.clone() };
                 let items = self.items(&computed, (site.frame, &site.folder));
                 self.or_told(items, &group.place, site.file.as_deref())
             }
@@ -263,7 +262,8 @@ impl Linker<'_> {
             if let Action::Until { .. } = self.definition.tasks()[number].action {
                 let sources = sources.get_or_insert_with(|| self.sources(first));
                 let found = sources.get(&instance.number).cloned().unwrap_or_default();
-                if let Action::Until { ends, .. } = &mut self.definition.tasks_mut()[number].action {
+                if let Action::Until { ends, .. } = &mut self.definition.tasks_mut()[number].action
+                {
                     *ends = found.into();
                 }
             }

@@ -85,13 +85,15 @@ impl Linker<'_> {
                 (has_next[from], has_before[to]) = (true, true);
             }
         }
-        let open = |has: &[bool]| (first..).zip(has).filter(|(_, has)| !**has).map(|(it, _)| it).collect();
+        let open =
+            |has: &[bool]| (first..).zip(has).filter(|(_, has)| !**has).map(|(it, _)| it).collect();
         Border { entries: open(&has_before), exits: open(&has_next) }
     }
 }
 
 /// How many groups with copies two tasks are both in.
 fn shared_copies(copied: &[CopiedGroup], one: u32, other: u32) -> usize {
-    let around = copied.iter().filter(|it| it.members.contains(&one) && it.members.contains(&other));
+    let around =
+        copied.iter().filter(|it| it.members.contains(&one) && it.members.contains(&other));
     around.count()
 }
