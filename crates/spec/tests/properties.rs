@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use std::{env, fs};
@@ -404,7 +405,7 @@ fn fragment_survives(definition: &Definition, parts: &GraphParts, text: &[u8]) {
             let _ = grown.definition.render(task, ItemId(0), &|_| TaskOutputs::Single(json!({})));
             let upstream = &|_: TaskId| TaskOutputs::Single(json!({}));
             let (now, run) = (Timestamp(0), RunId(7));
-            grown.definition.answer(&Question { task, turn: 1, upstream, now, run });
+            let _ = grown.definition.answer(&Question { task, turn: 1, upstream, now, run });
         }
         let read = Definition::from_bytes(&grown.definition.to_bytes()).unwrap();
         let again = read.extend(&grown.parts, Fragment { by, item, text }).unwrap();
@@ -428,9 +429,9 @@ fn fuzz_fragments() {
         for _ in 0..random.below(5) {
             mutate(&mut bytes, &mut random, &words);
         }
-        let survived = std::panic::catch_unwind(|| {
+        let survived = std::panic::catch_unwind(AssertUnwindSafe(|| {
             fragment_survives(&run.definition, &run.parts, &bytes);
-        });
+        }));
         if survived.is_err() {
             panic!("seed {seed}, input {tried}: {:?}", String::from_utf8_lossy(&bytes));
         }
