@@ -45,6 +45,7 @@ fn every_example_of_the_guide_is_in_order() {
         ("parameters", 3, json!({"token": "env:TOKEN", "day": "monday"})),
         ("environments-and-secrets", 4, json!({})),
         ("templates", 4, json!({})),
+        ("building-from-parts", 4, json!({"topic": "x"})),
     ];
     for (page, least, given) in pages {
         let page = fs::read_to_string(root().join(format!("docs/guide/{page}.md"))).unwrap();
