@@ -42,6 +42,10 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 /// Keys that hold tasks, and so cannot name a template.
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
+/// Keys that say what a task does.
+const KINDS: [&str; 9] =
+    ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow", "extends"];
+
 /// A template of the file.
 struct Template<'s> {
     name_extent: Extent,
@@ -209,15 +213,41 @@ impl<'s> Expander<'_, 's, '_> {
         for entry in entries {
             match (&*entry.key, &mut entry.value.content) {
                 ("tasks" | "task_graph" | "finally", Content::List(tasks)) => {
-                    tasks.iter_mut().for_each(|task| self.task(task, chain));
+                    for task in tasks {
+                        self.name_body(task, None);
+                        self.task(task, chain);
+                    }
                 }
                 ("tasks" | "task_graph" | "finally", Content::Map(tasks)) => {
-                    tasks.iter_mut().for_each(|task| self.task(&mut task.value, chain));
+                    for task in tasks {
+                        self.name_body(&mut task.value, Some(&task.key));
+                        self.task(&mut task.value, chain);
+                    }
                 }
                 ("compensate", _) => self.task(&mut entry.value, chain),
                 _ => {}
             }
         }
+    }
+
+    /// A task that has nothing but a `result` over its outputs does what the template of its own
+    /// name says, if there is one.
+    fn name_body(&self, node: &mut Node<'s>, key: Option<&str>) {
+        let Content::Map(entries) = &mut node.content else { return };
+        let Some(result) = entries.iter().find(|entry| library::is_bare_result(entry)) else {
+            return;
+        };
+        let extent = result.key_extent;
+        let text = |entry: &Entry<'s>| Some(entry.value.scalar()?.text.to_string());
+        let listed = || entries.iter().find(|entry| entry.key == "name").and_then(text);
+        let Some(name) = key.map(str::to_owned).or_else(listed) else { return };
+        let has_body = entries.iter().any(|entry| KINDS.contains(&&*entry.key));
+        if has_body || !self.templates.contains_key(&name) {
+            return;
+        }
+        let content = Content::Scalar(Scalar { text: name.into(), is_plain: false });
+        let value = Node { extent, content };
+        entries.push(Entry { key: "extends".into(), key_extent: extent, value });
     }
 
     fn task(&mut self, node: &mut Node<'s>, chain: Chain<'_>) {
@@ -397,8 +427,6 @@ fn named_by(templates: &HashMap<String, Template<'_>>, entry: &Entry<'_>) -> Opt
 
 /// Gives a task whose template is not there something to run, so that this is not told as well.
 fn stand_in(entries: &mut Vec<Entry<'_>>) {
-    const KINDS: [&str; 8] =
-        ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow"];
     if entries.iter().any(|entry| KINDS.contains(&&*entry.key)) {
         return;
     }

@@ -12,7 +12,7 @@ use crate::node::{Content, Entry, Node, Scalar};
 use crate::parse::{decode, parse};
 use crate::read::meant_key;
 use crate::source::Extent;
-use crate::template::{ROOTS, environment, is_global};
+use crate::template::{ROOTS, environment, expression_references, is_global};
 
 /// The name of the file beside.
 pub(crate) const LIBRARY: &str = "templates.yaml";
@@ -78,7 +78,9 @@ pub(super) fn relocate(node: &mut Node<'_>, extent: Extent) {
 /// Whether a task has words that the language does not know.
 pub(super) fn has_own_words(task: &Node<'_>) -> bool {
     let Content::Map(entries) = &task.content else { return false };
-    entries.iter().any(|entry| is_own_word(&entry.key) || holds_own_words(entry))
+    entries
+        .iter()
+        .any(|entry| is_own_word(&entry.key) || is_bare_result(entry) || holds_own_words(entry))
 }
 
 /// Whether a key holds tasks, and one of these has such words.
@@ -91,6 +93,12 @@ pub(super) fn holds_own_words(entry: &Entry<'_>) -> bool {
         Content::Map(tasks) => tasks.iter().any(|task| has_own_words(&task.value)),
         Content::Scalar(_) => false,
     }
+}
+
+/// Whether it is a `result` over outputs.
+pub(super) fn is_bare_result(entry: &Entry<'_>) -> bool {
+    let is_over = |text: &str| expression_references(text).iter().any(|it| it.root == "output");
+    entry.key == "result" && entry.value.scalar().is_some_and(|scalar| is_over(&scalar.text))
 }
 
 /// Whether a key of a task is none of the language.
