@@ -409,3 +409,13 @@ tasks:
         assert!(told.contains(part), "{part}: {told}");
     }
 }
+
+#[test]
+fn a_definition_that_was_stored_before_there_were_frames_is_read() {
+    let stored = br#"{"name": "n", "path": "f.yaml", "folder": "/w", "shell": ["sh"],
+        "params": {"p": 3}, "env": {"E": "x"},
+        "tasks": [{"name": "a", "action": {"script": "echo {{ params.p }} {{ env.E }}"}}]}"#;
+    let definition = Definition::from_bytes(stored).unwrap();
+    assert_eq!(script(&definition, "a"), "echo 3 x");
+    assert!(!String::from_utf8(definition.to_bytes()).unwrap().contains("frame"));
+}
