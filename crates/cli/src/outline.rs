@@ -64,6 +64,8 @@ pub(crate) enum Action {
     Result { expression: String },
     /// The tasks of the body run again until something holds.
     Loop { body: Vec<String>, until: String, rounds_max: u16 },
+    /// The tasks that stand in its place have ended: its outputs are made of theirs.
+    End { outputs: BTreeMap<String, String> },
     /// Time passes.
     Wait { seconds: Option<Seconds>, until: Option<String> },
     /// A person is asked.
@@ -191,10 +193,6 @@ impl<'w> Outline<'w> {
                 Action::Decision { rules: rules.collect() }
             }
             Does::WorksOut(expression) => Action::Result { expression },
-            Does::Gathers(outputs) => {
-                let outputs = outputs.into_iter().map(|(key, text)| format!("{key}: {text}"));
-                Action::Result { expression: outputs.collect::<Vec<_>>().join(", ") }
-            }
             Does::Repeats(until) => {
                 let (first, rounds_max) = match kind {
                     Kind::Loop { first, turns_max } => (first, turns_max),
@@ -203,6 +201,7 @@ impl<'w> Outline<'w> {
                 let body = (first.0..task.0).map(|task| name(TaskId(task)));
                 Action::Loop { body: body.collect(), until, rounds_max }
             }
+            Does::Gathers(outputs) => Action::End { outputs: outputs.into_iter().collect() },
             Does::Waits(until) => {
                 let fixed = match kind {
                     Kind::Timer { wait } if until.is_none() => Some(Seconds(wait)),

@@ -44,13 +44,9 @@ impl WorkflowFile {
         Ok(Self { path, source })
     }
 
-    /// Checks it; all that is wrong with it is one error.
+    /// Checks it and the files that it names; all that is wrong with them is one error.
     pub(crate) fn check(&self, tone: Tone) -> Result<Workflow> {
-        let read = |path: &Path| {
-            let read = std::fs::read(path);
-            read.map_err(|error| format!("cannot read {}: {error}", path.display()))
-        };
-        spec::check_with(&self.source, &read)
+        spec::check_with(&self.source, &read_items)
             .map_err(|diagnostics| Error::invalid(&diagnostics, tone))
     }
 
@@ -72,7 +68,7 @@ pub(crate) fn compile(
     compiled.map_err(|diagnostics| Error::invalid(&diagnostics, tone))
 }
 
-/// The content of a file whose lines are items.
+/// The content of a file whose lines are items, or that a task names.
 fn read_items(path: &Path) -> std::result::Result<Vec<u8>, String> {
     let unreadable = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
     let mut bytes = Vec::new();

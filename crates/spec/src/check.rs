@@ -4,6 +4,7 @@
 //! task, then at the graph, then at the texts. A file without a fault becomes a workflow; nothing
 //! of a file with one does.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use model::control::EdgeCondition;
@@ -14,15 +15,15 @@ use model::policy::{FailurePolicy, Priority, Trigger};
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::decision::Decision;
-use crate::diagnostic::{Diagnostics, Fault, Faults, Lines};
-use crate::extend::expand;
+use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Faults, Lines};
+use crate::extend::{LIBRARY, expand};
 use crate::file::{
     DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
 };
 use crate::limits::{DIAGNOSTICS_MAX, NAME_BYTES_MAX};
 use crate::link::Structure;
-use crate::node::{Content, Node};
-use crate::params::{Located, Workflow};
+use crate::node::{Content, Entry, Node};
+use crate::params::{Located, ParameterType, Workflow};
 use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
@@ -107,20 +108,43 @@ fn check_text(
     faults: &mut Faults,
 ) -> Option<Workflow> {
     let mut root = parse(text, faults)?;
-    let uses = expand(&mut root, text, faults);
-    let workflow = check_root(source, (text, root), ground, faults);
+    if let Content::List(_) = root.content {
+        let (extent, key_extent) = (root.extent, Extent::default());
+        let entry = Entry { key: Cow::Borrowed("tasks"), key_extent, value: root };
+        root = Node { extent, content: Content::Map(vec![entry]) };
+    }
+    let library = source.folder.join(LIBRARY);
+    let uses = expand(&mut root, text, &|| (ground.read)(&library).ok(), faults);
+    let uses = match uses {
+        Ok(uses) => uses,
+        Err(told) => {
+            let file = Path::new(&source.name).with_file_name(LIBRARY).display().to_string();
+            ground.told.extend(
+                told.diagnostics
+                    .into_iter()
+                    .map(|diagnostic| Diagnostic { file: Some(file.clone()), ..diagnostic }),
+            );
+            return None;
+        }
+    };
+    let workflow = check_root(source, (text, root, &uses.implied), ground, faults);
     uses.explain(faults);
     workflow
 }
 
 fn check_root(
     source: &Source,
-    (text, root): (&str, Node<'_>),
+    (text, root, implied): (&str, Node<'_>, &[(String, Extent)]),
     ground: &mut Ground<'_>,
     faults: &mut Faults,
 ) -> Option<Workflow> {
     let mut file = read_file(&root, faults)?;
     drop(root);
+    let implied = implied.iter().map(|(name, extent)| {
+        let name = Placed { value: name.clone(), extent: *extent };
+        (name, ParameterType::String)
+    });
+    declare(&mut file, implied.collect());
     take_decision(&mut file, faults);
     check_tasks(&file, faults)?;
     if ground.is_part() {
@@ -313,10 +337,21 @@ fn take_decision(file: &mut WorkflowFile, faults: &mut Faults) {
 
 /// A file that is one decision need not declare what its rules name: it has to be given.
 fn declare_implied(file: &mut WorkflowFile, rules: &DecisionFile) {
-    let declared = file.params.get_or_insert_default();
-    let names: Vec<&str> = declared.0.iter().map(|known| known.name.value.as_str()).collect();
+    let known = file.params.iter().flat_map(|params| &params.0);
+    let names: Vec<&str> = known.map(|known| known.name.value.as_str()).collect();
     let implied = decisions::implied_parameters(rules, &names);
-    declared.0.extend(implied.into_iter().map(|(name, kind)| Declaration {
+    declare(file, implied);
+}
+
+/// Declares parameters that a file names and does not declare.
+fn declare(file: &mut WorkflowFile, implied: Vec<(Placed<String>, ParameterType)>) {
+    if implied.is_empty() {
+        return;
+    }
+    let declared = file.params.get_or_insert_default();
+    let known: Vec<String> = declared.0.iter().map(|known| known.name.value.clone()).collect();
+    let implied = implied.into_iter().filter(|(name, _)| !known.contains(&name.value));
+    declared.0.extend(implied.map(|(name, kind)| Declaration {
         name,
         kind: Some(kind),
         default: None,

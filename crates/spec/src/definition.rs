@@ -311,7 +311,11 @@ impl Definition {
     /// The name of a route of a decision, by its number; nothing if it has none.
     #[must_use]
     pub fn route(&self, task: TaskId, route: u16) -> Option<&str> {
-        let Action::Decision(decision) = &self.get(task)?.action else { return None };
+        let decision = match &self.get(task)?.action {
+            Action::Decision(decision) => decision,
+            Action::End(_) => return Some("its tasks have ended"),
+            _ => return None,
+        };
         decision.rules.iter().find(|rule| rule.route == route)?.name.as_deref()
     }
 

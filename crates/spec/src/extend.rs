@@ -9,7 +9,7 @@ use model::collections::HashMap;
 
 use crate::check::parameters::{Declared, parameters};
 use crate::code;
-use crate::diagnostic::{Fault, Faults};
+use crate::diagnostic::{Diagnostics, Fault, Faults};
 use crate::file::{Declarations, TaskFile};
 use crate::limits::{DEPTH_MAX, TEMPLATE_CHAIN_MAX};
 use crate::node::{Content, Entry, Node, Scalar};
@@ -19,10 +19,13 @@ use crate::source::Extent;
 use crate::suggest::did_you_mean;
 
 mod arguments;
+mod library;
 mod substitute;
 mod uses;
 
 use arguments::Arguments;
+pub(crate) use library::{Beside, LIBRARY};
+use library::{NAMING, holds_own_words, is_own_word, name_parameters, relocate};
 use substitute::Budget;
 pub(crate) use uses::Uses;
 
@@ -39,6 +42,10 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 /// Keys that hold tasks, and so cannot name a template.
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
+/// Keys that say what a task does.
+const KINDS: [&str; 9] =
+    ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow", "extends"];
+
 /// A template of the file.
 struct Template<'s> {
     name_extent: Extent,
@@ -48,6 +55,8 @@ struct Template<'s> {
     extent: Extent,
     parameters: Vec<Declared>,
     defaults: Vec<(String, Node<'s>)>,
+    /// Whether it stands in the file beside.
+    is_beside: bool,
 }
 
 /// That a task, or a template, extends a template.
@@ -59,13 +68,33 @@ struct Use<'s> {
 }
 
 /// Works the templates of a file into its tasks. What comes back explains faults within templates.
-pub(crate) fn expand<'s>(root: &mut Node<'s>, text: &str, faults: &mut Faults) -> Uses {
-    let Content::Map(entries) = &mut root.content else { return Uses::default() };
+///
+/// Words of tasks that the language does not know may be templates of the file `beside`.
+///
+/// # Errors
+/// What is wrong with the file beside.
+pub(crate) fn expand<'s>(
+    root: &mut Node<'s>,
+    text: &str,
+    beside: &Beside<'_>,
+    faults: &mut Faults,
+) -> Result<Uses, Diagnostics> {
+    let Content::Map(entries) = &mut root.content else { return Ok(Uses::default()) };
     let declared = entries.iter().find(|entry| entry.key == "templates");
-    if declared.is_none() && !text.contains("extends") {
-        return Uses::default();
+    let has_own_words = entries.iter().any(holds_own_words);
+    if declared.is_none() && !has_own_words && !text.contains("extends") {
+        return Ok(Uses::default());
     }
-    let templates = declared.map(|entry| templates(&entry.value, faults)).unwrap_or_default();
+    let mut templates = declared.map(|entry| templates(&entry.value, faults)).unwrap_or_default();
+    if has_own_words && let Some(bytes) = beside() {
+        let others = self::templates(&library::read(&bytes)?, faults);
+        for (name, template) in others {
+            let is_known = templates.contains_key(&name);
+            if !is_known {
+                templates.insert(name, Template { is_beside: true, ..template });
+            }
+        }
+    }
     let mut expander = Expander {
         templates: &templates,
         uses: Uses::default(),
@@ -74,12 +103,14 @@ pub(crate) fn expand<'s>(root: &mut Node<'s>, text: &str, faults: &mut Faults) -
     };
     expander.holders(entries, &[]);
     let Expander { uses, .. } = expander;
-    for (name, template) in &templates {
+    let names: Vec<&str> = templates.keys().map(String::as_str).collect();
+    let templates = templates.iter().filter(|(_, template)| !template.is_beside);
+    for (name, template) in templates.clone() {
         if !uses.contains(template.extent) {
-            check_unused(name, template, &templates, faults);
+            check_unused(name, template, &names, faults);
         }
     }
-    uses
+    Ok(uses)
 }
 
 fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Template<'s>> {
@@ -139,6 +170,7 @@ fn template<'s>(entry: &Entry<'s>, faults: &mut Faults) -> Option<Template<'s>> 
         extent: Extent { start: entry.key_extent.start, end: entry.value.extent.end },
         parameters,
         defaults: params.map(|params| defaults(&params.value)).unwrap_or_default(),
+        is_beside: false,
     })
 }
 
@@ -155,15 +187,10 @@ fn defaults<'s>(params: &Node<'s>) -> Vec<(String, Node<'s>)> {
 }
 
 /// A template that no task extends is not read, but a mistyped key in it is told.
-fn check_unused(
-    name: &str,
-    template: &Template<'_>,
-    templates: &HashMap<String, Template<'_>>,
-    faults: &mut Faults,
-) {
+fn check_unused(name: &str, template: &Template<'_>, names: &[&str], faults: &mut Faults) {
     for entry in &template.body {
         let key = &*entry.key;
-        if !is_reserved(key) && !templates.contains_key(key) {
+        if !is_reserved(key) && !names.contains(&key) {
             let noun = format!("the template `{name}`");
             unknown_key(entry, &noun, (TaskFile::KEYS, crate::file::TASK_FOREIGN), faults);
         }
@@ -186,15 +213,41 @@ impl<'s> Expander<'_, 's, '_> {
         for entry in entries {
             match (&*entry.key, &mut entry.value.content) {
                 ("tasks" | "task_graph" | "finally", Content::List(tasks)) => {
-                    tasks.iter_mut().for_each(|task| self.task(task, chain));
+                    for task in tasks {
+                        self.name_body(task, None);
+                        self.task(task, chain);
+                    }
                 }
                 ("tasks" | "task_graph" | "finally", Content::Map(tasks)) => {
-                    tasks.iter_mut().for_each(|task| self.task(&mut task.value, chain));
+                    for task in tasks {
+                        self.name_body(&mut task.value, Some(&task.key));
+                        self.task(&mut task.value, chain);
+                    }
                 }
                 ("compensate", _) => self.task(&mut entry.value, chain),
                 _ => {}
             }
         }
+    }
+
+    /// A task that has nothing but a `result` over its outputs does what the template of its own
+    /// name says, if there is one.
+    fn name_body(&self, node: &mut Node<'s>, key: Option<&str>) {
+        let Content::Map(entries) = &mut node.content else { return };
+        let Some(result) = entries.iter().find(|entry| library::is_bare_result(entry)) else {
+            return;
+        };
+        let extent = result.key_extent;
+        let text = |entry: &Entry<'s>| Some(entry.value.scalar()?.text.to_string());
+        let listed = || entries.iter().find(|entry| entry.key == "name").and_then(text);
+        let Some(name) = key.map(str::to_owned).or_else(listed) else { return };
+        let has_body = entries.iter().any(|entry| KINDS.contains(&&*entry.key));
+        if has_body || !self.templates.contains_key(&name) {
+            return;
+        }
+        let content = Content::Scalar(Scalar { text: name.into(), is_plain: false });
+        let value = Node { extent, content };
+        entries.push(Entry { key: "extends".into(), key_extent: extent, value });
     }
 
     fn task(&mut self, node: &mut Node<'s>, chain: Chain<'_>) {
@@ -224,8 +277,12 @@ impl<'s> Expander<'_, 's, '_> {
 
     /// Takes `extends` and `with`, or the key that is a template's name, out of a body.
     fn take_use(&mut self, entries: &mut Vec<Entry<'s>>) -> Option<Use<'s>> {
-        let is_use =
-            |entry: &Entry<'s>| entry.key == "extends" || self.templates.contains_key(&*entry.key);
+        let templates = self.templates;
+        let is_use = |entry: &Entry<'s>| {
+            entry.key == "extends"
+                || templates.contains_key(&*entry.key)
+                || named_by(templates, entry).is_some()
+        };
         let first = entries.iter().position(is_use)?;
         let entry = entries.remove(first);
         while let Some(second) = entries.iter().position(is_use) {
@@ -236,6 +293,9 @@ impl<'s> Expander<'_, 's, '_> {
                 fault.related(entry.key_extent, "the first").hint("let a template extend another"),
             );
         }
+        if let Some(name) = named_by(self.templates, &entry) {
+            return Some(self.take_words(name, &entry, entries));
+        }
         if entry.key != "extends" {
             let arguments = self.arguments(&entry.value, &entry.key);
             return Some(Use { name: entry.key.into(), extent: entry.key_extent, arguments });
@@ -245,6 +305,26 @@ impl<'s> Expander<'_, 's, '_> {
         let arguments = with.map(|with| self.arguments(&with.value, "with")).unwrap_or_default();
         let name = String::read(&entry.value, "extends", self.faults)?;
         Some(Use { name, extent: entry.value.extent, arguments })
+    }
+
+    /// The words of a task that no other task has are arguments of the template that it names.
+    fn take_words(
+        &mut self,
+        name: String,
+        entry: &Entry<'s>,
+        entries: &mut Vec<Entry<'s>>,
+    ) -> Use<'s> {
+        let with = entries.iter().position(|entry| entry.key == "with");
+        let with = with.map(|with| entries.remove(with));
+        let mut arguments =
+            with.map(|with| self.arguments(&with.value, "with")).unwrap_or_default();
+        let (words, keys) = entries.drain(..).partition(|entry| is_own_word(&entry.key));
+        *entries = keys;
+        arguments.extend::<Vec<_>>(words);
+        for argument in &mut arguments {
+            name_parameters(&mut argument.value, &mut self.uses.implied);
+        }
+        Use { name, extent: entry.value.extent, arguments }
     }
 
     fn arguments(&mut self, node: &Node<'s>, key: &str) -> Vec<Entry<'s>> {
@@ -268,7 +348,9 @@ impl<'s> Expander<'_, 's, '_> {
             self.unknown(used);
             return None;
         };
-        self.uses.push(template.extent, used.extent);
+        if !template.is_beside {
+            self.uses.push(template.extent, used.extent);
+        }
         if let Some(first) = chain.iter().position(|(name, _)| *name == used.name) {
             self.cycle(used, &chain[first..]);
             return None;
@@ -288,6 +370,12 @@ impl<'s> Expander<'_, 's, '_> {
                 return None;
             };
             body.push(Entry { key: entry.key.clone(), key_extent: entry.key_extent, value });
+        }
+        if template.is_beside {
+            for entry in &mut body {
+                entry.key_extent = used.extent;
+                relocate(&mut entry.value, used.extent);
+            }
         }
         self.holders(&mut body, &chain);
         match self.take_use(&mut body) {
@@ -331,10 +419,14 @@ impl<'s> Expander<'_, 's, '_> {
     }
 }
 
+/// The template that `action: NAME` or `type: NAME` means.
+fn named_by(templates: &HashMap<String, Template<'_>>, entry: &Entry<'_>) -> Option<String> {
+    let name = entry.value.scalar().filter(|_| NAMING.contains(&&*entry.key))?;
+    templates.contains_key(&*name.text).then(|| name.text.to_string())
+}
+
 /// Gives a task whose template is not there something to run, so that this is not told as well.
 fn stand_in(entries: &mut Vec<Entry<'_>>) {
-    const KINDS: [&str; 8] =
-        ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow"];
     if entries.iter().any(|entry| KINDS.contains(&&*entry.key)) {
         return;
     }

@@ -5,6 +5,7 @@
 //! engine's business.
 
 use model::collections::{HashMap, HashSet};
+use model::control::{EdgeCondition, Join};
 use model::graph::{GraphError, GraphParts};
 use model::policy::{Policy, Stage};
 use model::{Digest, Graph, ItemId, TaskId};
@@ -103,8 +104,11 @@ impl Growing<'_> {
             let (parts, definition) = (self.graph.clone(), self.definition.clone());
             return Ok(Extended { parts, definition, added: 0 });
         }
-        self.check_writer(&added)?;
+        if let Some(by) = by.filter(|by| self.definition.get(*by).is_none()) {
+            return Err(self.told(code::UNKNOWN_TASK, format!("there is no task number {by}"), ""));
+        }
         let earlier = Earlier::of(self.definition, self.graph, by);
+        self.check_writer(&added, &earlier)?;
         let site = self.site();
         let (outer, numbers) = self.outer(&file, &earlier, &site)?;
         let unit = {
@@ -131,6 +135,7 @@ impl Growing<'_> {
         let mut linker = Linker::new(self.definition.clone(), self.graph.clone(), &none);
         let border = linker.place(&unit, &site);
         if let Some(by) = by {
+            self.begin_after(by, &border.entries, &mut linker);
             self.wait_for(by, &border.exits, &mut linker);
         }
         let (parts, mut definition) = linker.finish(&self.source.name)?;
@@ -139,18 +144,15 @@ impl Growing<'_> {
     }
 
     /// Refuses what the writer may not add.
-    fn check_writer(&self, added: &Added) -> Result<(), Diagnostics> {
+    fn check_writer(&self, added: &Added, earlier: &Earlier<'_>) -> Result<(), Diagnostics> {
         let Some(by) = self.written.by else { return Ok(()) };
         let name = self.definition.task_name(by);
-        if self.definition.get(by).is_none() {
-            return Err(self.told(code::UNKNOWN_TASK, format!("there is no task number {by}"), ""));
-        }
         if self.definition.has_added_by(added) {
             let message = format!("`{name}` has written other tasks before");
             let hint = "a task that runs again writes the same tasks; for others fork the run";
             return Err(self.told(code::CONFLICT, message, hint));
         }
-        if earlier::loop_around(self.graph, by.0).is_some() {
+        if earlier.loop_around(by).is_some() {
             let message = format!("`{name}` is repeated by a loop, and cannot write tasks");
             let hint = "write them from a task behind the loop";
             return Err(self.told(code::CONFLICT, message, hint));
@@ -261,7 +263,7 @@ impl Growing<'_> {
                 outer.decisions.push((stub, (**decision).clone()));
             }
             // What a loop repeats has ended when the loop has.
-            let end = earlier::loop_around(self.graph, task.0).unwrap_or(task.0);
+            let end = earlier.loop_around(task).unwrap_or(task.0);
             numbers.push(TaskId(end));
             stub_of.entry(task.0).or_default().push(stub);
         }
@@ -297,6 +299,23 @@ impl Growing<'_> {
                 return None;
             }
             scope = scope.rfind('.').map_or("", |dot| &scope[..dot]);
+        }
+    }
+
+    /// Lets the first of the tasks come after their writer, so that what follows from the order of
+    /// tasks holds for them. Those of an item do not wait for the other items.
+    fn begin_after(&self, by: TaskId, entries: &[u32], linker: &mut Linker<'_>) {
+        if self.definition.get(by).is_none_or(|defined| defined.is_fan_out()) {
+            return;
+        }
+        let first = u32::try_from(self.definition.len()).unwrap_or(u32::MAX);
+        let sources = linker.sources(first);
+        for &entry in entries {
+            let earlier = sources.get(&entry).map_or(&[][..], Vec::as_slice);
+            let is_plain = earlier.is_empty() || linker.join(entry) == Join::All;
+            if is_plain && !earlier.contains(&by.0) {
+                linker.push_edge(by.0, entry, EdgeCondition::Succeeded);
+            }
         }
     }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use minijinja::value::Value;
 use model::collections::{HashMap, HashSet};
-use model::control::EdgeCondition;
+use model::control::{EdgeCondition, Join};
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
 use model::policy::Policy;
@@ -270,12 +270,17 @@ impl<'r> Linker<'r> {
     }
 
     /// The edges into each task from `first` on.
-    fn sources(&self, first: u32) -> BTreeMap<u32, Vec<u32>> {
+    pub(crate) fn sources(&self, first: u32) -> BTreeMap<u32, Vec<u32>> {
         let mut sources: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for &(from, to) in self.parts.edges.iter().filter(|edge| edge.1 >= first) {
             sources.entry(to).or_default().push(from);
         }
         sources
+    }
+
+    /// How many of its dependencies a task waits for.
+    pub(crate) fn join(&self, task: u32) -> Join {
+        self.parts.policies[self.parts.policy_of[task as usize] as usize].join
     }
 
     fn graph(&self) -> Option<Graph> {

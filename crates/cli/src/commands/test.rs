@@ -88,7 +88,7 @@ impl Test {
                 ));
             }
         };
-        if let Ok(checked) = spec::check(&workflow.source)
+        if let Ok(checked) = spec::check_with(&workflow.source, &read)
             && let Err(diagnostics) = tests.check_names(&checked)
         {
             return Ok(tell(diagnostics));
@@ -101,7 +101,8 @@ impl Test {
 }
 
 fn run_case(file: &WorkflowFile, case: &Case, folder: &Path) -> CaseReport {
-    let compiled = spec::check(&file.source).and_then(|workflow| compile(workflow, case, folder));
+    let compiled =
+        spec::check_with(&file.source, &read).and_then(|workflow| compile(workflow, case, folder));
     match compiled {
         Err(diagnostics) => CaseReport::of(case, None, invalid(case, file, &diagnostics)),
         Ok(_) if !case.expect.errors.is_empty() => {

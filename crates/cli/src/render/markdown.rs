@@ -154,6 +154,7 @@ fn shape(step: &Step) -> (&'static str, &'static str) {
         Action::Script { .. } | Action::Command { .. } => ("[", "]"),
         Action::Decision { .. } | Action::Result { .. } => ("{", "}"),
         Action::Loop { .. } => ("{{", "}}"),
+        Action::End { .. } => ("((", "))"),
         Action::Wait { .. } | Action::Approval { .. } | Action::Signal { .. } => ("([", "])"),
     }
 }

@@ -18,6 +18,7 @@ pub(crate) const fn kind(step: &Step) -> &'static str {
         Action::Decision { .. } => "decision",
         Action::Result { .. } => "result",
         Action::Loop { .. } => "loop",
+        Action::End { .. } => "end",
         Action::Wait { .. } => "wait",
         Action::Approval { .. } => "approval",
         Action::Signal { .. } => "signal",
@@ -46,6 +47,10 @@ fn does_text(does: &Action) -> Option<String> {
         Action::Script { .. } | Action::Command { .. } => return None,
         Action::Decision { rules } => rules.iter().map(rule).collect::<Vec<_>>().join("; "),
         Action::Result { expression } => expression.clone(),
+        Action::End { outputs } => {
+            let outputs = outputs.iter().map(|(name, from)| format!("{name} = {from}"));
+            outputs.collect::<Vec<_>>().join("; ")
+        }
         Action::Loop { body, until, rounds_max } => {
             let body = body.join(", ");
             format!("{body} until {until}, at most {}", plural(u64::from(*rounds_max), "round"))

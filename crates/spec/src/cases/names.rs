@@ -3,7 +3,7 @@
 use super::{Case, Named};
 use crate::check::fits;
 use crate::code;
-use crate::definition::Action;
+use crate::definition::{Action, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
 use crate::params::Workflow;
 use crate::suggest::did_you_mean;
@@ -37,7 +37,10 @@ fn check_all<T>(names: &[Named<T>], workflow: &Workflow, faults: &mut Faults) {
 }
 
 fn check_one<T>(name: &Named<T>, workflow: &Workflow, faults: &mut Faults) -> bool {
-    if workflow.tasks.iter().any(|task| name.is_about(&task.name)) {
+    let tasks = workflow.all_names();
+    let plain = without_numbers(&name.name);
+    let is_copy = |task: &String| plain != name.name && is_about(&plain, task);
+    if tasks.iter().any(|task| name.is_about(task) || is_copy(task)) {
         return true;
     }
     let message = match name.name.contains('*') {
@@ -45,17 +48,46 @@ fn check_one<T>(name: &Named<T>, workflow: &Workflow, faults: &mut Faults) -> bo
         false => format!("the workflow has no task `{}`", name.name),
     };
     let inner = format!("{}.", name.name);
-    let members = || workflow.tasks.iter().filter(|task| task.name.starts_with(&inner));
-    let members: Vec<String> = members().take(3).map(|task| format!("`{}`", task.name)).collect();
+    let members = || tasks.iter().filter(|task| task.starts_with(&inner));
+    let members: Vec<String> = members().take(3).map(|task| format!("`{task}`")).collect();
     let hint = match members.is_empty() {
         false => Some(format!("it is a group: its tasks are {}", members.join(", "))),
-        true => did_you_mean(&name.name, workflow.tasks.iter().map(|task| &*task.name)),
+        true => did_you_mean(&name.name, tasks.iter().map(String::as_str)),
     };
     faults.push(Fault::new(code::UNKNOWN_TASK, name.extent, message).hint_if(hint));
     false
 }
 
 fn waits<T>(name: &Named<T>, workflow: &Workflow) -> bool {
-    let about = workflow.tasks.iter().filter(|task| name.is_about(&task.name));
-    about.map(|task| &task.action).any(|it| matches!(it, Action::Approval(_) | Action::Signal(_)))
+    let plain = without_numbers(&name.name);
+    let is_one = |task: &&TaskDefinition| name.is_about(&task.name) || is_about(&plain, &task.name);
+    let about = workflow.tasks.iter().filter(is_one).map(|task| &task.action);
+    let mut within = workflow.structure.calls.iter().filter_map(|call| {
+        let around = &workflow.tasks[call.task as usize].name;
+        let rest = plain.strip_prefix(&**around)?.strip_prefix('.')?;
+        let name = Named { name: rest.to_owned(), extent: name.extent, value: () };
+        Some(waits(&name, &call.workflow))
+    });
+    about.into_iter().any(|it| matches!(it, Action::Approval(_) | Action::Signal(_)))
+        || within.any(|waits| waits)
+}
+
+/// The name of a task as it is in the file: `g.m` for `g.0.m`, a task of a copy.
+fn without_numbers(name: &str) -> String {
+    let is_word = |step: &&str| step.is_empty() || !step.bytes().all(|byte| byte.is_ascii_digit());
+    name.split('.').filter(is_word).collect::<Vec<_>>().join(".")
+}
+
+impl Workflow {
+    /// The names of all tasks, those of the files that it names among them. Of a copy the number is
+    /// left out.
+    fn all_names(&self) -> Vec<String> {
+        let own = self.tasks.iter().map(|task| task.name.to_string());
+        let calls = self.structure.calls.iter().flat_map(|call| {
+            let around = &self.tasks[call.task as usize].name;
+            let names = call.workflow.all_names().into_iter();
+            names.map(move |name| format!("{around}.{name}"))
+        });
+        own.chain(calls).collect()
+    }
 }

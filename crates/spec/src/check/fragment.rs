@@ -59,7 +59,7 @@ pub(crate) fn read<'s>(source: &'s Source, faults: &mut Faults) -> Option<Fragme
     if let Content::Map(entries) = &root.content {
         check_keys(entries, faults);
     }
-    let uses = expand(&mut root, text, faults);
+    let uses = expand(&mut root, text, &|| None, faults).ok()?;
     let mut wanted = Wanted::default();
     collect_paths(&root, &mut wanted.paths);
     let file = super::read_file(&root, faults)?;

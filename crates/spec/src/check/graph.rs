@@ -337,9 +337,12 @@ fn merged(steps: &Steps<'_>, mut edges: Vec<Edge>, faults: &mut Faults) -> Vec<E
     edges
 }
 
+/// Tasks and tasks that come after them.
+type Pairs<'p> = &'p [(u32, u32)];
+
 fn checked(
     steps: &Steps<'_>,
-    (pairs, known): (&[(u32, u32)], &[(u32, u32)]),
+    (pairs, known): (Pairs<'_>, Pairs<'_>),
     edges: &[Edge],
     faults: &mut Faults,
 ) -> Option<Graph> {

@@ -101,7 +101,8 @@ fn checked<'s>(declared: &Declared, node: &Node<'s>, faults: &mut Faults) -> Opt
         if let Some(broken) = broken {
             let message = format!("the argument `{}` {broken}", parameter.name);
             let fault = Fault::new(code::TEMPLATE_ARGUMENT, node.extent, message);
-            faults.push(fault.related(*extent, "declared here"));
+            let is_here = *extent != crate::source::Extent::default();
+            faults.push(if is_here { fault.related(*extent, "declared here") } else { fault });
             return None;
         }
     }

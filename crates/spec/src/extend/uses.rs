@@ -7,7 +7,11 @@ use crate::source::Extent;
 
 /// The uses of all templates of a file.
 #[derive(Debug, Default)]
-pub(crate) struct Uses(BTreeMap<Extent, Used>);
+pub(crate) struct Uses {
+    by_template: BTreeMap<Extent, Used>,
+    /// Parameters that stand in arguments by their bare names.
+    pub implied: Vec<(String, Extent)>,
+}
 
 /// The uses of one template.
 #[derive(Debug)]
@@ -18,24 +22,25 @@ struct Used {
 
 impl Uses {
     pub(super) fn push(&mut self, template: Extent, place: Extent) {
-        let used = self.0.entry(template).or_insert(Used { first: place, count: 0 });
+        let used = self.by_template.entry(template).or_insert(Used { first: place, count: 0 });
         used.count += 1;
     }
 
     pub(super) fn contains(&self, template: Extent) -> bool {
-        self.0.contains_key(&template)
+        self.by_template.contains_key(&template)
     }
 
     /// Adds to each fault within a template where that is used, and keeps each fault once.
     pub(crate) fn explain(&self, faults: &mut Faults) {
-        if self.0.is_empty() {
+        if self.by_template.is_empty() {
             return;
         }
         faults.explain(|extent| {
             let mut places = Vec::new();
             let mut at = extent;
             // A template may be used in another one, which is used in turn.
-            while let Some((_, used)) = self.0.iter().find(|(template, _)| lies_in(at, **template))
+            while let Some((_, used)) =
+                self.by_template.iter().find(|(template, _)| lies_in(at, **template))
             {
                 if places.iter().any(|(place, _)| *place == used.first) {
                     break;

@@ -97,9 +97,15 @@ pub(crate) const TASK: &[Foreign] = &[
     write("undo", "compensate"),
     write("sleep", "wait"),
     write("requests", "resources"),
-    until_then("type", "write a `script` or a `command`"),
+    until_then(
+        "type",
+        "say what it means by a template of its name, here or in `templates.yaml` beside the file",
+    ),
     until_then("handler", "call it from a `script`: `python3 -c 'import functions; ...'`"),
-    until_then("action", "write a `script` or a `command`"),
+    until_then(
+        "action",
+        "say what it means by a template of its name, here or in `templates.yaml` beside the file",
+    ),
     until_then("image", "start the container from a `script`"),
     until_then("container", "start the container from a `script`"),
     later("model"),

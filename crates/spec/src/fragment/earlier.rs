@@ -12,14 +12,23 @@ pub(super) fn policy(graph: &GraphParts, task: u32) -> &Policy {
     &graph.policies[graph.policy_of[task as usize] as usize]
 }
 
-/// The end of the outermost loop whose body a task is in.
-pub(super) fn loop_around(graph: &GraphParts, task: u32) -> Option<u32> {
-    let has_loops = graph.policies.iter().any(|it| matches!(it.kind, Kind::Loop { .. }));
-    let ends = (task + 1..).zip(graph.policy_of.get(task as usize + 1..).unwrap_or_default());
-    let ends = ends.filter(|_| has_loops).filter(|(_, policy)| {
-        matches!(graph.policies[**policy as usize].kind, Kind::Loop { first, .. } if first.0 <= task)
-    });
-    ends.map(|(end, _)| end).last()
+/// By task, the end of the outermost loop whose body it is in; empty without loops.
+fn loops(graph: &GraphParts) -> Vec<Option<u32>> {
+    if !graph.policies.iter().any(|it| matches!(it.kind, Kind::Loop { .. })) {
+        return Vec::new();
+    }
+    let mut around = vec![None; graph.policy_of.len()];
+    let mut open: Option<(u32, u32)> = None;
+    let mut task = u32::try_from(around.len()).expect("no more than tasks of a run");
+    for policy in graph.policy_of.iter().rev() {
+        task -= 1;
+        open = open.filter(|(first, _)| *first <= task);
+        around[task as usize] = open.map(|(_, end)| end);
+        if let (None, Kind::Loop { first, .. }) = (open, graph.policies[*policy as usize].kind) {
+            open = Some((first.0, task));
+        }
+    }
+    around
 }
 
 /// The tasks of a run by what comes before them.
@@ -28,6 +37,7 @@ pub(super) struct Earlier<'g> {
     /// `sources[offsets[t]..offsets[t + 1]]` are the tasks that `t` depends on.
     offsets: Vec<u32>,
     sources: Vec<u32>,
+    loops: Vec<Option<u32>>,
     by: Option<TaskId>,
     /// Which tasks come before the writer.
     before: Vec<bool>,
@@ -46,7 +56,8 @@ impl<'g> Earlier<'g> {
             next[to as usize] += 1;
         }
         let before = vec![false; if by.is_some() { count } else { 0 }];
-        let mut earlier = Self { graph, offsets, sources, by, before };
+        let loops = loops(graph);
+        let mut earlier = Self { graph, offsets, sources, loops, by, before };
         if let Some(by) = by {
             for task in earlier.ancestors(by.0, &mut 0) {
                 earlier.before[task as usize] = true;
@@ -64,6 +75,11 @@ impl<'g> Earlier<'g> {
     /// Whether a task has ended before anything that is added begins.
     pub(super) fn has_ended(&self, task: TaskId) -> bool {
         self.before.get(task.0 as usize).copied().unwrap_or(false)
+    }
+
+    /// The end of the outermost loop whose body a task is in.
+    pub(super) fn loop_around(&self, task: TaskId) -> Option<u32> {
+        self.loops.get(task.0 as usize).copied().flatten()
     }
 
     /// All that a task depends on, through whatever others. `steps` is what that took.

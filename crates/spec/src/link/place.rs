@@ -191,11 +191,11 @@ impl Linker<'_> {
         defined.name = site.names.name(&written).into();
         defined.scope = site.names.name(&defined.scope).into();
         defined.frame = site.frame;
-        if let Some(computed) = unit.computed.iter().find(|it| it.task == task) {
+        if let Some(computed) = find(&unit.computed, task, |it| it.task) {
             self.give_items(computed, (&mut defined, &mut policy), site);
         }
         let start = self.next();
-        let call = unit.structure.calls.iter().find(|call| call.task == task);
+        let call = find(&unit.structure.calls, task, |it| it.task);
         let border = call.map(|call| self.place_call(call, &mut defined, site));
         if copies.is_some() {
             defined.action = Action::End(End { copies, ..End::default() });
@@ -292,6 +292,11 @@ impl Linker<'_> {
             }
         }
     }
+}
+
+/// What is said of a task in a list that is sorted by tasks.
+fn find<T>(sorted: &[T], task: u32, key: impl Fn(&T) -> u32) -> Option<&T> {
+    sorted.binary_search_by_key(&task, key).ok().map(|found| &sorted[found])
 }
 
 impl Placing<'_> {
