@@ -2,8 +2,9 @@
 //!
 //! Where no node has room, short work is lent ahead ("prefill"): a node that runs such items gets a
 //! few more than it can start at once, so that its slots do not wait for a commit. How many follows
-//! from the mean duration, so that what is lent is started within [`PREFILL_HORIZON_US`]. What draws
-//! on an allowance is never lent ahead: while it waited there it would keep others from having it.
+//! from the mean duration, so that what is lent is started within [`PREFILL_HORIZON_US`].
+//! What draws on an allowance is never lent ahead: while it waited there it would keep others from
+//! having it.
 
 use alloc::collections::BinaryHeap;
 use alloc::vec;

@@ -3,15 +3,11 @@
 //! An answer is worked out once, from what has ended, and becomes a fact. The engine is asked
 //! nothing here and decides nothing here: it is told.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-
 use engine::{Answer, Answered, Input};
 use model::control::ControlAnswer;
-use model::outcome::{Outcome, OutputRef};
-use model::{Fact, ItemId, ItemKey, Round, Seq, TaskKey, Timestamp, Token};
+use model::outcome::OutputRef;
+use model::{ItemId, Round, Seq, TaskKey, Token};
 use spec::{CacheRule, Question, Reply, Sameness};
-use stores::catalog::CacheEntry;
 use tokio::sync::oneshot;
 
 use crate::cache::{Keys, Look, Looked};
@@ -184,24 +180,4 @@ impl Driver {
 
 pub(crate) fn name(bytes: &[u8]) -> OutputRef {
     OutputRef { digest: digest(bytes), bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }
-}
-
-/// Notes what of a fact is to be kept in the cache: successes of tasks whose keys are known, with
-/// the outputs that came with them.
-pub(crate) fn note_cached(
-    (fact, seq, at): (&Fact, Seq, Timestamp),
-    keys: &HashMap<TaskKey, Keys>,
-    (outputs, to_cache): (&[(ItemKey, Token, Arc<[u8]>)], &mut VecDeque<(Seq, CacheEntry)>),
-) {
-    let Fact::AttemptsEnded(ended) = fact else { return };
-    let Some(keys) = keys.get(&ended.task).filter(|_| ended.outcome == Outcome::Succeeded) else {
-        return;
-    };
-    let outputs: HashMap<ItemKey, &[u8]> =
-        outputs.iter().map(|(key, _, bytes)| (*key, &**bytes)).collect();
-    for (item, _) in &ended.ends {
-        let bytes = outputs.get(&ended.task.item(*item)).copied().unwrap_or_default();
-        let entry = keys.entry(ended.task, *item, (at, bytes));
-        to_cache.extend(entry.map(|entry| (seq, entry)));
-    }
 }

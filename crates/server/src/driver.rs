@@ -15,7 +15,7 @@ use std::time::Duration;
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
 use model::control::Verdict;
-use model::fact::{MarkCause, Marked, StopCause};
+use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::Delivery;
@@ -29,15 +29,20 @@ use tokio::sync::oneshot;
 
 use crate::cache::{Cache, Keys, Looked};
 use crate::clock::Clock;
-use crate::control::{Ask, note_cached};
+use crate::control::Ask;
 use crate::dispatch::Renderer;
 use crate::fleet::{Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
-use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version, View};
+use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version};
 use crate::inputs::FreshOutputs;
-use crate::replay::{Replayed, named, replay};
+use crate::replay::{Replayed, named};
 use crate::shelf::{Shelf, is_inline};
 use crate::storage::{Commit, Discard, Fatal, Storage};
+
+mod kept;
+mod readers;
+
+use kept::{keep_outputs, note_cached};
 
 /// Units that one plan may cost: some milliseconds on the driver's thread.
 const PLAN_FUEL: u64 = 100_000;
@@ -389,54 +394,6 @@ impl Driver {
         }
     }
 
-    fn answer(&mut self, question: Question, patience: Patience) {
-        let is_ahead = self.pipeline.durable() < self.parts.engine.state().last();
-        if is_ahead && self.storage_is != api::Storage::Ok && patience == Patience::UntilDurable {
-            self.copy_durable();
-        }
-        let (engine, shelf, patience) = match &self.durable_copy {
-            Some(copy) => (&copy.engine, &copy.shelf, Patience::None),
-            None => (&self.parts.engine, &self.parts.shelf, patience),
-        };
-        let view = View {
-            engine,
-            shelf,
-            live_logs: &self.live_logs,
-            now: self.parts.clock.now(),
-            storage: self.storage_is,
-            durable: self.pipeline.durable(),
-        };
-        let reply = question(&view);
-        if patience == Patience::None {
-            return reply();
-        }
-        self.pipeline.push(self.parts.engine.state().last(), Outgoing::Reply(reply));
-    }
-
-    /// Makes the state that readers are shown while nothing can be stored, which may be for hours.
-    fn copy_durable(&mut self) {
-        if self.durable_copy.is_none() {
-            let replayed = replay(&mut *self.parts.reader, &self.parts.objects);
-            // What cannot be read now is told when it can be stored again.
-            self.durable_copy = replayed.ok();
-        }
-    }
-
-    fn history(&mut self, after: Seq, limit: usize) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        let mut sink = |entry: Entry| {
-            entries.push(entry);
-            if entries.len() < limit {
-                std::ops::ControlFlow::Continue(())
-            } else {
-                std::ops::ControlFlow::Break(())
-            }
-        };
-        // What cannot be read is not shown; `journal verify` tells what is wrong with it.
-        let _ = self.parts.reader.read(after, &mut sink);
-        entries
-    }
-
     fn note_logs(&mut self, logs: Vec<(LeaseId, LogRef)>) {
         self.live_logs.note(logs);
         let state = self.parts.engine.state();
@@ -594,40 +551,5 @@ impl Driver {
                 }
             }
         }
-    }
-}
-
-/// Moves the outputs that a fact names into its batch.
-fn keep_outputs(
-    fact: &Fact,
-    arrived: &mut HashMap<ItemKey, (Token, Vec<u8>)>,
-    kept: &mut Vec<(ItemKey, Token, Arc<[u8]>)>,
-) {
-    let mut keep = |key: ItemKey| {
-        if let Some((token, bytes)) = arrived.remove(&key) {
-            kept.push((key, token, bytes.into()));
-        }
-    };
-    match fact {
-        Fact::AttemptsEnded(ended) => {
-            let named = ended.ends.iter().filter(|(_, end)| end.output.is_some());
-            named.for_each(|(item, _)| keep(ended.task.item(*item)));
-        }
-        Fact::TaskAnswered(answered) if answered.output.is_some() => {
-            keep(answered.task.item(ItemId(0)));
-        }
-        Fact::TaskSettled { task, output: Some(_), .. } => keep(task.item(ItemId(0))),
-        Fact::Marked(marked) => {
-            // Items that were done before bring their outputs without a name in the fact.
-            let one = marked.output.as_ref().map(|_| IdSet::one(0));
-            let is_cached = marked.cause == MarkCause::Cache;
-            let items = one.or_else(|| marked.items.clone().filter(|_| is_cached));
-            let only = marked.tasks.iter().next().map(TaskId);
-            if let Some((task, items)) = only.zip(items) {
-                let task = TaskKey { run: marked.run, task };
-                items.iter().for_each(|item| keep(task.item(ItemId(item))));
-            }
-        }
-        _ => {}
     }
 }

@@ -124,8 +124,9 @@ impl Holder {
         };
         let (inbox, events) = channel();
         let history = Arc::new(History::new(home.clone(), Arc::clone(&objects)));
-        let (storage, follower) = if leads {
-            let follower = Follower::start(Setup {
+        let (mut storage, mut follower, mut cache) = (None, None, None);
+        if leads {
+            let following = Follower::start(Setup {
                 home: home.clone(),
                 objects: Arc::clone(&objects),
                 known: Known::of(replayed.engine.state()),
@@ -133,16 +134,12 @@ impl Holder {
                 keep: config.keep,
                 clock,
             })?;
-            let listeners = Listeners { driver: inbox.clone(), follower: follower.words() };
-            (Some(Storage::start(Box::new(writer), epoch, clock, listeners)?), Some(follower))
-        } else {
-            (None, None)
-        };
+            let listeners = Listeners { driver: inbox.clone(), follower: following.words() };
+            storage = Some(Storage::start(Box::new(writer), epoch, clock, listeners)?);
+            follower = Some(following);
+            cache = Some(Cache::start(home.clone(), inbox.clone())?);
+        }
         let words = follower.as_ref().map(Follower::words);
-        let cache = match leads {
-            true => Some(Cache::start(home.clone(), inbox.clone())?),
-            false => None,
-        };
         let parts = Parts {
             engine: replayed.engine,
             cache,

@@ -1,4 +1,5 @@
-//! Files within files, copies of groups, tasks that are added to a run, and edits of how they are run.
+//! Files within files, copies of groups, tasks that are added to a run, and edits of how they are
+//! run.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::collections::BTreeMap;

@@ -39,7 +39,7 @@ pub(crate) struct EditRun {
     #[arg(value_parser = run_ref)]
     pub run: RunRef,
 
-    /// The task, a group, or a pattern such as `shard-*`; without it the settings are those of the run
+    /// The task, a group, or a pattern such as `shard-*`; without it the settings are the run's
     pub task: Option<String>,
 
     /// A setting and its new value; may be given again

@@ -45,7 +45,12 @@ pub(crate) struct RetryRun {
 
     /// Some items of a fan-out and all that depends on it, by number from 0: `train[3]`,
     /// `train[0-9,12]`
-    #[arg(long, visible_alias = "item", value_name = "TASK[ITEMS]", conflicts_with_all = ["from", "failed"])]
+    #[arg(
+        long,
+        visible_alias = "item",
+        value_name = "TASK[ITEMS]",
+        conflicts_with_all = ["from", "failed"]
+    )]
     pub items: Option<Part>,
 
     /// Only show what would run

@@ -43,7 +43,9 @@ tasks:
       until test -e "$FOLDER/go"; do sleep 0.02; done
   - {name: second, depends_on: first, script: echo second >> "$FOLDER/marks"}
   - {name: third, depends_on: second, script: echo third >> "$FOLDER/marks"}
-  - {name: fourth, depends_on: third, script: 'echo fourth {{ tasks.third.outputs.rows }} >> "$FOLDER/marks"'}
+  - name: fourth
+    depends_on: third
+    script: 'echo fourth {{ tasks.third.outputs.rows }} >> "$FOLDER/marks"'
   - {name: fifth, depends_on: first, script: echo fifth >> "$FOLDER/marks"}
 "#;
 
@@ -69,7 +71,9 @@ tasks:
       echo '{"j": {{ item }}}' > "$AUTOGLM_OUTPUT"
   - name: end
     depends_on: [first, late]
-    script: 'echo end {{ params.who }} {{ tasks.first.outputs.n }} {{ tasks.late.outputs.j | sum }} >> "$FOLDER/marks"'
+    script: >-
+      echo end {{ params.who }} {{ tasks.first.outputs.n }} {{ tasks.late.outputs.j | sum }}
+      >> "$FOLDER/marks"
 "#;
 
 fn wait_for_mark(home: &Home, mark: &str) {

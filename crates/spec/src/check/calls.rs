@@ -1,4 +1,5 @@
-//! Files that tasks name: read, checked as files of their own, and held against what they are given.
+//! Files that tasks name: read, checked as files of their own, and held against what they are
+//! given.
 //!
 //! What is wrong within one is told with its own name and places, beside what is wrong here.
 
@@ -94,7 +95,8 @@ fn load_one(
     }
     if ground.around.len() > FILE_CHAIN_MAX || ground.files >= FILES_MAX {
         let message = format!(
-            "a workflow may be made of {FILES_MAX} files, {FILE_CHAIN_MAX} of them within each other"
+            "a workflow may be made of {FILES_MAX} files, {FILE_CHAIN_MAX} of them within each \
+             other"
         );
         told(code::TOO_LARGE, message, None);
         return None;

@@ -13,7 +13,8 @@ use crate::read::Placed;
 use crate::template::{expression_references, is_template};
 
 /// How a range is written.
-const A_RANGE: &str = "a range is `{range: 10}`, `{range: [1, 11]}` or, with a step that is not 0, `{range: [0, 10, 2]}`";
+const A_RANGE: &str = "a range is `{range: 10}`, `{range: [1, 11]}` or, with a step that is not 0, \
+    `{range: [0, 10, 2]}`";
 
 /// When the items of a fan-out are known.
 pub(super) enum Known {

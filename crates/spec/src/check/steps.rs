@@ -306,7 +306,10 @@ impl<'f> Steps<'f> {
         }
         let names = &self.groups[scope as usize].names;
         let known = names.get(name.value.as_str()).copied();
-        let is_outer = |it: Target| matches!(it, Target::Step(step) if self.list[step as usize].role == Role::Outer);
+        let is_outer = |it: Target| match it {
+            Target::Step(step) => self.list[step as usize].role == Role::Outer,
+            _ => false,
+        };
         if let Some(first) = known.filter(|&it| !is_outer(it)) {
             let message = format!("there are two tasks named `{}`", name.value);
             let fault = Fault::new(code::DUPLICATE_TASK, name.extent, message);

@@ -132,18 +132,7 @@ impl Compiler<'_, '_> {
             result_of: control::result_source(step, self.steps),
             ..Control::default()
         };
-        let mut items = Items::Single;
-        if let Some(foreach) = &task.foreach {
-            control.batch = foreach.value.batch.and_then(|batch| u32::try_from(batch.0).ok());
-            match fan_out::known(foreach, faults) {
-                Known::Now(known) => items = known,
-                Known::WithParameters(source, max_items) => {
-                    let extent = foreach.extent;
-                    computed.push(Computed { task: number, source, max_items, extent });
-                }
-                Known::Late(late) => control.late = Some(late),
-            }
-        }
+        let items = items((number, task), &mut control, computed, faults);
         let extras = Extras {
             labels: self.labels(step),
             limits: resources::limits(task.resources.as_deref(), faults),
@@ -290,6 +279,26 @@ pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -
         priority: said().find_map(|it| super::priority(it.priority)).unwrap_or(around.priority),
         failure: said().find_map(|it| it.on_failure).map(super::failure).or(around.failure),
     }
+}
+
+/// The items of a task, as far as they are known; what is known later is noted where it belongs.
+fn items(
+    (number, task): (u32, &TaskFile),
+    control: &mut Control,
+    computed: &mut Vec<Computed>,
+    faults: &mut Faults,
+) -> Items {
+    let Some(foreach) = &task.foreach else { return Items::Single };
+    control.batch = foreach.value.batch.and_then(|batch| u32::try_from(batch.0).ok());
+    match fan_out::known(foreach, faults) {
+        Known::Now(known) => return known,
+        Known::WithParameters(source, max_items) => {
+            let extent = foreach.extent;
+            computed.push(Computed { task: number, source, max_items, extent });
+        }
+        Known::Late(late) => control.late = Some(late),
+    }
+    Items::Single
 }
 
 fn action(step: &Step<'_>, faults: &mut Faults) -> Action {

@@ -220,8 +220,8 @@ impl<'s> Substitution<'_, 's, '_> {
             }
             None => {
                 out.push_str(STAND_IN);
-                // One that is needed and not given, or wrong, has a fault already, and needs none for
-                // what stands in for it here.
+                // One that is needed and not given, or wrong, has a fault already, and needs none
+                // for what stands in for it here.
                 if self.arguments.has_faults {
                     self.faults.hush(extent);
                 } else {

@@ -194,8 +194,8 @@ impl Deadline {
 }
 
 impl Read for Deadline {
-    const TAKES: &'static str = "a duration such as `2h`, counted from the begin of the run, or a time such as \
-         `2030-01-31T08:00:00Z`";
+    const TAKES: &'static str = "a duration such as `2h`, counted from the begin of the run, or a \
+        time such as `2030-01-31T08:00:00Z`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         match &node.content {

@@ -88,8 +88,8 @@ impl Linker<'_> {
             late.iter().find(|late| names_any(&text.text, "params", |it| it == &*late.name));
         let filled = match found {
             Some(late) => Err(format!(
-                "the parameter `{}` is known only while the run goes on, and this is needed before: \
-                 use it in the tasks",
+                "the parameter `{}` is known only while the run goes on, and this is needed \
+                 before: use it in the tasks",
                 late.name
             )),
             None => self.scene(frame, "", |scene| scene.rendered(&text.text)),

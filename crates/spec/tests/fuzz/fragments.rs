@@ -32,8 +32,10 @@ const FRAGMENTS: [&str; 6] = [
     "- {name: m, script: 'echo {{ params.n }} {{ tasks.early.outputs.k }}', depends_on: early}\n",
     "tasks:\n  a: {script: echo, compensate: {script: undo}}\n  b: {script: echo, depends_on: a}\n",
     "{\"tasks\": [{\"name\": \"m\", \"command\": [\"x\"], \"foreach\": {\"range\": 3}}]}",
-    "- {name: l, script: echo, until: round > 2, depends_on: [g, 'e*']}\n- {name: z, wait: 1s, depends_on: l}\n",
-    "- {name: q, foreach: [1, 2], when: params.n > 1, tasks: {m: {approval: true}, o: {script: echo}}}\n",
+    "- {name: l, script: echo, until: round > 2, depends_on: [g, 'e*']}\n\
+     - {name: z, wait: 1s, depends_on: l}\n",
+    "- {name: q, foreach: [1, 2], when: params.n > 1, tasks: {m: {approval: true}, \
+     o: {script: echo}}}\n",
     "templates: {t: {params: {x: 1}, script: 'echo {{ with.x }}'}}\ntasks: {m: {t: {x: 2}}, \
      d: {decision: [{rule: n > 1, action: m}]}}\n",
 ];

@@ -5,7 +5,8 @@
 //! AUTOGLM_FUZZ_SEED=7 cargo test -p spec --test fuzz expressions  the same inputs once more
 //! ```
 //!
-//! Each kind of input is one page with one test: `parser`, `expressions`, `fragments`; a new kind is a new page.
+//! Each kind of input is one page with one test: `parser`, `expressions`, `fragments`; a new kind
+//! is a new page.
 //! `bombs` are known ways to make much of little. What a test has tried last is told when it fails,
 //! with the seed.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
