@@ -7,6 +7,7 @@
 use model::control::Kind;
 use model::fact::StopCause;
 use model::policy::Trigger;
+use model::outcome::Failure;
 use model::{ItemId, Outcome, RunStatus, TaskId, TaskStatus};
 
 use crate::ledger::Run;
@@ -66,7 +67,12 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
     let known = run.task(task);
     for (index, item) in (0..).zip(run.items_of(task)) {
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
+        let limited = run.graph.policy(task).deadline.is_some();
         let allowed = match item.status {
+            _ if item.marked => true,
+            // What it wrote was refused, and S21 knows whether it had to be.
+            TaskStatus::Failed if item.last == Some(Outcome::Failed(Failure::Tasks)) => true,
+            TaskStatus::Failed | TaskStatus::TimedOut if limited => true,
             TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped),
             // A termination may outdo an earlier stop, so all causes can cancel; a round that
             // begins at one task leaves others as they were.

@@ -29,6 +29,9 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
         {
+            if !has_share(ledger, run, task, now) {
+                continue;
+            }
             let request = &run.graph.policy(task).request;
             let waits = run.items_of(task).iter().any(|item| match item.status {
                 TaskStatus::Ready => true,
@@ -48,6 +51,20 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
 pub fn complaint(task: (RunId, TaskId)) -> String {
     let key = ItemKey { run: task.0, task: task.1, item: model::ItemId(0) };
     format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
+}
+
+/// Whether the locks of a task are free, and its budgets have had enough for long.
+fn has_share(ledger: &Ledger, run: &Run, task: TaskId, now: Timestamp) -> bool {
+    let shared = &run.graph.policy(task).shared;
+    let free = |lock: &model::shared::Lock| {
+        let (held, least) = ledger.shares.holders(&lock.name);
+        held < lock.holders_max.min(least) as usize
+    };
+    let enough = |spending| {
+        let since = ledger.shares.enough_since(spending, now);
+        since.is_some_and(|since| since > PATIENCE)
+    };
+    shared.locks.iter().all(free) && shared.budgets.iter().all(enough)
 }
 
 /// Whether a task has as many items leased as it may.

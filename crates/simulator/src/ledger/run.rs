@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use model::control::{ControlAnswer, EdgeCondition, Join, Kind};
 use model::fact::{RunAdmitted, StopCause};
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::{FailurePolicy, Priority, Trigger};
+use model::shared::Deadline;
 use model::{
-    Graph, ItemId, Outcome, Round, RunStatus, TaskId, TaskStatus, Timestamp, Token, WorkerId,
+    Digest, Graph, IdSet, ItemId, Outcome, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp, Token, WorkerId,
 };
 
 /// Stands for the worker of an item that no worker has.
@@ -39,6 +40,8 @@ pub struct Item {
     pub last: Option<Outcome>,
     /// Whether its last attempt may have been asked to end.
     pub asked: bool,
+    /// Whether it is only held to have ended.
+    pub marked: bool,
 }
 
 /// An item of which nothing is known.
@@ -53,6 +56,7 @@ pub(super) const FRESH: Item = Item {
     retry_at: Timestamp(0),
     last: None,
     asked: false,
+    marked: false,
 };
 
 /// A task of a run.
@@ -82,8 +86,45 @@ pub struct Task {
     pub waited: u32,
     /// Whether its stage has been reached, if it is a handler.
     pub released: bool,
+    /// Whether the time by which it had to end has passed in this round.
+    pub overdue: Option<Timestamp>,
     /// Its items as its graph has them: a list that was worked out late replaces them for a round.
     pub(super) home: (u32, u32),
+}
+
+impl Task {
+    /// A task that waits, with its items.
+    pub(super) const fn new(first: u32, count: u32) -> Self {
+        Self {
+            first,
+            count,
+            open: count,
+            end: None,
+            begun: false,
+            asks: false,
+            answer: None,
+            round: Round(0),
+            turn: 1,
+            waits: None,
+            waited: 0,
+            released: false,
+            overdue: None,
+            home: (first, count),
+        }
+    }
+}
+
+/// Items that a person has let run again.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// Their task.
+    pub task: TaskId,
+    /// The round of it that was opened.
+    pub round: Round,
+    /// Which.
+    pub items: IdSet,
+    /// The fact that opened it.
+    pub since: Seq,
 }
 
 /// Something that followed from a fact by itself.
@@ -102,10 +143,14 @@ pub enum Followed {
 pub struct Run {
     /// As it was admitted.
     pub admitted: RunAdmitted,
+    /// What it has gone by, the admission first.
+    pub versions: Vec<(Digest, Priority, Option<u32>)>,
     /// Its graph.
     pub graph: Arc<Graph>,
     /// When its present round began.
     pub opened_at: Timestamp,
+    /// When its graph or its round last changed.
+    pub changed_at: Timestamp,
     /// Its tasks.
     pub tasks: Vec<Task>,
     /// The items of all tasks.
@@ -120,6 +165,8 @@ pub struct Run {
     pub gave_up: bool,
     /// Whether a person has retried it.
     pub reopened: bool,
+    /// Which items a person has let run again, and no others of their task, in this round.
+    pub only: Option<Only>,
     /// Loops, each with the first task of its body.
     pub loops: Vec<(TaskId, TaskId)>,
     /// Tasks that have been undone and not run again.
@@ -144,38 +191,18 @@ pub enum Joined {
 impl Run {
     pub(super) fn new(admitted: &RunAdmitted, graph: Arc<Graph>, at: Timestamp) -> Self {
         let mut tasks = Vec::with_capacity(graph.len());
-        let mut inputs = vec![Vec::new(); graph.len()];
-        let mut loops = Vec::new();
         let mut first = 0;
         for task in graph.tasks() {
-            if let Kind::Loop { first, .. } = graph.policy(task).kind {
-                loops.push((first, task));
-            }
             let count = graph.items(task);
-            tasks.push(Task {
-                first,
-                count,
-                open: count,
-                end: None,
-                begun: false,
-                asks: false,
-                answer: None,
-                round: Round(0),
-                turn: 1,
-                waits: None,
-                waited: 0,
-                released: false,
-                home: (first, count),
-            });
+            tasks.push(Task::new(first, count));
             first += count;
-            for (to, condition) in graph.edges_from(task) {
-                inputs[to.0 as usize].push((task, condition));
-            }
         }
-        Self {
+        let mut run = Self {
             admitted: admitted.clone(),
+            versions: vec![(admitted.graph, admitted.priority, admitted.concurrency)],
             graph,
             opened_at: at,
+            changed_at: at,
             tasks,
             items: vec![FRESH; first as usize],
             status: RunStatus::Running,
@@ -183,11 +210,38 @@ impl Run {
             live: 0,
             gave_up: false,
             reopened: false,
-            loops,
+            only: None,
+            loops: Vec::new(),
             undone: BTreeSet::new(),
             followed: Vec::new(),
-            inputs,
+            inputs: Vec::new(),
+        };
+        run.read_edges();
+        run
+    }
+
+    /// Takes the edges and the loops from the graph.
+    pub(super) fn read_edges(&mut self) {
+        let mut inputs = vec![Vec::new(); self.graph.len()];
+        self.loops.clear();
+        for task in self.graph.tasks() {
+            if let Kind::Loop { first, .. } = self.graph.policy(task).kind {
+                self.loops.push((first, task));
+            }
+            for (to, condition) in self.graph.edges_from(task) {
+                inputs[to.0 as usize].push((task, condition));
+            }
         }
+        self.inputs = inputs;
+    }
+
+    /// By when a task must have ended.
+    #[must_use]
+    pub fn deadline(&self, task: TaskId) -> Option<Timestamp> {
+        self.graph.policy(task).deadline.map(|deadline| match deadline {
+            Deadline::After(span) => self.opened_at + span,
+            Deadline::At(at) => at,
+        })
     }
 
     /// An item, if it exists.

@@ -80,8 +80,7 @@ impl Records {
                 Followed::Went(task) => went_mark(run, task).map(|mark| stage.hit(mark)),
                 Followed::Skipped(task) => skip_mark(run, task).map(|mark| stage.hit(mark)),
                 Followed::Waits(task) => {
-                    let graph = run.graph.digest();
-                    let plan = self.by_graph.get(&graph).map(|&index| &self.works[index].plan);
+                    let plan = self.of_run.get(&id).map(|&index| &self.works[index].plan);
                     let Kind::Signal { timeout, .. } = run.graph.policy(task).kind else {
                         continue;
                     };
