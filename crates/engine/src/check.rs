@@ -10,7 +10,7 @@ use model::status::TaskStatus;
 use model::{ItemId, ItemKey, RunId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{Fate, ReadyIndex, Run, State, Timer, Timers};
+use crate::state::{Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,7 @@ impl Engine {
         }
         check_leases(state)?;
         check_workers(state)?;
+        check_locks(state)?;
         check_indexes(state)
     }
 }
@@ -87,6 +88,9 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
                 })?;
             }
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
+            // What is held to have ended, or ran out of time before its turn, did not begin.
+            _ if record.is_marked() => {}
+            TaskStatus::TimedOut if run.task_deadline(task).is_some() => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {
@@ -133,6 +137,19 @@ fn check_workers(state: &State) -> Result<(), Violation> {
     Ok(())
 }
 
+/// Who holds which lock follows from the live leases.
+fn check_locks(state: &State) -> Result<(), Violation> {
+    let mut shares = Shares { full_at: state.shares.full_at.clone(), ..Shares::default() };
+    for (&item, lease) in &state.leases {
+        shares.hold(&state.classes.get(lease.class).shared, item);
+        let class = state.run(item.run).map(|run| run.class(item.task));
+        ensure(class == Some(lease.class), "S10", || {
+            format!("the class of the lease of {item:?}")
+        })?;
+    }
+    ensure(shares == state.shares, "S10", || String::from("the holders of locks"))
+}
+
 fn check_indexes(state: &State) -> Result<(), Violation> {
     let mut ready = ReadyIndex::default();
     let mut timers = Timers::new();
@@ -148,7 +165,7 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
                 let retrying = run.item(task, item).map(|item| item.status());
                 if retrying == Some(TaskStatus::Retrying) {
                     let at = state.ready.retry_at(key.item(item)).unwrap_or_default();
-                    ready.insert_retry(run.class(task), at, key.item(item));
+                    ready.insert_retry(run.ready_key(key), item, at);
                 }
             }
         }

@@ -23,12 +23,12 @@ pub struct Engine {
     now: Timestamp,
 }
 
-/// Gives the one graph that a submission brought along.
+/// Gives the one graph that a submission or an amendment brought along.
 struct Submitted<'a>(Option<&'a Arc<Graph>>);
 
 impl Graphs for Submitted<'_> {
     fn graph(&self, _: &Digest) -> Arc<Graph> {
-        Arc::clone(self.0.expect("only a submission's own decision admits a run"))
+        Arc::clone(self.0.expect("who records a fact that names a graph brings it"))
     }
 }
 
@@ -59,8 +59,8 @@ impl Engine {
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let timer = self.state.timers.first().map(|&(at, _)| at);
         let retry = self.state.ready.next_due(self.volatile.planned_at());
-        let session = self.volatile.next_deadline(&self.state);
-        [timer, retry, session].into_iter().flatten().min()
+        let volatile = self.volatile.next_deadline(&self.state, self.now);
+        [timer, retry, volatile].into_iter().flatten().min()
     }
 
     /// What the facts so far have made.

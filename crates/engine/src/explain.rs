@@ -1,6 +1,5 @@
 //! Why an item waits: answered by the planner's own refusal, not by a second opinion.
 
-use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -8,12 +7,18 @@ use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Miss};
-use model::{ItemKey, TaskKey, Timestamp};
+use model::{ItemId, ItemKey, TaskKey, Timestamp};
 use scheduler::{Refusal, RefusalReason, Shortage};
 
-use crate::decide::{Origin, order, problem, startable};
+use crate::decide::{Legend, Limit, Order, Origin, order, problem, startable};
 use crate::engine::Engine;
-use crate::state::{ClassId, Run};
+use crate::state::{ClassId, Run, State};
+
+/// Tasks that are looked at to say how much goes before something.
+const LOOKS_MAX: usize = 10_000;
+
+/// Holders of a lock that are named.
+const HOLDERS_MAX: usize = 8;
 
 /// Units that a plan for an explanation may cost.
 const FUEL: u64 = 1_000_000;
@@ -37,6 +42,8 @@ pub struct Ahead {
     pub items: u64,
     /// Of how many tasks, its own included.
     pub tasks: u64,
+    /// Whether there is more than was counted.
+    pub more: bool,
 }
 
 impl Engine {
@@ -83,19 +90,23 @@ impl Engine {
             return vec![Blocker::Run(run.status())];
         };
         let Some(group) = legend.groups[class].iter().position(|&known| known == origin) else {
-            let limited = plan.refusals.iter().any(|refusal| {
-                let refused = legend.groups[refusal.class as usize][refusal.group as usize];
-                let own = refused.task().run == origin.task().run;
-                own && refusal.reason == RefusalReason::Allowance
-            });
-            return match limited {
-                true => vec![self.blocker(run, class_id, &RefusalReason::Allowance)],
-                false => vec![behind],
+            // What is true of the class is true of it, and what is true of its run, too.
+            let concerns = |refusal: &&Refusal| match refusal.reason {
+                RefusalReason::Group { .. } => {
+                    let refused = legend.groups[refusal.class as usize][refusal.group as usize];
+                    refused.task().run == origin.task().run
+                }
+                RefusalReason::Draw { .. } => refusal.class as usize == class,
+                _ => false,
+            };
+            return match plan.refusals.iter().find(concerns) {
+                Some(refusal) => vec![self.blocker(run, class_id, (&refusal.reason, &legend))],
+                None => vec![behind],
             };
         };
         let concerns = |refusal: &&Refusal| {
             let first = refusal.group as usize;
-            let alone = refusal.reason == RefusalReason::Allowance;
+            let alone = matches!(refusal.reason, RefusalReason::Group { .. });
             refusal.class as usize == class && if alone { first == group } else { first <= group }
         };
         let Some(refusal) = plan.refusals.iter().find(concerns) else {
@@ -104,18 +115,26 @@ impl Engine {
             });
             return if placed { Vec::new() } else { vec![behind] };
         };
-        let mut blockers = vec![self.blocker(run, class_id, &refusal.reason)];
+        let mut blockers = vec![self.blocker(run, class_id, (&refusal.reason, &legend))];
         if matches!(refusal.reason, RefusalReason::NoRoom(_)) && ahead.items > 0 {
             blockers.push(behind);
         }
         blockers
     }
 
-    fn blocker(&self, run: &Run, class: ClassId, reason: &RefusalReason) -> Blocker {
+    fn blocker(
+        &self,
+        run: &Run,
+        class: ClassId,
+        (reason, legend): (&RefusalReason, &Legend),
+    ) -> Blocker {
         let misses = |shortages: &[Shortage]| shortages.iter().map(|s| self.miss(s)).collect();
         match reason {
-            RefusalReason::Allowance => {
+            RefusalReason::Group { .. } => {
                 Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
+            }
+            RefusalReason::Draw { allowance } => {
+                self.shared_blocker(run, class, &legend.limits[*allowance as usize])
             }
             RefusalReason::NoNode => Blocker::NoWorker,
             RefusalReason::NoRoom(shortages) => Blocker::NoRoom { misses: misses(shortages) },
@@ -124,6 +143,30 @@ impl Engine {
                 let since = since.copied().unwrap_or(self.now());
                 let fails_at = since + UNSATISFIABLE_GRACE;
                 Blocker::NeverFits { misses: misses(shortages), fails_at }
+            }
+        }
+    }
+
+    /// What of the things that all runs share keeps a class.
+    fn shared_blocker(&self, run: &Run, class: ClassId, limit: &Limit) -> Blocker {
+        let (state, shared) = (self.state(), &self.state().classes().get(class).shared);
+        match limit {
+            Limit::Run(_) => {
+                Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
+            }
+            Limit::Lock(name) => {
+                let lock = shared.locks.iter().find(|lock| lock.name == *name);
+                Blocker::Lock {
+                    name: name.clone(),
+                    holders: state.shares().holders(name).take(HOLDERS_MAX).collect(),
+                    limit: lock.map_or(0, |lock| lock.holders_max),
+                }
+            }
+            Limit::Budget(name) => {
+                let spending = shared.budgets.iter().find(|spending| spending.name == *name);
+                let enough = |spending| state.shares().enough_at(spending, self.now());
+                let until = spending.map_or(self.now(), enough);
+                Blocker::Budget { name: name.clone(), until }
             }
         }
     }
@@ -139,46 +182,78 @@ impl Engine {
     }
 
     /// What goes before an item: ready work and due attempts of all classes, in the order in which
-    /// the planner takes them. O(what goes before).
+    /// the planner takes them. No more than [`LOOKS_MAX`] tasks are looked at.
     fn ahead(&self, run: &Run, item: ItemKey, origin: Origin) -> Ahead {
         let state = self.state();
-        let own = order(run, origin);
-        let mut ahead = Ahead::default();
-        let mut due = BTreeSet::new();
+        let mut count =
+            Count { own: order(run, origin), looks: LOOKS_MAX, ahead: Ahead::default() };
         for class in state.ready.classes() {
-            for key in state.ready.tasks(class) {
-                let Some(run) = startable(state, key.run) else { continue };
-                if order(run, Origin::Task(TaskKey { run: key.run, task: key.task })) >= own {
-                    break;
-                }
-                ahead.items += u64::from(run.ready_items(key.task));
-                ahead.tasks += 1;
-            }
-            for item in state.ready.due(class, self.now()) {
-                let run = startable(state, item.run);
-                if run.is_some_and(|run| order(run, Origin::Retry(item)) < own) {
-                    ahead.items += 1;
-                    due.insert(item.task_key());
-                }
-            }
+            count.ready(state, class);
+            count.due(state, (class, self.now()));
         }
+        let Count { mut ahead, looks, .. } = count;
+        ahead.more = looks == 0;
         if let (Origin::Task(task), Some(fan)) = (origin, run.fan(item.task)) {
-            let before = fan.items().iter().take(item.item.0 as usize);
-            let ready = before.filter(|other| other.status() == TaskStatus::Ready).count();
-            ahead.items += ready as u64;
-            if ready > 0 {
-                due.insert(task);
-            }
+            let before = fan.ready_before(item.item.0);
+            ahead.items += u64::from(before);
+            let (class, key) = run.ready_key(task);
+            let counted = state.ready.due(class, key, self.now()).next().is_some();
+            ahead.tasks += u64::from(before > 0 && !counted);
         }
-        // A task with ready items before this one has been counted with them.
-        let is_counted = |key: &&TaskKey| {
-            let run = state.run(key.run);
-            run.is_some_and(|run| {
-                run.ready_items(key.task) > 0 && order(run, Origin::Task(**key)) < own
-            })
-        };
-        ahead.tasks += due.iter().filter(|key| !is_counted(key)).count() as u64;
         ahead
+    }
+}
+
+/// What goes before something, as it is counted.
+struct Count {
+    own: Order,
+    /// How many more tasks may be looked at.
+    looks: usize,
+    ahead: Ahead,
+}
+
+impl Count {
+    fn look(&mut self) -> bool {
+        self.looks = self.looks.saturating_sub(1);
+        self.looks > 0
+    }
+
+    fn ready(&mut self, state: &State, class: ClassId) {
+        for key in state.ready.tasks(class) {
+            if !self.look() {
+                return;
+            }
+            let Some(run) = startable(state, key.run) else { continue };
+            if order(run, Origin::Task(TaskKey { run: key.run, task: key.task })) >= self.own {
+                return;
+            }
+            self.ahead.items += u64::from(run.ready_items(key.task));
+            self.ahead.tasks += 1;
+        }
+    }
+
+    fn due(&mut self, state: &State, (class, now): (ClassId, Timestamp)) {
+        let mut at = None;
+        while let Some(key) = state.ready.next_retry(class, at) {
+            at = Some(key);
+            if !self.look() {
+                return;
+            }
+            let Some(run) = startable(state, key.run) else { continue };
+            let of =
+                |item| order(run, Origin::Retry(ItemKey { run: key.run, task: key.task, item }));
+            if of(ItemId(0)) >= self.own {
+                return;
+            }
+            let due = state.ready.due(class, key, now).filter(|&item| of(item) < self.own);
+            let due = due.take(self.looks).count();
+            self.looks -= due;
+            self.ahead.items += due as u64;
+            // A task with ready items that go first has been counted with them.
+            let task = Origin::Task(TaskKey { run: key.run, task: key.task });
+            let counted = run.ready_items(key.task) > 0 && order(run, task) < self.own;
+            self.ahead.tasks += u64::from(due > 0 && !counted);
+        }
     }
 }
 

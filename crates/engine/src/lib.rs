@@ -26,5 +26,7 @@ pub mod state;
 pub use check::Violation;
 pub use engine::{Engine, Graphs};
 pub use explain::{Ahead, Explanation};
-pub use input::{Answer, Answered, Effect, Input, Rejection, RequestId, Step, Submission};
+pub use input::{
+    Amendment, Answer, Answered, Effect, Generated, Input, Rejection, RequestId, Step, Submission,
+};
 pub use pipeline::Pipeline;

@@ -35,12 +35,7 @@ impl State {
             Restored::Counters {
                 next_run: self.next_run,
                 next_worker: self.next_worker,
-                mean_wall_us: self
-                    .classes
-                    .all()
-                    .iter()
-                    .map(|class| (class.request.clone(), class.mean_wall_us))
-                    .collect(),
+                mean_wall_us: self.classes.means().to_vec(),
             },
         );
         self.put_workers(&mut list);
@@ -55,6 +50,7 @@ impl State {
             put_run(&mut list, id, run);
         }
         self.put_leases(&mut list);
+        self.put_budgets(&mut list);
         let end = Restored::End { seq: self.last, at: self.at, epoch: self.epoch };
         self.put(&mut list, end);
         list
@@ -97,6 +93,14 @@ impl State {
         retries.sort_unstable();
         for (item, at) in retries {
             self.put(list, Restored::Retry { item, at });
+        }
+    }
+
+    /// What is full is as if nothing had ever been spent of it.
+    fn put_budgets(&self, list: &mut Placed) {
+        let spent = self.shares.full_at.iter().filter(|&(_, &full_at)| full_at > self.at);
+        for (name, &full_at) in spent {
+            self.put(list, Restored::Budget { name: name.clone(), full_at });
         }
     }
 }

@@ -171,15 +171,27 @@ impl Graph {
         row.map(move |edge| (TaskId(self.successors[edge]), condition(edge)))
     }
 
-    /// Whether somebody counts on a failure of this task: it is then no reason to stop the run.
+    /// Whether somebody counts on a failure of this task: it is then no reason to stop the run. Of
+    /// a task in a loop it is enough that somebody counts on a failure of the loop, which fails
+    /// with it.
     #[must_use]
     pub fn expects_failure(&self, task: TaskId) -> bool {
+        self.is_failure_caught(task)
+            || self.successors(task).any(|next| self.is_loop(next) && self.expects_failure(next))
+    }
+
+    /// Whether somebody other than the end of a loop around it counts on a failure of this task.
+    #[must_use]
+    pub fn is_failure_caught(&self, task: TaskId) -> bool {
         self.edges_from(task).any(|(next, condition)| {
-            let Policy { join, kind, .. } = self.policy(next);
             // A loop waits for the end of its body whatever comes of it, and counts on success.
-            let is_loop = matches!(kind, Kind::Loop { .. });
-            condition.expects_failure() || *join == Join::AllDone && !is_loop
+            let waits_for_all = self.policy(next).join == Join::AllDone && !self.is_loop(next);
+            condition.expects_failure() || waits_for_all
         })
+    }
+
+    fn is_loop(&self, task: TaskId) -> bool {
+        matches!(self.policy(task).kind, Kind::Loop { .. })
     }
 
     /// The tasks that `task` depends on, by a scan of all edges: for people's questions only.

@@ -147,16 +147,20 @@ impl TaskStatus {
         matches!(
             (self, next),
             // What no worker runs goes on by itself: a decision, a wait, a fan-out without items.
-            (Pending, Ready | Running | Succeeded | Failed | Skipped | Cancelled | Terminated)
+            // What has not begun may also be held to have ended, or run out of time.
+            (Pending, Ready | Running | Succeeded | Failed | TimedOut | Skipped)
+                | (Pending, Cancelled | Terminated)
                 // A task that no worker can ever hold fails without an attempt.
-                | (Ready, Leased | Skipped | Cancelled | Terminated | Failed)
+                | (Ready, Leased | Succeeded | Failed | TimedOut | Skipped)
+                | (Ready, Cancelled | Terminated)
                 // A lease that is handed back unstarted leaves the item ready again. An end may
                 // arrive together with its start, so a leased item may end in any way.
                 | (Leased, Ready | Running)
                 | (Leased | Running, Succeeded | Failed | TimedOut | Cancelled | Terminated)
                 | (Leased | Running, Retrying)
-                // What waits for its next attempt fails, too, when no worker can hold it any more.
-                | (Retrying, Leased | Failed | Cancelled | Terminated)
+                // What waits for its next attempt fails, too, when no worker can hold it any more,
+                // and runs out of time.
+                | (Retrying, Leased | Failed | TimedOut | Cancelled | Terminated)
         )
     }
 }

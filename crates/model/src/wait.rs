@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::status::{RunStatus, TaskStatus};
-use crate::{TaskId, Timestamp, WorkerId};
+use crate::{ItemKey, TaskId, Timestamp, WorkerId};
 
 /// One thing that keeps a task from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +49,22 @@ pub enum Blocker {
     TaskConcurrency {
         /// How many that is.
         limit: u32,
+    },
+    /// As many attempts as may hold a lock hold it.
+    Lock {
+        /// Its name.
+        name: Box<str>,
+        /// Some of those who hold it, in the order of their numbers.
+        holders: Vec<ItemKey>,
+        /// How many may hold it at a time, as this task says.
+        limit: u32,
+    },
+    /// A budget does not have what an attempt spends.
+    Budget {
+        /// Its name.
+        name: Box<str>,
+        /// When it will have enough, if nobody spends of it before.
+        until: Timestamp,
     },
     /// No worker is connected.
     NoWorker,

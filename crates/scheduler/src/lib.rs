@@ -14,4 +14,6 @@ mod problem;
 
 pub use fit::{fits, nearest_miss};
 pub use plan::plan;
-pub use problem::{Class, Group, Node, Placement, Plan, Problem, Refusal, RefusalReason, Shortage};
+pub use problem::{
+    Class, Draw, Group, Node, Placement, Plan, Problem, Refusal, RefusalReason, Shortage,
+};

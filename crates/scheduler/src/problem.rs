@@ -11,8 +11,8 @@ pub struct Problem {
     pub classes: Vec<Class>,
     /// The workers that are connected.
     pub nodes: Vec<Node>,
-    /// Limits on how many items may be placed, shared by the groups that name them.
-    pub allowances: Vec<u32>,
+    /// What may still be taken of limits that nodes know nothing of: of each, how much is left.
+    pub allowances: Vec<u64>,
 }
 
 /// Ready work that asks for the same amounts.
@@ -22,8 +22,22 @@ pub struct Class {
     pub request: Amounts,
     /// How long such an item takes in the mean, in microseconds; 0 if unknown.
     pub mean_wall_us: u64,
+    /// What each item takes of allowances, besides the one that its group names. Work that takes
+    /// any is never lent ahead of room.
+    pub draws: Vec<Draw>,
     /// The groups, by ascending `order`.
     pub groups: Vec<Group>,
+}
+
+/// What an item takes of an allowance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draw {
+    /// The index of the allowance in [`Problem::allowances`].
+    pub allowance: u32,
+    /// How much an item takes, at least 1.
+    pub cost: u64,
+    /// How much has to be left untouched: whoever sees a narrower limit than others do.
+    pub reserve: u64,
 }
 
 /// Items of one task that may start now.
@@ -33,7 +47,7 @@ pub struct Group {
     pub order: (u64, u64, u64),
     /// How many items.
     pub count: u32,
-    /// The index of its limit in [`Problem::allowances`].
+    /// The index of the limit in [`Problem::allowances`] of which each item takes one.
     pub allowance: Option<u32>,
 }
 
@@ -91,8 +105,16 @@ pub struct Refusal {
 /// Why a group stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// Its allowance is used up. It concerns this group alone.
-    Allowance,
+    /// The allowance of its group is used up. It concerns this group alone.
+    Group {
+        /// Which.
+        allowance: u32,
+    },
+    /// An allowance that each item of the class draws on does not have enough.
+    Draw {
+        /// Which.
+        allowance: u32,
+    },
     /// There is no node at all.
     NoNode,
     /// No node has room now.

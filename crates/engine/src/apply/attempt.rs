@@ -17,6 +17,9 @@ impl State {
         worker: WorkerId,
         (seq, at): (Seq, Timestamp),
     ) {
+        let Some(run) = self.runs.get(&key.run) else { return };
+        let (place, count) = (run.ready_key(key), items.end.saturating_sub(items.start));
+        self.shares.spend(&self.classes.get(place.0).shared, count, at);
         for item in items.map(ItemId) {
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
@@ -25,13 +28,13 @@ impl State {
                 token: seq.into(),
                 worker,
                 round: run.task(key.task).round(),
-                class: run.class(key.task),
+                class: place.0,
                 leased_at: at,
                 started_at: None,
                 overran: false,
             };
             if old.status() == TaskStatus::Retrying {
-                self.ready.remove_retry(lease.class, key.item(item));
+                self.ready.remove_retry(place, item);
             }
             self.insert_lease(key.item(item), lease);
         }
@@ -39,9 +42,11 @@ impl State {
     }
 
     pub(super) fn insert_lease(&mut self, item: ItemKey, lease: Lease) {
+        let class = self.classes.get(lease.class);
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            worker.take(item, &self.classes.get(lease.class).amounts);
+            worker.take(item, &class.amounts);
         }
+        self.shares.hold(&class.shared, item);
         self.leases.insert(item, lease);
     }
 
@@ -85,10 +90,11 @@ impl State {
     fn end_lease(&mut self, item: ItemKey) {
         self.remove_attempt_timer(item);
         let Some(lease) = self.leases.remove(&item) else { return };
+        let class = self.classes.get(lease.class);
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            let amounts = &self.classes.get(lease.class).amounts;
-            worker.give_back(item, amounts, lease.started_at.is_some());
+            worker.give_back(item, &class.amounts, lease.started_at.is_some());
         }
+        self.shares.release(&class.shared, item);
         self.remove_worker_if_done(lease.worker);
     }
 
@@ -98,16 +104,16 @@ impl State {
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
-            let class = run.class(key.task);
+            let place = run.ready_key(key);
             let before = run.task(key.task).status();
             let lost = run.status_when_lost(key.task);
             let after = run.set_item(key.task, item, item_after(old, ended, lost), at);
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if end.usage.wall_us > 0 {
-                self.classes.observe(class, end.usage.wall_us);
+                self.classes.observe(place.0, end.usage.wall_us);
             }
             if let Then::Retry { at } = ended.then {
-                self.ready.insert_retry(class, at, key.item(item));
+                self.ready.insert_retry(place, item, at);
             }
             if after.is_final() && !before.is_final() {
                 self.follow(key, at);

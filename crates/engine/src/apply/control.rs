@@ -66,7 +66,7 @@ impl State {
         let tasks: IdSet = run.body(key.task).collect();
         for task in tasks.iter().map(TaskId) {
             run.forget_answer(task);
-            run.reopen(task, |_| true);
+            run.reopen(task, |_, _| true);
         }
         run.control.insert(key.task, ControlImage::Turn(turn + 1));
         self.restart(key.run, &tasks, at);

@@ -6,10 +6,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use model::control::{Join, Kind};
+use model::outcome::{Failure, Outcome};
 use model::status::TaskStatus;
 use model::{RunId, TaskId, TaskKey, Timestamp};
 
-use crate::state::{Fate, Run, State, Timer};
+use crate::state::{Fate, Run, State, Timer, is_trouble};
 
 impl State {
     /// A task may have ended: decides the edges out of it, and whatever ends because of that.
@@ -56,17 +57,23 @@ impl State {
             Fate::IsSkipped => {
                 run.set_items(key.task, TaskStatus::Pending, TaskStatus::Skipped, at).is_final()
             }
-            Fate::Begins if turn_is_spoilt(run, key.task) => {
-                run.set_items(key.task, TaskStatus::Pending, TaskStatus::Skipped, at).is_final()
-            }
-            Fate::Begins
-                if run.policy(key.task).must_ask() && run.item_list(key.task).is_none() =>
-            {
-                run.asking.insert(key.task);
-                false
-            }
-            Fate::Begins => self.begin(key, None, at),
+            Fate::Begins => self.begin_or_ask(key, at),
         }
+    }
+
+    /// The join of a pending task is met. Says whether it has ended by that.
+    fn begin_or_ask(&mut self, key: TaskKey, at: Timestamp) -> bool {
+        let Some(run) = self.runs.get_mut(&key.run) else { return false };
+        if let Some(trouble) = spoilt_by(run, key.task) {
+            run.note_trouble(key.task, trouble);
+            let failed = TaskStatus::Failed;
+            return run.set_items(key.task, TaskStatus::Pending, failed, at).is_final();
+        }
+        if run.policy(key.task).must_ask() && run.item_list(key.task).is_none() {
+            run.asking.insert(key.task);
+            return false;
+        }
+        self.begin(key, None, at)
     }
 
     /// A pending task begins; one that waits for a time may have been told until when. Says whether
@@ -101,11 +108,12 @@ impl State {
     }
 }
 
-/// Whether a task is a loop whose body went wrong in this turn: there is nothing to ask.
-fn turn_is_spoilt(run: &Run, task: TaskId) -> bool {
-    let body = run.body(task);
-    body.end - body.start > 1
-        && (body.start..task.0)
-            .map(TaskId)
-            .any(|member| run.is_troubled_by(member, run.task(member).status()))
+/// How the body of a loop went wrong in this turn: there is nothing to ask, the loop fails with it.
+fn spoilt_by(run: &Run, task: TaskId) -> Option<Outcome> {
+    let spoils = |member: &TaskId| {
+        let status = run.task(*member).status();
+        is_trouble(status) && !run.graph().is_failure_caught(*member)
+    };
+    let first = (run.body(task).start..task.0).map(TaskId).find(spoils)?;
+    Some(run.task(first).trouble().unwrap_or(Outcome::Failed(Failure::Control)))
 }

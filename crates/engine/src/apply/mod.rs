@@ -4,9 +4,11 @@
 //! what a fact meant when it was written it means today. Nothing is decided here; what follows
 //! from a fact by itself (readiness, counts, indexes) is derived here, and never logged.
 
+mod amend;
 mod attempt;
 mod control;
 mod edges;
+mod mark;
 mod restored;
 mod run;
 mod worker;
@@ -44,10 +46,12 @@ impl State {
             Fact::RunStopping { run, cause } => self.run_stopping(*run, *cause),
             Fact::RunEnded { run, status } => self.run_ended(*run, *status, at),
             Fact::RoundOpened { run, tasks, scope } => self.round_opened(*run, tasks, *scope, at),
-            Fact::ItemsReopened { .. }
-            | Fact::RunAmended(_)
-            | Fact::Marked(_)
-            | Fact::DeadlinePassed { .. } => {}
+            Fact::ItemsReopened { task, items } => self.items_reopened(*task, items, at),
+            Fact::RunAmended(amended) => {
+                self.run_amended(amended, graphs.graph(&amended.graph), at);
+            }
+            Fact::Marked(marked) => self.marked(marked, at),
+            Fact::DeadlinePassed { run, tasks } => self.deadline_passed(*run, tasks, at),
             Fact::RunForgotten { run } => self.run_forgotten(*run),
             Fact::Restored(restored) => self.restored(restored, (seq, at)),
         }

@@ -55,9 +55,12 @@ impl State {
             }
             Restored::Retry { item, at } => {
                 let Some(run) = self.runs.get(&item.run) else { return };
-                self.ready.insert_retry(run.class(item.task), *at, *item);
+                let place = run.ready_key(item.task_key());
+                self.ready.insert_retry(place, item.item, *at);
             }
-            Restored::Budget { .. } => {}
+            Restored::Budget { name, full_at } => {
+                self.shares.full_at.insert(name.clone(), *full_at);
+            }
             Restored::End { seq, at, epoch } => {
                 (self.last, self.at, self.epoch) = (*seq, *at, *epoch);
                 self.recount_runs();
@@ -132,7 +135,7 @@ impl State {
             run.asking.clear();
             let graph = Arc::clone(&run.graph);
             for task in graph.tasks() {
-                let record = run.task(task);
+                let record = *run.task(task);
                 let (status, stage) = (record.status(), run.stage(task));
                 if status == TaskStatus::Pending && record.fate() == Fate::Begins {
                     run.asking.insert(task);
@@ -147,7 +150,7 @@ impl State {
                         | TaskStatus::Cancelled
                         | TaskStatus::Terminated
                 );
-                if begun {
+                if begun && !record.is_marked() {
                     run.released = run.released.max(stage);
                 }
             }

@@ -41,7 +41,8 @@ impl State {
     ) -> &Run {
         let id = admitted.run;
         let policies = graph.policies().iter();
-        let classes = policies.map(|policy| self.classes.intern(&policy.request)).collect();
+        let classes = policies.map(|policy| self.classes.intern(&policy.request, &policy.shared));
+        let classes = classes.collect();
         if let Some(key) = admitted.key {
             self.by_key.insert(key, id);
         }
@@ -96,7 +97,13 @@ impl State {
     }
 
     /// Ends what no worker holds of some tasks.
-    fn close_items(&mut self, id: RunId, tasks: &IdSet, status: TaskStatus, at: Timestamp) {
+    pub(super) fn close_items(
+        &mut self,
+        id: RunId,
+        tasks: &IdSet,
+        status: TaskStatus,
+        at: Timestamp,
+    ) {
         for task in tasks.iter().map(TaskId) {
             self.drop_retries(TaskKey { run: id, task });
             self.end_wait(TaskKey { run: id, task }, status, at);
@@ -113,15 +120,15 @@ impl State {
 
     fn drop_retries(&mut self, key: TaskKey) {
         let Some(run) = self.runs.get(&key.run) else { return };
-        let class = run.class(key.task);
+        let place = run.ready_key(key);
         let Some(fan) = run.fan(key.task) else {
-            return self.ready.remove_retry(class, key.item(ItemId(0)));
+            return self.ready.remove_retry(place, ItemId(0));
         };
         if fan.tally().of(TaskStatus::Retrying) == 0 {
             return;
         }
         for (item, _) in (0..).zip(fan.items()).filter(|x| x.1.status() == TaskStatus::Retrying) {
-            self.ready.remove_retry(class, key.item(ItemId(item)));
+            self.ready.remove_retry(place, ItemId(item));
         }
     }
 
@@ -147,10 +154,7 @@ impl State {
         scope: RoundScope,
         at: Timestamp,
     ) {
-        self.ended.retain(|&ended| ended != id);
-        let Some(run) = self.runs.get_mut(&id) else { return };
-        (run.status, run.cause, run.ended_at, run.opened_at) = (RunStatus::Running, None, None, at);
-        run.released = Stage::Ordinary;
+        let Some(run) = self.open_anew(id, at) else { return };
         for task in tasks.iter().map(TaskId) {
             // A task that had succeeded is only named to be run again whole.
             let whole =
@@ -158,10 +162,27 @@ impl State {
             if whole || run.item_list(task).is_none() {
                 run.forget_answer(task);
             }
-            run.reopen(task, |status| whole || status != TaskStatus::Succeeded);
+            run.reopen(task, |_, status| whole || status != TaskStatus::Succeeded);
         }
         self.restart(id, tasks, at);
         self.arm_run_timer(id);
+    }
+
+    pub(super) fn items_reopened(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
+        let Some(run) = self.open_anew(key.run, at) else { return };
+        run.reopen(key.task, |item, _| items.contains(item.0));
+        self.restart(key.run, &IdSet::one(key.task.0), at);
+        self.arm_run_timer(key.run);
+    }
+
+    /// An ended run goes on.
+    fn open_anew(&mut self, id: RunId, at: Timestamp) -> Option<&mut Run> {
+        self.ended.retain(|&ended| ended != id);
+        self.disarm_run_timer(id);
+        let run = self.runs.get_mut(&id)?;
+        (run.status, run.cause, run.ended_at, run.opened_at) = (RunStatus::Running, None, None, at);
+        run.released = Stage::Ordinary;
+        Some(run)
     }
 
     pub(super) fn run_forgotten(&mut self, id: RunId) {

@@ -8,7 +8,7 @@ use model::fact::{AttemptsEnded, Fact};
 use model::hash::mix;
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::message::{AttemptEvent, LeaseId, Report};
-use model::outcome::{AttemptEnd, Failure, Outcome, Then};
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
 use model::policy::RetryPolicy;
 use model::status::RunStatus;
 use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, WorkerId};
@@ -71,13 +71,20 @@ impl Turn<'_> {
             let repeats = |group: &Group| {
                 group.task != lease.item.task_key() || group.last >= lease.item.item
             };
-            if group.as_ref().is_some_and(repeats) {
+            let wrote = matches!(
+                event,
+                AttemptEvent::Ended { outcome: Outcome::Succeeded, tasks: Some(_), .. }
+            );
+            if wrote || group.as_ref().is_some_and(repeats) {
                 self.close(group.take());
             }
-            let Some(says) = self.judge(worker, lease, event) else {
+            let Some(mut says) = self.judge(worker, lease, event) else {
                 self.effect(Effect::Refused { lease });
                 continue;
             };
+            if wrote && let Err(reason) = self.generate(lease) {
+                says = self.failed_to_write(lease, says, reason);
+            }
             let one = Group::of(lease.item, says);
             let other = match &mut group {
                 Some(open) => open.join(one),
@@ -85,6 +92,10 @@ impl Turn<'_> {
             };
             if let Some(other) = other {
                 self.close(group.replace(other));
+            }
+            if wrote {
+                // Its end stands alone, just after what it wrote.
+                self.close(group.take());
             }
             if touched.last() != Some(&lease.item.run) {
                 touched.push(lease.item.run);
@@ -94,6 +105,15 @@ impl Turn<'_> {
         touched.sort_unstable();
         touched.dedup();
         touched.into_iter().for_each(|run| self.progress(run));
+    }
+
+    /// An attempt did its work, but the tasks that it wrote cannot be tasks of its run.
+    fn failed_to_write(&self, lease: LeaseId, says: Says, reason: Option<OutputRef>) -> Says {
+        let Says::Ended { mut ends, .. } = says else { return says };
+        ends.iter_mut().for_each(|(_, end)| end.output = reason);
+        let outcome = Outcome::Failed(Failure::Tasks);
+        let then = self.then(lease.item, outcome).unwrap_or(Then::Final);
+        Says::Ended { outcome, then, ends }
     }
 
     /// What a report says, if the worker still holds that very lease (S5).
@@ -119,7 +139,10 @@ impl Turn<'_> {
         let Some(Group { task, says, .. }) = group else { return };
         match says {
             Says::Started(items) => self.record(Fact::AttemptsStarted { task, items }),
-            Says::Returned(items) => self.record(Fact::LeasesReturned { task, items }),
+            Says::Returned(items) => {
+                self.record(Fact::LeasesReturned { task, items });
+                self.recheck_deadlines(task.run);
+            }
             Says::Ended { outcome, then, ends } => {
                 self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
                     task,
@@ -140,7 +163,8 @@ impl Turn<'_> {
         let record = run.item(item.task, item.item)?;
         let ending = run.status() == RunStatus::Stopping && !run.is_handler(item.task);
         let retry = &run.graph().policy(item.task).retry;
-        if ending || !may_retry(retry, record, outcome) {
+        let late = self.is_late(run, item.task);
+        if ending || late || !may_retry(retry, record, outcome) {
             return Some(Then::Final);
         }
         let wait = match outcome {

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use model::TaskKey;
-use model::control::{Kind, Verdict};
+use model::control::{ControlAnswer, Kind, Verdict};
 use model::fact::{Fact, TaskAnswered};
 use model::outcome::OutputRef;
 use model::status::TaskStatus;
@@ -15,13 +15,17 @@ impl Turn<'_> {
     /// Records an answer, if it is still asked for: the run may have been stopped meanwhile, or the
     /// task opened anew.
     pub(super) fn answered(&mut self, answered: Answered) {
-        let Answered { task, round, answer, output, .. } = answered;
+        let Answered { task, round, answer, output, cached } = answered;
         self.volatile.asked.remove(&(task, round));
         let Some(run) = self.state.run(task.run) else { return };
         if !run.asking.contains(&task.task) || run.task(task.task).round() != round {
             return;
         }
         self.record(Fact::TaskAnswered(Box::new(TaskAnswered { task, answer, output })));
+        self.mark_cached(task, &cached);
+        if answer == ControlAnswer::Again {
+            self.recheck_deadlines(task.run);
+        }
         self.see_to(task);
     }
 

@@ -1,20 +1,24 @@
-//! Time passes: attempts overrun, runs run out of time, hopeless tasks are given up.
+//! Time passes: attempts overrun, runs and tasks run out of time, hopeless tasks are given up.
 
 use alloc::vec::Vec;
 
 use model::fact::{Fact, StopCause};
 use model::limits::UNSATISFIABLE_GRACE;
 use model::message::{LeaseId, StopKind};
-use model::status::RunStatus;
+use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, ItemKey, RunId, TaskId, TaskKey, Timestamp};
 
 use super::Turn;
-use crate::state::{ClassId, Timer};
+use crate::state::{ClassId, Run, Timer};
+
+/// Facts that timers lead to in one step; what else is due follows in the next.
+const FACTS_PER_STEP_MAX: usize = 10_000;
 
 impl Turn<'_> {
     /// Each timer that fires is taken out by the fact that it leads to.
     pub(super) fn fire_timers(&mut self) {
-        while let Some(timer) = self.due_timer() {
+        while self.step.facts.len() < FACTS_PER_STEP_MAX {
+            let Some(timer) = self.due_timer() else { return };
             match timer {
                 Timer::Attempt(item) => self.overrun(item),
                 Timer::Run(run) => self.run_out_of_time(run),
@@ -40,6 +44,85 @@ impl Turn<'_> {
         self.progress(run);
     }
 
+    /// A run is to be looked at when one of its deadlines passes.
+    pub(super) fn watch_deadlines(&mut self, id: RunId) {
+        let Some(run) = self.state.run(id) else { return };
+        let deadlines = run.graph().policies().iter().filter_map(|policy| policy.deadline);
+        let times = deadlines.map(|deadline| (run.resolve(deadline), id));
+        self.volatile.deadlines.extend(times);
+    }
+
+    /// Something of a run waits again that may be late already: it is looked at in the next tick.
+    pub(super) fn recheck_deadlines(&mut self, id: RunId) {
+        let Some(run) = self.state.run(id) else { return };
+        let mut deadlines = run.graph().policies().iter().filter_map(|policy| policy.deadline);
+        if deadlines.any(|deadline| run.resolve(deadline) <= self.now) {
+            self.volatile.deadlines.insert((self.now, id));
+        }
+    }
+
+    pub(super) fn pass_deadlines(&mut self) {
+        while let Some(&(at, run)) = self.volatile.deadlines.first() {
+            if at > self.now {
+                return;
+            }
+            self.volatile.deadlines.pop_first();
+            self.pass_deadlines_of(run);
+        }
+    }
+
+    /// What is late has run out of time if no worker holds it, and is told to end if one does.
+    fn pass_deadlines_of(&mut self, id: RunId) {
+        let Some(run) = self.state.run(id).filter(|run| !run.status().is_final()) else { return };
+        let tasks: IdSet = run
+            .graph()
+            .tasks()
+            .filter(|&task| self.is_late(run, task) && self.can_be_ended(run, id, task))
+            .map(|task| task.0)
+            .collect();
+        if tasks.is_empty() {
+            return;
+        }
+        let held = |task| {
+            let items = run.held_items(task).map(move |item| TaskKey { run: id, task }.item(item));
+            items.filter_map(|item| {
+                let lease = self.state.lease(item).filter(|lease| !lease.overran)?;
+                Some((lease.worker, LeaseId { item, token: lease.token }))
+            })
+        };
+        let mut stops: Vec<_> = tasks.iter().map(TaskId).flat_map(held).collect();
+        stops.sort_unstable();
+        self.record(Fact::DeadlinePassed { run: id, tasks: tasks.clone() });
+        for group in stops.chunk_by(|a, b| a.0 == b.0) {
+            let leases = group.iter().map(|&(_, lease)| lease).collect();
+            self.send_stop(group[0].0, leases, StopKind::TimeOut);
+        }
+        for task in tasks.iter().map(TaskId) {
+            let ended = self.state.run(id).map(|run| run.task(task).status());
+            if ended == Some(TaskStatus::TimedOut) {
+                self.task_failed(TaskKey { run: id, task });
+            }
+        }
+        self.progress(id);
+    }
+
+    /// Whether the deadline of a task has passed, and still counts: not for what is being
+    /// cancelled, and for handlers only from when it is their turn.
+    pub(super) fn is_late(&self, run: &Run, task: TaskId) -> bool {
+        let cancelled = run.status() == RunStatus::Stopping && !run.is_handler(task);
+        let due = run.task_deadline(task).is_some_and(|deadline| deadline <= self.now);
+        due && !cancelled && run.stage(task) <= run.released
+    }
+
+    /// Whether anything of a task waits, or runs and has not been told to end.
+    fn can_be_ended(&self, run: &Run, id: RunId, task: TaskId) -> bool {
+        let untold = |item| {
+            let lease = self.state.lease(TaskKey { run: id, task }.item(item));
+            lease.is_some_and(|lease| !lease.overran)
+        };
+        run.has_waiting_items(task) || run.held_items(task).any(untold)
+    }
+
     /// Fails what the planner has refused for long enough because no worker can ever hold it.
     pub(super) fn fail_hopeless(&mut self) {
         let since = &self.volatile.never_fits;
@@ -50,7 +133,7 @@ impl Turn<'_> {
             self.volatile.never_fits.remove(&class);
             let ready = self.state.ready.tasks(class).map(|key| (key.run, key.task.0));
             let waiting = self.state.ready.retries.get(&class).into_iter().flatten();
-            let waiting = waiting.map(|(_, item)| (item.run, item.task.0));
+            let waiting = waiting.map(|(key, _)| (key.run, key.task.0));
             let mut keys: Vec<(RunId, u32)> = ready.chain(waiting).collect();
             keys.sort_unstable();
             keys.dedup();

@@ -4,25 +4,33 @@
 //! write state in any other way. What is not durable (sessions, the last plan) is [`Volatile`]:
 //! it is rebuilt by the next hello or the next plan and may never decide what a fact means.
 
+mod allowances;
+mod amend;
 mod attempt;
 mod control;
 mod deadline;
+mod mark;
 mod place;
+mod problem;
 mod progress;
 mod run;
 mod session;
 mod submit;
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
-use model::{Graph, Round, TaskKey, Timestamp, WorkerId};
+use model::message::LeaseId;
+use model::{Graph, Round, RunId, TaskKey, Timestamp, WorkerId};
 
-use crate::input::{Answer, Effect, Input, Rejection, Step};
+use crate::input::{Effect, Generated, Input, Step};
 use crate::state::{ClassId, State};
-pub(crate) use place::{Origin, Planning, order, problem, startable};
+pub(crate) use allowances::Limit;
+pub(crate) use place::Planning;
+pub(crate) use problem::{Legend, Order, Origin, order, problem, startable};
 pub(crate) use session::Session;
 
 /// What the engine knows besides facts: lost at a restart, and good to lose.
@@ -36,6 +44,15 @@ pub(crate) struct Volatile {
     pub(crate) never_fits: HashMap<ClassId, Timestamp>,
     /// The questions that are being worked out.
     pub(crate) asked: HashSet<(TaskKey, Round)>,
+    /// How many questions have been handed out since the last tick.
+    questions: usize,
+    /// Runs with questions that have to wait for the next tick.
+    unasked: BTreeSet<RunId>,
+    /// When runs are to be looked at because of the deadlines of their tasks. What is due is
+    /// decided from the state: a look that finds nothing changes nothing.
+    deadlines: BTreeSet<(Timestamp, RunId)>,
+    /// What attempts wrote, until the message that says that they have ended.
+    generated: HashMap<LeaseId, Generated>,
 }
 
 impl Volatile {
@@ -43,15 +60,19 @@ impl Volatile {
         self.planning.planned_at
     }
 
-    /// The next time at which a session changes or a class has been unsatisfiable for too long.
-    pub(crate) fn next_deadline(&self, state: &State) -> Option<Timestamp> {
+    /// The next time at which a session changes, a class has been unsatisfiable for too long, a
+    /// budget has enough again, or a deadline passes.
+    pub(crate) fn next_deadline(&self, state: &State, now: Timestamp) -> Option<Timestamp> {
         let sessions = self
             .sessions
             .iter()
             .filter_map(|(worker, session)| session.next_deadline(state.worker(*worker)?.lease));
         let grace = model::limits::UNSATISFIABLE_GRACE;
         let hopeless = self.never_fits.values().map(|&since| since + grace);
-        sessions.chain(hopeless).min()
+        let deadline = self.deadlines.first().map(|&(at, _)| at);
+        let unasked = (!self.unasked.is_empty()).then_some(now);
+        let others = [self.planning.enough_at, deadline, unasked].into_iter().flatten();
+        sessions.chain(hopeless).chain(others).min()
     }
 }
 
@@ -72,20 +93,22 @@ impl<'a> Turn<'a> {
         match input {
             Input::Lead { epoch } => self.lead(epoch),
             Input::Submit(submission) => self.submit(*submission),
-            Input::Worker(message) => self.hear(message),
+            Input::Worker(message) => {
+                self.hear(message);
+                self.volatile.generated.clear();
+            }
             Input::Stop { request, run, cause } => self.stop(request, run, cause),
             Input::Retry { request, run, from } => self.retry(request, run, from),
             Input::Answered(answered) => self.answered(*answered),
             Input::Settle { request, task, verdict, output } => {
                 self.settle(request, task, (verdict, output));
             }
-            Input::RetryItems { request, .. }
-            | Input::Amend { request, .. }
-            | Input::Mark { request, .. } => {
-                let answer = Answer::Rejected(Rejection::Unfit("this is not there yet"));
-                self.effect(Effect::Reply { request, answer });
+            Input::RetryItems { request, task, items } => self.retry_items(request, task, items),
+            Input::Amend { request, amendment } => self.amend(request, &amendment),
+            Input::Mark { request, mark } => self.mark(request, *mark),
+            Input::Generated(generated) => {
+                self.volatile.generated.insert(generated.lease, *generated);
             }
-            Input::Generated(_) => {}
             Input::Planned(plan) => self.dispose(&plan),
             Input::Forget { run } => self.forget(run),
             Input::Tick => self.tick(),
@@ -102,7 +125,8 @@ impl<'a> Turn<'a> {
         self.note(fact);
     }
 
-    fn record_admission(&mut self, fact: Fact, graph: &Arc<Graph>) {
+    /// The same for a fact that names a graph.
+    fn record_with(&mut self, fact: Fact, graph: &Arc<Graph>) {
         self.state.record(self.now, &fact, Some(graph));
         self.note(fact);
     }
@@ -120,6 +144,8 @@ impl<'a> Turn<'a> {
         self.fire_timers();
         self.fail_hopeless();
         self.expire_workers();
+        self.pass_deadlines();
+        self.ask_the_rest();
         self.request_plan();
     }
 }

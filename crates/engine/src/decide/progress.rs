@@ -12,12 +12,19 @@ use super::Turn;
 use crate::input::Effect;
 use crate::state::Run;
 
+/// Questions that are handed out between two ticks, so that a loop whose turns are empty does not
+/// go through all of them in one batch.
+const QUESTIONS_PER_TICK: usize = 1_000;
+
 impl Turn<'_> {
     /// Takes a run as far as it can go without anything else happening.
     pub(super) fn progress(&mut self, id: RunId) {
         let Some(run) = self.state.run(id) else { return };
         if run.status() == RunStatus::Stopping {
             self.cancel_waiting(id);
+        }
+        if self.state.run(id).is_some_and(has_stopping_loop) {
+            self.begin_stop(id, StopCause::TaskFailed);
         }
         loop {
             let Some(run) = self.state.run(id) else { return };
@@ -40,6 +47,14 @@ impl Turn<'_> {
         let Some(run) = self.state.run(id) else { return };
         for task in run.asking() {
             let question = (TaskKey { run: id, task }, run.task(task).round());
+            if self.volatile.asked.contains(&question) {
+                continue;
+            }
+            if self.volatile.questions >= QUESTIONS_PER_TICK {
+                self.volatile.unasked.insert(id);
+                return;
+            }
+            self.volatile.questions += 1;
             if self.volatile.asked.insert(question) {
                 let (task, round) = question;
                 self.step.effects.push(Effect::Ask {
@@ -48,6 +63,14 @@ impl Turn<'_> {
                     turn: run.turn_around(task.task),
                 });
             }
+        }
+    }
+
+    /// Hands out the questions that had to wait for this tick.
+    pub(super) fn ask_the_rest(&mut self) {
+        self.volatile.questions = 0;
+        for run in core::mem::take(&mut self.volatile.unasked) {
+            self.ask(run);
         }
     }
 
@@ -97,7 +120,7 @@ impl Turn<'_> {
         let Some(run) = self.state.run(id) else { return };
         let handlers_too = run.cause() == Some(StopCause::Terminated);
         let waits = |task: &TaskId| {
-            (handlers_too || !run.is_handler(*task)) && has_waiting_items(run, *task)
+            (handlers_too || !run.is_handler(*task)) && run.has_waiting_items(*task)
         };
         let waiting = [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying];
         let nothing =
@@ -129,28 +152,29 @@ impl Turn<'_> {
         }
         if !released.is_empty() {
             self.record(Fact::HandlersReleased { run: id, tasks: released });
+            self.recheck_deadlines(id);
         }
     }
+}
+
+/// Whether a loop has failed with its body, and its run is to stop because of that.
+fn has_stopping_loop(run: &Run) -> bool {
+    let stops = |&task: &TaskId| {
+        let policy = run.policy(task).failure.unwrap_or(run.admitted().failure);
+        policy == FailurePolicy::FailFast
+            && !run.is_handler(task)
+            && run.is_troubled_by(task, run.task(task).status())
+    };
+    run.status() == RunStatus::Running && run.troubled > 0 && run.loops.iter().any(stops)
 }
 
 /// How a run ends, or would if all of its handlers ended well.
 fn final_status(run: &Run) -> RunStatus {
     match run.cause() {
         Some(cause) => cause.run_status(),
-        None if run.troubled > 0 => RunStatus::Failed,
+        // Something was cancelled in a round before, and nobody has run it since.
+        None if run.troubled > 0 || run.items().of(TaskStatus::Cancelled) > 0 => RunStatus::Failed,
         None => RunStatus::Succeeded,
-    }
-}
-
-fn has_waiting_items(run: &Run, task: TaskId) -> bool {
-    if run.wait(task).is_some() {
-        return true;
-    }
-    let waiting = [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying];
-    match run.fan(task) {
-        Some(fan) if fan.items().is_empty() => run.task(task).status() == TaskStatus::Pending,
-        Some(fan) => waiting.into_iter().any(|status| fan.tally().of(status) > 0),
-        None => waiting.contains(&run.task(task).status()),
     }
 }
 

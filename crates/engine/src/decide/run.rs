@@ -7,18 +7,18 @@ use model::control::{EdgeCondition, Join};
 use model::fact::{Fact, RoundScope, StopCause};
 use model::policy::Trigger;
 use model::status::{RunStatus, TaskStatus};
-use model::{IdSet, RunId, TaskId};
+use model::{IdSet, RunId, TaskId, TaskKey};
 
 use super::Turn;
 use crate::input::{Answer, Effect, Rejection, RequestId};
 use crate::state::Run;
 
 impl Turn<'_> {
-    fn reply(&mut self, request: RequestId, answer: Answer) {
+    pub(super) fn reply(&mut self, request: RequestId, answer: Answer) {
         self.effect(Effect::Reply { request, answer });
     }
 
-    fn reject(&mut self, request: RequestId, rejection: Rejection) {
+    pub(super) fn reject(&mut self, request: RequestId, rejection: Rejection) {
         self.reply(request, Answer::Rejected(rejection));
     }
 
@@ -37,25 +37,67 @@ impl Turn<'_> {
         self.reply(request, Answer::Stopping { status });
     }
 
-    /// Opens a new round for what did not succeed, or for one task and all that follows it.
+    /// Opens a new round for what did not succeed; with `from`, for that task and all that follows
+    /// it, too.
     pub(super) fn retry(&mut self, request: RequestId, id: RunId, from: Option<TaskId>) {
-        let Some(run) = self.state.run(id) else {
-            return self.reject(request, Rejection::UnknownRun(id));
+        let run = match self.may_retry(id, from) {
+            Ok(run) => run,
+            Err(rejection) => return self.reject(request, rejection),
         };
-        if !run.status().is_final() {
-            return self.reject(request, Rejection::NotEnded(run.status()));
-        }
-        if let Some(task) = from.filter(|task| task.0 as usize >= run.graph().len()) {
-            return self.reject(request, Rejection::UnknownTask(task));
-        }
-        let (tasks, scope) = run.retry_scope(from);
-        if tasks.is_empty() {
+        let rounds = run.retry_rounds(from);
+        if rounds.is_empty() {
             return self.reject(request, Rejection::NothingToRetry);
         }
-        let count = tasks.len();
-        self.record(Fact::RoundOpened { run: id, tasks, scope });
-        self.reply(request, Answer::Reopened { tasks: count });
-        self.progress(id);
+        let count = rounds.iter().map(|(tasks, _)| tasks.len()).sum();
+        for (tasks, scope) in rounds {
+            self.record(Fact::RoundOpened { run: id, tasks, scope });
+        }
+        self.reopened(request, id, count);
+    }
+
+    /// Opens some items of a task anew, and all that follows the task.
+    pub(super) fn retry_items(&mut self, request: RequestId, key: TaskKey, items: IdSet) {
+        let run = match self.may_retry(key.run, Some(key.task)) {
+            Ok(run) => run,
+            Err(rejection) => return self.reject(request, rejection),
+        };
+        let count = run.item_count(key.task);
+        if items.ranges().last().is_none_or(|last| last.end > count) {
+            return self.reject(
+                request,
+                match items.is_empty() {
+                    true => Rejection::NothingToRetry,
+                    false => Rejection::Unfit("the task does not have that many items"),
+                },
+            );
+        }
+        let (own, follows) = run.what_follows(key.task);
+        let count = follows.len() + usize::from(own);
+        if own {
+            self.record(Fact::ItemsReopened { task: key, items });
+        }
+        if !follows.is_empty() {
+            let scope = RoundScope::All;
+            self.record(Fact::RoundOpened { run: key.run, tasks: follows, scope });
+        }
+        self.reopened(request, key.run, count);
+    }
+
+    fn reopened(&mut self, request: RequestId, run: RunId, tasks: usize) {
+        self.watch_deadlines(run);
+        self.reply(request, Answer::Reopened { tasks });
+        self.progress(run);
+    }
+
+    fn may_retry(&self, id: RunId, task: Option<TaskId>) -> Result<&Run, Rejection> {
+        let run = self.state.run(id).ok_or(Rejection::UnknownRun(id))?;
+        if !run.status().is_final() {
+            return Err(Rejection::NotEnded(run.status()));
+        }
+        match task.filter(|task| task.0 as usize >= run.graph().len()) {
+            Some(task) => Err(Rejection::UnknownTask(task)),
+            None => Ok(run),
+        }
     }
 
     pub(super) fn forget(&mut self, run: RunId) {
@@ -66,28 +108,49 @@ impl Turn<'_> {
 }
 
 impl Run {
-    /// What a retry by hand would run again: what did not succeed, with what follows from that, or,
-    /// with `from`, that task and everything that depends on it, whole. What was undone has to be
-    /// done again in either case, and handlers always run anew, since the run ends anew.
+    /// What a retry by hand would run again, in the order in which it is opened: what did not
+    /// succeed, with what follows from that; and, with `from`, that task and everything that
+    /// depends on it, whole. What was undone has to be done again in either case, and handlers
+    /// always run anew, since the run ends anew.
     #[must_use]
-    pub fn retry_scope(&self, from: Option<TaskId>) -> (IdSet, RoundScope) {
-        let graph = self.graph();
-        let (again, scope) = match from {
-            Some(from) => {
-                let start = self.undone().chain([from]).collect();
-                (self.reachable(start, |_, _| true), RoundScope::All)
-            }
-            None => {
-                let start = self.unsuccessful().chain(self.undone()).collect();
-                let follows = |from, edge| self.follows_anew(from, edge);
-                (self.reachable(start, follows), RoundScope::Unsuccessful)
-            }
+    pub fn retry_rounds(&self, from: Option<TaskId>) -> Vec<(IdSet, RoundScope)> {
+        let start = self.unsuccessful().chain(self.undone()).collect();
+        let unsuccessful = self.reachable(start, |from, edge| self.follows_anew(from, edge));
+        let Some(from) = from else {
+            let tasks = self.with_handlers(|task| unsuccessful[task]);
+            let round = (tasks, RoundScope::Unsuccessful);
+            return Some(round).filter(|(tasks, _)| !tasks.is_empty()).into_iter().collect();
         };
-        let ordinary = again.contains(&true);
-        let chosen = graph
-            .tasks()
-            .filter(|&task| again[task.0 as usize] || ordinary && self.is_handler(task));
-        (chosen.map(|task| task.0).collect(), scope)
+        let start = self.undone().chain([from]).collect();
+        let whole = self.reachable(start, |_, _| true);
+        let tasks = self.with_handlers(|task| whole[task]);
+        // Nothing of the first round follows what is in the second.
+        let others = (0u32..).zip(&unsuccessful).filter(|&(_, &again)| again).map(|(id, _)| id);
+        let others: IdSet = others.filter(|&task| !tasks.contains(task)).collect();
+        let rounds = [(others, RoundScope::Unsuccessful), (tasks, RoundScope::All)];
+        rounds.into_iter().filter(|(tasks, _)| !tasks.is_empty()).collect()
+    }
+
+    /// What has to run again when some items of a task do: whether the items alone, and what
+    /// depends on the task. A task that was undone runs again whole, among those.
+    fn what_follows(&self, task: TaskId) -> (bool, IdSet) {
+        let whole = self.reachable(self.undone().collect(), |_, _| true);
+        let alone = !whole[task.0 as usize];
+        let start = self.undone().chain([task]).collect();
+        let again = self.reachable(start, |_, _| true);
+        let mut tasks = self.with_handlers(|task| again[task]);
+        if alone {
+            tasks = tasks.iter().filter(|&other| other != task.0).collect();
+        }
+        (alone, tasks)
+    }
+
+    /// The chosen tasks, with all handlers if there are any.
+    fn with_handlers(&self, chosen: impl Fn(usize) -> bool) -> IdSet {
+        let graph = self.graph();
+        let any = (0..graph.len()).any(&chosen);
+        let chosen = |&task: &TaskId| chosen(task.0 as usize) || any && self.is_handler(task);
+        graph.tasks().filter(chosen).map(|task| task.0).collect()
     }
 
     /// The ordinary tasks that ended badly or were kept from ending. One that was skipped is not

@@ -70,6 +70,9 @@ impl Turn<'_> {
                 self.volatile.sessions.insert(worker, Session::new(self.now));
             }
         }
+        let open = self.state.runs().filter(|(_, run)| !run.status().is_final());
+        let open: Vec<_> = open.map(|(id, _)| id).collect();
+        open.into_iter().for_each(|run| self.watch_deadlines(run));
         // What the leader before was asked and had not answered is asked again.
         let asking = self.state.runs().filter(|(_, run)| run.asking().next().is_some());
         let asking: Vec<_> = asking.map(|(id, _)| id).collect();
@@ -211,6 +214,7 @@ impl Turn<'_> {
         let by_task = |item: ItemKey| (item.task_key(), item.item.0);
         for (task, items) in grouped(unstarted.into_iter().map(by_task)) {
             self.record(Fact::LeasesReturned { task, items });
+            self.recheck_deadlines(task.run);
         }
         started.into_iter().for_each(|item| self.record_loss(item));
         let mut runs: Vec<RunId> = items.iter().map(|item| item.run).collect();

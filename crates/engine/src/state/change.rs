@@ -124,13 +124,16 @@ impl Run {
     }
 
     /// Begins a new round of a task: the items that `again` chooses are pending once more.
-    pub(crate) fn reopen(&mut self, task: TaskId, again: impl Fn(TaskStatus) -> bool) {
+    pub(crate) fn reopen(&mut self, task: TaskId, again: impl Fn(ItemId, TaskStatus) -> bool) {
         self.asking.remove(&task);
         let index = task.0 as usize;
         let old = self.tasks[index].item.status();
         let after = match self.fans.get_mut(&task) {
             Some(fan) => {
-                for item in fan.items.iter_mut().filter(|item| again(item.status())) {
+                for (index, item) in (0..).zip(&mut fan.items) {
+                    if !again(ItemId(index), item.status()) {
+                        continue;
+                    }
                     fan.tally.shift(item.status(), TaskStatus::Pending, 1);
                     self.items.shift(item.status(), TaskStatus::Pending, 1);
                     *item = Item::default();

@@ -1,4 +1,7 @@
 //! Request classes: what tasks ask for, each combination once, with what such attempts have taken.
+//!
+//! A class is a request together with what is taken of locks and budgets, so that what waits for a
+//! lock is one class that waits, however many tasks it has.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -7,21 +10,23 @@ use alloc::vec::Vec;
 use model::Request;
 use model::collections::HashMap;
 use model::resources::{Amounts, ResourceId};
+use model::shared::Shared;
 
 /// The index of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClassId(pub u32);
 
-/// A combination of amounts.
+/// A combination of amounts, and of what is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// As the file says it.
     pub request: Request,
     /// As vectors are compared.
     pub amounts: Amounts,
-    /// The mean duration of attempts of this class in microseconds, newer ones weighing more; 0
-    /// before the first has ended.
-    pub mean_wall_us: u64,
+    /// What each attempt takes of what all runs share.
+    pub shared: Shared,
+    /// The place of the request among the means.
+    mean: usize,
 }
 
 /// All classes and resource names that have been seen.
@@ -29,7 +34,10 @@ pub struct Class {
 pub struct Classes {
     names: Vec<Box<str>>,
     classes: Vec<Class>,
-    by_request: HashMap<Request, ClassId>,
+    by_need: HashMap<(Request, Shared), ClassId>,
+    /// For each request the mean duration of its attempts in microseconds.
+    means: Vec<(Request, u64)>,
+    by_request: HashMap<Request, usize>,
 }
 
 impl Classes {
@@ -58,16 +66,40 @@ impl Classes {
         &self.classes
     }
 
-    /// The class of a request, made if it is new.
-    pub(crate) fn intern(&mut self, request: &Request) -> ClassId {
-        if let Some(&id) = self.by_request.get(request) {
+    /// The mean duration of attempts that ask for what this class asks for, in microseconds, newer
+    /// ones weighing more; 0 before the first has ended.
+    #[must_use]
+    pub fn mean_wall_us(&self, id: ClassId) -> u64 {
+        self.means[self.get(id).mean].1
+    }
+
+    /// Every request that has been seen with its mean duration, in the order of first sight.
+    #[must_use]
+    pub fn means(&self) -> &[(Request, u64)] {
+        &self.means
+    }
+
+    /// The class of a request and what goes with it, made if it is new.
+    pub(crate) fn intern(&mut self, request: &Request, shared: &Shared) -> ClassId {
+        let need = (request.clone(), shared.clone());
+        if let Some(&id) = self.by_need.get(&need) {
             return id;
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than tasks"));
-        let amounts = self.amounts(request);
-        self.classes.push(Class { request: request.clone(), amounts, mean_wall_us: 0 });
-        self.by_request.insert(request.clone(), id);
+        let (amounts, mean) = (self.amounts(request), self.mean_of(request));
+        let (request, shared) = need.clone();
+        self.classes.push(Class { request, amounts, shared, mean });
+        self.by_need.insert(need, id);
         id
+    }
+
+    fn mean_of(&mut self, request: &Request) -> usize {
+        if let Some(&known) = self.by_request.get(request) {
+            return known;
+        }
+        self.means.push((request.clone(), 0));
+        self.by_request.insert(request.clone(), self.means.len() - 1);
+        self.means.len() - 1
     }
 
     /// A request as a vector; new names get the next free index.
@@ -111,7 +143,8 @@ impl Classes {
     /// Takes the duration of one attempt into the mean: an exponential moving average with weight
     /// one eighth.
     pub(crate) fn observe(&mut self, id: ClassId, wall_us: u64) {
-        let mean = &mut self.classes[id.0 as usize].mean_wall_us;
+        let index = self.get(id).mean;
+        let mean = &mut self.means[index].1;
         *mean = match *mean {
             0 => wall_us.max(1),
             old => (old - old / 8 + wall_us / 8).max(1),
@@ -119,7 +152,7 @@ impl Classes {
     }
 
     pub(crate) fn restore_mean(&mut self, request: &Request, mean_wall_us: u64) {
-        let id = self.intern(request);
-        self.classes[id.0 as usize].mean_wall_us = mean_wall_us;
+        let index = self.mean_of(request);
+        self.means[index].1 = mean_wall_us;
     }
 }

@@ -49,6 +49,11 @@ impl Fan {
         Some(start..end.min(start.saturating_add(count)))
     }
 
+    /// How many of the items before `item` are ready.
+    pub(crate) fn ready_before(&self, item: u32) -> u32 {
+        self.ready.range(..item).map(|(&start, &end)| end.min(item) - start).sum()
+    }
+
     fn make_ready(&mut self, item: u32) {
         let (mut start, mut end) = (item, item + 1);
         if let Some((&before, &until)) = self.ready.range(..item).next_back()

@@ -3,7 +3,8 @@
 //! Both are functions of runs and leases and are recomputed by the invariant check (S10).
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use core::ops::Bound::{Excluded, Unbounded};
+use alloc::vec::Vec;
+use core::ops::Bound::{self, Excluded, Unbounded};
 
 use model::collections::HashMap;
 use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp};
@@ -21,14 +22,26 @@ pub struct ReadyKey {
     pub task: TaskId,
 }
 
+impl ReadyKey {
+    /// The place after all tasks of the same run and urgency.
+    pub(crate) const fn last_of_run(self) -> Self {
+        Self { task: TaskId(u32::MAX), ..self }
+    }
+}
+
 /// By class, the tasks with ready items and the items that wait for their next attempt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadyIndex {
     pub(crate) tasks: BTreeMap<ClassId, BTreeSet<ReadyKey>>,
-    pub(crate) retries: BTreeMap<ClassId, BTreeSet<(Timestamp, ItemKey)>>,
-    /// When each waiting item may be tried again: what `retries` is the order of.
+    pub(crate) retries: BTreeMap<ClassId, Retries>,
+    /// When each waiting item may be tried again.
     pub(crate) retry_at: HashMap<ItemKey, Timestamp>,
+    /// The same, in the order of time.
+    dues: BTreeSet<(Timestamp, ItemKey)>,
 }
+
+/// The items of a class that wait for their next attempt: by task, each longest due first.
+pub(crate) type Retries = BTreeMap<ReadyKey, BTreeSet<(Timestamp, ItemId)>>;
 
 impl ReadyIndex {
     /// The tasks of a class with ready items, in order.
@@ -36,36 +49,34 @@ impl ReadyIndex {
         self.tasks.get(&class).into_iter().flatten()
     }
 
-    /// The first task of a class.
-    #[must_use]
-    pub fn first_task(&self, class: ClassId) -> Option<ReadyKey> {
-        self.tasks.get(&class)?.first().copied()
+    /// The task of a class with ready items that follows a place; the first if none is given.
+    pub(crate) fn next_task(&self, class: ClassId, after: Option<ReadyKey>) -> Option<ReadyKey> {
+        self.tasks.get(&class)?.range((bound(after), Unbounded)).next().copied()
     }
 
-    /// The task of a class that follows another.
-    #[must_use]
-    pub fn task_after(&self, class: ClassId, key: ReadyKey) -> Option<ReadyKey> {
-        self.tasks.get(&class)?.range((Excluded(key), Unbounded)).next().copied()
+    /// The same of the tasks with items that wait for their next attempt.
+    pub(crate) fn next_retry(&self, class: ClassId, after: Option<ReadyKey>) -> Option<ReadyKey> {
+        let mut following = self.retries.get(&class)?.range((bound(after), Unbounded));
+        following.next().map(|(&key, _)| key)
     }
 
-    /// The task of a class that follows all those of the same run and urgency.
-    #[must_use]
-    pub fn task_after_run(&self, class: ClassId, key: ReadyKey) -> Option<ReadyKey> {
-        self.task_after(class, ReadyKey { task: TaskId(u32::MAX), ..key })
-    }
-
-    /// The items of a class whose next attempt may start at `now`, longest due first.
-    pub fn due(&self, class: ClassId, now: Timestamp) -> impl Iterator<Item = ItemKey> + '_ {
-        let waiting = self.retries.get(&class).into_iter().flatten();
-        waiting.take_while(move |&&(at, _)| at <= now).map(|&(_, item)| item)
+    /// The items of a task whose next attempt may start at `now`, longest due first.
+    pub(crate) fn due(
+        &self,
+        class: ClassId,
+        key: ReadyKey,
+        now: Timestamp,
+    ) -> impl Iterator<Item = ItemId> + '_ {
+        let waiting = self.retries.get(&class).and_then(|tasks| tasks.get(&key));
+        let due = waiting.into_iter().flatten().take_while(move |&&(at, _)| at <= now);
+        due.map(|&(_, item)| item)
     }
 
     /// When the first item that is not due at `now` will be.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let first = ItemKey { run: RunId(0), task: TaskId(0), item: ItemId(0) };
-        let after = (Timestamp(now.0 + 1), first);
-        self.retries.values().filter_map(|set| Some(set.range(after..).next()?.0)).min()
+        self.dues.range((Timestamp(now.0 + 1), first)..).next().map(|&(at, _)| at)
     }
 
     /// The classes that have anything.
@@ -80,7 +91,11 @@ impl ReadyIndex {
     }
 
     pub(crate) fn remove(&mut self, class: ClassId, key: &ReadyKey) {
-        remove_from(&mut self.tasks, class, key);
+        let Some(set) = self.tasks.get_mut(&class) else { return };
+        set.remove(key);
+        if set.is_empty() {
+            self.tasks.remove(&class);
+        }
     }
 
     /// When an item that waits for its next attempt may be tried again.
@@ -89,25 +104,47 @@ impl ReadyIndex {
         self.retry_at.get(&item).copied()
     }
 
-    pub(crate) fn insert_retry(&mut self, class: ClassId, at: Timestamp, item: ItemKey) {
-        self.retries.entry(class).or_default().insert((at, item));
+    pub(crate) fn insert_retry(
+        &mut self,
+        (class, key): (ClassId, ReadyKey),
+        item: ItemId,
+        at: Timestamp,
+    ) {
+        let tasks = self.retries.entry(class).or_default();
+        tasks.entry(key).or_default().insert((at, item));
+        let item = ItemKey { run: key.run, task: key.task, item };
         self.retry_at.insert(item, at);
+        self.dues.insert((at, item));
     }
 
-    pub(crate) fn remove_retry(&mut self, class: ClassId, item: ItemKey) {
-        if let Some(at) = self.retry_at.remove(&item) {
-            remove_from(&mut self.retries, class, &(at, item));
+    pub(crate) fn remove_retry(&mut self, (class, key): (ClassId, ReadyKey), item: ItemId) {
+        let whole = ItemKey { run: key.run, task: key.task, item };
+        let Some(at) = self.retry_at.remove(&whole) else { return };
+        self.dues.remove(&(at, whole));
+        let Some(tasks) = self.retries.get_mut(&class) else { return };
+        let Some(items) = tasks.get_mut(&key) else { return };
+        items.remove(&(at, item));
+        if items.is_empty() {
+            tasks.remove(&key);
         }
+        if tasks.is_empty() {
+            self.retries.remove(&class);
+        }
+    }
+
+    /// Takes a task out, and says which of its items waited, until when.
+    pub(crate) fn take(&mut self, class: ClassId, key: ReadyKey) -> Vec<(Timestamp, ItemId)> {
+        self.remove(class, &key);
+        let waiting = self.retries.get(&class).and_then(|tasks| tasks.get(&key));
+        let waiting: Vec<_> = waiting.into_iter().flatten().copied().collect();
+        waiting.iter().for_each(|&(_, item)| self.remove_retry((class, key), item));
+        waiting
     }
 }
 
-fn remove_from<V: Ord>(sets: &mut BTreeMap<ClassId, BTreeSet<V>>, class: ClassId, value: &V) {
-    if let Some(set) = sets.get_mut(&class) {
-        set.remove(value);
-        if set.is_empty() {
-            sets.remove(&class);
-        }
-    }
+/// Where what follows a place begins.
+fn bound(after: Option<ReadyKey>) -> Bound<ReadyKey> {
+    after.map_or(Unbounded, Excluded)
 }
 
 /// What fires at a time, apart from retries.

@@ -11,6 +11,7 @@ mod index;
 mod item;
 mod lease;
 mod run;
+mod shares;
 mod tally;
 mod task;
 mod worker;
@@ -26,9 +27,11 @@ pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
 pub use item::Item;
 pub use lease::Lease;
 pub use run::Run;
+pub(crate) use run::{is_trouble, loops};
+pub use shares::{Shares, cost};
 pub use tally::Tally;
-pub(crate) use task::Fate;
 pub use task::Task;
+pub(crate) use task::{Fate, MARKED};
 pub use worker::Worker;
 
 /// The state after some fact.
@@ -46,6 +49,7 @@ pub struct State {
     pub(crate) ended: VecDeque<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
     pub(crate) leases: HashMap<ItemKey, Lease>,
+    pub(crate) shares: Shares,
     pub(crate) ready: ReadyIndex,
     pub(crate) timers: Timers,
 }
@@ -118,6 +122,12 @@ impl State {
     #[must_use]
     pub const fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// Who holds which lock, and how much of each budget is spent.
+    #[must_use]
+    pub const fn shares(&self) -> &Shares {
+        &self.shares
     }
 
     /// Whether nothing is left to do in any run.

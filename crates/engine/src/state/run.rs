@@ -10,6 +10,7 @@ use core::ops::Range;
 use model::control::{Join, Kind};
 use model::fact::{ControlImage, RunAdmitted, StopCause};
 use model::policy::{Policy, Stage};
+use model::shared::Deadline;
 use model::status::{RunStatus, TaskStatus};
 use model::{Digest, Graph, ItemId, Seq, TaskId, TaskKey, Timestamp};
 
@@ -229,6 +230,20 @@ impl Run {
         self.admitted.timeout.map(|timeout| self.opened_at + timeout)
     }
 
+    /// By when a task must have ended.
+    #[must_use]
+    pub fn task_deadline(&self, task: TaskId) -> Option<Timestamp> {
+        self.policy(task).deadline.map(|deadline| self.resolve(deadline))
+    }
+
+    /// A deadline as a time.
+    pub(crate) fn resolve(&self, deadline: Deadline) -> Timestamp {
+        match deadline {
+            Deadline::After(span) => self.opened_at + span,
+            Deadline::At(at) => at,
+        }
+    }
+
     /// Whether an ordinary task has not ended.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
@@ -376,6 +391,44 @@ impl Run {
             .collect()
     }
 
+    /// Whether anything of a task has not ended and is held by no worker.
+    pub(crate) fn has_waiting_items(&self, task: TaskId) -> bool {
+        if self.wait(task).is_some() {
+            return true;
+        }
+        let waiting = [TaskStatus::Pending, TaskStatus::Ready, TaskStatus::Retrying];
+        match self.fan(task) {
+            Some(fan) if fan.items().is_empty() => self.task(task).status() == TaskStatus::Pending,
+            Some(fan) => waiting.into_iter().any(|status| fan.tally().of(status) > 0),
+            None => waiting.contains(&self.task(task).status()),
+        }
+    }
+
+    /// The items of a task that a worker holds.
+    pub(crate) fn held_items(&self, task: TaskId) -> impl Iterator<Item = ItemId> + '_ {
+        let one = core::slice::from_ref(&self.tasks[task.0 as usize].item);
+        let items = match self.fans.get(&task) {
+            Some(fan) if self.live_items(task) > 0 => fan.items(),
+            Some(_) => &[],
+            None if self.wait(task).is_some() => &[],
+            None => one,
+        };
+        let live = (0..).zip(items).filter(|(_, item)| item.status().is_live());
+        live.map(|(item, _)| ItemId(item))
+    }
+
+    /// Whether anything of a task has begun or ended in this round.
+    #[must_use]
+    pub fn has_begun(&self, task: TaskId) -> bool {
+        let waits = |status| matches!(status, TaskStatus::Pending | TaskStatus::Ready);
+        match self.fans.get(&task) {
+            Some(fan) if !fan.items().is_empty() => {
+                fan.tally().iter().any(|(status, _)| !waits(status))
+            }
+            _ => !waits(self.task(task).status()),
+        }
+    }
+
     /// Whether a task is a handler.
     #[must_use]
     pub fn is_handler(&self, task: TaskId) -> bool {
@@ -399,7 +452,8 @@ pub(crate) const fn is_trouble(status: TaskStatus) -> bool {
     matches!(status, TaskStatus::Failed | TaskStatus::TimedOut | TaskStatus::Terminated)
 }
 
-fn loops(graph: &Graph) -> Box<[TaskId]> {
+/// The ends of all loops of a graph.
+pub(crate) fn loops(graph: &Graph) -> Box<[TaskId]> {
     let is_loop = |policy: &Policy| matches!(policy.kind, Kind::Loop { .. });
     if !graph.policies().iter().any(is_loop) {
         return Box::default();

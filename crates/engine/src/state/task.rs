@@ -16,7 +16,8 @@ pub struct Task {
     /// How many of the edges into it must still be met, and one more for a handler that is not
     /// released.
     pub(crate) waiting_for: u32,
-    /// How many of the edges into it are not decided, and one more for such a handler.
+    /// How many of the edges into it are not decided, and one more for such a handler; or
+    /// [`MARKED`], once it has ended.
     pub(crate) undecided: u32,
     /// The turn it is in.
     pub(crate) round: Round,
@@ -27,6 +28,9 @@ pub struct Task {
     /// The last bad end of one of its attempts.
     pub(crate) trouble: Option<Outcome>,
 }
+
+/// Stands for the count of undecided edges of a task that is only held to have ended.
+pub(crate) const MARKED: u32 = u32::MAX;
 
 const _: () = assert!(size_of::<Task>() <= 36);
 
@@ -42,7 +46,7 @@ pub(crate) enum Fate {
 }
 
 impl Task {
-    pub(super) const fn new(waiting_for: u32, undecided: u32) -> Self {
+    pub(crate) const fn new(waiting_for: u32, undecided: u32) -> Self {
         Self {
             item: Item::new(TaskStatus::Pending),
             waiting_for,
@@ -70,6 +74,12 @@ impl Task {
     #[must_use]
     pub const fn round(&self) -> Round {
         self.round
+    }
+
+    /// Whether it has ended because it is held to have, and not in its turn.
+    #[must_use]
+    pub const fn is_marked(&self) -> bool {
+        self.undecided == MARKED && self.status().is_final()
     }
 
     /// What the edges that have been decided make of it, if it is pending.

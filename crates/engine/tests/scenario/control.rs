@@ -15,7 +15,7 @@ use model::{Digest, ItemId, Outcome, Round, RunId, RunStatus, Span, TaskId, Task
 use crate::house::{FAILED, House, graph};
 
 /// Gives a task a policy of its own.
-fn with(mut parts: GraphParts, task: usize, change: impl FnOnce(&mut Policy)) -> GraphParts {
+pub fn with(mut parts: GraphParts, task: usize, change: impl FnOnce(&mut Policy)) -> GraphParts {
     let mut policy = Policy::default();
     change(&mut policy);
     parts.policy_of[task] = parts.policies.len() as u32;
@@ -251,7 +251,7 @@ fn a_body_that_went_wrong_is_not_asked_about() {
     let mut house = House::new(1);
     let run = house.submit(looped(5), |run| run.failure = FailurePolicy::Continue);
     house.work(failing(2));
-    assert_eq!(house.statuses(run), [Succeeded, Succeeded, Failed, Skipped, Skipped]);
+    assert_eq!(house.statuses(run), [Succeeded, Succeeded, Failed, Failed, Skipped]);
     assert!(house.asked.is_empty());
     assert_eq!(house.status(run), RunStatus::Failed);
 }
@@ -261,8 +261,36 @@ fn a_failure_in_a_body_stops_a_run_that_fails_fast() {
     let mut house = House::new(1);
     let run = house.submit(looped(5), |_| {});
     house.work(failing(1));
-    assert_eq!(house.statuses(run), [Succeeded, Failed, Skipped, Skipped, Skipped]);
+    assert_eq!(house.statuses(run), [Succeeded, Failed, Skipped, Failed, Skipped]);
     assert_eq!(house.status(run), RunStatus::Failed);
+}
+
+#[test]
+fn a_loop_fails_with_its_body_and_somebody_may_count_on_that() {
+    let mut house = House::new(1);
+    let mut parts = looped(5);
+    parts.conditions = vec![EdgeCondition::Succeeded; parts.edges.len()];
+    let after = parts.edges.iter().position(|&edge| edge == (3, 4)).expect("after the loop");
+    parts.conditions[after] = EdgeCondition::Finished;
+    let run = house.submit(parts.clone(), |_| {});
+    house.work(failing(2));
+    assert_eq!(house.statuses(run), [Succeeded, Succeeded, Failed, Failed, Succeeded]);
+    assert_eq!(house.status(run), RunStatus::Succeeded, "somebody counted on it");
+
+    // Nobody counts on it, and only the failing task itself says that others go on: the loop stops
+    // its run.
+    let mut house = House::new(1);
+    let parts = GraphParts {
+        conditions: Vec::new(),
+        ..with(looped(5), 2, |p| {
+            p.failure = Some(FailurePolicy::Continue);
+        })
+    };
+    let run = house.submit(parts, |_| {});
+    house.work(failing(2));
+    assert_eq!(house.status(run), RunStatus::Failed);
+    let cause = house.engine.state().run(run).unwrap().cause();
+    assert_eq!(cause, Some(StopCause::TaskFailed));
 }
 
 #[test]

@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine::{Answer, Answered, Effect, Engine, Graphs, Input, RequestId, Submission};
+use engine::{
+    Amendment, Answer, Answered, Effect, Engine, Generated, Graphs, Input, RequestId, Submission,
+};
 use model::control::{ControlAnswer, Verdict};
-use model::fact::{RunAdmitted, StopCause};
+use model::fact::{Marked, RunAdmitted, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind};
-use model::outcome::{AttemptEnd, Failure, Outcome, Usage};
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::{
     Digest, Epoch, Fact, Graph, IdSet, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
@@ -156,10 +158,29 @@ impl House {
         self.step(Input::Worker(message));
     }
 
-    pub fn submit(&mut self, parts: GraphParts, change: impl FnOnce(&mut RunAdmitted)) -> RunId {
+    /// Compiles a graph and keeps it.
+    pub fn keep(&mut self, parts: GraphParts) -> Arc<Graph> {
         let digest = Digest([self.shelf.0.len() as u8 + 1; 32]);
         let graph = Arc::new(Graph::new(digest, parts).expect("a valid graph"));
         self.shelf.0.insert(digest, Arc::clone(&graph));
+        graph
+    }
+
+    pub fn submit(&mut self, parts: GraphParts, change: impl FnOnce(&mut RunAdmitted)) -> RunId {
+        match self.submit_done(parts, change, Vec::new()) {
+            Answer::Admitted { run, .. } => run,
+            other => panic!("not admitted: {other:?}"),
+        }
+    }
+
+    /// Submits a run of which something was done before.
+    pub fn submit_done(
+        &mut self,
+        parts: GraphParts,
+        change: impl FnOnce(&mut RunAdmitted),
+        done: Vec<Marked>,
+    ) -> Answer {
+        let graph = self.keep(parts);
         let mut run = RunAdmitted {
             run: RunId(0),
             key: None,
@@ -168,7 +189,7 @@ impl House {
             name: "scenario".into(),
             identity: Digest::default(),
             content: Digest::default(),
-            graph: digest,
+            graph: graph.digest(),
             definition: Digest::default(),
             priority: Priority::default(),
             failure: FailurePolicy::FailFast,
@@ -178,11 +199,44 @@ impl House {
         };
         change(&mut run);
         let request = RequestId(1);
-        self.step(Input::Submit(Box::new(Submission { request, run, graph, done: Vec::new() })));
-        match self.answers.pop() {
-            Some(Answer::Admitted { run, .. }) => run,
-            other => panic!("not admitted: {other:?}"),
+        self.step(Input::Submit(Box::new(Submission { request, run, graph, done })));
+        self.answers.pop().expect("an answer")
+    }
+
+    /// An amendment of a run from what it goes by now; to other settings, or another graph.
+    pub fn amendment(&self, run: RunId, graph: Option<&Arc<Graph>>) -> Amendment {
+        let known = self.engine.state().run(run).expect("known");
+        Amendment {
+            run,
+            base: known.admitted().graph,
+            graph: Arc::clone(graph.unwrap_or(known.graph())),
+            definition: known.admitted().definition,
+            priority: known.admitted().priority,
+            concurrency: known.admitted().concurrency,
         }
+    }
+
+    pub fn amend(&mut self, amendment: Amendment) -> Answer {
+        let (request, amendment) = (RequestId(5), Box::new(amendment));
+        self.step(Input::Amend { request, amendment });
+        self.answers.pop().expect("an answer")
+    }
+
+    /// The run goes on by this graph.
+    pub fn amend_to(&mut self, run: RunId, parts: GraphParts) -> Answer {
+        let graph = self.keep(parts);
+        self.amend(self.amendment(run, Some(&graph)))
+    }
+
+    pub fn mark(&mut self, mark: Marked) -> Answer {
+        self.step(Input::Mark { request: RequestId(6), mark: Box::new(mark) });
+        self.answers.pop().expect("an answer")
+    }
+
+    pub fn retry_items(&mut self, run: RunId, task: u32, items: IdSet) -> Answer {
+        let (request, task) = (RequestId(7), TaskKey { run, task: TaskId(task) });
+        self.step(Input::RetryItems { request, task, items });
+        self.answers.pop().expect("an answer")
     }
 
     pub fn stop(&mut self, run: RunId, cause: StopCause) {
@@ -201,6 +255,11 @@ impl House {
 
     /// Answers the question of a task.
     pub fn answer(&mut self, task: u32, answer: ControlAnswer) {
+        self.answer_cached(task, answer, IdSet::new());
+    }
+
+    /// The same, with items that were done before.
+    pub fn answer_cached(&mut self, task: u32, answer: ControlAnswer, cached: IdSet) {
         let asks = |asked: &(TaskKey, Round, u16)| asked.0.task == TaskId(task);
         let at = self.asked.iter().position(asks).expect("it has asked");
         let (task, round, _) = self.asked.remove(at);
@@ -209,7 +268,7 @@ impl House {
             round,
             answer,
             output: None,
-            cached: IdSet::new(),
+            cached,
         })));
     }
 
@@ -234,6 +293,17 @@ impl House {
         let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
         let end = AttemptEnd { usage, ..AttemptEnd::default() };
         let event = AttemptEvent::Ended { outcome, end, tasks: None };
+        self.report(vec![Report { lease: grant.lease(), event }]);
+    }
+
+    /// An attempt succeeds and has written tasks, which have been looked at.
+    pub fn end_with_tasks(&mut self, grant: &Grant, generated: Option<Generated>) {
+        if let Some(generated) = generated {
+            self.take(Input::Generated(Box::new(generated)));
+        }
+        let tasks = Some(OutputRef { digest: Digest([8; 32]), bytes: 80 });
+        let (outcome, end) = (Outcome::Succeeded, AttemptEnd::default());
+        let event = AttemptEvent::Ended { outcome, end, tasks };
         self.report(vec![Report { lease: grant.lease(), event }]);
     }
 

@@ -1,8 +1,11 @@
 //! Scenarios: what is told to the engine, and what must have become of it. Each step is checked
 //! against replay and snapshot by the [`house`].
 
+mod amend;
 mod control;
 mod house;
+mod mark;
+mod sharing;
 
 use engine::{Answer, Rejection};
 use house::{FAILED, House, cpu, graph};

@@ -225,6 +225,13 @@ impl Text<'_, '_> {
                 let attempts = plural(u64::from(*limit), "attempt");
                 format!("its run has {attempts} under way, which is its limit")
             }
+            Blocker::Lock { name, limit, .. } => {
+                format!("{limit} at a time may hold the lock {name}, and others do")
+            }
+            Blocker::Budget { name, until } => {
+                let span = until.since(self.subject.now);
+                format!("the rate {name} is used up, there is enough again in {span}")
+            }
             Blocker::NoWorker => "no worker is connected".to_owned(),
             Blocker::Behind { items, tasks } => {
                 let goes = if *items == 1 { "goes" } else { "go" };
@@ -278,6 +285,10 @@ impl Text<'_, '_> {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
             Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
+            Blocker::Lock { name, .. } => format!("the end of who holds the lock {name}"),
+            Blocker::Budget { until, .. } => {
+                format!("time: {}", until.since(self.subject.now))
+            }
             Blocker::NoWorker => "a worker that connects".to_owned(),
             Blocker::Behind { .. } => "the start of what goes first".to_owned(),
             Blocker::NoRoom { misses } => match nearest(misses, |miss| miss.free) {
@@ -340,6 +351,8 @@ const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Run(_) => "run",
         Blocker::Backoff { .. } => "backoff",
         Blocker::Concurrency { .. } => "concurrency",
+        Blocker::Lock { .. } => "lock",
+        Blocker::Budget { .. } => "budget",
         Blocker::NoWorker => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::NoRoom { .. } => "no_room",

@@ -130,8 +130,8 @@ fn task_left(subject: &Subject<'_>, id: TaskId) -> Option<Span> {
     if task.status().is_final() || for_trouble {
         return Some(Span::ZERO);
     }
-    let class = subject.engine.state().classes().get(run.class(id));
-    let mean = Some(Span(class.mean_wall_us)).filter(|&mean| mean > Span::ZERO)?;
+    let mean_us = subject.engine.state().classes().mean_wall_us(run.class(id));
+    let mean = Some(Span(mean_us)).filter(|&mean| mean > Span::ZERO)?;
     let elapsed = match (run.fan(id), task.started_ms()) {
         (None, Some(started)) => ran_for(run, started, subject.now),
         _ => Span::ZERO,

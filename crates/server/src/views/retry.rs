@@ -11,11 +11,19 @@ use super::subject::Subject;
 
 /// What a retry would run once more; no tasks if nothing would.
 pub(crate) fn retry(subject: &Subject<'_>, from: Option<TaskId>) -> RetryPlan {
-    let (tasks, scope) = subject.run.retry_scope(from);
-    let items = |task: TaskId| items_again(subject, task, scope);
+    let rounds = subject.run.retry_rounds(from);
+    let mut tasks = IdSet::new();
+    let ranges = rounds.iter().flat_map(|(tasks, _)| tasks.ranges());
+    ranges.for_each(|range| tasks.insert_range(range.clone()));
+    let scope = |task: TaskId| {
+        let round = rounds.iter().find(|(tasks, _)| tasks.contains(task.0));
+        round.map_or(RoundScope::All, |&(_, scope)| scope)
+    };
+    let items = |task: TaskId| items_again(subject, task, scope(task));
     let shown: Vec<_> = tasks.iter().take(PAGE_SIZE_MAX).map(TaskId).collect();
-    let reasons =
-        Reasons { subject, from, why: because(subject, &tasks, &shown), undone: undone(subject) };
+    let follows = shown.iter().copied().filter(|&task| scope(task) == RoundScope::All).collect();
+    let (why, undone) = (because(subject, &tasks, &shown), undone(subject));
+    let reasons = Reasons { subject, from, follows, why, undone };
     let shown = shown.into_iter().map(|task| RetryTask {
         name: subject.names.task(task),
         items: items(task),
@@ -70,6 +78,8 @@ struct Reasons<'s, 'a> {
     subject: &'s Subject<'a>,
     /// The task that was asked for.
     from: Option<TaskId>,
+    /// Those that run again whole.
+    follows: HashSet<TaskId>,
     /// What each follows from.
     why: HashMap<TaskId, TaskId>,
     undone: HashSet<TaskId>,
@@ -92,7 +102,7 @@ impl Reasons<'_, '_> {
         }
         match status {
             _ if self.from == Some(task) => "asked for".to_owned(),
-            _ if self.from.is_some() => depends(),
+            _ if self.from.is_some() && self.follows.contains(&task) => depends(),
             TaskStatus::Succeeded if self.undone.contains(&task) => "was undone".to_owned(),
             TaskStatus::Succeeded => depends(),
             TaskStatus::Skipped if self.why.contains_key(&task) => depends(),

@@ -1,0 +1,98 @@
+//! A run goes on by another version of its graph. Whether it may was decided; here the new version
+//! takes the place of the old one, and what that changes of counts and indexes is derived.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use model::fact::RunAmended;
+use model::status::TaskStatus;
+use model::{Graph, IdSet, ItemId, TaskId, TaskKey, Timestamp};
+
+use crate::state::{ClassId, Fan, Item, Run, State, Task, loops};
+
+/// A task that stands in an index, with those of its items that wait for their next attempt.
+type Indexed = (TaskKey, Vec<(Timestamp, ItemId)>);
+
+impl State {
+    pub(super) fn run_amended(&mut self, amended: &RunAmended, graph: Arc<Graph>, at: Timestamp) {
+        let id = amended.run;
+        let Some(run) = self.runs.get(&id) else { return };
+        let known = run.graph.len();
+        if run.status().is_final() || graph.len() < known {
+            return;
+        }
+        // The place of what waits follows from priorities and the longest path: it changes.
+        let indexed = self.take_indexed(run.graph.tasks().map(|task| TaskKey { run: id, task }));
+        let policies = graph.policies().iter();
+        let classes = policies.map(|policy| self.classes.intern(&policy.request, &policy.shared));
+        let classes = classes.collect();
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        run.amend(amended, graph, classes);
+        let new: Vec<_> = run.graph.tasks().skip(known).collect();
+        self.put_indexed(indexed);
+        self.advance_all(id, new, at);
+    }
+
+    fn take_indexed(&mut self, tasks: impl Iterator<Item = TaskKey>) -> Vec<Indexed> {
+        let mut taken = Vec::new();
+        for key in tasks {
+            let Some(run) = self.runs.get(&key.run) else { continue };
+            let (ready, retrying) = run.waiting_items(key.task);
+            if ready + retrying > 0 {
+                let (class, place) = run.ready_key(key);
+                taken.push((key, self.ready.take(class, place)));
+            }
+        }
+        taken
+    }
+
+    fn put_indexed(&mut self, indexed: Vec<Indexed>) {
+        for (key, waiting) in indexed {
+            self.index_task(key);
+            let Some(run) = self.runs.get(&key.run) else { continue };
+            let place = run.ready_key(key);
+            for (at, item) in waiting {
+                self.ready.insert_retry(place, item, at);
+            }
+        }
+    }
+}
+
+impl Run {
+    /// How many items of a task are ready, and how many wait for their next attempt.
+    fn waiting_items(&self, task: TaskId) -> (u32, u32) {
+        let retrying = match self.fan(task) {
+            Some(fan) => fan.tally().of(TaskStatus::Retrying),
+            None => u32::from(self.task(task).status() == TaskStatus::Retrying),
+        };
+        (self.ready_items(task), retrying)
+    }
+
+    /// Takes on another version of the graph. New tasks are pending; what is counted of edges and
+    /// of failures is counted anew.
+    fn amend(&mut self, amended: &RunAmended, graph: Arc<Graph>, classes: Vec<ClassId>) {
+        let admitted = &mut self.admitted;
+        (admitted.graph, admitted.definition) = (amended.graph, amended.definition);
+        (admitted.priority, admitted.concurrency) = (amended.priority, amended.concurrency);
+        let known = self.graph.len();
+        (self.loops, self.classes, self.graph) = (loops(&graph), classes, graph);
+        let graph = Arc::clone(&self.graph);
+        for task in graph.tasks().skip(known) {
+            self.tasks.push(Task::new(0, 0));
+            self.open[self.stage(task) as usize] += 1;
+            let items = graph.fan_out(task);
+            self.items.grow(TaskStatus::Pending, items.unwrap_or(1));
+            if let Some(items) = items {
+                self.fans.insert(task, Fan::new(items, Item::default()));
+            }
+        }
+        let pending = |task: &TaskId| self.task(*task).status() == TaskStatus::Pending;
+        let pending: IdSet = graph.tasks().filter(pending).map(|task| task.0).collect();
+        self.recount_edges(&pending);
+        let troubled = graph.tasks().filter(|&task| {
+            let status = self.task(task).status();
+            self.is_troubled_by(task, status)
+        });
+        self.troubled = u32::try_from(troubled.count()).expect("within TASKS_PER_RUN_MAX");
+    }
+}
