@@ -128,7 +128,7 @@ define_marks!(
     /// A loop had all its turns.
     TurnsUsedUp = "loop without turns left",
     /// The body of a loop went wrong.
-    BodySpoilt = "loop skipped: its body went wrong",
+    BodySpoilt = "loop failed with its body",
     /// A waiting time ended.
     TimerElapsed = "waiting time over",
     /// A waiting time was given by an answer.

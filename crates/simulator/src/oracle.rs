@@ -109,7 +109,8 @@ fn check_handler(run: &Run, task: TaskId, status: RunStatus) -> Result<(), Strin
     let ran = run.items_of(task).iter().all(|item| {
         !matches!(item.status, TaskStatus::Skipped | TaskStatus::Terminated | TaskStatus::Cancelled)
     });
-    if run.cause == Some(StopCause::Terminated) {
+    let marked = run.items_of(task).iter().any(|item| item.marked);
+    if run.cause == Some(StopCause::Terminated) || marked {
         return Ok(());
     }
     let trigger = run.graph.policy(task).trigger;

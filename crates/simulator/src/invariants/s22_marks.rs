@@ -49,7 +49,7 @@ fn made(view: &View<'_>, marked: &Marked) -> Result<(), String> {
             let known = |item: u32| said.is_some_and(|said| said.contains(item));
             match items.iter().find(|&item| !known(item)) {
                 Some(item) => Err(format!("{key:?} item {item} was never done before")),
-                None => may_be(run, marked),
+                None => not_begun(run, marked),
             }
         }
         MarkCause::Fork { .. } => {
@@ -72,6 +72,10 @@ fn may_be(run: &Run, marked: &Marked) -> Result<(), String> {
             return Err(format!("a part of the loop {last} is marked"));
         }
     }
+    not_begun(run, marked)
+}
+
+fn not_begun(run: &Run, marked: &Marked) -> Result<(), String> {
     for task in marked.tasks.iter().map(TaskId) {
         let begun = match &marked.items {
             None => run.has_begun(task),

@@ -102,7 +102,11 @@ impl Run {
                     self.begin(task, None, at);
                 }
             }
-            Joined::Met | Joined::Impossible => {
+            Joined::Met => {
+                self.followed.push(Followed::Spoilt(task));
+                self.put_all(task, TaskStatus::Failed).expect("what is pending may fail");
+            }
+            Joined::Impossible => {
                 self.followed.push(Followed::Skipped(task));
                 self.put_all(task, TaskStatus::Skipped).expect("what is pending may be skipped");
             }

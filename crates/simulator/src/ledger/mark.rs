@@ -18,7 +18,9 @@ impl Run {
             let all = IdSet::range(0, count);
             for item in marked.items.as_ref().unwrap_or(&all).iter().map(ItemId) {
                 let Some(known) = self.item(task, item) else { continue };
-                if matches!(known.status, TaskStatus::Pending | TaskStatus::Ready) {
+                // What a fork brings along may have begun to wait with its admission.
+                let waits = self.task(task).waits.is_some();
+                if waits || matches!(known.status, TaskStatus::Pending | TaskStatus::Ready) {
                     self.put(task, item, marked.status)?;
                     let first = self.task(task).first;
                     self.items[(first + item.0) as usize].marked = true;

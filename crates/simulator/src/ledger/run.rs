@@ -134,6 +134,8 @@ pub enum Followed {
     Went(TaskId),
     /// A task was skipped.
     Skipped(TaskId),
+    /// A loop failed with its body.
+    Spoilt(TaskId),
     /// A task began to wait.
     Waits(TaskId),
 }
@@ -322,9 +324,17 @@ impl Run {
         }
     }
 
-    /// Whether somebody who depends on a task counts on its failure.
+    /// Whether somebody who depends on a task counts on its failure, or on that of the loop that
+    /// fails with it.
     #[must_use]
     pub fn is_expected(&self, task: TaskId) -> bool {
+        let is_loop = |next: TaskId| matches!(self.graph.policy(next).kind, Kind::Loop { .. });
+        self.is_caught(task)
+            || self.graph.successors(task).any(|next| is_loop(next) && self.is_expected(next))
+    }
+
+    /// Whether somebody other than a loop around it counts on the failure of a task.
+    fn is_caught(&self, task: TaskId) -> bool {
         self.graph.edges_from(task).any(|(next, condition)| {
             let policy = self.graph.policy(next);
             matches!(condition, EdgeCondition::Failed | EdgeCondition::Finished)
@@ -335,9 +345,12 @@ impl Run {
     /// Whether the end of a task makes the run a failed one.
     #[must_use]
     pub fn is_trouble(&self, task: TaskId) -> bool {
+        self.went_wrong(task) && !self.is_expected(task)
+    }
+
+    fn went_wrong(&self, task: TaskId) -> bool {
         use TaskStatus::{Failed, Terminated, TimedOut};
         matches!(self.task(task).end, Some(Failed | TimedOut | Terminated))
-            && !self.is_expected(task)
     }
 
     /// Whether a failure of a task stops the run.
@@ -354,8 +367,15 @@ impl Run {
             Some(StopCause::TaskFailed | StopCause::TimedOut) => RunStatus::Failed,
             Some(StopCause::Stopped | StopCause::Terminated) => RunStatus::Cancelled,
             None if self.graph.tasks().any(|task| self.is_trouble(task)) => RunStatus::Failed,
+            // Something was cancelled in a round before, and nobody has let it run since.
+            None if self.has_cancelled() => RunStatus::Failed,
             None => RunStatus::Succeeded,
         }
+    }
+
+    fn has_cancelled(&self) -> bool {
+        let cancelled = |item: &Item| item.status == TaskStatus::Cancelled;
+        self.reopened && self.graph.tasks().any(|task| self.items_of(task).iter().any(cancelled))
     }
 
     /// Whether a handler is to run, as the run stands.
@@ -377,6 +397,7 @@ impl Run {
     /// Whether a task is a loop, and its body went wrong in this turn.
     pub(super) fn is_spoilt(&self, task: TaskId) -> bool {
         let Kind::Loop { first, .. } = self.graph.policy(task).kind else { return false };
-        (first.0..task.0).any(|member| self.is_trouble(TaskId(member)))
+        let mut body = (first.0..task.0).map(TaskId);
+        body.any(|member| self.went_wrong(member) && !self.is_caught(member))
     }
 }

@@ -7,7 +7,7 @@ use model::{Fact, Outcome, RunId, TaskId, TaskKey, TaskStatus};
 
 use super::Records;
 use crate::event::{Event, Wish};
-use crate::ledger::{Followed, Joined, Run};
+use crate::ledger::{Followed, Run};
 use crate::mark::Mark;
 use crate::stage::Stage;
 use crate::workload::people;
@@ -78,6 +78,7 @@ impl Records {
         for followed in std::mem::take(&mut run.followed) {
             match followed {
                 Followed::Went(task) => went_mark(run, task).map(|mark| stage.hit(mark)),
+                Followed::Spoilt(_) => Some(stage.hit(Mark::BodySpoilt)),
                 Followed::Skipped(task) => skip_mark(run, task).map(|mark| stage.hit(mark)),
                 Followed::Waits(task) => {
                     let plan = self.of_run.get(&id).map(|&index| &self.works[index].plan);
@@ -169,9 +170,6 @@ fn went_mark(run: &Run, task: TaskId) -> Option<Mark> {
 
 fn skip_mark(run: &Run, task: TaskId) -> Option<Mark> {
     let policy = run.graph.policy(task);
-    if matches!(policy.kind, Kind::Loop { .. }) && run.joined(task) == Joined::Met {
-        return Some(Mark::BodySpoilt);
-    }
     let other = |&(from, condition): &(TaskId, EdgeCondition)| {
         matches!(condition, EdgeCondition::Route(_))
             && run.is_met(from, condition) == Some(false)
