@@ -4,7 +4,7 @@
 //! Every join is worked out from how the tasks before have ended, by the ledger.
 
 use model::control::Kind;
-use model::{Fact, IdSet, ItemId, RunStatus, TaskId, TaskKey, TaskStatus};
+use model::{Fact, ItemId, RunStatus, TaskId, TaskKey, TaskStatus};
 
 use super::View;
 use crate::ledger::{Joined, Run};
@@ -27,10 +27,6 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
             tasks.iter().map(TaskId).try_for_each(|task| released(run, task))
         }
-        Fact::RoundOpened { run, tasks, .. } => {
-            let run = view.ledger.run(*run).ok_or("the run is not known")?;
-            reopened(run, tasks)
-        }
         Fact::RunEnded { run, status } => {
             let run = view.ledger.run(*run).ok_or("the run is not known")?;
             ended(run, *status)
@@ -39,7 +35,16 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     }
 }
 
+/// Nothing was kept that rests on something that runs again.
+fn owes_nothing(run: &Run) -> Result<(), String> {
+    match run.owed.first() {
+        Some(task) => Err(format!("task {task} is kept, what it rests on runs again")),
+        None => Ok(()),
+    }
+}
+
 fn leased(run: &Run, key: TaskKey, mut items: std::ops::Range<u32>) -> Result<(), String> {
+    owes_nothing(run)?;
     if run.status.is_final() {
         return Err(format!("{key:?} is leased after the end of its run"));
     }
@@ -73,22 +78,9 @@ fn released(run: &Run, task: TaskId) -> Result<(), String> {
     if due { Ok(()) } else { Err(format!("handler {task} is released and not due")) }
 }
 
-/// What is kept of an ended run rests on nothing that runs again, unless enough else is kept.
-fn reopened(run: &Run, tasks: &IdSet) -> Result<(), String> {
-    let kept = run.graph.tasks().filter(|task| !tasks.contains(task.0));
-    for task in kept.filter(|&task| run.task(task).begun) {
-        let lost = run.inputs(task).iter().filter(|(from, condition)| {
-            tasks.contains(from.0) && run.is_met(*from, *condition) == Some(true)
-        });
-        if run.graph.policy(task).join == model::control::Join::All && lost.count() > 0 {
-            return Err(format!("task {task} is kept, what it rests on runs again"));
-        }
-    }
-    Ok(())
-}
-
 /// A run ends when nothing of it is left, and as its tasks have.
 fn ended(run: &Run, status: RunStatus) -> Result<(), String> {
+    owes_nothing(run)?;
     if let Some(task) = run.graph.tasks().find(|&task| run.task(task).end.is_none()) {
         return Err(format!("the run ends, task {task} has not: {:?}", run.task(task)));
     }

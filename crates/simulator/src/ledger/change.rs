@@ -225,6 +225,7 @@ impl Run {
 
     /// A person has retried the run.
     pub(super) fn reopen(&mut self, tasks: &IdSet, scope: RoundScope, at: Timestamp) {
+        self.note_owed(tasks);
         self.wake(at);
         for task in tasks.iter().map(TaskId) {
             let succeeded = self.task(task).end == Some(TaskStatus::Succeeded);
@@ -242,6 +243,21 @@ impl Run {
         self.changed_at = at;
     }
 
+    /// What is kept of an ended run rests on nothing that runs again, unless enough else is kept.
+    fn note_owed(&mut self, tasks: &IdSet) {
+        let rests = |task: &TaskId| {
+            let mut inputs = self.inputs(*task).iter();
+            inputs.any(|&(from, condition)| {
+                tasks.contains(from.0) && self.is_met(from, condition) == Some(true)
+            })
+        };
+        let all = |task: &TaskId| self.graph.policy(*task).join == model::control::Join::All;
+        let begun = self.graph.tasks().filter(|&task| self.task(task).begun);
+        let owed: Vec<_> = begun.filter(|task| all(task) && rests(task)).collect();
+        self.owed.extend(owed);
+        self.owed.retain(|task| !tasks.contains(task.0));
+    }
+
     /// A round may be opened by several facts, of which the first begins it.
     pub(super) fn open_round(&mut self) -> Result<(), String> {
         if self.status == RunStatus::Running { Ok(()) } else { self.turn(RunStatus::Running) }
@@ -254,6 +270,7 @@ impl Run {
         (items, since): (&IdSet, Seq),
         at: Timestamp,
     ) {
+        self.note_owed(&IdSet::one(task.0));
         self.wake(at);
         self.undone.remove(&task);
         let record = &mut self.tasks[task.0 as usize];

@@ -167,6 +167,9 @@ pub struct Run {
     pub gave_up: bool,
     /// Whether a person has retried it.
     pub reopened: bool,
+    /// What rests on something that runs again, and has to run again, too: by the facts that
+    /// follow at once.
+    pub owed: BTreeSet<TaskId>,
     /// Which items a person has let run again, and no others of their task, in this round.
     pub only: Option<Only>,
     /// Loops, each with the first task of its body.
@@ -213,6 +216,7 @@ impl Run {
             gave_up: false,
             reopened: false,
             only: None,
+            owed: BTreeSet::new(),
             loops: Vec::new(),
             undone: BTreeSet::new(),
             followed: Vec::new(),
