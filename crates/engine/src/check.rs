@@ -90,7 +90,7 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
             // What is held to have ended, or ran out of time before its turn, did not begin.
             _ if record.is_marked() => {}
-            TaskStatus::TimedOut if run.task_deadline(task).is_some() => {}
+            TaskStatus::TimedOut | TaskStatus::Failed if run.task_deadline(task).is_some() => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {

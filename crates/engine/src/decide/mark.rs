@@ -21,10 +21,12 @@ impl Turn<'_> {
             return self.reject(request, rejection);
         }
         let (run, tasks, status) = (mark.run, mark.tasks.clone(), mark.status);
+        let some = mark.items.is_some();
         self.record(Fact::Marked(Box::new(mark)));
         for task in tasks.iter().map(TaskId) {
             let ended = self.state.run(run).map(|run| run.task(task).status());
-            if status == TaskStatus::Failed && ended == Some(status) {
+            // Of a fan-out one item is enough, as if it had been run.
+            if status == TaskStatus::Failed && (some || ended == Some(status)) {
                 self.task_failed(TaskKey { run, task });
             }
         }
