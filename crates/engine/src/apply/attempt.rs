@@ -65,8 +65,11 @@ impl State {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.unstarted -= 1;
         }
+        // Whoever has been told to end already is told so once.
+        let told = lease.overran;
         let run = self.runs.get(&item.run);
-        if let Some(timeout) = run.and_then(|run| run.graph.policy(item.task).timeout) {
+        let timeout = run.and_then(|run| run.graph.policy(item.task).timeout);
+        if let Some(timeout) = timeout.filter(|_| !told) {
             self.timers.insert((at + timeout, Timer::Attempt(item)));
         }
     }

@@ -129,7 +129,7 @@ impl Turn<'_> {
             let budgets = class.shared.budgets.iter();
             budgets.map(|spending| self.state.shares.enough_at(spending, self.now)).max()
         });
-        self.volatile.planning.enough_at = enough.min();
+        self.volatile.planning.enough_at = enough.filter(|&at| at > self.now).min();
     }
 
     fn is_due(&self, item: ItemKey) -> bool {

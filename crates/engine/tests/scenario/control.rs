@@ -483,3 +483,16 @@ fn what_rests_on_a_handled_failure_runs_again_with_it() {
     house.work(ok);
     assert_eq!(house.statuses(run), [Succeeded, Skipped, Skipped, Succeeded]);
 }
+
+#[test]
+fn questions_are_handed_out_a_thousand_at_a_time() {
+    let mut house = House::new(1);
+    let parts = with(graph(1, &[]), 0, |p| p.asks = true);
+    let parts = GraphParts { policy_of: vec![1; 2_500], ..parts };
+    house.submit(parts, |_| {});
+    assert_eq!(house.asked.len(), 2_000, "with the submission, and with the tick after it");
+    assert_eq!(house.engine.next_deadline(), Some(house.now), "the rest at once");
+    house.after(Span::ZERO);
+    assert_eq!(house.asked.len(), 2_500);
+    assert!(house.engine.next_deadline() > Some(house.now));
+}

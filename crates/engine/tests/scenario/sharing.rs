@@ -256,10 +256,15 @@ fn what_is_given_back_or_fails_after_its_deadline_is_over() {
         ),
     ] {
         let mut house = House::new(1);
-        let parts = with(graph(1, &[]), 0, |p| (p.deadline, p.retry.limit) = (until(5), 9));
+        let parts = with(graph(1, &[]), 0, |p| {
+            (p.deadline, p.retry.limit, p.timeout) = (until(5), 9, Some(Span::secs(60)));
+        });
         let run = house.submit(parts, |_| {});
         let grant = house.granted().remove(0);
         house.after(Span::secs(5));
+        if event != AttemptEvent::Returned {
+            house.start(&grant);
+        }
         house.report(vec![Report { lease: grant.lease(), event }]);
         assert_eq!(house.task(run, 0), expected);
         assert!(house.granted().is_empty());
