@@ -7,10 +7,10 @@ use alloc::string::String;
 
 use model::policy::Stage;
 use model::status::TaskStatus;
-use model::{ItemId, ItemKey, RunId, TaskKey};
+use model::{ItemId, ItemKey, RunId, TaskId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
+use crate::state::{Fan, Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,9 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
             // What is held to have ended, or ran out of time before its turn, did not begin.
             _ if record.is_marked() => {}
-            TaskStatus::TimedOut | TaskStatus::Failed if run.task_deadline(task).is_some() => {}
+            TaskStatus::TimedOut if run.task_deadline(task).is_some() => {}
+            // Some of its items were held to have ended, and the others ended before its turn.
+            _ if was_never_tried(run, task) => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {
@@ -116,6 +118,11 @@ fn check_leases(state: &State) -> Result<(), Violation> {
     }
     let expected: u32 = state.runs().map(|(_, run)| run.live()).sum();
     ensure(live == expected, "S2", || format!("{live} leases for {expected} live items"))
+}
+
+fn was_never_tried(run: &Run, task: TaskId) -> bool {
+    let tried = |fan: &Fan| fan.items().iter().any(|item| item.attempts().0 > 0);
+    run.fan(task).is_some_and(|fan| !tried(fan))
 }
 
 fn check_workers(state: &State) -> Result<(), Violation> {
