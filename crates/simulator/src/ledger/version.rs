@@ -116,7 +116,8 @@ impl Run {
         let unclear = is_loop && !leaves || policy.trigger != Trigger::Dependencies;
         Fit::unless(self.in_body(old), || format!("an edge crosses the body around task {old}"))
             .and(|| {
-                let late = !leaves && !self.is_open(old);
+                let held = unclear && self.joined(old) == Joined::Met && !self.has_begun(old);
+                let late = !leaves && !self.is_open(old) && !held;
                 Fit::unless(late, || format!("task {old} gets something to wait for too late"))
             })
             .and(|| if unclear { Fit::Unclear } else { Fit::Fits })

@@ -257,6 +257,8 @@ impl Draft {
             6 if policy.kind.is_work() => {
                 policy.shared.budgets = super::shared::budgets(run, random);
             }
+            // A body would run on when its loop has run out of time.
+            _ if matches!(policy.kind, Kind::Loop { .. }) => {}
             _ => policy.deadline = Some(super::shared::deadline(run, random)),
         }
         let index = u32::try_from(self.parts.policies.len()).expect("few policies");
