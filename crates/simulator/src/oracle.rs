@@ -73,7 +73,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             // What it wrote was refused, and S21 knows whether it had to be.
             TaskStatus::Failed if item.last == Some(Outcome::Failed(Failure::Tasks)) => true,
             TaskStatus::Failed | TaskStatus::TimedOut if limited => true,
-            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped),
+            // Items that are retried are skipped when what they rest on did not succeed.
+            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped) || run.only.is_some(),
             // A termination may outdo an earlier stop, so all causes can cancel; a round that
             // begins at one task leaves others as they were.
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,

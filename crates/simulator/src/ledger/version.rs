@@ -104,7 +104,11 @@ impl Run {
             });
             for next in graph.successors(task).filter(|next| is_old != (next.0 < known)) {
                 let old = if is_old { task } else { next };
-                fit = fit.and(|| self.new_edge_fits(old, is_old));
+                let stage = |task| graph.policy(task).trigger.stage();
+                let crosses = stage(task) != stage(next);
+                fit = fit
+                    .and(|| Fit::unless(crosses, || format!("an edge of task {old} crosses stages")))
+                    .and(|| self.new_edge_fits(old, is_old));
             }
         }
         fit
