@@ -68,13 +68,14 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
     for (index, item) in (0..).zip(run.items_of(task)) {
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
         let limited = run.graph.policy(task).deadline.is_some();
+        let some_marked = run.items_of(task).iter().any(|item| item.marked);
         let allowed = match item.status {
             _ if item.marked => true,
             // What it wrote was refused, and S21 knows whether it had to be.
             TaskStatus::Failed if item.last == Some(Outcome::Failed(Failure::Tasks)) => true,
             TaskStatus::Failed | TaskStatus::TimedOut if limited => true,
             // Items that are retried are skipped when what they rest on did not succeed.
-            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped) || run.only.is_some(),
+            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped) || run.only.is_some() || some_marked,
             // A termination may outdo an earlier stop, so all causes can cancel; a round that
             // begins at one task leaves others as they were.
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,

@@ -1,5 +1,6 @@
 //! S26: of a task whose items a person lets run again, these run, and no others in that round.
 
+use model::control::ControlAnswer;
 use model::{Fact, IdSet, ItemId, RunId, TaskKey, TaskStatus};
 
 use super::View;
@@ -41,7 +42,8 @@ fn reopened(view: &View<'_>, run: &Run, key: TaskKey, items: &IdSet) -> Result<(
 /// A retried item that has succeeded has done so anew.
 fn ran(run: &Run, id: RunId) -> Result<(), String> {
     let Some(only) = &run.only else { return Ok(()) };
-    if run.task(only.task).round != only.round {
+    let known = run.task(only.task);
+    if known.round != only.round || known.answer == Some(ControlAnswer::Cached) {
         return Ok(());
     }
     let stale = |&item: &u32| {

@@ -18,11 +18,14 @@ impl Run {
             let all = IdSet::range(0, count);
             for item in marked.items.as_ref().unwrap_or(&all).iter().map(ItemId) {
                 let Some(known) = self.item(task, item) else { continue };
-                // What a fork brings along may have begun to wait with its admission.
+                // What a fork brings along may have begun to wait with its admission, unseen.
+                let first = self.task(task).first;
                 let waits = self.task(task).waits.is_some();
+                if waits {
+                    self.items[(first + item.0) as usize].status = TaskStatus::Pending;
+                }
                 if waits || matches!(known.status, TaskStatus::Pending | TaskStatus::Ready) {
                     self.put(task, item, marked.status)?;
-                    let first = self.task(task).first;
                     self.items[(first + item.0) as usize].marked = true;
                 }
             }
