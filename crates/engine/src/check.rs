@@ -4,13 +4,14 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 
 use model::policy::Stage;
 use model::status::TaskStatus;
-use model::{ItemId, ItemKey, RunId, TaskId, TaskKey};
+use model::{Attempt, ItemId, ItemKey, RunId, TaskId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{Fan, Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
+use crate::state::{Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,10 +90,7 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
             }
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
             // What is held to have ended, or ran out of time before its turn, did not begin.
-            _ if record.is_marked() => {}
-            TaskStatus::TimedOut if run.task_deadline(task).is_some() => {}
-            // Some of its items were held to have ended, and the others ended before its turn.
-            _ if was_never_tried(run, task) => {}
+            status if status.is_final() && !was_tried(run, task) && may_be_left_out(run, task) => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {
@@ -103,6 +101,19 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
     }
     let left = run.asking().all(|task| run.task(task).status() == TaskStatus::Pending);
     ensure(left, "S15", || format!("a task of {id} asks and is not pending"))
+}
+
+/// Whether an attempt of a task was made in this round.
+fn was_tried(run: &Run, task: TaskId) -> bool {
+    let items =
+        run.fan(task).map_or_else(|| vec![run.task(task).item()], |fan| fan.items().to_vec());
+    items.iter().any(|item| item.attempts() > Attempt::default())
+}
+
+/// Whether a task may have ended in another way than by its turn.
+fn may_be_left_out(run: &Run, task: TaskId) -> bool {
+    let late = run.task_deadline(task).is_some() && run.task(task).status() == TaskStatus::TimedOut;
+    late || run.task(task).is_marked() || run.fan(task).is_some()
 }
 
 fn check_leases(state: &State) -> Result<(), Violation> {
@@ -118,11 +129,6 @@ fn check_leases(state: &State) -> Result<(), Violation> {
     }
     let expected: u32 = state.runs().map(|(_, run)| run.live()).sum();
     ensure(live == expected, "S2", || format!("{live} leases for {expected} live items"))
-}
-
-fn was_never_tried(run: &Run, task: TaskId) -> bool {
-    let tried = |fan: &Fan| fan.items().iter().any(|item| item.attempts().0 > 0);
-    run.fan(task).is_some_and(|fan| !tried(fan))
 }
 
 fn check_workers(state: &State) -> Result<(), Violation> {

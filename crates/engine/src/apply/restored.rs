@@ -142,15 +142,13 @@ impl State {
                 }
                 run.open[stage as usize] += u32::from(!status.is_final());
                 run.troubled += u32::from(run.is_troubled_by(task, status));
-                // Snapshots of earlier versions do not say what has been released.
-                let begun = !matches!(
-                    status,
-                    TaskStatus::Pending
-                        | TaskStatus::Skipped
-                        | TaskStatus::Cancelled
-                        | TaskStatus::Terminated
-                );
-                if begun && !record.is_marked() {
+                // Snapshots of earlier versions do not say what has been released. What is only
+                // held to have ended, or was never begun, says nothing of it.
+                let begun = match status {
+                    TaskStatus::Pending => false,
+                    status => !status.is_final() || record.started_ms().is_some(),
+                };
+                if begun {
                     run.released = run.released.max(stage);
                 }
             }

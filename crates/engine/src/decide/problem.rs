@@ -61,7 +61,10 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
     let mut allowances = Allowances::default();
     for id in state.ready.classes() {
         let class = state.classes.get(id);
-        let origins = origins(state, id, now, room(&problem.nodes, &class.amounts));
+        // One more than may be had, so that somebody is refused and it is known why.
+        let allowed = u64::from(state.shares.allowed(&class.shared, now)) + 1;
+        let room = room(&problem.nodes, &class.amounts).min(allowed);
+        let origins = origins(state, id, now, room);
         let groups: Vec<_> = origins
             .iter()
             .map(|&(order, origin)| group(state, order, origin, &mut allowances))
@@ -113,7 +116,7 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
     let mut chosen = Chosen { room, limits: HashMap::default(), origins: Vec::new() };
     let retries = |after| state.ready.next_retry(class, after);
     walk(state, retries, |key, run| {
-        if chosen.origins.len() >= GROUPS_MAX {
+        if !chosen.wants_more(GROUPS_MAX) {
             return Walk::Stop;
         }
         let may = run.allowance(key.task).map_or(GROUPS_MAX, |allowance| allowance as usize);
@@ -125,9 +128,11 @@ fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Ord
         }
         Walk::Next
     });
+    // What is tried again may be less urgent: it takes nothing from what is ready.
+    chosen.room = room;
     let tasks = |after| state.ready.next_task(class, after);
     walk(state, tasks, |key, run| {
-        if !chosen.wants_more() {
+        if !chosen.wants_more(2 * GROUPS_MAX) {
             return Walk::Stop;
         }
         let items = startable_items(run, key.task);
@@ -192,8 +197,8 @@ struct Chosen {
 }
 
 impl Chosen {
-    fn wants_more(&self) -> bool {
-        self.room > 0 && self.origins.len() < 2 * GROUPS_MAX
+    fn wants_more(&self, groups_max: usize) -> bool {
+        self.room > 0 && self.origins.len() < groups_max
     }
 
     /// Takes a group in; says whether its run has all that it may have.

@@ -2,6 +2,7 @@
 //! against replay and snapshot by the [`house`].
 
 mod amend;
+mod chance;
 mod control;
 mod house;
 mod mark;

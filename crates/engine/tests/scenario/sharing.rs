@@ -5,7 +5,7 @@ use model::control::{ControlAnswer, EdgeCondition, Join, Kind};
 use model::fact::{Fact, Restored, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, Grant, Report, StopKind};
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::{FailurePolicy, Priority, Trigger};
 use model::shared::{Deadline, Lock, Shared, Spending};
 use model::status::TaskStatus::{Cancelled, Ready, Running, Skipped, Succeeded, TimedOut};
 use model::wait::Blocker;
@@ -188,6 +188,23 @@ fn many_due_attempts_of_a_task_at_its_limit_stand_in_nobodys_way() {
     house.after(Span::secs(2));
     let again = house.granted();
     assert!(again.iter().any(|grant| grant.attempt.key.run == other), "its second attempt");
+}
+
+#[test]
+fn the_more_urgent_goes_first_whatever_waits_for_its_next_attempt() {
+    let mut house = House::new(8);
+    let parts = with(sharing(6, lock(1)), 0, |p| (p.shared, p.retry.limit) = (lock(1), 3));
+    let run = house.submit(parts, |run| run.priority = Priority(10));
+    for _ in 0..5 {
+        let grant = house.granted().remove(0);
+        house.end(&grant, FAILED);
+    }
+    house.after(Span::secs(2));
+    let last = house.granted().remove(0);
+    assert_eq!(last.attempt.key.run, run);
+    let urgent = house.submit(sharing(2, lock(1)), |_| {});
+    house.end(&last, Outcome::Succeeded);
+    assert_eq!(house.granted().remove(0).attempt.key.run, urgent);
 }
 
 /// By when a task must have ended, from admission.
