@@ -17,7 +17,7 @@ impl Run {
             let count = self.task(task).count;
             let all = IdSet::range(0, count);
             for item in marked.items.as_ref().unwrap_or(&all).iter().map(ItemId) {
-                let Some(known) = self.item(task, item) else { continue };
+                let Some(&known) = self.item(task, item) else { continue };
                 // What a fork brings along may have begun to wait with its admission, unseen.
                 let first = self.task(task).first;
                 let waits = self.task(task).waits.is_some();

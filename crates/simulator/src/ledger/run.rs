@@ -149,6 +149,8 @@ pub struct Run {
     pub versions: Vec<(Digest, Priority, Option<u32>)>,
     /// Its graph.
     pub graph: Arc<Graph>,
+    /// How many tasks it was admitted with.
+    pub original: usize,
     /// When its present round began.
     pub opened_at: Timestamp,
     /// When its graph or its round last changed.
@@ -206,6 +208,7 @@ impl Run {
             admitted: admitted.clone(),
             versions: vec![(admitted.graph, admitted.priority, admitted.concurrency)],
             graph,
+            original: tasks.len(),
             opened_at: at,
             changed_at: at,
             tasks,
