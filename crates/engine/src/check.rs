@@ -4,14 +4,13 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
-use alloc::vec;
 
 use model::policy::Stage;
 use model::status::TaskStatus;
 use model::{Attempt, ItemId, ItemKey, RunId, TaskId, TaskKey};
 
 use crate::engine::Engine;
-use crate::state::{Fate, ReadyIndex, Run, Shares, State, Timer, Timers};
+use crate::state::{Fate, Item, ReadyIndex, Run, Shares, State, Timer, Timers};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +88,7 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
                 })?;
             }
             TaskStatus::Skipped | TaskStatus::Cancelled | TaskStatus::Terminated => {}
-            // What is held to have ended, or ran out of time before its turn, did not begin.
-            status if status.is_final() && !was_tried(run, task) && may_be_left_out(run, task) => {}
+            status if status.is_final() && may_precede_its_turn(run, task) => {}
             status => {
                 let (waiting_for, _) = counts;
                 ensure(waiting_for == 0, "S3", || {
@@ -103,17 +101,18 @@ fn check_order(id: RunId, run: &Run) -> Result<(), Violation> {
     ensure(left, "S15", || format!("a task of {id} asks and is not pending"))
 }
 
-/// Whether an attempt of a task was made in this round.
-fn was_tried(run: &Run, task: TaskId) -> bool {
-    let items =
-        run.fan(task).map_or_else(|| vec![run.task(task).item()], |fan| fan.items().to_vec());
-    items.iter().any(|item| item.attempts() > Attempt::default())
-}
-
-/// Whether a task may have ended in another way than by its turn.
-fn may_be_left_out(run: &Run, task: TaskId) -> bool {
-    let late = run.task_deadline(task).is_some() && run.task(task).status() == TaskStatus::TimedOut;
-    late || run.task(task).is_marked() || run.fan(task).is_some()
+/// Whether a task that has ended may have done so before its turn: it, or an item of it, is only
+/// held to have ended, or its deadline came first.
+fn may_precede_its_turn(run: &Run, task: TaskId) -> bool {
+    let record = run.task(task);
+    let late = record.status() == TaskStatus::TimedOut && run.task_deadline(task).is_some();
+    let held = |item: &Item| {
+        let status = item.status();
+        let ended = matches!(status, TaskStatus::Succeeded | TaskStatus::Failed);
+        ended && item.attempts() == Attempt::default()
+    };
+    let in_part = run.fan(task).is_some_and(|fan| fan.items().iter().any(held));
+    late || record.is_marked() || in_part
 }
 
 fn check_leases(state: &State) -> Result<(), Violation> {

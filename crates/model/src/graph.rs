@@ -475,6 +475,29 @@ mod tests {
     }
 
     #[test]
+    fn who_counts_on_the_failure_of_a_loop_counts_on_that_of_its_body() {
+        // 0 and 1 are the body of the loop 2; 3 comes after it, however it ends.
+        let kind = Kind::Loop { first: TaskId(0), turns_max: 2 };
+        let policies =
+            vec![Policy::default(), Policy { kind, join: Join::AllDone, ..Policy::default() }];
+        let conditions = [(0, 1), (0, 2), (1, 2), (2, 3)].map(|(from, _)| match from {
+            2 => EdgeCondition::Finished,
+            _ => EdgeCondition::Succeeded,
+        });
+        let parts = GraphParts {
+            policies,
+            policy_of: vec![0, 0, 1, 0],
+            edges: vec![(0, 1), (0, 2), (1, 2), (2, 3)],
+            conditions: conditions.to_vec(),
+            ..GraphParts::default()
+        };
+        let graph = Graph::new(Digest::default(), parts).unwrap();
+        let all = [0, 1, 2, 3].map(TaskId);
+        assert_eq!(all.map(|task| graph.expects_failure(task)), [true, true, true, false]);
+        assert_eq!(all.map(|task| graph.is_failure_caught(task)), [false, false, true, false]);
+    }
+
+    #[test]
     fn malformed_parts_are_refused() {
         assert!(matches!(graph(1, &[(0, 1)]), Err(GraphError::Malformed(_))));
         let unordered = GraphParts {

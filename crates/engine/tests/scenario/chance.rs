@@ -111,6 +111,19 @@ fn check_shares(house: &House) {
     assert!(state.shares().backlog("api", house.now) <= Span::secs(7));
 }
 
+/// What waits for a worker has a reason to.
+fn check_reasons(house: &House, id: RunId) {
+    let run = house.engine.state().run(id).expect("known");
+    for task in run.graph().tasks() {
+        for item in (0..run.item_count(task)).map(ItemId) {
+            let key = TaskKey { run: id, task }.item(item);
+            let explained = house.engine.explain(key).expect("it is there");
+            let waits = matches!(explained.status, TaskStatus::Ready | TaskStatus::Retrying);
+            assert!(!waits || !explained.blockers.is_empty(), "{key:?} waits for nothing");
+        }
+    }
+}
+
 struct World {
     house: House,
     chance: Chance,
@@ -192,7 +205,14 @@ impl World {
             let answer = match self.chance.below(6) {
                 0 => ControlAnswer::Skip,
                 1 => ControlAnswer::Invalid,
-                2 if self.house.engine.state().run(task.run).unwrap().fan(task.task).is_none()
+                2 if self
+                    .house
+                    .engine
+                    .state()
+                    .run(task.run)
+                    .expect("known")
+                    .fan(task.task)
+                    .is_none()
                     && self.parts.policies[self.parts.policy_of[task.task.0 as usize] as usize]
                         .kind
                         .is_work() =>
@@ -239,6 +259,7 @@ impl World {
         }
         self.house.answers.clear();
         check_shares(&self.house);
+        check_reasons(&self.house, self.run);
     }
 
     /// Everything succeeds from now on: the run ends.
