@@ -90,11 +90,8 @@ impl<'a> Allowances<'a> {
 }
 
 /// Everything that is shared: what, its limit, and what an attempt takes of it.
-fn parts<'a>(
-    shared: &'a Shared,
-    shares: &Shares,
-) -> impl Iterator<Item = (Key<'a>, u64, u64)> {
-    let lock = |lock: &'a Lock| (Key::Lock(&*lock.name), u64::from(shares.limit(lock)), 1);
+fn parts<'a>(shared: &'a Shared, shares: &Shares) -> impl Iterator<Item = (Key<'a>, u64, u64)> {
+    let lock = |lock: &'a Lock| (Key::Lock(&lock.name), u64::from(shares.limit(lock)), 1);
     let locks = shared.locks.iter().map(lock);
     let budgets = shared
         .budgets

@@ -58,10 +58,8 @@ impl Shares {
     /// How many attempts that take `shared` may be leased at `now`.
     #[must_use]
     pub fn allowed(&self, shared: &Shared, now: Timestamp) -> u32 {
-        let locks = shared
-            .locks
-            .iter()
-            .map(|lock| self.limit(lock).saturating_sub(self.held(&lock.name)));
+        let locks =
+            shared.locks.iter().map(|lock| self.limit(lock).saturating_sub(self.held(&lock.name)));
         let budgets = shared.budgets.iter().map(|spending| {
             let open = spending.per.0.saturating_sub(self.backlog(&spending.name, now).0);
             u32::try_from(open / cost(spending).0).unwrap_or(u32::MAX)
