@@ -100,7 +100,8 @@ impl Clients {
     /// Nobody has answered in time.
     pub fn give_up(&mut self, stage: &mut Stage, records: &Records, request: RequestId) {
         let Some(wish) = self.waiting.remove(&request) else { return };
-        (self.edits.remove(&request), self.marks.remove(&request));
+        self.edits.remove(&request);
+        self.marks.remove(&request);
         let may_repeat = match wish {
             Wish::Submit { index } => records.works[index].plan.submissions > 1,
             Wish::Stop { .. } | Wish::Terminate { .. } | Wish::Settle { .. } => true,

@@ -232,11 +232,7 @@ impl Coordinator {
     }
 
     /// What a message says comes after what the attempts in it wrote.
-    fn prepared(
-        &self,
-        (stage, store): (&mut Stage, &mut Store),
-        mut input: Input,
-    ) -> Vec<Input> {
+    fn prepared(&self, (stage, store): (&mut Stage, &mut Store), mut input: Input) -> Vec<Input> {
         let Input::Worker(message) = &mut input else { return vec![input] };
         if server::loses_tasks(stage)
             && let News::Reports { reports, .. } = &mut message.news
@@ -325,7 +321,8 @@ impl Coordinator {
                     _ => false,
                 };
                 // What could not even be applied would prove nothing.
-                let applies = !run.status().is_final() && run.graph().len() <= amendment.graph.len();
+                let applies =
+                    !run.status().is_final() && run.graph().len() <= amendment.graph.len();
                 (planted && applies).then(|| {
                     Fact::RunAmended(Box::new(RunAmended {
                         run: amendment.run,

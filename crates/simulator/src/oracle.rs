@@ -6,8 +6,8 @@
 
 use model::control::Kind;
 use model::fact::StopCause;
-use model::policy::Trigger;
 use model::outcome::Failure;
+use model::policy::Trigger;
 use model::{ItemId, Outcome, RunStatus, TaskId, TaskStatus};
 
 use crate::ledger::Run;
@@ -75,7 +75,9 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             TaskStatus::Failed if item.last == Some(Outcome::Failed(Failure::Tasks)) => true,
             TaskStatus::Failed | TaskStatus::TimedOut if limited => true,
             // Items that are retried are skipped when what they rest on did not succeed.
-            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped) || run.only.is_some() || some_marked,
+            TaskStatus::Skipped => {
+                known.end == Some(TaskStatus::Skipped) || run.only.is_some() || some_marked
+            }
             // A termination may outdo an earlier stop, so all causes can cancel; a round that
             // begins at one task leaves others as they were.
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,

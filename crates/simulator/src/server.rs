@@ -95,7 +95,8 @@ pub fn edit(
     let drawn = Arc::clone(store.drawn.get(&base)?);
     let plan = *store.plans.get(&base)?;
     let tasks = || drawn.tasks().filter(|task| (task.0 as usize) < run.tasks.len());
-    let open: Vec<TaskId> = tasks().filter(|&task| run.is_open(task) && !run.in_body(task)).collect();
+    let open: Vec<TaskId> =
+        tasks().filter(|&task| run.is_open(task) && !run.in_body(task)).collect();
     let idle: Vec<TaskId> = tasks().filter(|&task| !run.has_begun(task)).collect();
     let settings: (Priority, Option<u32>) = (run.admitted.priority, run.admitted.concurrency);
     let digest = named(base, seed);

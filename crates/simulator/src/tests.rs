@@ -144,6 +144,35 @@ fn without_the_limit_of_a_task_s12_breaks() {
 }
 
 #[test]
+fn without_locks_budgets_and_deadlines_s23_s24_and_s25_break() {
+    assert_eq!(found_by_corpus(Mutant::NoLocks).id, "S23");
+    assert_eq!(found_by_corpus(Mutant::NoBudgets).id, "S24");
+    assert_eq!(found_by_corpus(Mutant::NoDeadlines).id, "S25");
+}
+
+#[test]
+fn edits_that_must_be_refused_break_s20() {
+    assert_eq!(found_by_corpus(Mutant::BegunEdited).id, "S20");
+    assert_eq!(found_by_corpus(Mutant::OutdatedEdits).id, "S20");
+}
+
+#[test]
+fn tasks_that_get_lost_break_s21() {
+    assert_eq!(found_by_corpus(Mutant::TasksLost).id, "S21");
+}
+
+#[test]
+fn marks_of_what_has_begun_and_forks_that_forget_break_s22() {
+    assert_eq!(found_by_corpus(Mutant::BegunMarked).id, "S22");
+    assert_eq!(found_by_corpus(Mutant::ForkForgets).id, "S22");
+}
+
+#[test]
+fn items_that_nobody_wants_to_run_again_break_s26() {
+    assert_eq!(found_by_corpus(Mutant::ItemsAllAgain).id, "S26");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

@@ -466,14 +466,15 @@ impl World {
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);
         self.stage.judge("S14", s14_limits::leases(&self.records.ledger));
-        let late = s25_deadlines::neglected(&self.records.ledger, &self.stage.truth, self.stage.now);
+        let late =
+            s25_deadlines::neglected(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("S25", late);
         let goes_on = s15_goes_on::check(&self.records.ledger, &self.stage.truth, engine);
         self.stage.judge("S15", goes_on);
         self.look_for_neglect();
     }
 
-    /// L2, in quiet times only.
+    /// L2 and L6, in quiet times only.
     fn look_for_neglect(&mut self) {
         let quiet = self.plan.faults.is_empty() && self.plan.net.loss == 0;
         let since_healing = self.stage.now.since(self.plan.heals_at());
@@ -487,8 +488,8 @@ impl World {
             {
                 let waited = self.stage.now.since(since);
                 if waited > l02_no_idle_wait::PATIENCE {
-                    let complaint = l02_no_idle_wait::complaint((run, task));
-                    self.stage.judge("L2", Err(complaint));
+                    let id = l02_no_idle_wait::id(&self.records.ledger, (run, task));
+                    self.stage.judge(id, Err(l02_no_idle_wait::complaint((run, task))));
                 }
             }
             (Some((run, task)), _) => self.neglected = Some((run, task, self.stage.now)),

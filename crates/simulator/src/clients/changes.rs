@@ -124,8 +124,7 @@ fn draw_mark(run: &Run, seed: u64) -> Option<Marked> {
     };
     let count = run.task(task).count;
     let some = run.graph.fan_out(task).is_some() && count > 0 && random.per_mille(500);
-    let items: Option<IdSet> =
-        some.then(|| (0..count).filter(|_| random.per_mille(300)).collect());
+    let items: Option<IdSet> = some.then(|| (0..count).filter(|_| random.per_mille(300)).collect());
     let mut tasks = IdSet::one(task.0);
     if !some && random.per_mille(200) {
         let other = any_task(&mut random, &run.graph);

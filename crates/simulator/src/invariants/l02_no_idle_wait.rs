@@ -1,4 +1,6 @@
-//! L2: no ready item waits for long while a worker that could take it idles.
+//! L2: no ready item waits for long while a worker that could take it idles. L6: that holds for
+//! those, too, that take a share of what is scarce: a lock that is free, or a budget that has
+//! enough, is not kept from who waits for it.
 
 use model::collections::HashMap;
 use model::{ItemKey, Request, RunId, Span, TaskId, TaskStatus, Timestamp, WorkerId};
@@ -44,6 +46,13 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         }
     }
     None
+}
+
+/// Under which id it is told.
+#[must_use]
+pub fn id(ledger: &Ledger, (run, task): (RunId, TaskId)) -> &'static str {
+    let shares = |run: &Run| !run.graph.policy(task).shared.is_empty();
+    if ledger.run(run).is_some_and(shares) { "L6" } else { "L2" }
 }
 
 /// How it is told.

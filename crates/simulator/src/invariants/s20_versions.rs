@@ -65,4 +65,3 @@ pub fn told(ledger: &Ledger, edit: &Amendment) -> Result<(), String> {
     }
     Err(format!("a client was told that run {} was edited, and it was not", edit.run))
 }
-

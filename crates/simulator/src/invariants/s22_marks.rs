@@ -14,9 +14,8 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     match &view.entry.fact {
         Fact::AttemptsLeased { task, items, .. } => {
             let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-            let marked = |item: &u32| {
-                run.item(task.task, ItemId(*item)).is_some_and(|item| item.marked)
-            };
+            let marked =
+                |item: &u32| run.item(task.task, ItemId(*item)).is_some_and(|item| item.marked);
             match items.clone().find(marked) {
                 Some(item) => Err(format!("{task:?} item {item} runs and is held for ended")),
                 None => Ok(()),
@@ -33,9 +32,8 @@ fn made(view: &View<'_>, marked: &Marked) -> Result<(), String> {
     let run = view.ledger.run(marked.run).ok_or("the run is not known")?;
     match marked.cause {
         MarkCause::Person => {
-            let asked = |task: u32| {
-                view.truth.marks.contains(&(marked.run, TaskId(task), marked.status))
-            };
+            let asked =
+                |task: u32| view.truth.marks.contains(&(marked.run, TaskId(task), marked.status));
             if let Some(task) = marked.tasks.iter().find(|&task| !asked(task)) {
                 return Err(format!("nobody holds task {task} of run {} for ended", marked.run));
             }

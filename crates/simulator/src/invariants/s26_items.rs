@@ -36,7 +36,11 @@ fn reopened(view: &View<'_>, run: &Run, key: TaskKey, items: &IdSet) -> Result<(
         return Err(format!("items of {key:?} are opened anew, and its run is {}", run.status));
     }
     let asked = view.truth.items.get(&key).is_some_and(|asked| asked.contains(items));
-    if asked { Ok(()) } else { Err(format!("nobody asked for these items of {key:?} to run again")) }
+    if asked {
+        Ok(())
+    } else {
+        Err(format!("nobody asked for these items of {key:?} to run again"))
+    }
 }
 
 /// A retried item that has succeeded has done so anew.

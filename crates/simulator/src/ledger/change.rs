@@ -26,7 +26,12 @@ impl Run {
     }
 
     /// Sets the status of an item, and how its task has ended if that was the last.
-    pub(super) fn put(&mut self, task: TaskId, item: ItemId, status: TaskStatus) -> Result<(), String> {
+    pub(super) fn put(
+        &mut self,
+        task: TaskId,
+        item: ItemId,
+        status: TaskStatus,
+    ) -> Result<(), String> {
         let record = &mut self.tasks[task.0 as usize];
         let slot = &mut self.items[(record.first + item.0) as usize];
         let from = std::mem::replace(&mut slot.status, status);

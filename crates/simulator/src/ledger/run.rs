@@ -11,7 +11,8 @@ use model::fact::{RunAdmitted, StopCause};
 use model::policy::{FailurePolicy, Priority, Trigger};
 use model::shared::Deadline;
 use model::{
-    Digest, Graph, IdSet, ItemId, Outcome, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp, Token, WorkerId,
+    Digest, Graph, IdSet, ItemId, Outcome, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp,
+    Token, WorkerId,
 };
 
 /// Stands for the worker of an item that no worker has.

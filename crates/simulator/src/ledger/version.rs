@@ -107,7 +107,9 @@ impl Run {
                 let stage = |task| graph.policy(task).trigger.stage();
                 let crosses = stage(task) != stage(next);
                 fit = fit
-                    .and(|| Fit::unless(crosses, || format!("an edge of task {old} crosses stages")))
+                    .and(|| {
+                        Fit::unless(crosses, || format!("an edge of task {old} crosses stages"))
+                    })
                     .and(|| self.new_edge_fits(old, is_old));
             }
         }

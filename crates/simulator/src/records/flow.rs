@@ -76,10 +76,10 @@ impl Records {
         let Some(id) = run_of(fact) else { return };
         let Some(run) = self.ledger.runs.get_mut(&id) else { return };
         for followed in std::mem::take(&mut run.followed) {
-            match followed {
-                Followed::Went(task) => went_mark(run, task).map(|mark| stage.hit(mark)),
-                Followed::Spoilt(_) => Some(stage.hit(Mark::BodySpoilt)),
-                Followed::Skipped(task) => skip_mark(run, task).map(|mark| stage.hit(mark)),
+            let mark = match followed {
+                Followed::Went(task) => went_mark(run, task),
+                Followed::Spoilt(_) => Some(Mark::BodySpoilt),
+                Followed::Skipped(task) => skip_mark(run, task),
                 Followed::Waits(task) => {
                     let plan = self.of_run.get(&id).map(|&index| &self.works[index].plan);
                     let Kind::Signal { timeout, .. } = run.graph.policy(task).kind else {
@@ -95,6 +95,7 @@ impl Records {
                     None
                 }
             };
+            mark.into_iter().for_each(|mark| stage.hit(mark));
         }
     }
 }

@@ -70,8 +70,7 @@ pub fn fragment(run: &RunPlan, graph: &Graph, task: TaskId, item: ItemId) -> Opt
         return None;
     }
     let place = u64::from(task.0) << 32 | u64::from(item.0);
-    let mut draw =
-        Random::stream(model::hash::mix(run.seed) ^ model::hash::mix(place), "fragment");
+    let mut draw = Random::stream(model::hash::mix(run.seed) ^ model::hash::mix(place), "fragment");
     let writes = draw.per_mille(run.flow.min(250));
     let (seed, tasks) = (draw.next(), draw.small(1, 4));
     writes.then(|| Fragment { seed, tasks, flaw: Flaw::draw(&mut draw, 100) })
@@ -158,8 +157,7 @@ pub fn edited(
 /// Whether a task is in the body of a loop, or ends one.
 #[must_use]
 pub fn in_body(graph: &Graph, task: TaskId) -> bool {
-    let has_loops =
-        graph.policies().iter().any(|policy| matches!(policy.kind, Kind::Loop { .. }));
+    let has_loops = graph.policies().iter().any(|policy| matches!(policy.kind, Kind::Loop { .. }));
     has_loops
         && graph.tasks().any(|end| match graph.policy(end).kind {
             Kind::Loop { first, .. } => (first..=end).contains(&task),
