@@ -15,7 +15,7 @@ use crate::shrink::shrink;
 use crate::world;
 
 /// Within so many seeds every planted fault must be found.
-const SEEDS_MAX: u64 = 60;
+const SEEDS_MAX: u64 = 100;
 const HOUR: Span = Span::secs(3_600);
 
 fn corpus() -> Vec<(String, Option<Mutant>, Plan)> {

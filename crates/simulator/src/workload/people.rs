@@ -67,7 +67,9 @@ pub fn answer(
                 3..19 => draw.small(1, 20),
                 _ => draw.small(50, LATE_ITEMS_MAX),
             };
-            ControlAnswer::FanOut { items, list: Digest([dice as u8; 32]) }
+            // Whoever works a list out anew keeps another one.
+            let list = Digest([dice as u8 ^ (term.0 as u8).rotate_left(4); 32]);
+            ControlAnswer::FanOut { items, list }
         }
         Kind::Work | Kind::Signal { .. } => match dice {
             0..75 => ControlAnswer::Begin,
