@@ -3,7 +3,7 @@
 //! A run's own limit is counted in attempts, a lock in holders, a budget in microseconds of the
 //! time in which it fills. Whoever asks for a lock or a budget may see another limit of the same
 //! name than others do: the widest is what is handed out, and whoever sees a narrower one has to
-//! leave the difference.
+//! leave the difference. Nobody sees a wider limit of a lock than those who hold it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
