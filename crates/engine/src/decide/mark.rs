@@ -125,6 +125,9 @@ fn check_mark(graph: &Graph, mark: &Marked) -> Result<(), Rejection> {
     if last.end as usize > graph.len() {
         return Err(Rejection::UnknownTask(TaskId(last.end - 1)));
     }
+    if mark.items.as_ref().is_some_and(IdSet::is_empty) {
+        return Err(Rejection::Unfit("no item is named"));
+    }
     let single = (mark.tasks.len() == 1).then_some(TaskId(last.start));
     if single.is_none() && (mark.items.is_some() || mark.control.is_some() || mark.output.is_some())
     {
