@@ -72,6 +72,10 @@ fn extend(
     let (task, item) = (lease.item.task, lease.item.item);
     let drawn = Arc::clone(store.drawn.get(&base)?);
     let plan = *store.plans.get(&base)?;
+    // What stands before it in the message may be flawed, and have left it out.
+    if task.0 as usize >= drawn.len() {
+        return None;
+    }
     let fragment = version::fragment(&plan, &drawn, task, item)?;
     let writers = store.writers.get(&base).cloned().unwrap_or_default();
     if writers.contains(&(task, item)) {

@@ -63,6 +63,9 @@ fn may_be(run: &Run, marked: &Marked) -> Result<(), String> {
     if run.status != RunStatus::Running {
         return Err(format!("run {} is {} and marked", marked.run, run.status));
     }
+    if marked.items.as_ref().is_some_and(model::IdSet::is_empty) {
+        return Err(format!("nothing of run {} is marked", marked.run));
+    }
     let has = |task: TaskId| marked.tasks.contains(task.0);
     for &(first, last) in &run.loops {
         let mut whole = (first.0..=last.0).map(TaskId);
