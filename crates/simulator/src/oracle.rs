@@ -48,6 +48,8 @@ pub fn check(
 fn check_cause(plan: &RunPlan, run: &Run, status: RunStatus, asked: bool) -> Result<(), String> {
     let bad = |task: TaskId| {
         let ends = run.items_of(task).iter().map(|item| item.status);
+        // A fan-out without items has an end of its own.
+        let ends = ends.chain(run.task(task).end);
         ends.into_iter().any(|end| matches!(end, TaskStatus::Failed | TaskStatus::TimedOut))
     };
     let fast = run.graph.tasks().any(|task| bad(task) && run.fails_fast(task));
