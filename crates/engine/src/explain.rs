@@ -159,7 +159,7 @@ impl Engine {
                 Blocker::Lock {
                     name: name.clone(),
                     holders: state.shares().holders(name).take(HOLDERS_MAX).collect(),
-                    limit: lock.map_or(0, |lock| lock.holders_max),
+                    limit: lock.map_or(0, |lock| state.shares().limit(lock)),
                 }
             }
             Limit::Budget(name) => {

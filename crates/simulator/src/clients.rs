@@ -3,19 +3,21 @@
 //! A client that has a key may ask as often as it likes. One without asks again only when it knows
 //! that nobody heard it.
 
+mod changes;
+
 use std::sync::Arc;
 
-use engine::{Answer, Input, Rejection, RequestId, Submission};
+use engine::{Amendment, Answer, Input, Rejection, RequestId, Submission};
 use model::collections::HashMap;
-use model::fact::StopCause;
+use model::fact::{Marked, StopCause};
 use model::{RunId, Span, TaskKey};
 
 use crate::event::{Event, Wish};
-use crate::invariants::{s13_idempotency, s19_waits};
+use crate::invariants::{s13_idempotency, s19_waits, s20_versions};
 use crate::mark::Mark;
 use crate::mutant::Mutant;
 use crate::plan::Plan;
-use crate::records::Records;
+use crate::records::{Records, Store};
 use crate::stage::Stage;
 use crate::workload;
 
@@ -26,6 +28,8 @@ const PATIENCE: Span = Span::secs(5);
 #[derive(Debug, Default)]
 pub struct Clients {
     waiting: HashMap<RequestId, Wish>,
+    edits: HashMap<RequestId, Amendment>,
+    marks: HashMap<RequestId, Marked>,
     next: u64,
 }
 
@@ -45,7 +49,7 @@ impl Clients {
     pub fn ask(
         &mut self,
         stage: &mut Stage,
-        records: &mut Records,
+        (records, store): (&mut Records, &mut Store),
         wish: Wish,
         is_led: bool,
     ) -> Option<Input> {
@@ -78,6 +82,14 @@ impl Clients {
                 stop(run, StopCause::Terminated)
             }
             Wish::Retry { run, from } => Input::Retry { request, run, from },
+            Wish::Edit { .. } | Wish::Mark { .. } | Wish::RetryItems { .. } | Wish::Fork { .. } => {
+                let input = self.change(stage, (records, store), (request, wish));
+                if input.is_none() {
+                    self.waiting.remove(&request);
+                    stage.wishes -= 1;
+                }
+                return input;
+            }
             Wish::Settle { task, verdict } => {
                 *stage.truth.said.entry((task, verdict)).or_default() += 1;
                 Input::Settle { request, task, verdict, output: None }
@@ -88,10 +100,17 @@ impl Clients {
     /// Nobody has answered in time.
     pub fn give_up(&mut self, stage: &mut Stage, records: &Records, request: RequestId) {
         let Some(wish) = self.waiting.remove(&request) else { return };
+        self.edits.remove(&request);
+        self.marks.remove(&request);
         let may_repeat = match wish {
             Wish::Submit { index } => records.works[index].plan.submissions > 1,
             Wish::Stop { .. } | Wish::Terminate { .. } | Wish::Settle { .. } => true,
-            Wish::Retry { .. } => false,
+            // What is changed twice would be another change.
+            Wish::Retry { .. }
+            | Wish::RetryItems { .. }
+            | Wish::Edit { .. }
+            | Wish::Mark { .. } => false,
+            Wish::Fork { .. } => true,
         };
         if may_repeat {
             stage.after(PATIENCE, Event::Ask { wish });
@@ -104,10 +123,11 @@ impl Clients {
     pub fn answered(
         &mut self,
         stage: &mut Stage,
-        records: &mut Records,
+        (records, store): (&mut Records, &Store),
         (request, answer): (RequestId, Answer),
     ) {
         let Some(wish) = self.waiting.remove(&request) else { return };
+        let (edit, mark) = (self.edits.remove(&request), self.marks.remove(&request));
         stage.tell(|| format!("a client is told {answer:?}"));
         stage.wishes -= 1;
         match (wish, answer) {
@@ -130,7 +150,25 @@ impl Clients {
             (Wish::Settle { .. }, Answer::Rejected(Rejection::NothingToSay)) => {
                 stage.hit(Mark::NothingToSay);
             }
-            (Wish::Submit { .. }, answer) => {
+            (Wish::Fork { .. }, Answer::Admitted { run, .. }) => {
+                let key = records.ledger.run(run).and_then(|run| run.admitted.key);
+                stage.truth.acknowledged.insert(run, key);
+                let told = s13_idempotency::answered(&mut stage.truth, key, run);
+                stage.judge("S13", told);
+            }
+            (Wish::Edit { .. }, Answer::Amended) => {
+                let edit = edit.expect("it was asked for");
+                stage.judge("S20", s20_versions::told(&records.ledger, &edit));
+            }
+            (Wish::Edit { .. }, Answer::Rejected(rejection)) => {
+                let edit = edit.expect("it was asked for");
+                self.edit_refused(stage, (records, store), (&edit, wish), &rejection);
+            }
+            (Wish::Mark { .. }, Answer::Rejected(rejection)) => {
+                let mark = mark.expect("it was asked for");
+                Self::mark_refused(stage, records, &mark, &rejection);
+            }
+            (Wish::Submit { .. } | Wish::Fork { .. }, answer) => {
                 stage.judge("S1", Err(format!("a submission was answered with {answer:?}")));
             }
             (_, Answer::Rejected(Rejection::UnknownRun(run))) => {
@@ -164,6 +202,14 @@ impl Clients {
                 stage.wishes += 1;
                 stage.after(after, Event::Ask { wish });
             }
+        }
+        let edits = workload::people::edits(&work.plan).into_iter();
+        let edits = edits.map(|(after, seed)| (after, Wish::Edit { run, seed }));
+        let marks = workload::people::marks(&work.plan).into_iter();
+        let marks = marks.map(|(after, seed)| (after, Wish::Mark { run, seed }));
+        for (after, wish) in edits.chain(marks) {
+            stage.wishes += 1;
+            stage.after(after, Event::Ask { wish });
         }
         for (after, task, verdict) in workload::people::said_in_vain(&work.plan, &work.graph) {
             stage.wishes += 1;

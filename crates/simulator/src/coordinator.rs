@@ -10,9 +10,9 @@ use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId};
 use journal::{AppendError, Batch, Journal, Snapshot};
 use model::collections::HashMap;
 use model::control::{Kind, Verdict};
-use model::fact::WorkerJoined;
+use model::fact::{AmendCause, RunAmended, WorkerJoined};
 use model::limits::LEADER_RENEW;
-use model::message::{Order, ToWorker};
+use model::message::{AttemptEvent, News, Order, ToWorker};
 use model::{Epoch, Fact, Seq, Span, TaskId, TaskKey, Timestamp, WorkerId};
 
 use crate::evaluator::{self, Asked};
@@ -22,6 +22,7 @@ use crate::mark::Mark;
 use crate::mutant::Mutant;
 use crate::plan::{Boundary, Tail};
 use crate::records::{Records, Store};
+use crate::server;
 use crate::stage::{Stage, Way};
 
 /// What a plan may cost.
@@ -215,11 +216,13 @@ impl Coordinator {
     }
 
     /// Drains the inbox into the engine, then lets it fire what is due.
-    fn decide(&mut self, stage: &mut Stage, store: &Store) {
+    fn decide(&mut self, stage: &mut Stage, store: &mut Store) {
         let after = self.engine.state().last();
         let mut facts = Vec::new();
         while let Some(input) = self.inbox.pop_front() {
-            self.step((stage, store), input, &mut facts);
+            for input in self.prepared((stage, store), input) {
+                self.step((stage, store), input, &mut facts);
+            }
         }
         self.step((stage, store), Input::Tick, &mut facts);
         stage.judge("S14", s14_limits::waiting(self.pipeline.len()));
@@ -228,11 +231,29 @@ impl Coordinator {
         }
     }
 
+    /// What a message says comes after what the attempts in it wrote.
+    fn prepared(&self, (stage, store): (&mut Stage, &mut Store), mut input: Input) -> Vec<Input> {
+        let Input::Worker(message) = &mut input else { return vec![input] };
+        if server::loses_tasks(stage)
+            && let News::Reports { reports, .. } = &mut message.news
+        {
+            for report in reports {
+                if let AttemptEvent::Ended { tasks, .. } = &mut report.event {
+                    *tasks = None;
+                }
+            }
+        }
+        let made = server::generated(stage, store, (&self.engine, self.epoch), message);
+        let made = made.into_iter().map(|made| Input::Generated(Box::new(made)));
+        made.chain([input]).collect()
+    }
+
     fn step(&mut self, (stage, store): (&mut Stage, &Store), input: Input, facts: &mut Vec<Fact>) {
         let mut next = VecDeque::from([input]);
         while let Some(input) = next.pop_front() {
             self.inputs += 1;
             let is_answer = matches!(input, Input::Answered(_));
+            let refused = self.refused_anyway(stage, &input);
             let step = self.engine.step(stage.now, input);
             if is_answer && step.facts.is_empty() {
                 stage.hit(Mark::AnsweredLate);
@@ -243,7 +264,11 @@ impl Coordinator {
                     stage.truth.heard.insert(joined.instance, stage.now);
                 }
             }
-            let forged = self.forged(stage, &step.facts);
+            let mut forged = self.forged(stage, &step.facts);
+            let is_refused = |effect: &Effect| {
+                matches!(effect, Effect::Reply { answer: Answer::Rejected(_), .. })
+            };
+            forged.extend(refused.filter(|_| step.effects.iter().any(is_refused)));
             facts.extend(step.facts);
             for fact in forged {
                 let (seq, at) = (self.engine.state().last().next(), self.engine.now());
@@ -281,6 +306,39 @@ impl Coordinator {
                 facts.iter().flat_map(|fact| self.late_timers(fact)).collect()
             }
             _ => vec![],
+        }
+    }
+
+    /// The fact of a request that a planted fault lets through when the engine refuses it.
+    fn refused_anyway(&self, stage: &Stage, input: &Input) -> Option<Fact> {
+        match input {
+            Input::Amend { amendment, .. } => {
+                let run = self.engine.state().run(amendment.run)?;
+                let outdated = run.graph().digest() != amendment.base;
+                let planted = match stage.mutant? {
+                    Mutant::BegunEdited => !outdated,
+                    Mutant::OutdatedEdits => outdated,
+                    _ => false,
+                };
+                // What could not even be applied would prove nothing.
+                let applies =
+                    !run.status().is_final() && run.graph().len() <= amendment.graph.len();
+                (planted && applies).then(|| {
+                    Fact::RunAmended(Box::new(RunAmended {
+                        run: amendment.run,
+                        cause: AmendCause::Edited,
+                        graph: amendment.graph.digest(),
+                        definition: amendment.definition,
+                        priority: amendment.priority,
+                        concurrency: amendment.concurrency,
+                    }))
+                })
+            }
+            Input::Mark { mark, .. } if stage.has(Mutant::BegunMarked) => {
+                let run = self.engine.state().run(mark.run)?;
+                (!run.status().is_final()).then(|| Fact::Marked(mark.clone()))
+            }
+            _ => None,
         }
     }
 

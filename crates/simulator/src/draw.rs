@@ -162,9 +162,12 @@ fn draw_run(random: &mut Random, length: Span, size_max: u64) -> RunPlan {
         stop,
         terminate,
         retry,
+        fork: None,
     };
     let (flow, features) = draw_features(&mut Random::stream(plain.seed, "features"));
-    RunPlan { flow, features, ..plain }
+    let forked = &mut Random::stream(plain.seed, "forked");
+    let fork = forked.per_mille(100).then(|| Span(forked.spread(1_000, length.0 / 4)));
+    RunPlan { flow, features, fork, ..plain }
 }
 
 /// A third of the runs is as plain as can be; the others use some of the language, or much of it.

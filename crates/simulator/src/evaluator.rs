@@ -4,7 +4,8 @@
 //! one was not told nobody is told. It never looks at anything but the question.
 
 use engine::{Answered, Engine};
-use model::{Epoch, IdSet, Round, TaskKey};
+use model::control::ControlAnswer;
+use model::{Epoch, Round, TaskKey};
 
 use crate::event::Event;
 use crate::invariants::s16_answers;
@@ -12,7 +13,7 @@ use crate::mark::Mark;
 use crate::mutant::Mutant;
 use crate::records::Store;
 use crate::stage::Stage;
-use crate::workload::people::{ANSWER_MAX, Question, answer};
+use crate::workload::people::{ANSWER_MAX, Question, answer, cached};
 
 /// What is asked, and by whom.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,14 @@ pub fn ask(stage: &mut Stage, store: &Store, engine: &Engine, asked: Asked) -> O
     let plan = store.plans.get(&run.graph().digest())?;
     let question = Question { task: task.task, round, turn };
     let answer = answer(plan, run.graph(), question, (term, stage.now));
-    let answered = Answered { task, round, answer, output: None, cached: IdSet::new() };
+    let items = match answer {
+        ControlAnswer::FanOut { items, .. } => items,
+        ControlAnswer::Begin => run.graph().fan_out(task.task).unwrap_or(0),
+        _ => 0,
+    };
+    let cached = cached(plan, question, items);
+    stage.truth.cached.insert((task, round, term), cached.clone());
+    let answered = Answered { task, round, answer, output: None, cached };
     if is_again {
         stage.hit(Mark::AskedAgain);
     }

@@ -136,6 +136,34 @@ pub enum Wish {
         /// What is said.
         verdict: Verdict,
     },
+    /// Change how a run goes on.
+    Edit {
+        /// Which.
+        run: RunId,
+        /// What is changed, drawn.
+        seed: u64,
+    },
+    /// Hold a task, or some items of it, for ended.
+    Mark {
+        /// Which, and how, drawn.
+        seed: u64,
+        /// The run.
+        run: RunId,
+    },
+    /// Let some items of an ended run run again.
+    RetryItems {
+        /// The run.
+        run: RunId,
+        /// Which, drawn.
+        seed: u64,
+    },
+    /// Make a new run of what was done in an ended one.
+    Fork {
+        /// The ended one.
+        run: RunId,
+        /// The place of its plan.
+        index: usize,
+    },
 }
 
 #[derive(Debug)]

@@ -25,11 +25,20 @@ pub mod s16_answers;
 pub mod s17_turns;
 pub mod s18_undone;
 pub mod s19_waits;
+pub mod s20_versions;
+pub mod s21_written;
+pub mod s22_marks;
+pub mod s23_locks;
+pub mod s24_budgets;
+pub mod s25_deadlines;
+pub mod s26_items;
 
 use std::fmt;
+use std::sync::Arc;
 
 use journal::Entry;
-use model::Timestamp;
+use model::collections::HashMap;
+use model::{Digest, Graph, Timestamp};
 
 use crate::ledger::Ledger;
 use crate::truth::Truth;
@@ -57,6 +66,8 @@ pub struct View<'a> {
     pub ledger: &'a Ledger,
     /// The world.
     pub truth: &'a Truth,
+    /// The graphs as they were drawn.
+    pub drawn: &'a HashMap<Digest, Arc<Graph>>,
     /// The fact.
     pub entry: &'a Entry,
     /// Now, in the world.
@@ -66,7 +77,14 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 11] = [
+const ON_FACTS: [(&str, Check); 18] = [
+    ("S20", s20_versions::check),
+    ("S21", s21_written::check),
+    ("S22", s22_marks::check),
+    ("S23", s23_locks::check),
+    ("S24", s24_budgets::check),
+    ("S25", s25_deadlines::check),
+    ("S26", s26_items::check),
     ("S16", s16_answers::check),
     ("S17", s17_turns::check),
     ("S18", s18_undone::check),

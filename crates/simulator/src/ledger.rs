@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::collections::HashMap;
-use model::fact::{AttemptsEnded, RunAdmitted, StopCause, WorkerJoined};
+use model::fact::{AmendCause, AttemptsEnded, RunAdmitted, StopCause, WorkerJoined};
 use model::hash::mix;
 use model::outcome::Then;
 use model::{
@@ -17,9 +17,14 @@ use model::{
 };
 
 mod change;
+mod mark;
 mod run;
+mod shares;
+mod version;
 
 pub use run::{Followed, Item, Joined, Run};
+pub use shares::Shares;
+pub use version::Fit;
 
 /// All of it.
 #[derive(Debug, Default)]
@@ -40,6 +45,12 @@ pub struct Ledger {
     pub keys: HashMap<Digest, RunId>,
     /// Workers that are not lost.
     pub workers: BTreeMap<WorkerId, WorkerJoined>,
+    /// What all runs share.
+    pub shares: Shares,
+    /// The fact with which the present leader began.
+    pub led_since: Seq,
+    /// The attempt whose tasks were the last fact: its end must be the next.
+    pub wrote: Option<ItemKey>,
     /// Live leases of all runs.
     pub live: usize,
     /// The first transition that no table allows.
@@ -67,6 +78,7 @@ impl Ledger {
         let fingerprint = fingerprint(entry);
         self.hash = mix(self.hash ^ fingerprint);
         self.fingerprints.push(fingerprint);
+        self.wrote = None;
         if let Err(what) = self.apply_fact(entry, graph) {
             self.illegal.get_or_insert(what);
         }
@@ -78,7 +90,10 @@ impl Ledger {
         graph: impl FnOnce(&Digest) -> Arc<Graph>,
     ) -> Result<(), String> {
         match &entry.fact {
-            Fact::LeaderStarted { .. } => Ok(()),
+            Fact::LeaderStarted { .. } => {
+                self.led_since = entry.seq;
+                Ok(())
+            }
             Fact::WorkerJoined(joined) => {
                 self.workers.insert(joined.worker, (**joined).clone());
                 Ok(())
@@ -87,6 +102,14 @@ impl Ledger {
                 self.workers.remove(worker).map(|_| ()).ok_or(format!("{worker:?} is not known"))
             }
             Fact::RunAdmitted(admitted) => self.admit(admitted, graph(&admitted.graph), entry.at),
+            Fact::RunAmended(amended) => {
+                if let AmendCause::Generated { task, item } = amended.cause {
+                    self.wrote = Some(ItemKey { run: amended.run, task, item });
+                }
+                let graph = graph(&amended.graph);
+                self.run_mut(amended.run)?.amend(amended, graph, entry.at);
+                Ok(())
+            }
             Fact::AttemptsLeased { task, items, worker } => {
                 let worker = (Token::from(entry.seq), *worker);
                 items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), worker))
@@ -99,7 +122,7 @@ impl Ledger {
             Fact::AttemptOverran { item } => self.item_mut(*item).map(|item| item.overran = true),
             Fact::AttemptsEnded(ended) => self.end(ended),
             Fact::LeasesReturned { task, items } => items.iter().try_for_each(|item| {
-                self.unlease(task.run);
+                self.unlease(task.item(ItemId(item)));
                 self.set(task.item(ItemId(item)), TaskStatus::Ready)
             }),
             Fact::RunForgotten { run } => {
@@ -151,12 +174,17 @@ impl Ledger {
             Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
-                // What did not succeed and what follows a task may be opened by a fact each.
-                let open = run.status == RunStatus::Running && run.reopened;
-                let again = open && run.opened_at == at;
                 run.reopen(tasks, *scope, at);
-                if again { Ok(()) } else { run.turn(RunStatus::Running) }
+                run.open_round()
             }
+            Fact::ItemsReopened { task, items } => {
+                let since = self.last;
+                let run = self.run_mut(task.run)?;
+                run.reopen_items(task.task, (items, since), at);
+                run.open_round()
+            }
+            Fact::Marked(marked) => self.run_mut(marked.run)?.mark(marked, at),
+            Fact::DeadlinePassed { run, tasks } => self.run_mut(*run)?.run_out(tasks, at),
             _ => Err("the fact is not known".to_owned()),
         }
     }
@@ -175,15 +203,18 @@ impl Ledger {
 
     fn lease(&mut self, key: ItemKey, (token, worker): (Token, WorkerId)) -> Result<(), String> {
         self.live += 1;
-        self.run_mut(key.run)?.live += 1;
+        let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
+        run.live += 1;
+        self.shares.take(&run.graph.policy(key.task).shared, key, self.at);
         let item = self.item_mut(key)?;
         (item.token, item.worker, item.started_at, item.overran) = (token, worker, None, false);
         self.set(key, TaskStatus::Leased)
     }
 
-    fn unlease(&mut self, run: RunId) {
+    fn unlease(&mut self, key: ItemKey) {
+        self.shares.give_back(key);
         self.live = self.live.saturating_sub(1);
-        if let Some(run) = self.runs.get_mut(&run) {
+        if let Some(run) = self.runs.get_mut(&key.run) {
             run.live = run.live.saturating_sub(1);
         }
     }
@@ -191,7 +222,7 @@ impl Ledger {
     fn end(&mut self, ended: &AttemptsEnded) -> Result<(), String> {
         for &(item, _) in &ended.ends {
             let key = ended.task.item(item);
-            self.unlease(key.run);
+            self.unlease(key);
             let run = self.run_mut(key.run)?;
             let stops = run.cause.is_some();
             let handler = run.graph.policy(key.task).trigger.is_handler();
@@ -266,6 +297,13 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
         Fact::TaskAnswered(answered) => at(answered.task, 6),
         Fact::TaskSettled { task, verdict, .. } => at(*task, 7 + *verdict as u64),
         Fact::RunAdmitted(run) => mix(run.run.0) ^ 4,
+        Fact::RunAmended(amended) => {
+            let word = amended.graph.0.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+            mix(amended.run.0 ^ word.rotate_left(11)) ^ 8
+        }
+        Fact::Marked(marked) => mix(marked.run.0 ^ set(&marked.tasks)) ^ 9,
+        Fact::ItemsReopened { task, items } => at(*task, set(items)) ^ 10,
+        Fact::DeadlinePassed { run, tasks } => mix(run.0 ^ set(tasks)) ^ 12,
         Fact::RunEnded { run, status } => mix(run.0) ^ (5 + *status as u64),
         _ => 15,
     };

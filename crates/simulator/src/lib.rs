@@ -24,6 +24,7 @@ pub mod plan;
 mod random;
 mod records;
 pub mod rehearsal;
+mod server;
 pub mod shrink;
 mod stage;
 mod truth;

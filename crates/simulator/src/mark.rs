@@ -128,7 +128,7 @@ define_marks!(
     /// A loop had all its turns.
     TurnsUsedUp = "loop without turns left",
     /// The body of a loop went wrong.
-    BodySpoilt = "loop skipped: its body went wrong",
+    BodySpoilt = "loop failed with its body",
     /// A waiting time ended.
     TimerElapsed = "waiting time over",
     /// A waiting time was given by an answer.
@@ -157,6 +157,66 @@ define_marks!(
     FailureSpared = "failure spared by the task's own policy",
     /// A task had as many items leased as it may.
     TaskConcurrency = "task at its concurrency limit",
+    /// Tasks that an attempt wrote became tasks of its run.
+    Generated = "tasks written by an attempt",
+    /// A task that an attempt had written wrote tasks itself.
+    GeneratedDeep = "tasks written by a written task",
+    /// What an attempt wrote was refused.
+    NotGenerated = "written tasks refused",
+    /// A later round wrote what is there already.
+    WrittenAgain = "the same tasks written again",
+    /// What an attempt wrote was admitted or refused under a later leader than it began under.
+    GeneratedElsewhere = "written tasks admitted by a later leader",
+    /// A task waits for one that was written.
+    GeneratedBetween = "an older task waits for a written one",
+    /// A person changed a run's settings.
+    EditedSettings = "run's settings edited",
+    /// A person changed a run's graph.
+    EditedGraph = "run's graph edited",
+    /// An edit would have changed what had begun.
+    EditBegun = "edit refused: begun",
+    /// An edit was made for a graph that the run did not have any more.
+    EditOutdated = "edit refused: outdated",
+    /// An edit did not fit.
+    EditUnfit = "edit refused: unfit",
+    /// An edit came too late.
+    EditEnded = "edit refused: run ended",
+    /// A task was held to have ended.
+    MarkedTask = "task marked",
+    /// A task that waited for others was held to have ended.
+    MarkedPending = "pending task marked",
+    /// Items were held to have ended.
+    MarkedItems = "items marked",
+    /// A task was held to have failed.
+    MarkedFailed = "task marked as failed",
+    /// A mark was refused because the task had begun.
+    MarkBegun = "mark refused: begun",
+    /// A mark was refused because it does not fit.
+    MarkUnfit = "mark refused: unfit",
+    /// Items were done before.
+    CachedItems = "items cached",
+    /// A run brought along what was done in another.
+    Forked = "run forked",
+    /// It brought along a list that was worked out late.
+    ForkedFanOut = "fork brought a late fan-out along",
+    /// It brought along a route.
+    ForkedRoute = "fork brought a route along",
+    /// Items ran again.
+    ItemsAgain = "items retried by hand",
+    /// An item waited because others held its lock.
+    LockFull = "lock at its limit",
+    /// Two who see different limits held a lock.
+    LockMixed = "lock held under different limits",
+    /// A lock was held by a worker that was lost.
+    LockLost = "lock freed by a loss",
+    /// A budget was spent.
+    BudgetSpent = "budget used up",
+    /// What waited has run out of time.
+    DeadlineWaiting = "deadline passed while it waited",
+    /// What ran has run out of time.
+    DeadlineRunning = "deadline passed while it ran",
+    /// A run was opened anew when a deadline had passed.
+    DeadlineAgain = "deadline passed in a later round",
 );
 
 /// How often each mark was hit.

@@ -49,6 +49,24 @@ pub enum Mutant {
     UndoneForwards,
     /// Nobody counts how many items of a task are leased.
     NoTaskLimit,
+    /// Nobody counts who holds a lock.
+    NoLocks,
+    /// Nobody counts what is spent of a budget.
+    NoBudgets,
+    /// Nobody looks at the times by which tasks must have ended.
+    NoDeadlines,
+    /// What an attempt wrote gets lost, and it has succeeded all the same.
+    TasksLost,
+    /// An edit that must be refused is made.
+    BegunEdited,
+    /// An edit of a graph that the run does not have any more is made.
+    OutdatedEdits,
+    /// A mark that must be refused is made.
+    BegunMarked,
+    /// A fork forgets what was done.
+    ForkForgets,
+    /// All items run again when some of them are to.
+    ItemsAllAgain,
 }
 
 impl Mutant {
@@ -75,6 +93,15 @@ impl Mutant {
         Self::WaitTimerStays,
         Self::UndoneForwards,
         Self::NoTaskLimit,
+        Self::NoLocks,
+        Self::NoBudgets,
+        Self::NoDeadlines,
+        Self::TasksLost,
+        Self::BegunEdited,
+        Self::OutdatedEdits,
+        Self::BegunMarked,
+        Self::ForkForgets,
+        Self::ItemsAllAgain,
     ];
 
     /// How it is named on the command line.
@@ -102,6 +129,15 @@ impl Mutant {
             Self::WaitTimerStays => "wait-timer-stays",
             Self::UndoneForwards => "undone-forwards",
             Self::NoTaskLimit => "no-task-limit",
+            Self::NoLocks => "no-locks",
+            Self::NoBudgets => "no-budgets",
+            Self::NoDeadlines => "no-deadlines",
+            Self::TasksLost => "tasks-lost",
+            Self::BegunEdited => "begun-edited",
+            Self::OutdatedEdits => "outdated-edits",
+            Self::BegunMarked => "begun-marked",
+            Self::ForkForgets => "fork-forgets",
+            Self::ItemsAllAgain => "items-all-again",
         }
     }
 }

@@ -9,8 +9,8 @@ use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::collections::HashMap;
 use model::limits::ATTEMPT_LEASE;
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
-use model::outcome::{AttemptEnd, Failure, Usage};
-use model::{Outcome, Request, Span, Timestamp};
+use model::outcome::{AttemptEnd, Failure, OutputRef, Usage};
+use model::{Digest, Outcome, Request, Span, Timestamp};
 
 use crate::event::Event;
 use crate::invariants::s04_room::Room;
@@ -34,6 +34,7 @@ struct Pretender {
     manners: Manners,
     grace: Span,
     started_at: Timestamp,
+    writes: bool,
 }
 
 /// One machine.
@@ -268,13 +269,14 @@ impl Node {
         stage.tell(|| format!("node {} starts {:?}", self.index, grant.attempt));
         let started = self.room.start(&self.plan, lease.item, &grant.request);
         stage.judge("S4", started);
-        let process = Process { node: self.index, ended: None, doomed: false };
+        let Behaviour { wall, failure, manners, writes } = behaviour;
+        let process = Process { node: self.index, ended: None, doomed: false, writes };
         stage.truth.start(lease, process);
         self.serial += 1;
         let serial = self.serial;
-        let Behaviour { wall, failure, manners } = behaviour;
         let (grace, started_at) = (grant.grace, stage.now);
-        self.processes.insert(lease, Pretender { serial, manners, grace, started_at });
+        let pretender = Pretender { serial, manners, grace, started_at, writes };
+        self.processes.insert(lease, pretender);
         let node = self.index;
         let instance = self.instance;
         let spawning = stage.draw_span(100, 1_500);
@@ -339,6 +341,9 @@ impl Node {
         let wall_us = stage.now.since(pretender.started_at).0;
         let end =
             AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..AttemptEnd::default() };
-        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end, tasks: None });
+        // What it wrote travels beside the message; only that it did is simulated.
+        let wrote = pretender.writes && outcome == Outcome::Succeeded;
+        let tasks = wrote.then_some(OutputRef { digest: Digest([7; 32]), bytes: 70 });
+        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end, tasks });
     }
 }

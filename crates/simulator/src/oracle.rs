@@ -6,6 +6,7 @@
 
 use model::control::Kind;
 use model::fact::StopCause;
+use model::outcome::Failure;
 use model::policy::Trigger;
 use model::{ItemId, Outcome, RunStatus, TaskId, TaskStatus};
 
@@ -47,6 +48,8 @@ pub fn check(
 fn check_cause(plan: &RunPlan, run: &Run, status: RunStatus, asked: bool) -> Result<(), String> {
     let bad = |task: TaskId| {
         let ends = run.items_of(task).iter().map(|item| item.status);
+        // A fan-out without items has an end of its own.
+        let ends = ends.chain(run.task(task).end);
         ends.into_iter().any(|end| matches!(end, TaskStatus::Failed | TaskStatus::TimedOut))
     };
     let fast = run.graph.tasks().any(|task| bad(task) && run.fails_fast(task));
@@ -66,8 +69,17 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
     let known = run.task(task);
     for (index, item) in (0..).zip(run.items_of(task)) {
         let fate = fate(plan, &run.graph, (task, ItemId(index)), undisturbed);
+        let limited = run.graph.policy(task).deadline.is_some();
+        let some_marked = run.items_of(task).iter().any(|item| item.marked);
         let allowed = match item.status {
-            TaskStatus::Skipped => known.end == Some(TaskStatus::Skipped),
+            _ if item.marked => true,
+            // What it wrote was refused, and S21 knows whether it had to be.
+            TaskStatus::Failed if item.last == Some(Outcome::Failed(Failure::Tasks)) => true,
+            TaskStatus::Failed | TaskStatus::TimedOut if limited => true,
+            // Items that are retried are skipped when what they rest on did not succeed.
+            TaskStatus::Skipped => {
+                known.end == Some(TaskStatus::Skipped) || run.only.is_some() || some_marked
+            }
             // A termination may outdo an earlier stop, so all causes can cancel; a round that
             // begins at one task leaves others as they were.
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,
@@ -103,7 +115,8 @@ fn check_handler(run: &Run, task: TaskId, status: RunStatus) -> Result<(), Strin
     let ran = run.items_of(task).iter().all(|item| {
         !matches!(item.status, TaskStatus::Skipped | TaskStatus::Terminated | TaskStatus::Cancelled)
     });
-    if run.cause == Some(StopCause::Terminated) {
+    let marked = run.items_of(task).iter().any(|item| item.marked);
+    if run.cause == Some(StopCause::Terminated) || marked {
         return Ok(());
     }
     let trigger = run.graph.policy(task).trigger;

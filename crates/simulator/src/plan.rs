@@ -102,6 +102,8 @@ pub struct RunPlan {
     pub terminate: Option<Span>,
     /// A person retries it this long after its end.
     pub retry: Option<Span>,
+    /// A person makes a new run of what was done in it, this long after its end.
+    pub fork: Option<Span>,
 }
 
 /// What the links do to messages. Shares are of a thousand.

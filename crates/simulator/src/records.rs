@@ -2,6 +2,7 @@
 //!
 //! It reads them back from the journal, through the codec, and never from the engine's memory.
 
+mod change;
 mod flow;
 
 use std::ops::ControlFlow;
@@ -12,7 +13,7 @@ use journal::{Entry, Journal};
 use model::collections::{HashMap, HashSet};
 use model::fact::{AttemptsEnded, LossCause, StopCause};
 use model::outcome::Then;
-use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq, Timestamp};
+use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq, TaskKey, Timestamp};
 
 use crate::disk::FaultyDisk;
 use crate::event::{Event, Wish};
@@ -23,6 +24,7 @@ use crate::mark::Mark;
 use crate::mutant::Mutant;
 use crate::oracle;
 use crate::plan::{Plan, RunPlan};
+use crate::server::Writers;
 use crate::stage::Stage;
 use crate::workload;
 
@@ -35,6 +37,10 @@ pub struct Store {
     pub graphs: GraphStore,
     /// The plan of the run of each graph.
     pub plans: HashMap<Digest, RunPlan>,
+    /// The graphs as they were drawn, without planted faults.
+    pub drawn: HashMap<Digest, Arc<Graph>>,
+    /// Who wrote the tasks of each version.
+    pub writers: HashMap<Digest, Writers>,
 }
 
 impl Store {
@@ -48,7 +54,13 @@ impl Store {
         };
         let disk = FaultyDisk::new(plan.seed, plan.disk);
         let journal = MemoryJournal::with_removed(disk, removed);
-        Self { journal, graphs: GraphStore::default(), plans: HashMap::default() }
+        Self {
+            journal,
+            graphs: GraphStore::default(),
+            plans: HashMap::default(),
+            drawn: HashMap::default(),
+            writers: HashMap::default(),
+        }
     }
 }
 
@@ -85,7 +97,11 @@ pub struct Records {
     /// How many items have ended for good.
     pub items_ended: u64,
     by_graph: HashMap<Digest, usize>,
+    /// The plan of each run that is not forgotten.
+    of_run: HashMap<RunId, usize>,
     retried: HashSet<RunId>,
+    /// Runs that were forked, and forks.
+    forked: HashSet<RunId>,
     undisturbed: bool,
 }
 
@@ -97,16 +113,19 @@ impl Records {
         for work in &works {
             store.graphs.insert(Arc::clone(&work.planted));
             store.plans.insert(work.graph.digest(), work.plan);
+            store.drawn.insert(work.graph.digest(), Arc::clone(&work.graph));
         }
         let by_graph = works.iter().enumerate().map(|(index, work)| (work.graph.digest(), index));
         Self {
             ledger: Ledger::default(),
             by_graph: by_graph.collect(),
+            of_run: HashMap::default(),
             works,
             asked: HashMap::default(),
             ended: Vec::new(),
             items_ended: 0,
             retried: HashSet::default(),
+            forked: HashSet::default(),
             undisturbed: oracle::is_undisturbed(plan),
         }
     }
@@ -114,8 +133,13 @@ impl Records {
     /// The plan of a run.
     #[must_use]
     pub fn work(&self, run: RunId) -> Option<&Work> {
-        let graph = self.ledger.run(run)?.graph.digest();
-        self.by_graph.get(&graph).map(|&index| &self.works[index])
+        self.index(run).map(|index| &self.works[index])
+    }
+
+    /// The place of the plan of a run.
+    #[must_use]
+    pub fn index(&self, run: RunId) -> Option<usize> {
+        self.of_run.get(&run).copied()
     }
 
     /// Takes in what has become durable, up to `up_to`.
@@ -131,20 +155,26 @@ impl Records {
         stage.judge("S1", read.map_err(|error| format!("the journal cannot be read: {error}")));
         for entry in entries {
             stage.tell(|| format!("{:?} {:?}", entry.seq, entry.fact));
-            self.take_one(stage, &entry);
+            self.take_one(stage, store, &entry);
         }
     }
 
-    fn take_one(&mut self, stage: &mut Stage, entry: &Entry) {
-        let view = View { ledger: &self.ledger, truth: &stage.truth, entry, now: stage.now };
+    fn take_one(&mut self, stage: &mut Stage, store: &Store, entry: &Entry) {
+        let (ledger, truth, drawn) = (&self.ledger, &stage.truth, &store.drawn);
+        let view = View { ledger, truth, drawn, entry, now: stage.now };
         if let Err(violation) = on_fact(&view) {
             stage.violation.get_or_insert(violation);
         }
+        if let Fact::RunAdmitted(run) = &entry.fact
+            && let Some(&index) = self.by_graph.get(&run.graph)
+        {
+            self.of_run.insert(run.run, index);
+        }
         self.mark(stage, entry);
         self.flow_marks(stage, &entry.fact);
+        self.change_marks(stage, entry);
         self.follow(stage, entry);
-        let (works, by_graph) = (&self.works, &self.by_graph);
-        self.ledger.apply(entry, |digest| Arc::clone(&works[by_graph[digest]].graph));
+        self.ledger.apply(entry, |digest| Arc::clone(&store.drawn[digest]));
         self.follow_flow(stage, &entry.fact);
         if let Some(what) = self.ledger.illegal.take() {
             let what = format!("{what} ({:?}: {:?})", entry.seq, entry.fact);
@@ -163,13 +193,25 @@ impl Records {
                 let context = (self.undisturbed, self.asked.contains_key(run));
                 let judged = oracle::check(&work.plan, record, *status, context);
                 stage.judge("S3", judged.map_err(|what| format!("run {run}: {what}")));
-                let from = workload::people::retried_from(&work.plan, &work.graph);
-                if let Some(after) = work.plan.retry.filter(|_| self.retried.insert(*run)) {
+                let (plan, from) =
+                    (work.plan, workload::people::retried_from(&work.plan, &work.graph));
+                if let Some(after) = plan.retry.filter(|_| self.retried.insert(*run)) {
                     stage.wishes += 1;
-                    stage.after(after, Event::Ask { wish: Wish::Retry { run: *run, from } });
+                    let wish = match workload::people::retried_items(&plan) {
+                        Some(seed) => Wish::RetryItems { run: *run, seed },
+                        None => Wish::Retry { run: *run, from },
+                    };
+                    stage.after(after, Event::Ask { wish });
+                }
+                let index = self.index(*run).filter(|_| !self.forked.contains(run));
+                if let (Some(after), Some(index)) = (plan.fork, index) {
+                    self.forked.insert(*run);
+                    stage.wishes += 1;
+                    stage.after(after, Event::Ask { wish: Wish::Fork { run: *run, index } });
                 }
             }
-            Fact::RoundOpened { run, .. } => {
+            Fact::RoundOpened { run, .. }
+            | Fact::ItemsReopened { task: TaskKey { run, .. }, .. } => {
                 stage.truth.stopped.remove(run);
                 // A stop may be asked for before the round that it is meant for is durable.
                 if self.asked.get(run).is_some_and(|asked_at| *asked_at < entry.at) {
@@ -180,6 +222,7 @@ impl Records {
             Fact::RunForgotten { run } => {
                 let key = self.ledger.run(*run).and_then(|run| run.admitted.key);
                 key.map(|key| stage.truth.told.remove(&key));
+                self.of_run.remove(run);
                 self.ended.retain(|ended| ended != run);
             }
             Fact::AttemptsEnded(ended) if ended.then == Then::Final => {
@@ -218,13 +261,13 @@ impl Records {
                 StopCause::Stopped => Mark::Stopped,
                 StopCause::Terminated => Mark::Terminated,
             },
-            Fact::RoundOpened { .. } => Mark::Reopened,
+            Fact::RoundOpened { .. } | Fact::ItemsReopened { .. } => Mark::Reopened,
             _ => return,
         };
         stage.hit(mark);
     }
 
-    fn mark_lease(&self, stage: &mut Stage, task: model::TaskKey, items: std::ops::Range<u32>) {
+    fn mark_lease(&self, stage: &mut Stage, task: TaskKey, items: std::ops::Range<u32>) {
         let Some(run) = self.ledger.run(task.run) else { return };
         let count = u32::try_from(items.len()).unwrap_or(u32::MAX);
         if run.admitted.concurrency == Some(run.live + count) {

@@ -116,7 +116,7 @@ impl Search<'_> {
             let mut plain = self.best.clone();
             let run = &mut plain.runs[index];
             (run.stop, run.terminate, run.retry, run.timeout) = (None, None, None, None);
-            (run.concurrency, run.handlers, run.trouble) = (None, false, 0);
+            (run.concurrency, run.handlers, run.trouble, run.fork) = (None, false, 0, None);
             self.keep(plain);
             self.drop_features(index);
         }

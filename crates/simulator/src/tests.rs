@@ -15,7 +15,7 @@ use crate::shrink::shrink;
 use crate::world;
 
 /// Within so many seeds every planted fault must be found.
-const SEEDS_MAX: u64 = 60;
+const SEEDS_MAX: u64 = 100;
 const HOUR: Span = Span::secs(3_600);
 
 fn corpus() -> Vec<(String, Option<Mutant>, Plan)> {
@@ -141,6 +141,35 @@ fn waits_that_end_early_or_after_their_run_break_s19() {
 #[test]
 fn without_the_limit_of_a_task_s12_breaks() {
     assert_eq!(found_by_corpus(Mutant::NoTaskLimit).id, "S12");
+}
+
+#[test]
+fn without_locks_budgets_and_deadlines_s23_s24_and_s25_break() {
+    assert_eq!(found_by_corpus(Mutant::NoLocks).id, "S23");
+    assert_eq!(found_by_corpus(Mutant::NoBudgets).id, "S24");
+    assert_eq!(found_by_corpus(Mutant::NoDeadlines).id, "S25");
+}
+
+#[test]
+fn edits_that_must_be_refused_break_s20() {
+    assert_eq!(found_by_corpus(Mutant::BegunEdited).id, "S20");
+    assert_eq!(found_by_corpus(Mutant::OutdatedEdits).id, "S20");
+}
+
+#[test]
+fn tasks_that_get_lost_break_s21() {
+    assert_eq!(found_by_corpus(Mutant::TasksLost).id, "S21");
+}
+
+#[test]
+fn marks_of_what_has_begun_and_forks_that_forget_break_s22() {
+    assert_eq!(found_by_corpus(Mutant::BegunMarked).id, "S22");
+    assert_eq!(found_by_corpus(Mutant::ForkForgets).id, "S22");
+}
+
+#[test]
+fn items_that_nobody_wants_to_run_again_break_s26() {
+    assert_eq!(found_by_corpus(Mutant::ItemsAllAgain).id, "S26");
 }
 
 #[test]

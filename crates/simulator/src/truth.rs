@@ -2,11 +2,15 @@
 //!
 //! The product never sees this; the invariants hold what it recorded against it.
 
-use model::collections::HashMap;
+use model::collections::{HashMap, HashSet};
 use model::control::{ControlAnswer, Verdict};
-use model::fact::StopCause;
+use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
-use model::{Digest, Epoch, ItemKey, Outcome, Round, RunId, Seq, TaskKey, Timestamp, Token};
+use model::policy::Priority;
+use model::{
+    Digest, Epoch, IdSet, ItemKey, Outcome, Round, RunId, Seq, TaskId, TaskKey, TaskStatus,
+    Timestamp, Token,
+};
 
 /// A process that was started for an attempt.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +21,8 @@ pub struct Process {
     pub ended: Option<(Timestamp, Outcome)>,
     /// Whether its worker has been told, or has decided, to kill it.
     pub doomed: bool,
+    /// Whether it writes tasks for its run if it ends well.
+    pub writes: bool,
 }
 
 /// Facts about the world.
@@ -36,6 +42,8 @@ pub struct Truth {
     pub dead: HashMap<u64, Timestamp>,
     /// When the present leader began.
     pub leads_since: Timestamp,
+    /// How many processes were ever started.
+    pub started: u64,
     /// What clients were told of their submissions.
     pub acknowledged: HashMap<RunId, Option<Digest>>,
     /// The run that the client of each key was told.
@@ -50,6 +58,21 @@ pub struct Truth {
     pub said: HashMap<(TaskKey, Verdict), u32>,
     /// How many people were told that what they said to a task counts.
     pub settled: HashMap<TaskKey, u32>,
+    /// What came of the tasks that an attempt wrote, as each term's server has said: the graph that
+    /// they were made for, and the graph with them.
+    pub written: HashMap<(LeaseId, Epoch), Option<(Digest, Digest)>>,
+    /// The graph that each other version was made from.
+    pub bases: HashMap<Digest, Digest>,
+    /// The settings that people asked for, by run.
+    pub edits: HashSet<(RunId, Digest, Priority, Option<u32>)>,
+    /// The ends that people held tasks for to have.
+    pub marks: HashSet<(RunId, TaskId, TaskStatus)>,
+    /// The items that people asked to run again.
+    pub items: HashMap<TaskKey, Vec<IdSet>>,
+    /// Items that the evaluator of each term has said to be done.
+    pub cached: HashMap<(TaskKey, Round, Epoch), IdSet>,
+    /// What each fork was to bring along, by its trace.
+    pub forks: HashMap<u128, Vec<Marked>>,
     /// The last fact that has been acknowledged as durable.
     pub durable: Seq,
 }
@@ -58,6 +81,7 @@ impl Truth {
     /// A process begins.
     pub fn start(&mut self, lease: LeaseId, process: Process) {
         self.alive.entry(lease.item).or_default().push(lease.token);
+        self.started += 1;
         self.processes.insert(lease, process);
     }
 

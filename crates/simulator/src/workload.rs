@@ -5,6 +5,8 @@
 
 mod flow;
 pub mod people;
+pub mod shared;
+pub mod version;
 
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub struct Behaviour {
     pub failure: Option<Failure>,
     /// What it does when it is asked to end.
     pub manners: Manners,
+    /// Whether it writes tasks for its run.
+    pub writes: bool,
 }
 
 /// What a process does when it is asked to end.
@@ -116,6 +120,11 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
             }
         }),
         Some(Mutant::NoTaskLimit) => policies.for_each(|policy| policy.concurrency = None),
+        Some(Mutant::NoLocks) => policies.for_each(|policy| policy.shared.locks = Box::default()),
+        Some(Mutant::NoBudgets) => {
+            policies.for_each(|policy| policy.shared.budgets = Box::default());
+        }
+        Some(Mutant::NoDeadlines) => policies.for_each(|policy| policy.deadline = None),
         Some(Mutant::UndoneForwards) => {
             let undoes = |task: u32| {
                 let trigger = graph.policy(TaskId(task)).trigger;
@@ -170,7 +179,8 @@ pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId) -> Behaviour 
         Trouble::Hangs => (None, None),
         Trouble::Slow => (Some(Span(wall.0 * 10)), None),
     };
-    Behaviour { wall, failure, manners }
+    let writes = version::fragment(run, graph, task, item).is_some();
+    Behaviour { wall, failure, manners, writes }
 }
 
 /// What becomes of an item. `undisturbed` is whether nothing breaks but the work itself.
@@ -178,11 +188,12 @@ pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId) -> Behaviour 
 pub fn fate(run: &RunPlan, graph: &Graph, item: (TaskId, ItemId), undisturbed: bool) -> Fate {
     let (task, item) = item;
     let has_limit = graph.policy(task).timeout.is_some();
+    let retries = u16::from(graph.policy(task).retry.limit);
     let survives = undisturbed || (run.losses > 1 && !has_limit);
     match trouble(run, graph, task, &mut item_stream(run, task, item)) {
         Trouble::None if survives => Fate::Succeeds,
-        Trouble::FailsFirst(count) if count <= u16::from(run.retries) && survives => Fate::Succeeds,
-        Trouble::FailsFirst(count) if count > u16::from(run.retries) && undisturbed => Fate::Fails,
+        Trouble::FailsFirst(count) if count <= retries && survives => Fate::Succeeds,
+        Trouble::FailsFirst(count) if count > retries && undisturbed => Fate::Fails,
         Trouble::FailsAlways(_) | Trouble::Hangs => Fate::Fails,
         Trouble::Slow if survives && !has_limit => Fate::Succeeds,
         Trouble::None | Trouble::FailsFirst(_) | Trouble::Slow => Fate::Either,
@@ -272,7 +283,9 @@ fn shape(run: &RunPlan, random: &mut Random) -> Parts {
     }
 }
 
-fn digest(seed: u64, salt: u64) -> Digest {
+/// A digest that stands for something with this number.
+#[must_use]
+pub fn digest(seed: u64, salt: u64) -> Digest {
     let word = |index: u64| mix(mix(seed ^ salt) ^ index).to_le_bytes();
     let mut bytes = [0; 32];
     (0..).zip(bytes.chunks_exact_mut(8)).for_each(|(i, chunk)| chunk.copy_from_slice(&word(i)));

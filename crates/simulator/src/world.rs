@@ -13,7 +13,7 @@ use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
 use crate::invariants::{
     Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay, s14_limits,
-    s15_goes_on,
+    s15_goes_on, s23_locks, s25_deadlines,
 };
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
@@ -188,11 +188,17 @@ impl World {
             Event::NodeTurn { node, instance } => {
                 let records = &self.records;
                 let script = |grant: &model::message::Grant| {
-                    let work = records.work(grant.attempt.key.run);
-                    let work = work.expect("a grant is of a durable run");
-                    workload::behaviour(&work.plan, &work.graph, grant.attempt)
+                    let run = grant.attempt.key.run;
+                    let known = records.work(run).zip(records.ledger.run(run));
+                    let (work, run) = known.expect("a grant is of a durable run");
+                    workload::behaviour(&work.plan, &run.graph, grant.attempt)
                 };
+                let before = stage.truth.started;
                 self.nodes[node as usize].turn(stage, instance, &script);
+                if stage.truth.started != before {
+                    let held = s23_locks::really(&self.records.ledger, &stage.truth, stage.now);
+                    stage.judge("S23", held);
+                }
             }
             Event::ToNode { node, bytes } => self.nodes[node as usize].receive(stage, &bytes),
             Event::Process { node, instance, lease, serial, ended } => {
@@ -272,7 +278,8 @@ impl World {
 
     fn ask(&mut self, wish: Wish) {
         let is_led = self.reachable().is_some();
-        let input = self.clients.ask(&mut self.stage, &mut self.records, wish, is_led);
+        let context = (&mut self.records, &mut self.store);
+        let input = self.clients.ask(&mut self.stage, context, wish, is_led);
         let stage = &mut self.stage;
         if let (Some(input), Some(leader)) = (input, self.leader.as_mut().or(self.sleeper.as_mut()))
         {
@@ -297,7 +304,7 @@ impl World {
         let answers = coordinator.take_answers();
         let gone = if end == TurnEnd::Alive { None } else { slot.take() };
         for answer in answers {
-            self.clients.answered(&mut self.stage, &mut self.records, answer);
+            self.clients.answered(&mut self.stage, (&mut self.records, &self.store), answer);
         }
         if let Some(gone) = gone {
             self.bury(gone, end);
@@ -459,12 +466,15 @@ impl World {
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);
         self.stage.judge("S14", s14_limits::leases(&self.records.ledger));
+        let late =
+            s25_deadlines::neglected(&self.records.ledger, &self.stage.truth, self.stage.now);
+        self.stage.judge("S25", late);
         let goes_on = s15_goes_on::check(&self.records.ledger, &self.stage.truth, engine);
         self.stage.judge("S15", goes_on);
         self.look_for_neglect();
     }
 
-    /// L2, in quiet times only.
+    /// L2 and L6, in quiet times only.
     fn look_for_neglect(&mut self) {
         let quiet = self.plan.faults.is_empty() && self.plan.net.loss == 0;
         let since_healing = self.stage.now.since(self.plan.heals_at());
@@ -478,8 +488,8 @@ impl World {
             {
                 let waited = self.stage.now.since(since);
                 if waited > l02_no_idle_wait::PATIENCE {
-                    let complaint = l02_no_idle_wait::complaint((run, task));
-                    self.stage.judge("L2", Err(complaint));
+                    let id = l02_no_idle_wait::id(&self.records.ledger, (run, task));
+                    self.stage.judge(id, Err(l02_no_idle_wait::complaint((run, task))));
                 }
             }
             (Some((run, task)), _) => self.neglected = Some((run, task, self.stage.now)),

@@ -3,13 +3,13 @@
 //! A run's own limit is counted in attempts, a lock in holders, a budget in microseconds of the
 //! time in which it fills. Whoever asks for a lock or a budget may see another limit of the same
 //! name than others do: the widest is what is handed out, and whoever sees a narrower one has to
-//! leave the difference.
+//! leave the difference. Nobody sees a wider limit of a lock than those who hold it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
-use model::shared::Shared;
+use model::shared::{Lock, Shared};
 use model::{RunId, Timestamp};
 use scheduler::Draw;
 
@@ -49,8 +49,8 @@ impl<'a> Allowances<'a> {
     }
 
     /// Takes in the limits that a class sees.
-    pub(super) fn widen(&mut self, shared: &'a Shared) {
-        for (key, limit, _) in parts(shared) {
+    pub(super) fn widen(&mut self, shared: &'a Shared, shares: &Shares) {
+        for (key, limit, _) in parts(shared, shares) {
             let index = self.entry(key, limit) as usize;
             self.list[index].1 = self.list[index].1.max(limit);
         }
@@ -66,12 +66,12 @@ impl<'a> Allowances<'a> {
     }
 
     /// What each item of a class takes, once all limits have been taken in.
-    pub(super) fn draws(&self, shared: &'a Shared) -> Vec<Draw> {
+    pub(super) fn draws(&self, shared: &'a Shared, shares: &Shares) -> Vec<Draw> {
         let draw = |(key, limit, cost)| {
             let allowance = self.index[&key];
             Draw { allowance, cost, reserve: self.list[allowance as usize].1 - limit }
         };
-        parts(shared).map(draw).collect()
+        parts(shared, shares).map(draw).collect()
     }
 
     /// How much there is of each.
@@ -90,8 +90,9 @@ impl<'a> Allowances<'a> {
 }
 
 /// Everything that is shared: what, its limit, and what an attempt takes of it.
-fn parts(shared: &Shared) -> impl Iterator<Item = (Key<'_>, u64, u64)> {
-    let locks = shared.locks.iter().map(|lock| (Key::Lock(&lock.name), lock.holders_max.into(), 1));
+fn parts<'a>(shared: &'a Shared, shares: &Shares) -> impl Iterator<Item = (Key<'a>, u64, u64)> {
+    let lock = |lock: &'a Lock| (Key::Lock(&lock.name), u64::from(shares.limit(lock)), 1);
+    let locks = shared.locks.iter().map(lock);
     let budgets = shared
         .budgets
         .iter()

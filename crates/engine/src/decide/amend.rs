@@ -136,7 +136,13 @@ impl Run {
         let looped = self.looped();
         let part = |task: TaskId| looped.get(task.0 as usize).copied().unwrap_or_default();
         let is_old = |task: TaskId| (task.0 as usize) < old.len();
+        let stage = |task| new.policy(task).trigger.stage();
         for from in new.tasks() {
+            // Those of the next stage wait for all of this one anyway.
+            let mut added = new.successors(from).filter(|&to| is_old(from) != is_old(to));
+            if added.any(|to| stage(to) != stage(from)) {
+                return Err(Rejection::Unfit("a new edge leads into another stage of the run"));
+            }
             if is_old(from) {
                 let (kept, added): (Vec<_>, Vec<_>) =
                     new.edges_from(from).partition(|&(to, _)| is_old(to));

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use model::fact::{Fact, StopCause};
 use model::limits::UNSATISFIABLE_GRACE;
 use model::message::{LeaseId, StopKind};
-use model::status::{RunStatus, TaskStatus};
+use model::status::RunStatus;
 use model::{IdSet, ItemKey, RunId, TaskId, TaskKey, Timestamp};
 
 use super::Turn;
@@ -92,17 +92,15 @@ impl Turn<'_> {
         };
         let mut stops: Vec<_> = tasks.iter().map(TaskId).flat_map(held).collect();
         stops.sort_unstable();
-        self.record(Fact::DeadlinePassed { run: id, tasks: tasks.clone() });
+        // Of a fan-out one item is enough, whatever the others that still run come to.
+        let out: Vec<TaskId> =
+            tasks.iter().map(TaskId).filter(|&task| run.has_waiting_items(task)).collect();
+        self.record(Fact::DeadlinePassed { run: id, tasks });
         for group in stops.chunk_by(|a, b| a.0 == b.0) {
             let leases = group.iter().map(|&(_, lease)| lease).collect();
             self.send_stop(group[0].0, leases, StopKind::TimeOut);
         }
-        for task in tasks.iter().map(TaskId) {
-            let ended = self.state.run(id).map(|run| run.task(task).status());
-            if ended == Some(TaskStatus::TimedOut) {
-                self.task_failed(TaskKey { run: id, task });
-            }
-        }
+        out.into_iter().for_each(|task| self.task_failed(TaskKey { run: id, task }));
         self.progress(id);
     }
 

@@ -21,10 +21,12 @@ impl Turn<'_> {
             return self.reject(request, rejection);
         }
         let (run, tasks, status) = (mark.run, mark.tasks.clone(), mark.status);
+        let some = mark.items.is_some();
         self.record(Fact::Marked(Box::new(mark)));
         for task in tasks.iter().map(TaskId) {
             let ended = self.state.run(run).map(|run| run.task(task).status());
-            if status == TaskStatus::Failed && ended == Some(status) {
+            // Of a fan-out one item is enough, as if it had been run.
+            if status == TaskStatus::Failed && (some || ended == Some(status)) {
                 self.task_failed(TaskKey { run, task });
             }
         }
@@ -122,6 +124,9 @@ fn check_mark(graph: &Graph, mark: &Marked) -> Result<(), Rejection> {
     };
     if last.end as usize > graph.len() {
         return Err(Rejection::UnknownTask(TaskId(last.end - 1)));
+    }
+    if mark.items.as_ref().is_some_and(IdSet::is_empty) {
+        return Err(Rejection::Unfit("no item is named"));
     }
     let single = (mark.tasks.len() == 1).then_some(TaskId(last.start));
     if single.is_none() && (mark.items.is_some() || mark.control.is_some() || mark.output.is_some())

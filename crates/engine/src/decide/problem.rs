@@ -72,7 +72,7 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
         if groups.is_empty() {
             continue;
         }
-        allowances.widen(&class.shared);
+        allowances.widen(&class.shared, &state.shares);
         legend.classes.push(id);
         legend.groups.push(origins.into_iter().map(|(_, origin)| origin).collect());
         problem.classes.push(Class {
@@ -83,7 +83,7 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
         });
     }
     for (class, &id) in problem.classes.iter_mut().zip(&legend.classes) {
-        class.draws = allowances.draws(&state.classes.get(id).shared);
+        class.draws = allowances.draws(&state.classes.get(id).shared, &state.shares);
     }
     (problem.allowances, legend.limits) = allowances.finish(&state.shares, now);
     (problem, legend)

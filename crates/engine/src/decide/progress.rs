@@ -157,11 +157,14 @@ impl Turn<'_> {
     }
 }
 
-/// Whether a loop has failed with its body, and its run is to stop because of that.
+/// Whether a loop has failed with its body in this round, and its run is to stop because of that.
 fn has_stopping_loop(run: &Run) -> bool {
+    let opened_ms = run.opened_at().since(run.admitted_at()).0 / 1_000;
     let stops = |&task: &TaskId| {
+        let kept = run.task(task).ended_ms().is_none_or(|ended| u64::from(ended) < opened_ms);
         let policy = run.policy(task).failure.unwrap_or(run.admitted().failure);
         policy == FailurePolicy::FailFast
+            && !kept
             && !run.is_handler(task)
             && run.is_troubled_by(task, run.task(task).status())
     };

@@ -61,6 +61,11 @@ impl Turn<'_> {
             Ok(run) => run,
             Err(rejection) => return self.reject(request, rejection),
         };
+        if run.is_handler(key.task) {
+            // All that comes last runs anew, and may come before it.
+            let unfit = Rejection::Unfit("what comes last runs again as a whole");
+            return self.reject(request, unfit);
+        }
         let count = run.item_count(key.task);
         if items.ranges().last().is_none_or(|last| last.end > count) {
             return self.reject(

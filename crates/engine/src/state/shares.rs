@@ -7,7 +7,7 @@
 //! that never more is spent than there is.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 
 use model::shared::{Lock, Shared, Spending};
 use model::{ItemKey, Span, Timestamp};
@@ -15,7 +15,8 @@ use model::{ItemKey, Span, Timestamp};
 /// All locks that are held and all budgets of which something was spent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
-    pub(crate) holders: BTreeMap<Box<str>, BTreeSet<ItemKey>>,
+    /// By name, who holds it, and how many may as it says.
+    pub(crate) holders: BTreeMap<Box<str>, BTreeMap<ItemKey, u32>>,
     /// When each budget would be full again. Those that are full may be missing.
     pub(crate) full_at: BTreeMap<Box<str>, Timestamp>,
 }
@@ -31,14 +32,21 @@ pub fn cost(spending: &Spending) -> Span {
 impl Shares {
     /// Who holds a lock, ascending.
     pub fn holders(&self, name: &str) -> impl Iterator<Item = ItemKey> + '_ {
-        self.holders.get(name).into_iter().flatten().copied()
+        self.holders.get(name).into_iter().flatten().map(|(&item, _)| item)
     }
 
     /// How many hold a lock.
     #[must_use]
     pub fn held(&self, name: &str) -> u32 {
-        let held = self.holders.get(name).map_or(0, BTreeSet::len);
+        let held = self.holders.get(name).map_or(0, BTreeMap::len);
         u32::try_from(held).unwrap_or(u32::MAX)
+    }
+
+    /// How many may hold a lock beside those who do: nobody who holds it allows more.
+    #[must_use]
+    pub fn limit(&self, lock: &Lock) -> u32 {
+        let holders = self.holders.get(&lock.name).into_iter().flatten();
+        holders.map(|(_, &limit)| limit).fold(lock.holders_max, u32::min)
     }
 
     /// How long a budget needs from `now` to be full.
@@ -50,10 +58,8 @@ impl Shares {
     /// How many attempts that take `shared` may be leased at `now`.
     #[must_use]
     pub fn allowed(&self, shared: &Shared, now: Timestamp) -> u32 {
-        let locks = shared
-            .locks
-            .iter()
-            .map(|Lock { name, holders_max }| holders_max.saturating_sub(self.held(name)));
+        let locks =
+            shared.locks.iter().map(|lock| self.limit(lock).saturating_sub(self.held(&lock.name)));
         let budgets = shared.budgets.iter().map(|spending| {
             let open = spending.per.0.saturating_sub(self.backlog(&spending.name, now).0);
             u32::try_from(open / cost(spending).0).unwrap_or(u32::MAX)
@@ -69,13 +75,13 @@ impl Shares {
     }
 
     pub(crate) fn hold(&mut self, shared: &Shared, item: ItemKey) {
-        for Lock { name, .. } in &shared.locks {
+        for Lock { name, holders_max } in &shared.locks {
             match self.holders.get_mut(name) {
                 Some(holders) => {
-                    holders.insert(item);
+                    holders.insert(item, *holders_max);
                 }
                 None => {
-                    self.holders.insert(name.clone(), BTreeSet::from([item]));
+                    self.holders.insert(name.clone(), BTreeMap::from([(item, *holders_max)]));
                 }
             }
         }
@@ -173,6 +179,14 @@ mod tests {
         shares.hold(&lock(3), item(1));
         let allowed = |shares: &Shares| [1, 2, 3].map(|n| shares.allowed(&lock(n), Timestamp(1)));
         assert_eq!(allowed(&shares), [0, 0, 1]);
+        shares.hold(&lock(1), item(2));
+        // Who holds it alone lets nobody in, whatever the others say.
+        shares.release(&lock(3), item(0));
+        shares.release(&lock(3), item(1));
+        assert_eq!(allowed(&shares), [0, 0, 0]);
+        shares.release(&lock(1), item(2));
+        shares.hold(&lock(3), item(0));
+        shares.hold(&lock(3), item(1));
         shares.release(&lock(3), item(0));
         shares.release(&lock(3), item(1));
         assert_eq!((allowed(&shares), shares), ([1, 2, 3], Shares::default()));

@@ -69,6 +69,16 @@ fn a_run_that_gets_everything_marked_ends_and_a_failure_stops_it() {
 }
 
 #[test]
+fn an_item_that_is_marked_as_failed_stops_a_run_that_fails_fast() {
+    let mut house = House::new(0);
+    let parts = GraphParts { fan_outs: vec![(0, 3)], ..graph(1, &[]) };
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::FailFast);
+    house.mark(Marked { items: Some(IdSet::one(1)), ..mark(run, &[0], Failed) });
+    assert_eq!(house.engine.state().run(run).unwrap().cause(), Some(StopCause::TaskFailed));
+    assert_eq!(house.status(run), RunStatus::Failed);
+}
+
+#[test]
 fn what_has_begun_is_not_marked() {
     let mut house = House::new(1);
     let looped = with(graph(4, &[(0, 1), (1, 2), (2, 3)]), 2, |p| {

@@ -72,7 +72,7 @@ fn a_lock_holds_nobody_up_who_does_not_ask_for_it() {
 }
 
 #[test]
-fn each_file_sees_all_holders_by_its_own_number() {
+fn each_file_sees_all_holders_by_its_own_number_and_theirs() {
     let mut house = House::new(8);
     let wide = house.submit(sharing(2, lock(3)), |_| {});
     let narrow = house.submit(sharing(2, lock(1)), |_| {});
@@ -86,7 +86,10 @@ fn each_file_sees_all_holders_by_its_own_number() {
     let more = house.submit(sharing(9, lock(3)), |_| {});
     let more: Vec<_> =
         house.granted().into_iter().filter(|grant| grant.attempt.key.run == more).collect();
-    assert_eq!(more.len(), 2, "three, all holders counted");
+    assert_eq!(more.len(), 0, "who holds it now says one");
+    house.end(&one[0], Outcome::Succeeded);
+    let next = house.granted();
+    assert!(next.len() == 1 || next.len() == 3, "one alone, or three of the wide");
 }
 
 #[test]
@@ -235,13 +238,39 @@ fn what_has_not_begun_by_its_deadline_does_not_begin() {
 }
 
 #[test]
+fn one_item_that_runs_out_of_time_stops_a_run_that_fails_fast() {
+    let mut house = House::new(1);
+    let parts = GraphParts { fan_outs: vec![(0, 2)], ..graph(1, &[]) };
+    let parts = with(parts, 0, |p| p.deadline = until(5));
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::FailFast);
+    let grant = house.granted().remove(0);
+    house.start(&grant);
+    house.after(Span::secs(5));
+    assert_eq!(house.engine.state().run(run).unwrap().cause(), Some(StopCause::TaskFailed));
+}
+
+#[test]
+fn who_holds_a_lock_alone_shares_it_with_nobody() {
+    let mut house = House::new(8);
+    let parts = with(graph(3, &[]), 0, |p| (p.shared, p.priority) = (lock(1), Priority::MAX));
+    let parts = with(with(parts, 1, |p| p.shared = lock(3)), 2, |p| p.shared = lock(3));
+    let run = house.submit(parts, |_| {});
+    let first = house.granted().remove(0);
+    assert_eq!(first.attempt.key.task, TaskId(0));
+    assert_eq!(house.statuses(run)[1..], [Ready, Ready]);
+    house.start(&first);
+    house.end(&first, Outcome::Succeeded);
+    assert_eq!(house.granted_tasks(), [(1, 0), (2, 0)]);
+}
+
+#[test]
 fn what_runs_at_its_deadline_is_told_to_end_and_not_tried_again() {
     let mut house = House::new(1);
     let parts = GraphParts { fan_outs: vec![(0, 3)], ..graph(1, &[]) };
     let parts = with(parts, 0, |p| {
         (p.deadline, p.retry.limit, p.timeout) = (until(5), 9, Some(Span::secs(60)));
     });
-    let run = house.submit(parts, |_| {});
+    let run = house.submit(parts, |run| run.failure = FailurePolicy::Continue);
     let grant = house.granted().remove(0);
     house.start(&grant);
     house.after(Span::secs(5));

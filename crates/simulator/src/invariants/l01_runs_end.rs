@@ -6,9 +6,13 @@ use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
 use model::{Span, Timestamp};
 
 use crate::ledger::Ledger;
+use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
 use crate::workload::people::{ANSWER_MAX, LATE_ITEMS_MAX};
 use crate::workload::{self, WAIT_MAX};
+
+/// Tasks that are added to one run, at most.
+const ADDED_MAX: u64 = 500;
 
 /// How long the world may take to finish after everything has healed: the longest of the critical
 /// path and the work in its worst form, one after the other on what can run at once (Graham 1969),
@@ -21,7 +25,8 @@ pub fn bound(plan: &Plan) -> Span {
     let heavy: u64 = nodes.map(|node| node.slots.min(node.cpu_milli / 1_000)).sum();
     let at_once = light.min(heavy).max(1);
     let mut work = 0_u64;
-    for run in &plan.runs {
+    let forks = plan.runs.iter().filter(|run| run.fork.is_some());
+    for run in plan.runs.iter().chain(forks) {
         let attempts = u64::from(run.retries) + 2;
         let backoff = 31_000_000 * attempts;
         let one = workload::attempt_max(run).0 * attempts + backoff;
@@ -32,6 +37,7 @@ pub fn bound(plan: &Plan) -> Span {
         work = work.saturating_add(rounds * one * items / at_once.min(limit).max(1));
         work = work.saturating_add(rounds * one * path.min(items));
         work = work.saturating_add(rounds * flow(run, one));
+        work = work.saturating_add(rounds * changed(run, one));
     }
     Span(work.saturating_add(4 * (ATTEMPT_LEASE.0 + UNSATISFIABLE_GRACE.0)))
 }
@@ -57,6 +63,14 @@ fn flow(run: &RunPlan, one: u64) -> u64 {
         turns[task.0 as usize] * (wait + one * items)
     });
     each.fold(0, u64::saturating_add)
+}
+
+/// What is added to a run while it goes on, and what it shares with others, one after the other.
+fn changed(run: &RunPlan, one: u64) -> u64 {
+    let scarce = [Feature::Locks, Feature::Budgets].iter().any(|&x| run.features.has(x));
+    let grows = [Feature::Generation, Feature::Edits].iter().any(|&x| run.features.has(x));
+    let share = if scarce { 60_000_000 + one } else { 0 } * (u64::from(run.size) + 10);
+    share + if grows { ADDED_MAX * (one + 3 * WAIT_MAX.0) } else { 0 }
 }
 
 /// Looks at the world after its bound, or when it says that it has finished.

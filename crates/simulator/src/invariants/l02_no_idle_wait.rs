@@ -1,4 +1,6 @@
-//! L2: no ready item waits for long while a worker that could take it idles.
+//! L2: no ready item waits for long while a worker that could take it idles. L6: that holds for
+//! those, too, that take a share of what is scarce: a lock that is free, or a budget that has
+//! enough, is not kept from who waits for it.
 
 use model::collections::HashMap;
 use model::{ItemKey, Request, RunId, Span, TaskId, TaskStatus, Timestamp, WorkerId};
@@ -29,6 +31,9 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
         {
+            if !has_share(ledger, run, task, now) {
+                continue;
+            }
             let request = &run.graph.policy(task).request;
             let waits = run.items_of(task).iter().any(|item| match item.status {
                 TaskStatus::Ready => true,
@@ -43,11 +48,32 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
     None
 }
 
+/// Under which id it is told.
+#[must_use]
+pub fn id(ledger: &Ledger, (run, task): (RunId, TaskId)) -> &'static str {
+    let shares = |run: &Run| !run.graph.policy(task).shared.is_empty();
+    if ledger.run(run).is_some_and(shares) { "L6" } else { "L2" }
+}
+
 /// How it is told.
 #[must_use]
 pub fn complaint(task: (RunId, TaskId)) -> String {
     let key = ItemKey { run: task.0, task: task.1, item: model::ItemId(0) };
     format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
+}
+
+/// Whether the locks of a task are free, and its budgets have had enough for long.
+fn has_share(ledger: &Ledger, run: &Run, task: TaskId, now: Timestamp) -> bool {
+    let shared = &run.graph.policy(task).shared;
+    let free = |lock: &model::shared::Lock| {
+        let (held, least) = ledger.shares.holders(&lock.name);
+        held < lock.holders_max.min(least) as usize
+    };
+    let enough = |spending| {
+        let since = ledger.shares.enough_since(spending, now);
+        since.is_some_and(|since| since > PATIENCE)
+    };
+    shared.locks.iter().all(free) && shared.budgets.iter().all(enough)
 }
 
 /// Whether a task has as many items leased as it may.

@@ -68,12 +68,14 @@ fn undone(run: &Run, task: TaskId, of: TaskId) -> Result<(), String> {
     Ok(())
 }
 
-/// All that rests on a task, itself left out.
+/// All that rests on a task by the graph that the run was admitted with, itself left out: what
+/// undoes is put in order once, and tasks that come later may bring two old ones into another.
 fn after(run: &Run, task: TaskId) -> Vec<TaskId> {
     let mut seen = vec![false; run.graph.len()];
     let (mut stack, mut found) = (vec![task], Vec::new());
     while let Some(from) = stack.pop() {
-        for next in run.graph.successors(from) {
+        let old = |next: &TaskId| (next.0 as usize) < run.original;
+        for next in run.graph.successors(from).filter(old) {
             if !std::mem::replace(&mut seen[next.0 as usize], true) {
                 found.push(next);
                 stack.push(next);

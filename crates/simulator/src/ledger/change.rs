@@ -7,9 +7,9 @@ use std::sync::Arc;
 use model::control::{ControlAnswer, Kind, Verdict};
 use model::fact::RoundScope;
 use model::policy::Trigger;
-use model::{IdSet, ItemId, Round, RunStatus, TaskId, TaskStatus, Timestamp};
+use model::{IdSet, ItemId, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp};
 
-use super::run::{FRESH, Followed, Joined, NOBODY, Run, Task};
+use super::run::{FRESH, Followed, Joined, NOBODY, Only, Run, Task};
 use crate::invariants::s07_transitions;
 
 impl Run {
@@ -26,7 +26,12 @@ impl Run {
     }
 
     /// Sets the status of an item, and how its task has ended if that was the last.
-    fn put(&mut self, task: TaskId, item: ItemId, status: TaskStatus) -> Result<(), String> {
+    pub(super) fn put(
+        &mut self,
+        task: TaskId,
+        item: ItemId,
+        status: TaskStatus,
+    ) -> Result<(), String> {
         let record = &mut self.tasks[task.0 as usize];
         let slot = &mut self.items[(record.first + item.0) as usize];
         let from = std::mem::replace(&mut slot.status, status);
@@ -73,7 +78,7 @@ impl Run {
     }
 
     /// Lets those go on that depend on tasks which have ended, and those that depend on them.
-    fn follow(&mut self, mut ended: Vec<TaskId>, at: Timestamp) {
+    pub(super) fn follow(&mut self, mut ended: Vec<TaskId>, at: Timestamp) {
         let graph = Arc::clone(&self.graph);
         while let Some(task) = ended.pop() {
             if self.task(task).end.is_some() {
@@ -94,17 +99,17 @@ impl Run {
         match self.joined(task) {
             Joined::Open => return false,
             Joined::Met if self.is_handler(task) && !released => return false,
-            Joined::Met if self.is_spoilt(task) => {
-                self.followed.push(Followed::Skipped(task));
-                self.put_all(task, TaskStatus::Failed).expect("what is pending may fail");
-            }
-            Joined::Met => {
+            Joined::Met if !self.is_spoilt(task) => {
                 self.followed.push(Followed::Went(task));
                 if must_ask && !is_listed {
                     self.tasks[task.0 as usize].asks = true;
                 } else {
                     self.begin(task, None, at);
                 }
+            }
+            Joined::Met => {
+                self.followed.push(Followed::Spoilt(task));
+                self.put_all(task, TaskStatus::Failed).expect("what is pending may fail");
             }
             Joined::Impossible => {
                 self.followed.push(Followed::Skipped(task));
@@ -207,17 +212,18 @@ impl Run {
             (record.answer, record.turn) = (None, 1);
         }
         (record.end, record.begun, record.asks, record.waits) = (None, false, false, None);
-        (record.round, record.open) = (Round(record.round.0 + 1), 0);
+        (record.round, record.open, record.overdue) = (Round(record.round.0 + 1), 0, None);
         for index in record.first..record.first + record.count {
             let item = &mut self.items[index as usize];
             if whole || item.status != TaskStatus::Succeeded {
                 (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
+                item.marked = false;
                 record.open += 1;
             }
         }
     }
 
-    fn restart(&mut self, tasks: Vec<TaskId>, at: Timestamp) {
+    pub(super) fn restart(&mut self, tasks: Vec<TaskId>, at: Timestamp) {
         let ended = tasks.into_iter().filter(|&task| self.advance(task, at)).collect();
         self.follow(ended, at);
     }
@@ -225,13 +231,21 @@ impl Run {
     /// A person has retried the run.
     pub(super) fn reopen(&mut self, tasks: &IdSet, scope: RoundScope, at: Timestamp) {
         self.note_owed(tasks);
-        (self.cause, self.opened_at, self.reopened) = (None, at, true);
+        self.wake(at);
         for task in tasks.iter().map(TaskId) {
             let succeeded = self.task(task).end == Some(TaskStatus::Succeeded);
             self.open_anew(task, scope == RoundScope::All || succeeded);
             self.tasks[task.0 as usize].released = false;
         }
         self.restart(tasks.iter().map(TaskId).collect(), at);
+    }
+
+    fn wake(&mut self, at: Timestamp) {
+        if self.status.is_final() {
+            self.only = None;
+        }
+        (self.cause, self.opened_at, self.reopened) = (None, at, true);
+        self.changed_at = at;
     }
 
     /// What is kept of an ended run rests on nothing that runs again, unless enough else is kept.
@@ -247,6 +261,36 @@ impl Run {
         let owed: Vec<_> = begun.filter(|task| all(task) && rests(task)).collect();
         self.owed.extend(owed);
         self.owed.retain(|task| !tasks.contains(task.0));
+    }
+
+    /// A round may be opened by several facts, of which the first begins it.
+    pub(super) fn open_round(&mut self) -> Result<(), String> {
+        if self.status == RunStatus::Running { Ok(()) } else { self.turn(RunStatus::Running) }
+    }
+
+    /// A person has let some items run again.
+    pub(super) fn reopen_items(
+        &mut self,
+        task: TaskId,
+        (items, since): (&IdSet, Seq),
+        at: Timestamp,
+    ) {
+        self.note_owed(&IdSet::one(task.0));
+        self.wake(at);
+        self.undone.remove(&task);
+        let record = &mut self.tasks[task.0 as usize];
+        (record.end, record.begun, record.asks, record.waits) = (None, false, false, None);
+        (record.round, record.open, record.overdue) = (Round(record.round.0 + 1), 0, None);
+        record.released = false;
+        for index in items.iter().filter(|index| *index < record.count) {
+            let item = &mut self.items[(record.first + index) as usize];
+            (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
+            item.marked = false;
+            record.open += 1;
+        }
+        let round = self.task(task).round;
+        self.only = Some(Only { task, round, items: items.clone(), since });
+        self.restart(vec![task], at);
     }
 
     pub(super) fn start(&mut self, at: Timestamp) {

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use model::control::{ControlAnswer, EdgeCondition, Join, Kind};
 use model::fact::{RunAdmitted, StopCause};
-use model::policy::{FailurePolicy, Trigger};
+use model::policy::{FailurePolicy, Priority, Trigger};
+use model::shared::Deadline;
 use model::{
-    Graph, ItemId, Outcome, Round, RunStatus, TaskId, TaskStatus, Timestamp, Token, WorkerId,
+    Digest, Graph, IdSet, ItemId, Outcome, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp,
+    Token, WorkerId,
 };
 
 /// Stands for the worker of an item that no worker has.
@@ -39,6 +41,8 @@ pub struct Item {
     pub last: Option<Outcome>,
     /// Whether its last attempt may have been asked to end.
     pub asked: bool,
+    /// Whether it is only held to have ended.
+    pub marked: bool,
 }
 
 /// An item of which nothing is known.
@@ -53,6 +57,7 @@ pub(super) const FRESH: Item = Item {
     retry_at: Timestamp(0),
     last: None,
     asked: false,
+    marked: false,
 };
 
 /// A task of a run.
@@ -82,8 +87,45 @@ pub struct Task {
     pub waited: u32,
     /// Whether its stage has been reached, if it is a handler.
     pub released: bool,
+    /// Whether the time by which it had to end has passed in this round.
+    pub overdue: Option<Timestamp>,
     /// Its items as its graph has them: a list that was worked out late replaces them for a round.
     pub(super) home: (u32, u32),
+}
+
+impl Task {
+    /// A task that waits, with its items.
+    pub(super) const fn new(first: u32, count: u32) -> Self {
+        Self {
+            first,
+            count,
+            open: count,
+            end: None,
+            begun: false,
+            asks: false,
+            answer: None,
+            round: Round(0),
+            turn: 1,
+            waits: None,
+            waited: 0,
+            released: false,
+            overdue: None,
+            home: (first, count),
+        }
+    }
+}
+
+/// Items that a person has let run again.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// Their task.
+    pub task: TaskId,
+    /// The round of it that was opened.
+    pub round: Round,
+    /// Which.
+    pub items: IdSet,
+    /// The fact that opened it.
+    pub since: Seq,
 }
 
 /// Something that followed from a fact by itself.
@@ -93,6 +135,8 @@ pub enum Followed {
     Went(TaskId),
     /// A task was skipped.
     Skipped(TaskId),
+    /// A loop failed with its body.
+    Spoilt(TaskId),
     /// A task began to wait.
     Waits(TaskId),
 }
@@ -102,10 +146,16 @@ pub enum Followed {
 pub struct Run {
     /// As it was admitted.
     pub admitted: RunAdmitted,
+    /// What it has gone by, the admission first.
+    pub versions: Vec<(Digest, Priority, Option<u32>)>,
     /// Its graph.
     pub graph: Arc<Graph>,
+    /// How many tasks it was admitted with.
+    pub original: usize,
     /// When its present round began.
     pub opened_at: Timestamp,
+    /// When its graph or its round last changed.
+    pub changed_at: Timestamp,
     /// Its tasks.
     pub tasks: Vec<Task>,
     /// The items of all tasks.
@@ -118,11 +168,13 @@ pub struct Run {
     pub live: u32,
     /// Whether tasks of it were given up because no worker could hold them.
     pub gave_up: bool,
+    /// Whether a person has retried it.
+    pub reopened: bool,
     /// What rests on something that runs again, and has to run again, too: by the facts that
     /// follow at once.
     pub owed: BTreeSet<TaskId>,
-    /// Whether a person has retried it.
-    pub reopened: bool,
+    /// Which items a person has let run again, and no others of their task, in this round.
+    pub only: Option<Only>,
     /// Loops, each with the first task of its body.
     pub loops: Vec<(TaskId, TaskId)>,
     /// Tasks that have been undone and not run again.
@@ -147,51 +199,59 @@ pub enum Joined {
 impl Run {
     pub(super) fn new(admitted: &RunAdmitted, graph: Arc<Graph>, at: Timestamp) -> Self {
         let mut tasks = Vec::with_capacity(graph.len());
-        let mut inputs = vec![Vec::new(); graph.len()];
-        let mut loops = Vec::new();
         let mut first = 0;
         for task in graph.tasks() {
-            if let Kind::Loop { first, .. } = graph.policy(task).kind {
-                loops.push((first, task));
-            }
             let count = graph.items(task);
-            tasks.push(Task {
-                first,
-                count,
-                open: count,
-                end: None,
-                begun: false,
-                asks: false,
-                answer: None,
-                round: Round(0),
-                turn: 1,
-                waits: None,
-                waited: 0,
-                released: false,
-                home: (first, count),
-            });
+            tasks.push(Task::new(first, count));
             first += count;
-            for (to, condition) in graph.edges_from(task) {
-                inputs[to.0 as usize].push((task, condition));
-            }
         }
-        Self {
+        let mut run = Self {
             admitted: admitted.clone(),
+            versions: vec![(admitted.graph, admitted.priority, admitted.concurrency)],
             graph,
+            original: tasks.len(),
             opened_at: at,
+            changed_at: at,
             tasks,
             items: vec![FRESH; first as usize],
             status: RunStatus::Running,
             cause: None,
             live: 0,
             gave_up: false,
-            owed: BTreeSet::new(),
             reopened: false,
-            loops,
+            only: None,
+            owed: BTreeSet::new(),
+            loops: Vec::new(),
             undone: BTreeSet::new(),
             followed: Vec::new(),
-            inputs,
+            inputs: Vec::new(),
+        };
+        run.read_edges();
+        run
+    }
+
+    /// Takes the edges and the loops from the graph.
+    pub(super) fn read_edges(&mut self) {
+        let mut inputs = vec![Vec::new(); self.graph.len()];
+        self.loops.clear();
+        for task in self.graph.tasks() {
+            if let Kind::Loop { first, .. } = self.graph.policy(task).kind {
+                self.loops.push((first, task));
+            }
+            for (to, condition) in self.graph.edges_from(task) {
+                inputs[to.0 as usize].push((task, condition));
+            }
         }
+        self.inputs = inputs;
+    }
+
+    /// By when a task must have ended.
+    #[must_use]
+    pub fn deadline(&self, task: TaskId) -> Option<Timestamp> {
+        self.graph.policy(task).deadline.map(|deadline| match deadline {
+            Deadline::After(span) => self.opened_at + span,
+            Deadline::At(at) => at,
+        })
     }
 
     /// An item, if it exists.
@@ -272,15 +332,16 @@ impl Run {
         }
     }
 
-    /// Whether somebody who depends on a task counts on its failure.
+    /// Whether somebody who depends on a task counts on its failure, or on that of the loop that
+    /// fails with it.
     #[must_use]
     pub fn is_expected(&self, task: TaskId) -> bool {
-        let is_loop = |next: &TaskId| matches!(self.graph.policy(*next).kind, Kind::Loop { .. });
-        let mut after = self.graph.successors(task);
-        self.is_caught(task) || after.any(|next| is_loop(&next) && self.is_expected(next))
+        let is_loop = |next: TaskId| matches!(self.graph.policy(next).kind, Kind::Loop { .. });
+        self.is_caught(task)
+            || self.graph.successors(task).any(|next| is_loop(next) && self.is_expected(next))
     }
 
-    /// Whether somebody other than the end of a loop around it counts on the failure of a task.
+    /// Whether somebody other than a loop around it counts on the failure of a task.
     fn is_caught(&self, task: TaskId) -> bool {
         self.graph.edges_from(task).any(|(next, condition)| {
             let policy = self.graph.policy(next);
@@ -292,10 +353,10 @@ impl Run {
     /// Whether the end of a task makes the run a failed one.
     #[must_use]
     pub fn is_trouble(&self, task: TaskId) -> bool {
-        self.ended_badly(task) && !self.is_expected(task)
+        self.went_wrong(task) && !self.is_expected(task)
     }
 
-    fn ended_badly(&self, task: TaskId) -> bool {
+    fn went_wrong(&self, task: TaskId) -> bool {
         use TaskStatus::{Failed, Terminated, TimedOut};
         matches!(self.task(task).end, Some(Failed | TimedOut | Terminated))
     }
@@ -314,15 +375,15 @@ impl Run {
             Some(StopCause::TaskFailed | StopCause::TimedOut) => RunStatus::Failed,
             Some(StopCause::Stopped | StopCause::Terminated) => RunStatus::Cancelled,
             None if self.graph.tasks().any(|task| self.is_trouble(task)) => RunStatus::Failed,
-            // Something was cancelled in a round before, and nobody has run it since.
+            // Something was cancelled in a round before, and nobody has let it run since.
             None if self.has_cancelled() => RunStatus::Failed,
             None => RunStatus::Succeeded,
         }
     }
 
     fn has_cancelled(&self) -> bool {
-        let mut items = self.graph.tasks().flat_map(|task| self.items_of(task));
-        items.any(|item| item.status == TaskStatus::Cancelled)
+        let cancelled = |item: &Item| item.status == TaskStatus::Cancelled;
+        self.reopened && self.graph.tasks().any(|task| self.items_of(task).iter().any(cancelled))
     }
 
     /// Whether a handler is to run, as the run stands.
@@ -344,6 +405,7 @@ impl Run {
     /// Whether a task is a loop, and its body went wrong in this turn.
     pub(super) fn is_spoilt(&self, task: TaskId) -> bool {
         let Kind::Loop { first, .. } = self.graph.policy(task).kind else { return false };
-        (first.0..task.0).map(TaskId).any(|it| self.ended_badly(it) && !self.is_caught(it))
+        let mut body = (first.0..task.0).map(TaskId);
+        body.any(|member| self.went_wrong(member) && !self.is_caught(member))
     }
 }

@@ -25,15 +25,31 @@ pub enum Feature {
     Finally,
     /// Tasks that may have few items leased at a time.
     Limits,
+    /// Attempts that write further tasks.
+    Generation,
+    /// People who change what has been submitted.
+    Edits,
+    /// People who say that tasks have ended.
+    Marks,
+    /// People who let some items run again.
+    Items,
+    /// Locks that all runs share.
+    Locks,
+    /// Budgets that all runs share.
+    Budgets,
+    /// Times by which tasks must have ended.
+    Deadlines,
+    /// Items that were done before.
+    Cache,
 }
 
 /// A set of features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features(pub u16);
+pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 11] = [
+    pub const ALL: [(&'static str, Self); 19] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -45,6 +61,14 @@ impl Feature {
         ("compensation", Self::Compensation),
         ("finally", Self::Finally),
         ("limits", Self::Limits),
+        ("generation", Self::Generation),
+        ("edits", Self::Edits),
+        ("marks", Self::Marks),
+        ("items", Self::Items),
+        ("locks", Self::Locks),
+        ("budgets", Self::Budgets),
+        ("deadlines", Self::Deadlines),
+        ("cache", Self::Cache),
     ];
 }
 
@@ -52,19 +76,19 @@ impl Features {
     /// Whether a feature is used.
     #[must_use]
     pub const fn has(self, feature: Feature) -> bool {
-        self.0 & (1 << feature as u16) != 0
+        self.0 & (1 << feature as u32) != 0
     }
 
     /// The same set with one more.
     #[must_use]
     pub const fn with(self, feature: Feature) -> Self {
-        Self(self.0 | 1 << feature as u16)
+        Self(self.0 | 1 << feature as u32)
     }
 
     /// The same set without one.
     #[must_use]
     pub const fn without(self, feature: Feature) -> Self {
-        Self(self.0 & !(1 << feature as u16))
+        Self(self.0 & !(1 << feature as u32))
     }
 
     /// The set as a word: names with `+` between them, or `none`.

@@ -81,6 +81,7 @@ fn write_run(text: &mut String, run: &RunPlan) {
         ("stop", run.stop),
         ("terminate", run.terminate),
         ("retry", run.retry),
+        ("fork", run.fork),
     ];
     for (key, value) in options {
         if let Some(value) = value {
@@ -192,6 +193,7 @@ fn read_run(keys: &mut Keys<'_>) -> Result<RunPlan, String> {
         stop: keys.option("stop")?.map(Span),
         terminate: keys.option("terminate")?.map(Span),
         retry: keys.option("retry")?.map(Span),
+        fork: keys.option("fork")?.map(Span),
     })
 }
 

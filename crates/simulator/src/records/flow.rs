@@ -7,7 +7,7 @@ use model::{Fact, Outcome, RunId, TaskId, TaskKey, TaskStatus};
 
 use super::Records;
 use crate::event::{Event, Wish};
-use crate::ledger::{Followed, Joined, Run};
+use crate::ledger::{Followed, Run};
 use crate::mark::Mark;
 use crate::stage::Stage;
 use crate::workload::people;
@@ -76,12 +76,12 @@ impl Records {
         let Some(id) = run_of(fact) else { return };
         let Some(run) = self.ledger.runs.get_mut(&id) else { return };
         for followed in std::mem::take(&mut run.followed) {
-            match followed {
-                Followed::Went(task) => went_mark(run, task).map(|mark| stage.hit(mark)),
-                Followed::Skipped(task) => skip_mark(run, task).map(|mark| stage.hit(mark)),
+            let mark = match followed {
+                Followed::Went(task) => went_mark(run, task),
+                Followed::Spoilt(_) => Some(Mark::BodySpoilt),
+                Followed::Skipped(task) => skip_mark(run, task),
                 Followed::Waits(task) => {
-                    let graph = run.graph.digest();
-                    let plan = self.by_graph.get(&graph).map(|&index| &self.works[index].plan);
+                    let plan = self.of_run.get(&id).map(|&index| &self.works[index].plan);
                     let Kind::Signal { timeout, .. } = run.graph.policy(task).kind else {
                         continue;
                     };
@@ -95,6 +95,7 @@ impl Records {
                     None
                 }
             };
+            mark.into_iter().for_each(|mark| stage.hit(mark));
         }
     }
 }
@@ -170,9 +171,6 @@ fn went_mark(run: &Run, task: TaskId) -> Option<Mark> {
 
 fn skip_mark(run: &Run, task: TaskId) -> Option<Mark> {
     let policy = run.graph.policy(task);
-    if matches!(policy.kind, Kind::Loop { .. }) && run.joined(task) == Joined::Met {
-        return Some(Mark::BodySpoilt);
-    }
     let other = |&(from, condition): &(TaskId, EdgeCondition)| {
         matches!(condition, EdgeCondition::Route(_))
             && run.is_met(from, condition) == Some(false)

@@ -9,7 +9,7 @@ use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Policy, Trigger};
 use model::{Span, TaskId};
 
-use super::{HEAVY, LIGHT, LIMITED, Parts, WAIT_MAX};
+use super::{HEAVY, LIGHT, LIMITED, Parts, WAIT_MAX, shared};
 use crate::plan::RunPlan;
 use crate::plan::features::Feature;
 use crate::random::Random;
@@ -27,14 +27,20 @@ struct Cell {
 struct Grown<'a> {
     run: &'a RunPlan,
     random: Random,
+    /// What is shared is drawn apart, so that it leaves the rest of a graph alone.
+    scarce: Random,
     parts: GraphParts,
 }
 
 /// The graph of a run that uses features of the language.
 pub(super) fn grow(run: &RunPlan, plain: Parts, policies: Vec<Policy>) -> GraphParts {
     let (tasks, edges, fan_outs) = plain;
-    let random = Random::stream(run.seed, "flow");
-    let mut grown = Grown { run, random, parts: GraphParts { policies, ..GraphParts::default() } };
+    let mut grown = Grown {
+        run,
+        random: Random::stream(run.seed, "flow"),
+        scarce: Random::stream(run.seed, "scarce"),
+        parts: GraphParts { policies, ..GraphParts::default() },
+    };
     let cells: Vec<Cell> = (0..tasks)
         .map(|task| {
             let fan = fan_outs.iter().find(|fan| fan.0 == task).map(|fan| fan.1);
@@ -118,6 +124,8 @@ impl Grown<'_> {
         if self.draws(Feature::Limits, if is_fan { 1_000 } else { 300 }) {
             policy.concurrency = Some(self.random.small(1, 4));
         }
+        let is_work = policy.kind == Kind::Work;
+        shared::share(self.run, &mut self.scarce, &mut policy, is_work);
         policy
     }
 

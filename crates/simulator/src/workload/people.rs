@@ -6,7 +6,7 @@
 
 use model::control::{ControlAnswer, Kind, Verdict};
 use model::hash::mix;
-use model::{Digest, Epoch, Graph, Round, Span, TaskId, Timestamp};
+use model::{Digest, Epoch, Graph, IdSet, Round, Span, TaskId, Timestamp};
 
 use super::WAIT_MAX;
 use crate::plan::RunPlan;
@@ -67,7 +67,9 @@ pub fn answer(
                 3..19 => draw.small(1, 20),
                 _ => draw.small(50, LATE_ITEMS_MAX),
             };
-            ControlAnswer::FanOut { items, list: Digest([dice as u8; 32]) }
+            // Whoever works a list out anew keeps another one.
+            let list = Digest([dice as u8 ^ (term.0 as u8).rotate_left(4); 32]);
+            ControlAnswer::FanOut { items, list }
         }
         Kind::Work | Kind::Signal { .. } => match dice {
             0..75 => ControlAnswer::Begin,
@@ -109,6 +111,55 @@ pub fn said_in_vain(run: &RunPlan, graph: &Graph) -> Vec<(Span, TaskId, Verdict)
     }
     let task = TaskId(u32::try_from(draw.below(graph.len() as u64)).expect("fewer tasks"));
     vec![(Span(draw.spread(1_000, WAIT_MAX.0)), task, Verdict::Approved)]
+}
+
+/// Which items a person lets run again instead of what did not succeed, as a number to draw from.
+#[must_use]
+pub fn retried_items(run: &RunPlan) -> Option<u64> {
+    let mut draw = Random::stream(run.seed, "retried items");
+    let chosen = run.features.has(Feature::Items) && draw.per_mille(700);
+    chosen.then(|| draw.next())
+}
+
+/// When people edit a run, and what is drawn for it: two at the same time now and then.
+#[must_use]
+pub fn edits(run: &RunPlan) -> Vec<(Span, u64)> {
+    let mut draw = Random::stream(run.seed, "edits");
+    if !run.features.has(Feature::Edits) {
+        return vec![];
+    }
+    let mut edits = Vec::new();
+    for _ in 0..draw.small(1, super::version::EDITS_MAX) {
+        let at = Span(draw.spread(1_000, WAIT_MAX.0));
+        edits.push((at, draw.next()));
+        if draw.per_mille(300) {
+            edits.push((at, draw.next()));
+        }
+    }
+    edits
+}
+
+/// When people hold tasks for ended, and what is drawn for it.
+#[must_use]
+pub fn marks(run: &RunPlan) -> Vec<(Span, u64)> {
+    let mut draw = Random::stream(run.seed, "marks");
+    if !run.features.has(Feature::Marks) {
+        return vec![];
+    }
+    (0..draw.small(1, 4)).map(|_| (Span(draw.spread(1_000, WAIT_MAX.0)), draw.next())).collect()
+}
+
+/// Which items of a task that begins were done before, if it remembers any.
+#[must_use]
+pub fn cached(run: &RunPlan, asked: Question, items: u32) -> IdSet {
+    let Question { task, round, .. } = asked;
+    let place = u64::from(task.0) << 32 | u64::from(round.0);
+    let mut draw = Random::stream(mix(run.seed) ^ mix(place), "cached");
+    if !run.features.has(Feature::Cache) || draw.per_mille(400) {
+        return IdSet::new();
+    }
+    let share = *draw.pick(&[100, 500, 1_000]);
+    (0..items).filter(|_| draw.per_mille(share)).collect()
 }
 
 /// Where a person retries a run from, if not simply what did not succeed.

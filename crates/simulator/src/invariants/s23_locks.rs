@@ -1,0 +1,59 @@
+//! S23: at no moment more attempts hold a lock than any of them allows, neither by the facts nor
+//! counted on the machines.
+
+use std::collections::BTreeMap;
+
+use model::message::LeaseId;
+use model::{Fact, Span, Timestamp};
+
+use super::View;
+use crate::ledger::Ledger;
+use crate::truth::Truth;
+
+/// How long a worker that wakes has to notice that its leases are over.
+const WAKING: Span = Span::secs(2);
+
+pub(super) fn check(view: &View<'_>) -> Result<(), String> {
+    let Fact::AttemptsLeased { task, items, .. } = &view.entry.fact else { return Ok(()) };
+    let run = view.ledger.run(task.run).ok_or("the run is not known")?;
+    for lock in &run.graph.policy(task.task).shared.locks {
+        let (held, least) = view.ledger.shares.holders(&lock.name);
+        let (held, least) = (held + items.len(), least.min(lock.holders_max));
+        if held > least as usize {
+            return Err(format!("`{}` is held {held} times and may be {least} times", lock.name));
+        }
+    }
+    Ok(())
+}
+
+/// Counts the living processes. One that is being killed, or whose worker sleeps or has just woken,
+/// may have lost its lock already.
+///
+/// # Errors
+/// A lock that too many of them hold.
+pub fn really(ledger: &Ledger, truth: &Truth, now: Timestamp) -> Result<(), String> {
+    let mut held: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+    for (&item, tokens) in &truth.alive {
+        let Some(run) = ledger.run(item.run) else { continue };
+        let locks = &run.graph.policy(item.task).shared.locks;
+        if locks.is_empty() {
+            continue;
+        }
+        let counts = |token: &&model::Token| {
+            let process = truth.processes[&LeaseId { item, token: **token }];
+            let awake = truth.awake_since[process.node as usize];
+            !process.doomed && awake.is_some_and(|since| now.since(since) > WAKING)
+        };
+        let living = u32::try_from(tokens.iter().filter(counts).count()).unwrap_or(u32::MAX);
+        for lock in locks.iter().filter(|_| living > 0) {
+            let (count, least) = held.entry(&lock.name).or_insert((0, u32::MAX));
+            (*count, *least) = (*count + living, (*least).min(lock.holders_max));
+        }
+    }
+    match held.iter().find(|(_, (count, least))| count > least) {
+        Some((name, (count, least))) => {
+            Err(format!("{count} processes live that hold `{name}`, which {least} may"))
+        }
+        None => Ok(()),
+    }
+}
