@@ -17,8 +17,9 @@ fn reference() -> Options {
     let sections = page.split("\n## autoglm ").skip(1);
     let section = |text: &str| {
         let (name, help) = text.split_once('\n').expect("a heading and more");
-        let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
-        let words = lines.flat_map(|line| line.split([' ', ',', '=', '[', '.']));
+        let lines = help.lines().map(str::trim_start);
+        let lines = lines.filter(|line| line.starts_with('-') || line.contains("[alias: -"));
+        let words = lines.flat_map(|line| line.split([' ', ',', '=', '[', ']', '.']));
         let options = words.filter(|word| word.starts_with('-')).map(str::to_owned);
         (name.to_owned(), options.collect())
     };
