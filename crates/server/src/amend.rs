@@ -233,13 +233,14 @@ fn extended(
 fn told(errors: &Diagnostics) -> String {
     const TOLD_MAX: usize = 5;
     let line = |one: &Diagnostic| {
-        let place = one.place.as_ref().map(|place| format!(" (line {})", place.line));
+        let place = one.place.as_ref();
+        let place = place.map(|place| format!("$AUTOGLM_TASKS:{}:{}: ", place.line, place.column));
         let hint = one.hint.as_ref().map(|hint| format!("; {hint}"));
         let (place, hint) = (place.unwrap_or_default(), hint.unwrap_or_default());
-        format!("{}: {}{place}{hint}", one.code, one.message)
+        format!("{}: {place}{}{hint}", one.code, one.message)
     };
     let lines: Vec<String> = errors.diagnostics.iter().take(TOLD_MAX).map(line).collect();
-    format!("the tasks that it wrote cannot be added: {}", lines.join(" | "))
+    lines.join(" | ")
 }
 
 /// The run with other settings, or with more tasks.

@@ -11,6 +11,7 @@ use model::control::EdgeCondition;
 use model::graph::GraphParts;
 use model::limits::TASKS_PER_RUN_MAX;
 use model::policy::{FailurePolicy, Priority, Trigger};
+use model::shared::Deadline;
 
 use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
@@ -161,7 +162,8 @@ fn check_root(
     let around = ground.inherited.unwrap_or_default();
     options.priority = priority(file.priority).unwrap_or(around.priority);
     let failure = file.on_failure.map(failure).filter(|_| ground.is_part()).or(around.failure);
-    let inherited = Inherited { priority: options.priority, failure };
+    let deadline = file.deadline.as_ref().map(|deadline| deadline.value.0).or(around.deadline);
+    let inherited = Inherited { priority: options.priority, failure, deadline };
     let names = texts::Names::of(&file);
     let whole = Whole { source, text, names, inherited, outer: &Outer::default() };
     let unit = check_unit(&whole, &file, ground, faults)?;
@@ -190,6 +192,7 @@ pub(crate) struct Inherited {
     pub priority: Priority,
     /// Nothing for what the run says.
     pub failure: Option<FailurePolicy>,
+    pub deadline: Option<Deadline>,
 }
 
 /// What is there already where tasks are added.
@@ -238,11 +241,7 @@ fn check_unit(
     texts::check(scene, faults);
     let checked =
         control::Checked { steps: &steps, decisions: &decisions, graph: &graph, calls: &calls };
-    let defaults = task::Defaults {
-        inherited,
-        deadline: file.deadline.as_ref().map(|deadline| deadline.value.0),
-        sharing: sharing::Sharing::of(file, faults),
-    };
+    let defaults = task::Defaults { inherited, sharing: sharing::Sharing::of(file, faults) };
     let compiled = task::compile(checked, defaults, faults);
     let copied = copies::collect(&steps, &lines, faults);
     if !faults.is_empty() {

@@ -1,4 +1,4 @@
-//! `schema`: the JSON Schema of workflow files, for editors.
+//! `schema`: the JSON Schemas of workflow files and of test files, for editors.
 
 use clap::Args;
 
@@ -9,15 +9,20 @@ use crate::output::{Format, Output};
 
 const EXAMPLES: &str = "\
 Examples:
-  autoglm schema > autoglm.schema.json
+  autoglm schema > workflow.schema.json
+  autoglm schema --tests > tests.schema.json     Of files such as release.test.yaml
 
 An editor with a YAML language server uses it when the file begins with
-  # yaml-language-server: $schema=autoglm.schema.json";
+  # yaml-language-server: $schema=workflow.schema.json";
 
-/// Print the JSON Schema of workflow files.
+/// Print the JSON Schema of workflow files, or of test files.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Schema {}
+pub(crate) struct Schema {
+    /// The schema of the files that `autoglm test` plays
+    #[arg(long)]
+    tests: bool,
+}
 
 impl Schema {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
@@ -25,7 +30,8 @@ impl Schema {
             Format::Jsonl => Format::Jsonl,
             _ => Format::Json,
         };
-        Output { format, ..context.output }.json(&spec::schema())?;
+        let schema = if self.tests { spec::tests_schema() } else { spec::schema() };
+        Output { format, ..context.output }.json(&schema)?;
         Ok(Exit::Ok)
     }
 }

@@ -21,11 +21,12 @@ pub(crate) struct Block {
     pub(crate) text: String,
 }
 
-/// The pages of the guide, in the order of their names.
+/// The pages of the guide, and the README, in the order of their names.
 pub(crate) fn all() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("docs/guide")).expect("the guide");
     let mut pages: Vec<PathBuf> = entries.map(|entry| entry.expect("it is there").path()).collect();
     pages.retain(|path| path.extension().is_some_and(|kind| kind == "md"));
+    pages.push(root().join("README.md"));
     pages.sort();
     pages
 }

@@ -28,12 +28,13 @@ fn still(text: &str) -> Vec<String> {
     lines
 }
 
-/// What a command prints to both streams.
+/// What a command prints to both streams, with `...` for the folder that it is typed in.
 fn typed(home: &Home, at: &std::path::Path, line: &str) -> Result<String, String> {
     let words: Vec<&str> = line.split_whitespace().skip(1).collect();
     let command: Command = home.command(at, &words);
     let finished = home::start(command, at)?.finish()?;
-    Ok(finished.stderr + &finished.stdout)
+    let told = finished.stderr + &finished.stdout;
+    Ok(told.replace(&at.display().to_string(), "..."))
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Directive {
 /// The words of directives.
 const WORDS: &[&str] = &[
     "approve", "env", "expect", "explain", "known", "order", "parallel", "reject", "retry", "run",
-    "signal", "stop",
+    "signal", "stop", "while",
 ];
 
 impl Case {

@@ -33,6 +33,11 @@ pub(crate) fn play(home: &mut Home, case: &Case) -> Result<String, String> {
                 let words = [&[directive.word.as_str(), &run, task], &split(rest)[..]].concat();
                 must(home.run(&folder, &words)?, &words)?;
             }
+            "while" => {
+                let (task, rest) = text.split_once(' ').unwrap_or((text, ""));
+                wait_for(home, &mut running, (&folder, &run, task))?;
+                explained.push_str(&said(home, &folder, (&run, rest))?);
+            }
             "explain" => explained.push_str(&explain(home, &folder, (&run, text))?),
             "stop" => {
                 if text != "at once" {
@@ -58,6 +63,18 @@ pub(crate) fn play(home: &mut Home, case: &Case) -> Result<String, String> {
     text.push_str(&told::answers(&events));
     text.push_str(&explained);
     Ok(text.replace(&folder.display().to_string(), "FOLDER"))
+}
+
+/// What a command about a run comes to: its exit code and its words.
+fn said(home: &Home, folder: &Path, (run, text): (&str, &str)) -> Result<String, String> {
+    let (command, rest) = text.split_once(' ').ok_or("write `# while: TASK COMMAND ...`")?;
+    let finished = home.run(folder, &[&[command, run], &split(rest)[..]].concat())?;
+    let words = told::words(&finished, folder);
+    // Which run it is depends on the cases before.
+    let words = ["run", "Run", "fork"]
+        .iter()
+        .fold(words, |words, word| words.replace(&format!("{word} {run}"), &format!("{word} RUN")));
+    Ok(format!("$ {text}\n{words}"))
 }
 
 /// Waits until a task of a run is running, which is the word for what waits for somebody too.

@@ -113,10 +113,10 @@ fn a_task_writes_tasks_that_run_before_what_waits_for_it() {
     assert_eq!(task(&home, "1", "train.b")["written_by"], "train");
     let shown = home.run(&["get", "1"]).stdout;
     assert!(shown.contains("\n  train.a "), "{shown}");
-    // The same tasks again are the same tasks: nothing is added.
+    // The same tasks again are the same tasks: nothing is added, and they run again behind it.
     let retried = home.run(&["retry", "1", "--from", "train", "--yes"]);
     assert_eq!(retried.code, 0, "{}", retried.stderr);
-    assert_eq!(home.lines("marks")[4..], ["train", "last"]);
+    assert_eq!(home.lines("marks")[4..], ["train", "a", "b", "last"]);
     assert_eq!(home.json(&["get", "1"])["tasks"].as_array().map(Vec::len), Some(4));
     // Others need another run.
     home.write("fragment.yaml", &FRAGMENT.replace("name: b", "name: c"));
@@ -156,8 +156,9 @@ fn tasks_that_cannot_be_added_fail_their_writer_with_the_reason() {
     let ran = home.run(&["run", &flow]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert_eq!(home.lines("marks"), ["train"], "nothing else has run");
-    let trouble = task(&home, "1", "train")["trouble"].as_str().expect("told").to_owned();
-    assert!(trouble.contains("nobody"), "{trouble}");
+    let reason = task(&home, "1", "train")["reason"].as_str().expect("told").to_owned();
+    assert!(reason.contains("$AUTOGLM_TASKS:1:"), "{reason}");
+    assert!(reason.contains("nobody"), "{reason}");
 }
 
 #[test]

@@ -193,6 +193,9 @@ fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
     let task = answered.task.task;
     let name = names.task(task);
     let (count, status, text) = match answered.answer {
+        ControlAnswer::Begin if names.has_cache(task) => {
+            (1, Ready, format!("{name} goes on: the cache does not have all of it"))
+        }
         ControlAnswer::Begin => (1, Ready, format!("{name} goes on: its condition holds")),
         ControlAnswer::Skip => (1, Skipped, format!("{name} skipped: its condition does not hold")),
         ControlAnswer::FanOut { items, .. } => {

@@ -53,6 +53,11 @@ impl Names {
         self.definition.iter().any(|text| text.artifacts_out(task).next().is_some())
     }
 
+    /// Whether what a task did before may be taken.
+    pub(crate) fn has_cache(&self, task: TaskId) -> bool {
+        self.definition.iter().any(|text| text.cache(task).is_some())
+    }
+
     /// The task of a name.
     pub(crate) fn find(&self, name: &str) -> Option<TaskId> {
         self.definition.as_deref()?.task(name)

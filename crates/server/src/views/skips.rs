@@ -132,6 +132,7 @@ fn is_skipped(run: &Run, task: TaskId) -> bool {
 fn says_so(fact: &Fact) -> bool {
     match fact {
         Fact::TasksSkipped { .. } => true,
+        Fact::Marked(marked) => marked.status == TaskStatus::Skipped,
         Fact::TaskAnswered(answered) => answered.answer == ControlAnswer::Skip,
         _ => false,
     }
@@ -143,10 +144,12 @@ fn touched(fact: &Fact, run: &Run) -> IdSet {
         Fact::AttemptsEnded(ended) => IdSet::one(ended.task.task.0),
         Fact::TaskAnswered(answered) => answered_tasks(answered, run),
         Fact::TaskSettled { task, .. } => IdSet::one(task.task.0),
+        Fact::Marked(marked) => marked.tasks.clone(),
         Fact::HandlersReleased { tasks, .. }
         | Fact::TasksSkipped { tasks, .. }
         | Fact::TasksCancelled { tasks, .. }
         | Fact::TasksUnsatisfiable { tasks, .. }
+        | Fact::DeadlinePassed { tasks, .. }
         | Fact::RoundOpened { tasks, .. } => tasks.clone(),
         _ => IdSet::new(),
     }

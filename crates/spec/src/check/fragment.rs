@@ -56,8 +56,13 @@ pub(crate) fn read<'s>(source: &'s Source, faults: &mut Faults) -> Option<Fragme
         root = Node { extent, content: Content::Map(vec![entry]) };
     }
     let meaning = root.to_json().to_string();
-    if let Content::Map(entries) = &root.content {
+    if let Content::Map(entries) = &mut root.content {
         check_keys(entries, faults);
+        // They have been told of, and are not told of again as keys of a file.
+        entries.retain(|entry| is_of_fragment(&entry.key));
+        if entries.is_empty() && !faults.is_empty() {
+            return None;
+        }
     }
     let uses = expand(&mut root, text, &|| None, faults).ok()?;
     let mut wanted = Wanted::default();
@@ -105,15 +110,15 @@ fn most(outer: &Outer) -> usize {
 }
 
 fn check_keys(entries: &[Entry<'_>], faults: &mut Faults) {
-    for entry in entries {
-        let key = &*entry.key;
-        if KEYS.contains(&key) || key.starts_with("x-") {
-            continue;
-        }
-        let message = format!("tasks that are added to a run bring no `{key}` with them");
+    for entry in entries.iter().filter(|entry| !is_of_fragment(&entry.key)) {
+        let message = format!("tasks that are added to a run bring no `{}` with them", entry.key);
         let fault = Fault::new(code::CONFLICT, entry.key_extent, message);
-        faults.push(fault.hint("write `tasks` alone: they see what the run has"));
+        faults.push(fault.hint("write the tasks below `tasks`: they see what the run has"));
     }
+}
+
+fn is_of_fragment(key: &str) -> bool {
+    KEYS.contains(&key) || key.starts_with("x-")
 }
 
 fn refuse(named: &NamedTask, faults: &mut Faults) {

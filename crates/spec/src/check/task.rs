@@ -47,7 +47,6 @@ pub(super) struct Computed {
 pub(super) struct Defaults<'f> {
     /// Of tasks that say nothing themselves.
     pub inherited: Inherited,
-    pub deadline: Option<Deadline>,
     pub sharing: Sharing<'f>,
 }
 
@@ -230,7 +229,8 @@ impl Compiler<'_, '_> {
             return None;
         }
         let said = self.said(step).find_map(|it| it.deadline.as_ref());
-        let file = self.defaults.deadline.filter(|_| step.trigger == Trigger::Dependencies);
+        let file =
+            self.defaults.inherited.deadline.filter(|_| step.trigger == Trigger::Dependencies);
         said.map(|deadline| deadline.value.0).or(file)
     }
 
@@ -278,6 +278,10 @@ pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -
     Inherited {
         priority: said().find_map(|it| super::priority(it.priority)).unwrap_or(around.priority),
         failure: said().find_map(|it| it.on_failure).map(super::failure).or(around.failure),
+        deadline: said()
+            .find_map(|it| it.deadline.as_ref())
+            .map(|deadline| deadline.value.0)
+            .or(around.deadline),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::expression::to_json;
 /// All that makes an attempt what it is, but for the content of files.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sameness {
-    /// Command, variables, folder, item and the values of the rule. Secrets count by where they
-    /// are found.
+    /// Command, variables, folder, item, the content of artifacts that it is given, and the values
+    /// of the rule. Secrets count by where they are found.
     pub value: Json,
     /// Paths and patterns of the files whose content counts, relative to `folder`.
     pub files: Vec<String>,
@@ -60,6 +60,11 @@ impl Definition {
                 .iter()
                 .map(|(name, from)| (name, format!("{from:?}")))
                 .collect();
+            let artifacts = renderer.artifacts()?;
+            let given: Vec<Json> =
+                artifacts.place.iter().map(|it| json!([it.path, it.digest.0])).collect();
+            let kept: Vec<Json> =
+                artifacts.collect.iter().map(|it| json!([it.name, it.pattern])).collect();
             Ok(Some(Sameness {
                 value: json!({
                     "argv": rendered.argv,
@@ -68,6 +73,8 @@ impl Definition {
                     "folder": rendered.working_dir,
                     "item": value_of_item,
                     "key": key?,
+                    "given": given,
+                    "kept": kept,
                 }),
                 files: files?,
                 folder: rendered.working_dir,

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Stands for a release of yours.
+echo "publishes $1"
