@@ -15,6 +15,7 @@ use stores::error::ARCHIVE;
 use stores::sqlite::{Options, SqliteJournal};
 use stores::{Archive, Catalog, StoreError, catalog};
 
+use crate::aside::Aside;
 use crate::fleet::LiveLogs;
 use crate::handle::View;
 use crate::home::Home;
@@ -23,6 +24,10 @@ use crate::views::{self, Subject};
 
 /// Replayed runs that are kept, for whoever reads one page after another.
 const RECENT_MAX: usize = 2;
+/// Runs of which is kept what their facts told, for whoever looks again and again.
+const ASIDES_MAX: usize = 16;
+/// Facts that are read at once.
+const FACTS_PAGE: usize = 16_384;
 
 /// The way to runs that have left memory.
 #[derive(Debug)]
@@ -31,6 +36,7 @@ pub(crate) struct History {
     objects: Arc<Objects>,
     books: Mutex<Books>,
     recent: Mutex<VecDeque<Arc<Past>>>,
+    asides: Mutex<VecDeque<(RunId, Arc<Mutex<Aside>>)>>,
 }
 
 /// What is read; each is opened when it is first needed and there is one.
@@ -79,7 +85,8 @@ impl Past {
 
 impl History {
     pub(crate) fn new(home: Home, objects: Arc<Objects>) -> Self {
-        Self { home, objects, books: Mutex::default(), recent: Mutex::default() }
+        let (books, recent, asides) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { home, objects, books, recent, asides }
     }
 
     /// Large objects of the state folder.
@@ -142,6 +149,38 @@ impl History {
         let mut books = self.books.lock().unwrap_or_else(PoisonError::into_inner);
         let journal = books.journal(&self.home)?;
         Ok(read_page(journal, after, limit).unwrap_or_default())
+    }
+
+    /// Looks at what the facts of a run in memory have told, up to the last that is durable.
+    ///
+    /// # Errors
+    /// The journal cannot be opened.
+    pub(crate) fn aside<T>(
+        &self,
+        (run, admitted): (RunId, Seq),
+        look: impl FnOnce(&Aside) -> T,
+    ) -> Result<T, StoreError> {
+        let aside = self.aside_of(run, admitted);
+        let mut aside = aside.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let page = self.facts(aside.read(), FACTS_PAGE)?;
+            aside.take(&page);
+            if page.len() < FACTS_PAGE {
+                return Ok(look(&aside));
+            }
+        }
+    }
+
+    /// What is kept of a run, or a new one that has read nothing.
+    fn aside_of(&self, run: RunId, admitted: Seq) -> Arc<Mutex<Aside>> {
+        let mut asides = self.asides.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = asides.iter().position(|(known, _)| *known == run);
+        let aside = known.and_then(|place| asides.remove(place));
+        let aside = aside.unwrap_or_else(|| (run, Arc::new(Mutex::new(Aside::new(run, admitted)))));
+        let found = Arc::clone(&aside.1);
+        asides.push_front(aside);
+        asides.truncate(ASIDES_MAX);
+        found
     }
 
     /// The greatest number of a run in the archive.

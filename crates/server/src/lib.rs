@@ -13,6 +13,7 @@
 
 mod amend;
 mod api;
+mod aside;
 mod cache;
 mod clock;
 mod control;

@@ -13,6 +13,7 @@ use minijinja::Environment;
 use minijinja::value::Value;
 use model::secret::SecretRef;
 use model::{ItemId, TaskId};
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -27,6 +28,7 @@ mod frame;
 mod render;
 mod resolve;
 mod sketch;
+mod stored;
 mod surrounded;
 mod task;
 mod upstream;
@@ -199,10 +201,11 @@ impl Definition {
         Self { name, path, folder, params, env, shell, tasks, ..Self::default() }
     }
 
-    /// Compact JSON.
+    /// The stored form: compact JSON, compressed if it is long.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("texts, numbers and a path that was text")
+        let json = serde_json::to_vec(self).expect("texts, numbers and a path that was text");
+        stored::pack(json)
     }
 
     /// What [`Definition::to_bytes`] wrote.
@@ -210,7 +213,9 @@ impl Definition {
     /// # Errors
     /// The bytes are something else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DefinitionError> {
-        serde_json::from_slice(bytes).map_err(DefinitionError)
+        let damaged = || DefinitionError(serde_json::Error::custom("it is damaged"));
+        let json = stored::unpack(bytes).ok_or_else(damaged)?;
+        serde_json::from_slice(&json).map_err(DefinitionError)
     }
 
     /// The workflow's name.

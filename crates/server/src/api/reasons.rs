@@ -4,12 +4,10 @@
 //! read beside the driver, and only of what is shown.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use artifacts::logs::{self, Chunk, Content, Owner, Stream};
-use journal::Entry;
 use model::outcome::LogRef;
-use model::{Fact, ItemKey, Seq};
+use model::{ItemKey, RunId, Seq};
 use serde_json::Value;
 
 use super::Service;
@@ -17,15 +15,14 @@ use super::source::Source;
 use crate::home::Home;
 use crate::views::ReasonAt;
 
-/// Facts that are read at once.
-const FACTS_PAGE: usize = 16_384;
 /// Pieces of a log in whose last line the worker speaks: it may be cut in two.
 const LAST_FRAMES: u32 = 2;
 /// What the worker's own lines in a log begin with.
 const WORKER_SAYS: &str = "autoglm: ";
 
-/// Where the facts of a run are, and from where on.
+/// The facts of a run: where they are, and from where on.
 pub(super) struct Facts {
+    pub run: RunId,
     pub source: Source,
     pub admitted: Seq,
 }
@@ -66,24 +63,12 @@ impl Service {
         if items.is_empty() {
             return HashMap::new();
         }
-        let mut logs = items.into_iter().map(|item| (item, None)).collect();
-        match facts.source {
-            Source::Archive(past) => note_logs(past.facts(Seq(0), usize::MAX), &mut logs),
-            Source::Memory => {
-                let history = Arc::clone(&self.context.history);
-                let mut after = Seq(facts.admitted.0.saturating_sub(1));
-                let reading = tokio::task::spawn_blocking(move || {
-                    while let Ok(page) = history.facts(after, FACTS_PAGE)
-                        && let Some(last) = page.last()
-                    {
-                        after = last.seq;
-                        note_logs(&page, &mut logs);
-                    }
-                    logs
-                });
-                logs = reading.await.unwrap_or_default();
-            }
-        }
+        let Facts { run, admitted, source } = facts;
+        let logs = self.aside((run, admitted), source, move |aside| {
+            let logs = items.into_iter().map(|item| (item, aside.log(item)));
+            logs.collect::<Vec<_>>()
+        });
+        let logs = logs.await.unwrap_or_default();
         let home = self.context.home.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let read =
@@ -98,18 +83,6 @@ impl Service {
 fn error_in(outputs: &[u8]) -> Option<String> {
     let outputs: Value = serde_json::from_slice(outputs).ok()?;
     outputs["error"].as_str().map(str::to_owned)
-}
-
-/// Notes where the logs of the last attempts of items are.
-fn note_logs(facts: &[Entry], logs: &mut HashMap<ItemKey, Option<LogRef>>) {
-    for entry in facts {
-        let Fact::AttemptsEnded(ended) = &entry.fact else { continue };
-        for (item, end) in &ended.ends {
-            if let Some(log) = logs.get_mut(&ended.task.item(*item)) {
-                *log = end.log;
-            }
-        }
-    }
 }
 
 /// What the worker said last in a log.

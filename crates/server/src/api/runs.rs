@@ -1,13 +1,10 @@
 //! Looking at runs, tasks and items.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use model::control::ControlAnswer;
-use model::fact::MarkCause;
-use model::{Fact, ItemId, RunId, Seq, TaskId, TaskStatus};
+use model::{ItemId, RunId, Seq, TaskId, TaskStatus};
 use protocol::api::{
     ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TaskSummary,
     TasksQuery,
@@ -61,8 +58,8 @@ pub(super) async fn detail(
     let given = blocking(move || Stored::open(&context)?.object(&identity)).await?;
     let given = given.and_then(|bytes| Given::from_bytes(&bytes));
     detail.forked_from = given.and_then(|given| given.fork_of).map(RunId);
-    note_unrun(&service, (run, admitted, &source), &mut detail.tasks).await?;
-    let reasons = service.reasons(reasons, Facts { source, admitted }).await;
+    note_unrun(&service, (run, admitted, source.clone()), &mut detail.tasks).await;
+    let reasons = service.reasons(reasons, Facts { run, source, admitted }).await;
     detail.tasks.iter_mut().zip(reasons).for_each(|(task, reason)| task.reason = reason);
     Ok(Json(detail))
 }
@@ -79,13 +76,13 @@ pub(super) async fn items(
         let items = list.items.iter().map(|item| ItemId(item.item));
         let reasons = items.map(|item| views::reason_at(subject, task, Some(item))).collect();
         let again = (subject.run.task(task).round().0 > 0).then_some((subject.id, task));
-        Ok((list, reasons, again, subject.run.admitted_seq()))
+        Ok((list, reasons, again, (subject.id, subject.run.admitted_seq())))
     });
-    let ((mut list, reasons, again, admitted), source) = look.await?;
+    let ((mut list, reasons, again, (run, admitted)), source) = look.await?;
     if let Some(task) = again {
         list.rounds = service.rounds(task, source.clone(), admitted).await;
     }
-    let reasons = service.reasons(reasons, Facts { source, admitted }).await;
+    let reasons = service.reasons(reasons, Facts { run, source, admitted }).await;
     list.items.iter_mut().zip(reasons).for_each(|(item, reason)| item.reason = reason);
     Ok(Json(list))
 }
@@ -101,10 +98,10 @@ pub(super) async fn explain(
             problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0))
         })?;
         let reason = views::reason_at(subject, id, explanation.item.map(ItemId));
-        Ok((explanation, reason, subject.run.admitted_seq()))
+        Ok((explanation, reason, (subject.id, subject.run.admitted_seq())))
     });
-    let ((mut explanation, reason, admitted), source) = look.await?;
-    let reasons = service.reasons(vec![reason], Facts { source, admitted }).await;
+    let ((mut explanation, reason, (run, admitted)), source) = look.await?;
+    let reasons = service.reasons(vec![reason], Facts { run, source, admitted }).await;
     explanation.reason = reasons.into_iter().next().flatten();
     Ok(Json(explanation))
 }
@@ -112,46 +109,20 @@ pub(super) async fn explain(
 /// Notes why tasks have ended that were never run. Facts are read only if there is such a task.
 async fn note_unrun(
     service: &Shared,
-    (run, admitted, source): (RunId, Seq, &Source),
+    (run, admitted, source): (RunId, Seq, Source),
     tasks: &mut [TaskSummary],
-) -> Result<(), Refusal> {
-    let is_unrun = |task: &TaskSummary| {
+) {
+    let is_unrun = |task: &&mut TaskSummary| {
         task.attempts == 0 && matches!(task.status, TaskStatus::Succeeded | TaskStatus::Failed)
     };
-    if !tasks.iter().any(is_unrun) {
-        return Ok(());
+    let unrun: Vec<_> = tasks.iter_mut().filter(is_unrun).collect();
+    if unrun.is_empty() {
+        return;
     }
-    let mut notes: HashMap<u32, String> = HashMap::new();
-    let mut after = Seq(admitted.0.saturating_sub(1));
-    while let Ok(page) = service.facts(source, &mut after).await {
-        for entry in &page {
-            note(&entry.fact, run, &mut notes);
-        }
-    }
-    for task in tasks.iter_mut().filter(|task| is_unrun(task)) {
-        task.note = notes.remove(&task.id);
-    }
-    Ok(())
-}
-
-fn note(fact: &Fact, run: RunId, notes: &mut HashMap<u32, String>) {
-    match fact {
-        Fact::Marked(mark) if mark.run == run => {
-            let note = match mark.cause {
-                MarkCause::Person => "marked".to_owned(),
-                MarkCause::Cache => "cached".to_owned(),
-                MarkCause::Fork { from } => format!("from run {from}"),
-            };
-            notes.extend(mark.tasks.iter().map(|task| (task, note.clone())));
-        }
-        Fact::TaskAnswered(answered)
-            if answered.task.run == run && answered.answer == ControlAnswer::Cached =>
-        {
-            notes.insert(answered.task.task.0, "cached".to_owned());
-        }
-        Fact::RoundOpened { run: id, tasks, .. } if *id == run => {
-            notes.retain(|task, _| !tasks.contains(*task));
-        }
-        _ => {}
-    }
+    let ids: Vec<TaskId> = unrun.iter().map(|task| TaskId(task.id)).collect();
+    let notes = service.aside((run, admitted), source, move |aside| {
+        ids.into_iter().map(|task| aside.note(task).map(str::to_owned)).collect::<Vec<_>>()
+    });
+    let notes = notes.await.unwrap_or_default();
+    unrun.into_iter().zip(notes).for_each(|(task, note)| task.note = note);
 }

@@ -13,6 +13,7 @@ use stores::StoreError;
 use super::Service;
 use super::problem::{self, Refusal};
 use super::stream::Cut;
+use crate::aside::Aside;
 use crate::handle::View;
 use crate::history::{History, Past};
 use crate::views::Subject;
@@ -112,6 +113,25 @@ impl Service {
         };
         *after = page.last().ok_or(Cut::Ending)?.seq;
         Ok(page)
+    }
+
+    /// Looks at what the facts of a run have told that its state does not keep; `None` if they
+    /// cannot be read.
+    pub(super) async fn aside<T: Send + 'static>(
+        &self,
+        (run, admitted): (RunId, Seq),
+        source: Source,
+        look: impl FnOnce(&Aside) -> T + Send + 'static,
+    ) -> Option<T> {
+        let read = move |history: &History| match source {
+            Source::Memory => history.aside((run, admitted), look),
+            Source::Archive(past) => {
+                let mut aside = Aside::new(run, admitted);
+                aside.take(past.facts(Seq(0), usize::MAX));
+                Ok(look(&aside))
+            }
+        };
+        self.consult(read).await.ok()
     }
 
     /// The last durable fact, and whether the run had ended by then.

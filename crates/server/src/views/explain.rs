@@ -4,12 +4,12 @@
 
 use model::fact::StopCause;
 use model::wait::{Blocker, Miss};
-use model::{ItemId, ItemKey, TaskId, TaskStatus, WorkerId};
+use model::{ItemId, ItemKey, RunStatus, TaskId, TaskStatus, WorkerId};
 use protocol::api;
 
 use super::skips::why_skipped;
 use super::subject::Subject;
-use super::words::{amount, plural, trouble};
+use super::words::{amount, listed, plural, trouble};
 
 /// Blockers that are spelled out; more are counted.
 const BLOCKERS_MAX: usize = 100;
@@ -205,6 +205,9 @@ impl Text<'_, '_> {
                 format!("its task has {items} under way, which is its limit")
             }
             Blocker::Handler => "it runs when all other tasks of the run have ended".to_owned(),
+            Blocker::Run(RunStatus::Running) => {
+                "no worker takes new work: none has been heard of lately".to_owned()
+            }
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
             Blocker::Backoff { until } => {
                 let span = until.since(self.subject.now);
@@ -214,8 +217,9 @@ impl Text<'_, '_> {
                 let attempts = plural(u64::from(*limit), "attempt");
                 format!("its run has {attempts} under way, which is its limit")
             }
-            Blocker::Lock { name, limit, .. } => {
-                format!("{limit} at a time may hold the lock {name}, and others do")
+            Blocker::Lock { name, limit, holders } => {
+                let holders = self.holders(holders);
+                format!("{limit} at a time may hold the lock {name}; it is held by {holders}")
             }
             Blocker::Budget { name, until } => {
                 let span = until.since(self.subject.now);
@@ -241,6 +245,15 @@ impl Text<'_, '_> {
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
             }
         }
+    }
+
+    /// Who holds a lock, in whatever run. The engine may have named only the first of them.
+    fn holders(&self, holders: &[ItemKey]) -> String {
+        if holders.is_empty() {
+            return "others".to_owned();
+        }
+        let named = holders.iter().take(NAMED_MAX).map(|&item| self.subject.item_anywhere(item));
+        listed(named.collect(), holders.len())
     }
 
     fn misses(&self, misses: &[Miss], say: impl Fn(&Miss) -> String) -> String {
@@ -269,12 +282,13 @@ impl Text<'_, '_> {
             Blocker::Time { until } => format!("time: {}", until.since(self.subject.now)),
             Blocker::TaskConcurrency { .. } => "the end of an item of its task".to_owned(),
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
+            Blocker::Run(RunStatus::Running) => "a worker that is heard of again".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
             Blocker::Backoff { until } => {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
             Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
-            Blocker::Lock { name, .. } => format!("the end of who holds the lock {name}"),
+            Blocker::Lock { holders, .. } => format!("the end of {}", self.holders(holders)),
             Blocker::Budget { until, .. } => {
                 format!("time: {}", until.since(self.subject.now))
             }
@@ -337,6 +351,7 @@ const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Time { .. } => "time",
         Blocker::TaskConcurrency { .. } => "task_concurrency",
         Blocker::Handler => "handler",
+        Blocker::Run(RunStatus::Running) => "no_worker",
         Blocker::Run(_) => "run",
         Blocker::Backoff { .. } => "backoff",
         Blocker::Concurrency { .. } => "concurrency",
@@ -438,6 +453,33 @@ mod tests {
         let summary = |task| explained(&stage, run, task).summary;
         assert_eq!(summary("bell"), "it waits for a signal, for 1h 0m more");
         assert_eq!(summary("pause"), "it waits for 10m 0s more");
+    }
+
+    #[test]
+    fn who_holds_a_lock_is_named_with_its_run() {
+        let mut stage = Stage::new(4);
+        let head = "locks: {gpu: 2}";
+        let first =
+            stage.submit(&flow(head, &["train, locks: gpu", "wide, foreach: [a], locks: gpu"]));
+        let second = stage.submit(&flow(head, &["late, locks: gpu"]));
+        stage.start(2);
+        let seen = explained(&stage, second, "late");
+        let holders = format!("train of run {first} and wide[0] of run {first}");
+        let said = format!("2 at a time may hold the lock gpu; it is held by {holders}");
+        assert_eq!((seen.summary, seen.unblock), (said, Some(format!("the end of {holders}"))));
+        let run = stage.submit(&flow("locks: {tpu: 1}", &["a, locks: tpu", "b, locks: tpu"]));
+        stage.start(1);
+        assert_eq!(explained(&stage, run, "b").unblock.as_deref(), Some("the end of a"));
+    }
+
+    #[test]
+    fn a_worker_that_is_silent_is_why_nothing_starts() {
+        let mut stage = Stage::new(1);
+        stage.later(model::Span::secs(10));
+        let run = stage.submit(&flow("", &["a"]));
+        let seen = explained(&stage, run, "a");
+        assert_eq!(seen.summary, "no worker takes new work: none has been heard of lately");
+        assert_eq!(seen.blockers[0].kind, "no_worker");
     }
 
     #[test]

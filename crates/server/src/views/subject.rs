@@ -1,11 +1,14 @@
 //! A run at a moment, with its names: what every view of a run is made from.
 
+use std::collections::BTreeMap;
+
 use engine::Engine;
 use engine::state::Run;
-use model::{RunId, TaskId, TaskKey, Timestamp};
+use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp};
 
 use super::names::Names;
 use crate::handle::View;
+use crate::shelf::Shelf;
 
 /// A run at a moment.
 pub(crate) struct Subject<'a> {
@@ -15,6 +18,8 @@ pub(crate) struct Subject<'a> {
     pub run: &'a Run,
     /// The state around it.
     pub engine: &'a Engine,
+    /// The texts of all runs around it.
+    shelf: &'a Shelf,
     /// The names of its tasks.
     pub names: Names,
     /// The moment.
@@ -29,7 +34,23 @@ impl<'a> Subject<'a> {
             .fans()
             .filter_map(|(task, _)| Some((task, view.shelf.list(&run.item_list(task)?)?)));
         let names = Names::new(view.shelf.definition(&run.admitted().definition), late.collect());
-        Some(Self { id, run, engine: view.engine, names, now: view.now })
+        Some(Self { id, run, engine: view.engine, shelf: view.shelf, names, now: view.now })
+    }
+
+    /// An item of any run around it, as somebody would ask for it: `train`, `wide[3] of run 7`.
+    pub(crate) fn item_anywhere(&self, item: ItemKey) -> String {
+        let run = self.engine.state().run(item.run);
+        let name = match run.filter(|_| item.run != self.id) {
+            None => self.names.task(item.task),
+            Some(run) => {
+                let text = self.shelf.definition(&run.admitted().definition);
+                Names::new(text, BTreeMap::new()).task(item.task)
+            }
+        };
+        let is_fan_out = run.is_some_and(|run| run.fan(item.task).is_some());
+        let number = if is_fan_out { format!("[{}]", item.item) } else { String::new() };
+        let of = if item.run == self.id { String::new() } else { format!(" of run {}", item.run) };
+        format!("{name}{number}{of}")
     }
 
     /// A task of the run.

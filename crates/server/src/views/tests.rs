@@ -109,6 +109,12 @@ impl Stage {
         self.step(Input::Worker(message));
     }
 
+    /// Lets time pass in which nobody says anything.
+    pub(crate) fn later(&mut self, span: Span) {
+        self.now = self.now + span;
+        self.step(Input::Tick);
+    }
+
     /// Submits the text of a workflow file.
     pub(crate) fn submit(&mut self, text: &str) -> RunId {
         let source = Source {

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use artifacts::logs::{Stream, Ticket, Writer};
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt;
+use model::limits::HEARTBEAT;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report};
 use model::outcome::{AttemptEnd, Outcome};
 use model::work::{Delivery, Dispatch};
@@ -272,7 +273,19 @@ impl Worker {
     fn run(mut self, heard: &Receiver<Word>) {
         let offers = model::Request { cpu_milli: 4_000, ..model::Request::default() };
         self.say(News::Hello { offers, lease: None, reports_from: 1 });
-        while let Ok(word) = heard.recv() {
+        let every = Duration::from_micros(HEARTBEAT.0);
+        let (mut beat, mut due) = (0, Instant::now() + every);
+        loop {
+            // Who is not heard of is given nothing new.
+            if Instant::now() >= due {
+                (beat, due) = (beat + 1, Instant::now() + every);
+                self.say(News::Beat { beat, held: self.held.keys().copied().collect() });
+            }
+            let word = match heard.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok(word) => word,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             match word {
                 Word::Order(dispatch) => self.obey(dispatch.message.order),
                 Word::Act(act) => self.act = act,

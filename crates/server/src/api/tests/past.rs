@@ -426,7 +426,8 @@ async fn labels_find_a_run_in_memory_and_out_of_it() {
 async fn a_run_is_forked_from_the_archive_with_its_text_and_its_outcome() {
     let house = House::keeping(in_memory(0), of_all(Outcome::Succeeded));
     let wide = "name: wide\nparams: {n: 1}\ntasks:\n  - {name: a, script: 'true'}\n  \
-        - {name: many, depends_on: a, foreach: {range: 50}, script: 'true'}\n  \
+        - {name: many, depends_on: a, foreach: {range: 20000}, script: 'true', \
+        resources: {cpu: 1m}}\n  \
         - {name: end, depends_on: many, script: 'echo {{ params.n }}'}\n";
     assert_eq!(run(&house, wide).await, 1);
     house.forgotten(1).await;
@@ -439,7 +440,7 @@ async fn a_run_is_forked_from_the_archive_with_its_text_and_its_outcome() {
     let seen: Vec<_> =
         detail.tasks.iter().map(|task| (task.attempts, task.note.as_deref())).collect();
     assert_eq!(seen, [(0, Some("from run 1")), (0, Some("from run 1")), (1, None)]);
-    assert_eq!(house.value("/api/v1/runs/2").await["run"]["items"]["succeeded"], 52);
+    assert_eq!(house.value("/api/v1/runs/2").await["run"]["items"]["succeeded"], 20_002);
     let other = json!({"from": "end", "environment": "staging"});
     let (status, problem) = house.post::<Problem>("/api/v1/runs/1/fork", &other).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
