@@ -26,7 +26,12 @@ pub(crate) fn run(home: &Home, folder: &Path, run: &str, code: i32) -> Result<St
     told.push_str("\n\n");
     let entries = home.json(folder, &["logs", run, "-o", "jsonl"])?;
     let logs = logs(&entries);
-    for task in got["tasks"].as_array().into_iter().flatten() {
+    let mut tasks: Vec<&Value> = got["tasks"].as_array().into_iter().flatten().collect();
+    // Which of the items that write tasks is the first to end is chance.
+    let fans: Vec<&Value> = tasks.iter().filter(|task| task["fan_out"] == true).copied().collect();
+    let is_written = |task: &Value| fans.iter().any(|fan| fan["name"] == task["written_by"]);
+    tasks.sort_by_key(|task| is_written(task).then(|| word(&task["name"])));
+    for task in tasks {
         told.push_str(&of_task(task));
         let name = word(&task["name"]);
         if task["fan_out"] == true {
