@@ -206,7 +206,7 @@ fn failure(message: String) -> Failure {
 }
 
 impl Renderer<'_> {
-    fn artifacts(&self) -> Result<AttemptArtifacts, Failure> {
+    pub(super) fn artifacts(&self) -> Result<AttemptArtifacts, Failure> {
         let Scene { defined, .. } = self.scene;
         let mut artifacts = AttemptArtifacts::default();
         let Some(extras) = &defined.extras else { return Ok(artifacts) };
