@@ -28,6 +28,7 @@ use crate::api::problem::{self, Refusal};
 use crate::control;
 use crate::driver::{Companions, Driver};
 use crate::handle::{Unadmitted, Version};
+use crate::replay;
 use crate::shelf::Shelf;
 use crate::sources::named;
 use crate::submission::invalid;
@@ -113,6 +114,7 @@ impl Driver {
         let request = self.request(move |answer| drop(reply.send(Ok(answer))));
         self.step(Input::Amend { request, amendment });
         self.companions = Companions::default();
+        self.forget_versions();
     }
 
     /// Holds tasks to have ended.
@@ -191,6 +193,13 @@ impl Driver {
         let versions = self.versions.entry(amendment.run).or_default();
         versions.extend([amendment.graph.digest(), text]);
         Ok(amendment)
+    }
+
+    /// Drops from memory what no run goes by any more: a run that grows has many versions, and
+    /// only its newest is looked at.
+    pub(crate) fn forget_versions(&mut self) {
+        let named = replay::named(self.parts.engine.state());
+        self.parts.shelf.keep(&named);
     }
 
     fn is_live(&self, lease: LeaseId) -> bool {

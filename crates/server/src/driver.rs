@@ -265,11 +265,15 @@ impl Driver {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Worker(delivery) => {
+                let has_tasks = !delivery.tasks.is_empty();
                 self.note_outputs(delivery.outputs);
                 self.note_tasks(&delivery.message, delivery.tasks);
                 self.step(Input::Worker(delivery.message));
                 self.outputs.clear();
                 self.companions = Companions::default();
+                if has_tasks {
+                    self.forget_versions();
+                }
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),

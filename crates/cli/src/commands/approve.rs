@@ -4,10 +4,11 @@
 use clap::Args;
 use protocol::api::{RunRef, Say, Settle};
 
-use super::{acknowledged, run_ref};
+use super::{acknowledged, run_ref, tell};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::watch;
 
 const EXAMPLES: &str = "\
@@ -62,8 +63,8 @@ pub(super) async fn settle(context: &Context, whom: Whom, said: Said) -> Result<
     let Whom { run, task, by } = whom;
     let by = by.or_else(|| std::env::var("USER").ok());
     let settle = Settle { verdict: said.say, by, comment: said.comment, value: said.value };
-    let mut session = context.home.attach_or_hold().await?;
-    let summary = session.client.settle(run, &task, &settle).await?;
+    let settle = async |session: &Session| session.client.settle(run, &task, &settle).await;
+    let (mut session, summary) = tell(context, settle).await?;
     let run = summary.run;
     let word = match said.say {
         Say::Approve => "approved",

@@ -8,10 +8,11 @@ use clap::Args;
 use protocol::api::{Edit, EditPlan, RunRef};
 use serde_json::Value;
 
-use super::{bad_argument, confirmed, reader, run_ref};
+use super::{bad_argument, confirmed, listen, run_ref, tell};
 use crate::app::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::output::Format;
 use crate::render::edit;
 use crate::watch;
@@ -63,9 +64,10 @@ impl EditRun {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         let request = self.request()?;
         // Asked of a reader: while somebody thinks about it, nobody is kept from the state.
+        let look = async |session: &Session| session.client.edit(self.run, &request).await;
         let plan = match self.yes {
             true => None,
-            false => Some(reader(context).await?.client.edit(self.run, &request).await?),
+            false => Some(listen(context, look).await?.1),
         };
         if let Some(plan) = &plan {
             if self.preview {
@@ -84,9 +86,9 @@ impl EditRun {
                 return Ok(Exit::Ok);
             }
         }
-        let mut session = context.home.attach_or_hold().await?;
         let request = Edit { preview: false, ..request };
-        let plan = session.client.edit(self.run, &request).await?;
+        let change = async |session: &Session| session.client.edit(self.run, &request).await;
+        let (mut session, plan) = tell(context, change).await?;
         let note = edit::note(&plan);
         if session.is_own() {
             session.begin()?;

@@ -7,10 +7,11 @@ use model::TaskStatus;
 use protocol::api::{Mark, MarkReport, Part, RunRef};
 use serde_json::{Map, Value};
 
-use super::{bad_argument, run_ref};
+use super::{bad_argument, run_ref, tell};
 use crate::app::Context;
 use crate::error::{Error, NO_SUCH_FILE, Result};
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::output::Format;
 use crate::render::plural;
 use crate::watch;
@@ -99,8 +100,8 @@ fn outputs(text: &str) -> Result<Map<String, Value>> {
 /// Marks tasks. A process that comes to hold the state by that stays until the run has ended.
 async fn mark(context: &Context, run: RunRef, mark: Mark) -> Result<Exit> {
     let names: Vec<String> = mark.tasks.iter().map(ToString::to_string).collect();
-    let mut session = context.home.attach_or_hold().await?;
-    let report = session.client.mark(run, &mark).await?;
+    let say = async |session: &Session| session.client.mark(run, &mark).await;
+    let (mut session, report) = tell(context, say).await?;
     let note = note(&report, &names);
     if session.is_own() {
         session.begin()?;

@@ -38,7 +38,6 @@ use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
 use clap::Subcommand;
-use client::Stream;
 use model::RunId;
 use protocol::api::{RunRef, RunSummary, TasksQuery};
 
@@ -200,17 +199,38 @@ async fn reader(context: &Context) -> Result<Session> {
     context.home.attach_or_read().await?.ok_or_else(no_runs)
 }
 
-/// A session that reads, and the stream that it opens; another one when the holder ends meanwhile.
+/// A session that reads, and the answer or stream that it gets; another one when the holder ends
+/// meanwhile.
 async fn listen<T>(
     context: &Context,
-    open: impl AsyncFn(&Session) -> std::result::Result<Stream<T>, client::Error>,
-) -> Result<(Session, Stream<T>)> {
+    ask: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
     let deadline = Instant::now() + GONE_PATIENCE;
     loop {
         let session = reader(context).await?;
-        match open(&session).await {
-            Ok(stream) => return Ok((session, stream)),
+        match ask(&session).await {
+            Ok(answer) => return Ok((session, answer)),
             Err(error) if error.is_gone() && Instant::now() < deadline => {
+                tokio::time::sleep(GONE_POLL).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A session that may change runs, and what it is answered; when the holder is just ending, that of
+/// the next. What is said may have been heard before: then it says how things stand.
+async fn tell<T>(
+    context: &Context,
+    say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
+    let deadline = Instant::now() + GONE_PATIENCE;
+    loop {
+        let session = context.home.attach_or_hold().await?;
+        match say(&session).await {
+            Ok(answer) => return Ok((session, answer)),
+            Err(error) if error.is_gone() && !session.is_own() && Instant::now() < deadline => {
+                drop(session);
                 tokio::time::sleep(GONE_POLL).await;
             }
             Err(error) => return Err(error.into()),

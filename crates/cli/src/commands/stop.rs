@@ -3,10 +3,11 @@
 use clap::Args;
 use protocol::api::{RunRef, StopMode};
 
-use super::{acknowledged, run_ref};
+use super::{acknowledged, run_ref, tell};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Session;
 use crate::watch;
 
 const EXAMPLES: &str = "\
@@ -40,8 +41,8 @@ pub(super) async fn end(
     mode: StopMode,
     wait: bool,
 ) -> Result<Exit> {
-    let mut session = context.home.attach_or_hold().await?;
-    let summary = session.client.stop(run, mode).await?;
+    let stop = async |session: &Session| session.client.stop(run, mode).await;
+    let (mut session, summary) = tell(context, stop).await?;
     if !summary.status.is_final() {
         // Its handlers have yet to run.
         session.begin()?;

@@ -31,6 +31,8 @@ pub enum Play {
     UntilEnded(StopMode),
     /// It runs, whatever it is asked.
     Endless,
+    /// It runs; the first who asks for its end comes when the holder is ending itself.
+    Ending,
     /// Submissions are refused, because the file has changed.
     Changed,
 }
@@ -95,6 +97,10 @@ impl Fake {
 impl Stage {
     fn note(&self, text: String) {
         self.requests.lock().expect("no handler fails while it holds this").push(text);
+    }
+
+    fn notes(&self) -> usize {
+        self.requests.lock().expect("no handler fails while it holds this").len()
     }
 
     fn status(&self) -> RunStatus {
@@ -258,6 +264,12 @@ async fn progress(State(stage): State<Stage>) -> Response {
 
 async fn stop(State(stage): State<Stage>, Json(stop): Json<Stop>) -> Response {
     stage.note(format!("stop {:?}", stop.kind));
+    if stage.play == Play::Ending && stage.notes() == 1 {
+        let problem = Problem { status: 503, code: "E0208".to_owned(), ..Problem::default() };
+        let body = serde_json::to_string(&problem).expect("it is JSON");
+        let kind = [(header::CONTENT_TYPE, PROBLEM_JSON)];
+        return (StatusCode::SERVICE_UNAVAILABLE, kind, body).into_response();
+    }
     stage.ended.send_replace(Some(stop.kind));
     (StatusCode::ACCEPTED, Json(summary(stage.status()))).into_response()
 }

@@ -239,6 +239,14 @@ fn stop_returns_when_it_is_accepted_or_when_it_has_happened() {
 }
 
 #[test]
+fn what_meets_a_holder_that_is_ending_is_told_to_the_next() {
+    let fake = Fake::serve(Play::Ending);
+    let output = fake.run(&["stop", "7"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fake.requests(), ["stop Stop", "stop Stop"]);
+}
+
+#[test]
 fn resume_of_an_ended_run_is_a_conflict() {
     let fake = Fake::serve(Play::Ends(RunStatus::Failed));
     let output = fake.run(&["resume", "7", "-o", "json"]);

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use axum::http::StatusCode;
 use model::outcome::{Failure, Outcome};
-use model::{RunStatus, TaskStatus, Timestamp};
+use model::{RunId, RunStatus, TaskStatus, Timestamp};
 use protocol::api::{
     Disposition, Event, Health, ItemList, LogChunk, Problem, Progress, RetryPlan, RunDetail,
     RunList, RunSummary, Submitted,
@@ -16,6 +16,8 @@ use protocol::api::{
 use serde_json::{Value, json};
 
 use house::{Act, House};
+
+use crate::handle::View;
 
 const ONE: &str = "name: one\ntasks:\n  - {name: a, script: 'true'}\n";
 const PAIR: &str = "name: pair\non_failure: continue\ntasks:\n  - {name: wide, foreach: [x, y], \
@@ -285,4 +287,26 @@ async fn who_comes_when_the_last_run_has_ended_is_sent_to_the_next_holder() {
     let (_, list) = house.get::<RunList>("/api/v1/runs").await;
     assert_eq!(list.runs.len(), 1);
     assert_eq!(list.runs[0].status, RunStatus::Failed);
+}
+
+#[tokio::test]
+async fn what_a_run_went_by_before_an_edit_leaves_memory() {
+    let house = House::new(|_| Act::Hold);
+    house.post::<Submitted>("/api/v1/runs", &file(PAIR)).await;
+    house.running(1).await;
+    let text = async || {
+        let look = |view: &View<'_>| {
+            let run = view.engine.state().run(RunId(1)).expect("it runs");
+            run.admitted().definition
+        };
+        house.ask(look).await
+    };
+    let before = text().await;
+    let edit = json!({"add": "tasks: [{name: more, script: 'true'}]"});
+    let (status, _) = house.post::<Value>("/api/v1/runs/1/edit", &edit).await;
+    assert_eq!(status, StatusCode::OK);
+    let after = text().await;
+    let is_held = async |name| house.ask(move |view| view.shelf.definition(&name).is_some()).await;
+    assert!(before != after && is_held(after).await);
+    assert!(!is_held(before).await);
 }

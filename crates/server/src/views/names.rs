@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use model::control::Kind;
+use model::policy::{Policy, Stage};
 use model::{Graph, ItemId, RunId, TaskId};
 use serde_json::Value;
 use spec::{Awaited, Definition, label};
@@ -75,8 +77,13 @@ impl Names {
         tasks.filter(|&task| definition.task_name(task).starts_with(&prefix)).collect()
     }
 
-    /// The task that wrote a task while the run went on: only these are members of a task of work.
+    /// The task that wrote a task while the run went on: only these are members of a task of work,
+    /// but for the end of its turns and what undoes it.
     pub(crate) fn writer(&self, graph: &Graph, task: TaskId) -> Option<TaskId> {
+        let Policy { kind, trigger, .. } = graph.policy(task);
+        if matches!(kind, Kind::Loop { .. }) || trigger.stage() == Stage::Compensation {
+            return None;
+        }
         let definition = self.definition.as_deref()?;
         let mut name = definition.task_name(task);
         while let Some((before, _)) = name.rsplit_once('.') {

@@ -7,7 +7,7 @@ use model::{ItemId, TaskId};
 use serde_json::{Value as Json, json};
 
 use super::render::Failure;
-use super::{Definition, RenderError, Upstream};
+use super::{AttemptArtifacts, Definition, RenderError, Upstream};
 use crate::code;
 use crate::expression::to_json;
 
@@ -60,25 +60,66 @@ impl Definition {
                 .iter()
                 .map(|(name, from)| (name, format!("{from:?}")))
                 .collect();
+            let mut value = json!({
+                "argv": rendered.argv,
+                "env": rendered.env,
+                "secrets": secrets,
+                "folder": rendered.working_dir,
+                "item": value_of_item,
+                "key": key?,
+            });
             let artifacts = renderer.artifacts()?;
-            let given: Vec<Json> =
-                artifacts.place.iter().map(|it| json!([it.path, it.digest.0])).collect();
-            let kept: Vec<Json> =
-                artifacts.collect.iter().map(|it| json!([it.name, it.pattern])).collect();
-            Ok(Some(Sameness {
-                value: json!({
-                    "argv": rendered.argv,
-                    "env": rendered.env,
-                    "secrets": secrets,
-                    "folder": rendered.working_dir,
-                    "item": value_of_item,
-                    "key": key?,
-                    "given": given,
-                    "kept": kept,
-                }),
-                files: files?,
-                folder: rendered.working_dir,
-            }))
+            if artifacts != AttemptArtifacts::default() {
+                value["artifacts"] = in_words(&artifacts);
+            }
+            Ok(Some(Sameness { value, files: files?, folder: rendered.working_dir }))
         })
+    }
+}
+
+/// What an attempt is given of earlier tasks, by content, and what it is to leave.
+fn in_words(artifacts: &AttemptArtifacts) -> Json {
+    let given = artifacts.place.iter().map(|one| json!([one.path, one.digest.to_string()]));
+    let left = artifacts.collect.iter().map(|one| json!([one.name, one.pattern]));
+    json!({ "in": given.collect::<Vec<_>>(), "out": left.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::definition::TaskOutputs;
+    use crate::source::Source;
+
+    /// A first task that has left the artifact `r`, of this content.
+    struct Left(&'static str);
+
+    impl Upstream for Left {
+        fn outputs(&self, _: TaskId) -> TaskOutputs {
+            let left = json!({"path": "r", "digest": self.0.repeat(64), "bytes": 1});
+            TaskOutputs::Single(json!({"artifacts": {"r": left}}))
+        }
+    }
+
+    fn sameness(out: &str, left: &'static str) -> Sameness {
+        let text = format!(
+            "tasks:\n  - {{name: a, artifacts: {{out: {{r: r}}}}, script: 'true'}}\n  \
+             - {{name: b, depends_on: a, cache: true, script: 'true', \
+             artifacts: {{in: a/r, out: {out}}}}}\n"
+        );
+        let source = Source { text: text.into_bytes(), ..Source::default() };
+        let workflow = crate::check(&source).unwrap_or_else(|errors| panic!("{errors}"));
+        let compiled = workflow.bind(&BTreeMap::new()).unwrap().compile().unwrap();
+        let same = compiled.definition.sameness(TaskId(1), ItemId(0), &Left(left));
+        same.unwrap().expect("it has a rule")
+    }
+
+    #[test]
+    fn what_an_attempt_is_given_and_what_it_leaves_count() {
+        let one = sameness("x", "0");
+        assert_eq!(one, sameness("x", "0"));
+        assert_ne!(one, sameness("y", "0"), "it leaves something else");
+        assert_ne!(one, sameness("x", "1"), "it is given other content");
     }
 }

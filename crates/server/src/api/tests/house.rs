@@ -106,6 +106,14 @@ impl House {
         Arc::clone(&self.folder)
     }
 
+    /// Looks at the state.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&View<'_>) -> T + Send + 'static,
+    ) -> T {
+        self.holder.handle().ask(look).await.expect("the driver lives")
+    }
+
     /// Waits until a run has left memory.
     pub(super) async fn forgotten(&self, run: u64) {
         let is_held = move |view: &View<'_>| view.engine.state().run(RunId(run)).is_some();
