@@ -50,10 +50,11 @@ impl Aside {
             self.read = entry.seq;
             match &entry.fact {
                 Fact::Marked(mark) if mark.run == self.run => self.marked(mark),
-                Fact::TaskAnswered(answered) if answered.task.run == self.run => {
-                    if answered.answer == ControlAnswer::Cached {
-                        self.notes.insert(answered.task.task, "cached".to_owned());
-                    }
+                Fact::TaskAnswered(answered)
+                    if answered.task.run == self.run
+                        && answered.answer == ControlAnswer::Cached =>
+                {
+                    self.notes.insert(answered.task.task, "cached".to_owned());
                 }
                 Fact::RoundOpened { run, tasks, .. } if *run == self.run => {
                     self.notes.retain(|task, _| !tasks.contains(task.0));
