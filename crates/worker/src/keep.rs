@@ -38,18 +38,15 @@ pub(crate) struct Done {
 pub(crate) struct Trouble {
     /// For people.
     pub reason: String,
-    /// The error number of the operating system that fits it best.
-    pub errno: i32,
 }
 
 impl Trouble {
     fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), errno: rustix::io::Errno::NOENT.raw_os_error() }
+        Self { reason: reason.into() }
     }
 
     fn io(what: &str, error: &io::Error) -> Self {
-        let errno = error.raw_os_error().unwrap_or(rustix::io::Errno::IO.raw_os_error());
-        Self { reason: format!("{what}: {error}"), errno }
+        Self { reason: format!("{what}: {error}") }
     }
 }
 

@@ -124,3 +124,19 @@ fn events_tell_a_run_from_its_beginning_to_its_end() {
     assert_eq!(rest.len(), 1);
     assert!(rest[0].contains(r#""kind":"run_ended""#), "{rest:?}");
 }
+
+#[test]
+fn an_artifact_that_finds_no_place_says_why() {
+    let home = Home::new();
+    let text = "tasks:\n  \
+        - {name: a, artifacts: {out: {r: x}}, script: 'echo 1 > x'}\n  \
+        - {name: c, artifacts: {out: {r: y}}, script: 'echo 2 > y'}\n  \
+        - {name: b, depends_on: [a, c], script: 'true', \
+        artifacts: {in: [{from: a/r, to: p}, {from: c/r, to: p}]}}\n";
+    let flow = home.write("flow.yaml", text);
+    assert_eq!(home.run(&["run", &flow]).code, 1);
+    let shown = home.run(&["explain", "1", "b"]);
+    for told in ["it could not be prepared", "`a/r` and `c/r` would both be put at p"] {
+        assert!(shown.stdout.contains(told), "{}", shown.stdout);
+    }
+}

@@ -232,13 +232,19 @@ impl Renderer<'_> {
             None => return Err(failure(format!("there is no task `{from}`"))),
         };
         let outputs = tasks.into_iter().flat_map(|task| match upstream.outputs(task) {
-            TaskOutputs::Single(outputs) => vec![outputs],
-            TaskOutputs::Items(items) => items,
+            TaskOutputs::Single(outputs) => vec![(from.to_owned(), outputs)],
+            TaskOutputs::Items(items) => {
+                let of_item = |(item, outputs)| (format!("{from}[{item}]"), outputs);
+                items.into_iter().enumerate().map(of_item).collect()
+            }
         });
-        let outputs: Vec<Json> = outputs.collect();
-        let all = outputs.iter().flat_map(Artifact::all_of);
-        let wanted: Vec<(String, Artifact)> =
-            all.filter(|(known, _)| name.is_none_or(|name| is_in(known, name))).collect();
+        let outputs: Vec<(String, Json)> = outputs.collect();
+        let all = outputs.iter().flat_map(|(whose, outputs)| {
+            let left = Artifact::all_of(outputs).into_iter();
+            left.map(move |(known, artifact)| (whose, known, artifact))
+        });
+        let wanted: Vec<(&String, String, Artifact)> =
+            all.filter(|(_, known, _)| name.is_none_or(|name| is_in(known, name))).collect();
         if wanted.is_empty() {
             return Err(failure(match name {
                 Some(name) => format!("task `{from}` has left no artifact `{name}`"),
@@ -246,8 +252,8 @@ impl Renderer<'_> {
             }));
         }
         let to = placed.to.as_deref().map(|to| self.one(to)).transpose()?;
-        let is_one = matches!(&*wanted, [(known, _)] if Some(known.as_str()) == name);
-        for (known, artifact) in wanted {
+        let is_one = matches!(&*wanted, [(_, known, _)] if Some(known.as_str()) == name);
+        for (whose, known, artifact) in wanted {
             let content = artifact.content();
             let digest =
                 content.ok_or_else(|| failure(format!("`{known}` of `{from}` has no content")))?;
@@ -256,7 +262,7 @@ impl Renderer<'_> {
                 Some(to) if is_one && !to.ends_with('/') => to.clone(),
                 Some(to) => format!("{}/{}", to.trim_end_matches('/'), artifact.path),
             };
-            let name = format!("{from}/{known}");
+            let name = format!("{whose}/{known}");
             let (bytes, is_executable) = (artifact.bytes, artifact.executable);
             places.push(Placement { name, digest, bytes, path, is_executable });
         }
@@ -272,4 +278,33 @@ fn is_in(known: &str, name: &str) -> bool {
 /// `TASK/NAME` or `TASK`.
 pub(crate) fn split(from: &str) -> (&str, Option<&str>) {
     from.split_once('/').map_or((from, None), |(task, name)| (task, Some(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::source::Source;
+
+    #[test]
+    fn of_a_fan_out_it_is_told_which_item_has_left_what() {
+        struct Items;
+        impl Upstream for Items {
+            fn outputs(&self, _: TaskId) -> TaskOutputs {
+                let left =
+                    |digest: &str| json!({"path": "r", "digest": digest.repeat(64), "bytes": 1});
+                let items = ["0", "1"].map(|digest| json!({"artifacts": {"r": left(digest)}}));
+                TaskOutputs::Items(items.to_vec())
+            }
+        }
+        let text = "tasks:\n  - {name: a, foreach: [x, y], artifacts: {out: {r: r}}, script: 'true'}\n  \
+             - {name: b, depends_on: a, script: 'true', artifacts: {in: {from: a/r, to: p/}}}\n";
+        let source = Source { text: text.as_bytes().to_vec(), ..Source::default() };
+        let workflow = crate::check(&source).unwrap_or_else(|errors| panic!("{errors}"));
+        let compiled = workflow.bind(&BTreeMap::new()).unwrap().compile().unwrap();
+        let given = compiled.definition.artifacts(TaskId(1), ItemId(0), &Items).unwrap();
+        let names: Vec<_> = given.place.iter().map(|one| &*one.name).collect();
+        assert_eq!(names, ["a[0]/r", "a[1]/r"]);
+    }
 }

@@ -79,8 +79,8 @@ impl Executor {
                     self.launch(placing.start, placing.live);
                     None
                 }
-                Err(Trouble { reason, errno }) => {
-                    let outcome = Outcome::Failed(Failure::Spawn(errno));
+                Err(Trouble { reason }) => {
+                    let outcome = Outcome::Failed(Failure::Render);
                     Some(self.never_was(ticket, placing.live, (outcome, Some(reason))))
                 }
             };

@@ -22,7 +22,11 @@ pub(super) fn place(objects: &Objects, folder: &Path, places: &[Placement]) -> R
         .windows(2)
         .find(|pair| pair[0].0 == pair[1].0 && pair[0].1.digest != pair[1].1.digest);
     if let Some([(path, one), (_, other)]) = clash {
-        let reason = format!("`{}` and `{}` would both be put at {path}", one.name, other.name);
+        let (one, other) = (&one.name, &other.name);
+        let reason = format!(
+            "`{one}` and `{other}` would both be put at {path}: leave them at different paths, of \
+             a fan-out with {{{{ index }}}} in them"
+        );
         return Err(Trouble::new(reason));
     }
     places.iter().try_for_each(|placement| place_one(objects, &root, placement))
