@@ -298,7 +298,8 @@ mod tests {
                 TaskOutputs::Items(items.to_vec())
             }
         }
-        let text = "tasks:\n  - {name: a, foreach: [x, y], artifacts: {out: {r: r}}, script: 'true'}\n  \
+        let text = "tasks:\n  \
+             - {name: a, foreach: [x, y], artifacts: {out: {r: r}}, script: 'true'}\n  \
              - {name: b, depends_on: a, script: 'true', artifacts: {in: {from: a/r, to: p/}}}\n";
         let source = Source { text: text.as_bytes().to_vec(), ..Source::default() };
         let workflow = crate::check(&source).unwrap_or_else(|errors| panic!("{errors}"));
