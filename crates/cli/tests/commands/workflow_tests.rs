@@ -249,7 +249,7 @@ fn root() -> &'static Path {
 fn every_example_of_the_guide_is_a_file_that_passes() {
     let page = std::fs::read_to_string(root().join("docs/guide/testing.md")).expect("a page");
     let blocks: Vec<(&str, &str)> = page
-        .split("```yaml\n# ")
+        .split("```yaml testing/")
         .skip(1)
         .map(|rest| {
             let block = rest.split("```").next().expect("a block ends");
