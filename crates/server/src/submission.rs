@@ -88,7 +88,7 @@ fn admission(
         run: RunId(0),
         key: None,
         tenant: "default".into(),
-        queue: definition.queue().unwrap_or("default").into(),
+        queue: compiled.options.queue.as_deref().unwrap_or("default").into(),
         name: compiled.options.name.as_str().into(),
         identity,
         content,

@@ -430,6 +430,7 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
         timeout: time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
         priority: priority(file.priority).unwrap_or_default(),
+        queue: file.queue.as_ref().map(|queue| queue.value.clone()),
     }
 }
 

@@ -44,6 +44,8 @@ pub struct RunOptions {
     pub concurrency: Option<u32>,
     /// The priority of tasks that name none; theirs are in the graph's policies.
     pub priority: Priority,
+    /// The queue that its runs wait in; `default` if nothing is said.
+    pub queue: Option<String>,
 }
 
 /// The items of a fan-out as they follow from parameters.

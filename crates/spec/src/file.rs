@@ -78,6 +78,8 @@ record! {
         max_parallel: Whole<1, 1_000_000>,
         /// The priority of tasks that name none: 0 to 100, higher goes first, 50 if left out.
         priority: Whole<0, 100>,
+        /// The queue of its runs, unless their environment names one.
+        queue: Placed<String>,
         /// What the runs of this workflow are told apart by, as in `list -l team=data`.
         labels: Labels,
         /// Locks that tasks may hold, and how many may hold each at a time: 1 if nothing is said.

@@ -172,6 +172,7 @@ impl Workflow {
             self.env.extend(chosen.env);
             self.options.timeout = chosen.timeout.or(self.options.timeout);
             self.options.concurrency = chosen.max_parallel.or(self.options.concurrency);
+            self.options.queue = chosen.queue.or(self.options.queue);
         }
         Ok(Bound { workflow: self, params })
     }

@@ -23,6 +23,9 @@ pub(super) struct Scene<'f> {
 }
 
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
+    if let Some(queue) = &scene.file.queue {
+        check_name("a queue", queue, faults);
+    }
     let environments = scene.file.environments.iter().flat_map(|it| &it.0);
     for (name, environment) in environments.clone() {
         check_name("an environment", name, faults);

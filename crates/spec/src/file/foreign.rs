@@ -50,7 +50,6 @@ pub(crate) const WORKFLOW: &[Foreign] = &[
     until_then("retry", "give each task a `retry`"),
     later("schedule"),
     later("on"),
-    later("queue"),
     later("actions"),
     later("include"),
     later("recovery"),

@@ -49,7 +49,11 @@ fn allow(name: &str, given: &[Value]) -> Result<(), Error> {
     for value in given {
         bytes = bytes.saturating_add(measure(value));
     }
-    let text = |place: usize| given.get(place).and_then(Value::as_str).unwrap_or_default();
+    if bytes > BYTES_MAX {
+        return Err(too_large(&format!("what `{name}` is given")));
+    }
+    // Filters take what is no text as the text that it is shown as.
+    let text = |place: usize| given.get(place).map(Value::to_string).unwrap_or_default();
     let number = |place: usize, key: &str| {
         let named = given.last().and_then(|last| last.get_attr(key).ok());
         let value = given.get(place).filter(|value| value.is_number());
@@ -57,14 +61,15 @@ fn allow(name: &str, given: &[Value]) -> Result<(), Error> {
     };
     let made = match name {
         "indent" => {
-            let lines = text(0).lines().count();
+            // The width is made once for no line, too.
+            let lines = text(0).lines().count().max(1);
             lines.saturating_mul(usize::try_from(number(1, "width")).unwrap_or(usize::MAX))
         }
-        "replace" => text(0).matches(text(1)).count().saturating_mul(text(2).len()),
+        "replace" => text(0).matches(&text(1)).count().saturating_mul(text(2).len()),
         "join" => given[0].len().unwrap_or(0).saturating_mul(text(1).len()),
         "map" => given[0].len().unwrap_or(0).saturating_mul(mapped(&given[1..])),
         "batch" | "slice" if number(1, "count") > PARTS_MAX => usize::MAX,
-        "format" if !has_small_widths(text(0)) => usize::MAX,
+        "format" if !has_small_widths(&text(0)) => usize::MAX,
         _ => 0,
     };
     match bytes.saturating_add(made) > BYTES_MAX {
