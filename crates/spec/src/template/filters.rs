@@ -6,7 +6,7 @@
 
 use std::{io, iter};
 
-use minijinja::value::{Rest, Value};
+use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters};
 
 /// Bytes that a filter may be given, written as JSON, and bytes that it may make of them.
@@ -23,8 +23,8 @@ macro_rules! guard {
         $environment.add_filter(concat!(stringify!($name), "!"), filters::$name);
         $environment.add_filter(
             stringify!($name),
-            |state: &mut State, value: Value, more: Rest<Value>| {
-                let given: Vec<Value> = iter::once(value).chain(more.0).collect();
+            |state: &mut State, value: Value, more: Rest<ValueOrKwargs>| {
+                let given: Vec<Value> = iter::once(value).chain(more.into_values()).collect();
                 allow(stringify!($name), &given)?;
                 state.apply_filter(concat!(stringify!($name), "!"), &given)
             },
