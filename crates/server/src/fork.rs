@@ -129,22 +129,6 @@ fn image(run: &Run, task: TaskId) -> Option<ControlImage> {
     }
 }
 
-/// The tasks of a run that have written further tasks: a task of work has no members otherwise.
-pub(crate) fn writers(graph: &Graph, definition: &Definition) -> IdSet {
-    let mut writers = IdSet::new();
-    for task in graph.tasks() {
-        let mut name = definition.task_name(task);
-        while let Some((before, _)) = name.rsplit_once('.') {
-            name = before;
-            let found = definition.task(name);
-            if let Some(writer) = found.filter(|&it| graph.policy(it).kind == Kind::Work) {
-                writers.insert(writer.0);
-            }
-        }
-    }
-    writers
-}
-
 /// A task and all that depends on it.
 pub(crate) fn closure(graph: &Graph, from: TaskId) -> IdSet {
     let mut found = IdSet::one(from.0);

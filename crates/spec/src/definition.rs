@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -83,6 +84,19 @@ pub(crate) struct Added {
     pub by: Option<(u32, Option<u32>)>,
     /// The BLAKE3 hash of what was written, its form aside, in hexadecimal digits.
     pub digest: String,
+    /// The number of the first of them; they reach to the first of what was added next.
+    pub first: u32,
+}
+
+/// Tasks that a task wrote while the run went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The task that wrote them.
+    pub by: TaskId,
+    /// Which item of it, if it is a fan-out.
+    pub item: Option<ItemId>,
+    /// Their numbers.
+    pub tasks: Range<u32>,
 }
 
 /// What follows from the definition and is worked out when it is first needed.
@@ -374,9 +388,20 @@ impl Definition {
         &self.folder
     }
 
+    /// What tasks have written, in the order in which it was admitted.
+    pub fn written(&self) -> impl Iterator<Item = Written> {
+        let len = u32::try_from(self.tasks.len()).expect("within TASKS_PER_RUN_MAX");
+        let ends = self.added.iter().skip(1).map(|next| next.first).chain([len]);
+        self.added.iter().zip(ends).filter_map(|(added, end)| {
+            let (by, item) = added.by?;
+            let (by, item) = (TaskId(by), item.map(ItemId));
+            Some(Written { by, item, tasks: added.first..end })
+        })
+    }
+
     /// Whether the very same was added before.
     pub(crate) fn has_added(&self, added: &Added) -> bool {
-        self.added.contains(added)
+        self.added.iter().any(|it| it.by == added.by && it.digest == added.digest)
     }
 
     /// Whether the same task has added something before.

@@ -99,7 +99,8 @@ impl Growing<'_> {
         let Fragment { by, item, .. } = self.written;
         let by_number = by.map(|by| (by.0, item.map(|item| item.0)));
         let digest = blake3::hash(file.meaning.as_bytes()).to_hex().to_string();
-        let added = Added { by: by_number, digest };
+        let first = u32::try_from(self.definition.len()).expect("within TASKS_PER_RUN_MAX");
+        let added = Added { by: by_number, digest, first };
         if self.definition.has_added(&added) {
             let (parts, definition) = (self.graph.clone(), self.definition.clone());
             return Ok(Extended { parts, definition, added: 0 });

@@ -46,7 +46,7 @@ pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
     Does, Limits, RenderError, Rendered, Sameness, Sketch, SketchedItems, SketchedRule,
-    SketchedText, TaskOutputs, Upstream, label,
+    SketchedText, TaskOutputs, Upstream, Written, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;

@@ -72,7 +72,8 @@ fn an_environment_limits_its_runs() {
 fn a_definition_keeps_its_environment() {
     let compiled = compile(Some("production"), &[]).unwrap();
     let stored = Definition::from_bytes(&compiled.definition.to_bytes()).unwrap();
-    assert_eq!((stored.environment(), stored.queue()), (Some("production"), Some("urgent")));
+    assert_eq!(stored.environment(), Some("production"));
+    assert_eq!(compiled.options.queue.as_deref(), Some("urgent"));
     let snapshot = json!(stored.environment_snapshot().unwrap());
     assert_eq!(
         snapshot,
@@ -85,8 +86,9 @@ fn a_definition_keeps_its_environment() {
         })
     );
     assert_eq!(render(&stored), render(&compiled.definition));
-    let plain = compile(None, &[]).unwrap().definition;
-    assert_eq!((plain.environment(), plain.queue()), (None, None));
+    let plain = compile(None, &[]).unwrap();
+    assert_eq!((plain.definition.environment(), plain.options.queue), (None, None));
+    let plain = plain.definition;
     assert!(!String::from_utf8(plain.to_bytes()).unwrap().contains("environment"));
 }
 

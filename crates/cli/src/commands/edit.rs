@@ -21,7 +21,8 @@ use crate::workflow::{WorkflowFile, pair};
 const EXAMPLES: &str = "\
 Examples:
   autoglm edit 7 --set priority=80                     The run
-  autoglm edit 7 train --set concurrency=4 --set retry.limit=3
+  autoglm edit 7 train --set priority=90 --set retry.limit=3
+  autoglm edit 7 shards --set concurrency=4            How many items of a fan-out at a time
   autoglm edit 7 train --set resources.memory=8Gi --yes
   autoglm edit 7 --add more.yaml                       Tasks that may depend on those there are
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change

@@ -22,7 +22,7 @@ use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal, bad_request};
 use super::stored::{Stored, blocking};
 use crate::control;
-use crate::fork::{Kept, New, Old, closure, kept, marks, writers};
+use crate::fork::{Kept, New, Old, closure, kept, marks};
 use crate::handle::{Admission, Done, Gone, Unadmitted};
 use crate::sources::{Given, Sources, named};
 use crate::submission::{self, digest};
@@ -93,9 +93,10 @@ impl Stored {
     /// The new run, without what it keeps.
     fn admission(&mut self, origin: &Origin, fork: &Fork) -> Result<Admission, Refusal> {
         let again = closure(&origin.graph, origin.from);
-        let writers = writers(&origin.graph, &origin.definition);
         let is_same = fork.params.is_empty() && fork.environment.is_none();
-        if is_same && !writers.iter().any(|writer| again.contains(writer)) {
+        // What is written again may be other tasks.
+        let writes = origin.definition.written().any(|it| again.contains(it.by.0));
+        if is_same && !writes {
             return Ok(self.admission_of(origin));
         }
         let admitted = &origin.admitted;

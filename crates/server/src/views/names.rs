@@ -5,9 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::control::Kind;
-use model::policy::{Policy, Stage};
-use model::{Graph, ItemId, RunId, TaskId};
+use model::{ItemId, RunId, TaskId};
 use serde_json::Value;
 use spec::{Awaited, Definition, label};
 
@@ -65,35 +63,17 @@ impl Names {
         self.definition.as_deref()?.task(name)
     }
 
-    /// The tasks that a task, or an item of it, has written: those whose names begin with its own.
+    /// The tasks that a task, or an item of it, has written.
     pub(crate) fn written_by(&self, task: TaskId, item: Option<ItemId>) -> Vec<TaskId> {
-        let Some(definition) = self.definition.as_deref() else { return Vec::new() };
-        let name = definition.task_name(task);
-        let prefix = match item {
-            Some(item) => format!("{name}.{item}."),
-            None => format!("{name}."),
-        };
-        let tasks = (0..).take(definition.len()).map(TaskId);
-        tasks.filter(|&task| definition.task_name(task).starts_with(&prefix)).collect()
+        let all = self.definition.iter().flat_map(|text| text.written());
+        let own = all.filter(|it| it.by == task && (item.is_none() || it.item == item));
+        own.flat_map(|it| it.tasks).map(TaskId).collect()
     }
 
-    /// The task that wrote a task while the run went on: only these are members of a task of work,
-    /// but for the end of its turns and what undoes it.
-    pub(crate) fn writer(&self, graph: &Graph, task: TaskId) -> Option<TaskId> {
-        let Policy { kind, trigger, .. } = graph.policy(task);
-        if matches!(kind, Kind::Loop { .. }) || trigger.stage() == Stage::Compensation {
-            return None;
-        }
-        let definition = self.definition.as_deref()?;
-        let mut name = definition.task_name(task);
-        while let Some((before, _)) = name.rsplit_once('.') {
-            name = before;
-            let found = definition.task(name);
-            if let Some(writer) = found.filter(|&it| graph.policy(it).kind.is_work()) {
-                return Some(writer);
-            }
-        }
-        None
+    /// The task that wrote a task while the run went on.
+    pub(crate) fn writer(&self, task: TaskId) -> Option<TaskId> {
+        let mut all = self.definition.as_deref()?.written();
+        all.find(|it| it.tasks.contains(&task.0)).map(|it| it.by)
     }
 
     /// The first of some tasks by name, and how many more there are: `a, b, c and 4 more`.

@@ -60,7 +60,7 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
         trouble: task.trouble().and_then(words::trouble),
         reason: None,
         note: None,
-        written_by: subject.names.writer(run.graph(), id).map(|writer| subject.names.task(writer)),
+        written_by: subject.names.writer(id).map(|writer| subject.names.task(writer)),
         critical,
     }
 }

@@ -68,10 +68,12 @@ impl Run {
         if record.count == 0 {
             record.end = Some(status);
         }
-        for item in (0..record.count).map(ItemId) {
+        let (first, count) = (record.first, record.count);
+        for item in (0..count).map(ItemId) {
             let from = self.item(task, item).map(|item| item.status);
             if from.is_some_and(|from| !from.is_final()) {
                 self.put(task, item, status)?;
+                self.items[(first + item.0) as usize].with_task = true;
             }
         }
         Ok(())
@@ -217,7 +219,7 @@ impl Run {
             let item = &mut self.items[index as usize];
             if whole || item.status != TaskStatus::Succeeded {
                 (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
-                item.marked = false;
+                (item.marked, item.with_task) = (false, false);
                 record.open += 1;
             }
         }
@@ -285,7 +287,7 @@ impl Run {
         for index in items.iter().filter(|index| *index < record.count) {
             let item = &mut self.items[(record.first + index) as usize];
             (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
-            item.marked = false;
+            (item.marked, item.with_task) = (false, false);
             record.open += 1;
         }
         let round = self.task(task).round;

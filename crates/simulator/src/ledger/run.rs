@@ -43,6 +43,8 @@ pub struct Item {
     pub asked: bool,
     /// Whether it is only held to have ended.
     pub marked: bool,
+    /// Whether it ended because all of its task did, and not by an attempt of its own.
+    pub with_task: bool,
 }
 
 /// An item of which nothing is known.
@@ -58,6 +60,7 @@ pub(super) const FRESH: Item = Item {
     last: None,
     asked: false,
     marked: false,
+    with_task: false,
 };
 
 /// A task of a run.

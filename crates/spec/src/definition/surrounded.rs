@@ -30,12 +30,6 @@ impl Definition {
         self.environment.as_ref()
     }
 
-    /// The queue that the environment names.
-    #[must_use]
-    pub fn queue(&self) -> Option<&str> {
-        self.environment.as_ref()?.queue.as_deref()
-    }
-
     /// The secrets that the run may use, by name; those among its parameters as `params.NAME`.
     pub fn secrets(&self) -> impl Iterator<Item = SecretRef> {
         let of_files = self.frames.iter().filter_map(|frame| frame.file.as_ref());
