@@ -4,6 +4,7 @@
 //! `AUTOGLM_TEST_POWER=required`, which CI sets.
 
 mod machine;
+mod modules;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -6,8 +6,8 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
-for module in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do
-    insmod "/modules/$module.ko"
+for module in /modules/*.ko; do
+    insmod "$module"
 done
 # Nothing reaches the disk unless somebody asks for it.
 echo 0 > /proc/sys/vm/dirty_writeback_centisecs

@@ -13,17 +13,12 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::modules;
+
 /// What the guest runs first.
 const INIT: &str = include_str!("init.sh");
-/// The modules that its disks need.
-const MODULES: [&str; 6] = [
-    "drivers/virtio/virtio.ko",
-    "drivers/virtio/virtio_ring.ko",
-    "drivers/virtio/virtio_pci_legacy_dev.ko",
-    "drivers/virtio/virtio_pci_modern_dev.ko",
-    "drivers/virtio/virtio_pci.ko",
-    "drivers/block/virtio_blk.ko",
-];
+/// The modules that its disks need, beside those that these need in turn.
+const MODULES: [&str; 2] = ["virtio_pci", "virtio_blk"];
 /// Debian's package that names the newest kernel for virtual machines.
 const KERNEL_PACKAGE: &str = "linux-image-cloud-amd64";
 /// How large the disk with the state is.
@@ -62,10 +57,11 @@ impl Machine {
         fs::copy(busybox.trim(), ours("root/bin/busybox")).expect("copied");
         let release = fs::read_dir(kernel.join("lib/modules")).expect("there").next();
         let modules = release.expect("one kernel").expect("readable").path().join("kernel");
-        for module in MODULES {
-            let name = Path::new(module).file_name().expect("it has one");
-            fs::copy(modules.join(module), ours("root/modules").join(name))
-                .map_err(|error| format!("{module}: {error}"))?;
+        let needed = modules::with_what_they_need(&modules, &MODULES)?;
+        for (place, module) in needed.iter().enumerate() {
+            // Their names say in which order they are loaded.
+            let name = format!("{place:02}-{}", module.file_name().expect("a file").display());
+            fs::copy(module, ours("root/modules").join(name)).map_err(|error| error.to_string())?;
         }
         fs::write(ours("root/init"), INIT).expect("written");
         let pack = "chmod +x init && find . | cpio --quiet -o -H newc > ../initrd";
