@@ -1,31 +1,34 @@
-//! The process executor: attempts become processes of the supervisor, its events become news of
-//! attempts, and output goes to the log.
+//! What attempts of all kinds have in common: tickets, secrets, artifacts, the log, outputs.
 //!
-//! A process is known to the supervisor and the log by a ticket, a number of this worker's own:
-//! the items of one fan-out may share a fencing token. It reports and never decides.
+//! It hands each to the executor of its kind, and makes news of attempts of what that tells. An
+//! attempt is known to executors and the log by a ticket, a number of this worker's own: the items
+//! of one fan-out may share a fencing token. It reports and never decides.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 use artifacts::logs::{self, Stream};
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Collect, Process};
+use model::work::{Assignment, Collect, Does};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
+use crate::executors::builtin::Task;
+use crate::executors::{Attempt, Builtin, Ending, Executor, Happened, Processes, Tools};
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
-use crate::supervisor::{self, Batch, Event, Start, Supervisor, Ticket};
+use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
 mod finish;
 mod veil;
 
+use finish::Finish;
 pub(crate) use finish::name;
-use finish::{Exited, Finish};
 use veil::Veil;
 
 /// What happened to attempts.
@@ -49,10 +52,11 @@ pub(crate) struct Ended {
     pub tasks: Option<Vec<u8>>,
 }
 
-/// An attempt that has been given to the supervisor.
+/// An attempt that has been given to an executor.
 struct Live {
     lease: LeaseId,
     grace: Span,
+    kind: Kind,
     output_file: PathBuf,
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
@@ -61,9 +65,17 @@ struct Live {
     folder: PathBuf,
 }
 
+/// Which executor has an attempt.
+#[derive(Clone, Copy)]
+enum Kind {
+    Process,
+    Builtin,
+}
+
 /// An attempt that is not started yet: artifacts are being put in their places.
 struct Placing {
-    start: Start,
+    attempt: Attempt,
+    does: Does,
     live: Live,
     /// Whether it was told to end meanwhile.
     is_stopped: bool,
@@ -72,8 +84,11 @@ struct Placing {
 /// Variables with secrets in them, and what hides the secrets.
 type Revealed = (Vec<(String, String)>, Option<Box<Veil>>);
 
-pub(crate) struct Executor {
+pub(crate) struct Desk {
     supervisor: Supervisor,
+    slot: Slot,
+    processes: Processes,
+    builtin: Builtin,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -89,17 +104,20 @@ pub(crate) struct Executor {
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
-    /// When something last happened, as the supervisor tells it.
+    /// When something last happened.
     at: Timestamp,
 }
 
-impl Executor {
+impl Desk {
     pub(crate) fn open(home: &Path, supervisor: Supervisor, slot: Slot) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
         let outputs = home.join("outputs");
         std::fs::create_dir_all(&outputs)?;
         Ok(Self {
             supervisor,
+            slot: slot.clone(),
+            processes: Processes,
+            builtin: Builtin::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -120,6 +138,8 @@ impl Executor {
         let gone = std::mem::replace(&mut self.supervisor, supervisor);
         // It did not end well, or it would not have been replaced.
         let _ = gone.shut_down();
+        self.processes.abandon();
+        self.builtin.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -145,51 +165,59 @@ impl Executor {
         Ticket(self.next_ticket - 1)
     }
 
-    /// Gives a process to the supervisor.
+    /// Gives an attempt to the executor of its kind, once its artifacts are in their places.
     ///
     /// # Errors
     /// One of its secrets cannot be had; the reason names the secret, never its value.
-    pub(crate) fn start(&mut self, grant: &Grant, process: Process) -> Result<(), String> {
-        let (secrets, veil) = self.reveal(&process.secrets)?;
+    pub(crate) fn start(&mut self, grant: &Grant, assignment: Assignment) -> Result<(), String> {
+        let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
-        let output_file = self.outputs.join(ticket.0.to_string());
-        let tasks_file = self.outputs.join(format!("{}.tasks", ticket.0));
-        let work_dir = self.work_dir(grant.attempt);
-        let folder = PathBuf::from(&process.working_dir);
-        let mut env = process.env;
-        env.extend(secrets);
-        env.push(("AUTOGLM_OUTPUT".into(), output_file.to_string_lossy().into_owned()));
-        env.push(("AUTOGLM_TASKS".into(), tasks_file.to_string_lossy().into_owned()));
-        env.push(("AUTOGLM_WORKDIR".into(), work_dir.to_string_lossy().into_owned()));
-        let start = Start {
+        let attempt = Attempt {
             ticket,
-            argv: process.argv.into_iter().map(Into::into).collect(),
-            env,
-            cwd: process.working_dir.into(),
-            work_dir: process.needs_work_dir.then_some(work_dir),
-            output_file: output_file.clone(),
-            output_cap_bytes: model::limits::LOG_BYTES_MAX,
+            id: grant.attempt,
+            token: grant.token,
+            env: assignment.env,
+            secrets,
+            folder: PathBuf::from(&assignment.working_dir),
+            work_dir: self.work_dir(grant.attempt),
+            needs_work_dir: assignment.needs_work_dir,
+            output_file: self.outputs.join(ticket.0.to_string()),
+            tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
         };
-        let (lease, collect) = (grant.lease(), process.collect);
-        let live =
-            Live { lease, grace: grant.grace, output_file, tasks_file, veil, collect, folder };
-        if process.place.is_empty() {
-            self.launch(start, live);
+        let live = Live {
+            lease: grant.lease(),
+            grace: grant.grace,
+            kind: kind(&assignment.does),
+            output_file: attempt.output_file.clone(),
+            tasks_file: attempt.tasks_file.clone(),
+            veil,
+            collect: assignment.collect,
+            folder: attempt.folder.clone(),
+        };
+        if assignment.place.is_empty() {
+            self.launch(attempt, assignment.does, live);
             return Ok(());
         }
-        let job = Job::Place(process.place);
+        let job = Job::Place(assignment.place);
         self.keeper.begin(ticket, live.folder.clone(), job).map_err(|trouble| trouble.reason)?;
-        self.tickets.insert(lease, ticket);
-        self.placing.insert(ticket, Placing { start, live, is_stopped: false });
+        self.tickets.insert(live.lease, ticket);
+        let placing = Placing { attempt, does: assignment.does, live, is_stopped: false };
+        self.placing.insert(ticket, placing);
         Ok(())
     }
 
-    fn launch(&mut self, start: Start, live: Live) {
-        let ticket = start.ticket;
-        self.supervisor.start(start);
+    fn launch(&mut self, attempt: Attempt, does: Does, live: Live) {
+        let ticket = attempt.ticket;
         self.log.begin(ticket, live.lease);
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
+        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        match does {
+            Does::Process(argv) => self.processes.start(attempt, argv, tools),
+            Does::Nothing => self.builtin.start(attempt, Task::Nothing, tools),
+            Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
+            Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
+        }
     }
 
     /// Looks secrets up, and makes what hides them again in what the process prints.
@@ -222,14 +250,16 @@ impl Executor {
             return;
         }
         let Some(live) = self.live.get(&ticket) else { return };
-        let kind = match how {
+        let how = match how {
             StopKind::Retract => return,
-            StopKind::Cancel | StopKind::TimeOut => {
-                supervisor::StopKind::Term { grace: live.grace }
-            }
-            StopKind::Terminate | StopKind::Revoke => supervisor::StopKind::Kill,
+            StopKind::Cancel | StopKind::TimeOut => Ending::Ask(live.grace),
+            StopKind::Terminate | StopKind::Revoke => Ending::Kill,
         };
-        self.supervisor.stop(ticket, kind);
+        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        match live.kind {
+            Kind::Process => self.processes.stop(ticket, how, tools),
+            Kind::Builtin => self.builtin.stop(ticket, how, tools),
+        }
     }
 
     /// Writes a line of the worker's own into the log of an attempt that never was a process.
@@ -253,14 +283,39 @@ impl Executor {
         match event {
             Event::Ready { .. } => {
                 self.forget_outputs();
-                Some(News::Ready)
+                return Some(News::Ready);
             }
-            Event::Started { ticket, at, .. } => {
-                self.at = at;
-                Some(News::Started(self.live.get(&ticket)?.lease))
+            Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+                self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
+                return None;
             }
-            Event::Output { ticket, stream, at, bytes } => {
-                self.at = at;
+            Event::Exited { .. } => {}
+        }
+        let (ticket, happened) = Processes::happened(event)?;
+        self.hear(ticket, happened)
+    }
+
+    /// When an executor has something to tell by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.builtin.next_deadline()
+    }
+
+    /// What has happened by itself until now.
+    pub(crate) fn tick(&mut self) -> Vec<News> {
+        let happened = self.builtin.take(Instant::now());
+        if !happened.is_empty() {
+            self.at = wall_clock();
+        }
+        happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect()
+    }
+
+    /// Makes news of what an executor tells of an attempt.
+    fn hear(&mut self, ticket: Ticket, happened: Happened) -> Option<News> {
+        match happened {
+            Happened::Started => Some(News::Started(self.live.get(&ticket)?.lease)),
+            Happened::Output(stream, bytes) => {
+                let at = self.at;
                 let veil = self.live.get_mut(&ticket).and_then(|live| live.veil.as_deref_mut());
                 match veil {
                     Some(veil) => self.log.append(ticket, stream, at, &veil.hide(stream, &bytes)),
@@ -271,14 +326,10 @@ impl Executor {
                 }
                 None
             }
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
-                self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
-                None
-            }
-            Event::Exited { ticket, how, oom, usage, has_output_file, .. } => {
+            Happened::Ended(finished) => {
                 let live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
-                self.exited(ticket, live, Exited { how, oom, usage, has_output_file })
+                self.ended(ticket, live, *finished)
             }
         }
     }
@@ -298,4 +349,17 @@ impl Executor {
         // A supervisor that is gone says so by its events.
         let _ = self.supervisor.flush();
     }
+}
+
+fn kind(does: &Does) -> Kind {
+    match does {
+        Does::Process(_) => Kind::Process,
+        Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
+    }
+}
+
+/// The time of day, as the supervisor tells it of processes.
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -3,18 +3,11 @@
 use model::Digest;
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
 
-use super::{Ended, Executor, Live, News};
+use super::{Desk, Ended, Live, News};
+use crate::executors::{Finished, Left};
 use crate::keep::{Done, Job, Trouble, with_artifacts};
-use crate::supervisor::{Exit, Ticket};
+use crate::supervisor::Ticket;
 use crate::{outputs, tasks};
-
-/// What the supervisor says of the end of a process.
-pub(super) struct Exited {
-    pub how: Exit,
-    pub oom: bool,
-    pub usage: Usage,
-    pub has_output_file: bool,
-}
 
 /// An attempt that has ended and is not told of yet.
 pub(super) struct Finish {
@@ -25,30 +18,41 @@ pub(super) struct Finish {
     tasks: Option<Vec<u8>>,
 }
 
-impl Executor {
-    pub(super) fn exited(
+impl Desk {
+    /// An executor says how an attempt ended.
+    pub(super) fn ended(
         &mut self,
         ticket: Ticket,
         mut live: Live,
-        exited: Exited,
+        finished: Finished,
     ) -> Option<News> {
-        let Exited { how, oom, usage, has_output_file } = exited;
+        let Finished { outcome, usage, reason, left } = finished;
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
         }
-        let outcome = outcome(&how, oom);
-        if let Exit::SpawnFailed { message, .. } = &how {
-            self.say(ticket, message);
+        if let Some(reason) = reason {
+            let reason = match &live.veil {
+                Some(veil) => veil.mask.apply(reason.as_bytes()).into_owned(),
+                None => reason.into_bytes(),
+            };
+            self.say(ticket, &String::from_utf8_lossy(&reason));
         }
-        let (outcome, outputs) = match has_output_file {
-            true => self.read_outputs(ticket, &live, outcome),
-            false => (outcome, None),
+        let (outcome, outputs, tasks) = match left {
+            Left::Nothing => (outcome, None, None),
+            Left::Outputs(outputs) => (outcome, Some(outputs), None),
+            Left::Files { has_outputs } => {
+                let (outcome, outputs) = match has_outputs {
+                    true => self.read_outputs(ticket, &live, outcome),
+                    false => (outcome, None),
+                };
+                let (outcome, tasks) = self.read_tasks(ticket, &live, outcome);
+                (outcome, outputs, tasks)
+            }
         };
         let outputs = outputs.map(|bytes| match &live.veil {
             Some(veil) => veil.mask.apply(&bytes).into_owned(),
             None => bytes,
         });
-        let (outcome, tasks) = self.read_tasks(ticket, &live, outcome);
         let collect = std::mem::take(&mut live.collect);
         let folder = live.folder.clone();
         let finish = Finish { live, outcome, usage, outputs, tasks };
@@ -72,11 +76,11 @@ impl Executor {
             return match result {
                 // It was told to end: whoever said so knows what that means.
                 _ if placing.is_stopped => {
-                    let outcome = Outcome::Failed(Failure::Signal(TERM));
+                    let outcome = Finished::stopped().outcome;
                     Some(self.never_was(ticket, placing.live, (outcome, None)))
                 }
                 Ok(_) => {
-                    self.launch(placing.start, placing.live);
+                    self.launch(placing.attempt, placing.does, placing.live);
                     None
                 }
                 Err(Trouble { reason }) => {
@@ -105,7 +109,7 @@ impl Executor {
         }
     }
 
-    /// The end of an attempt that never was a process.
+    /// The end of an attempt that never began.
     fn never_was(
         &mut self,
         ticket: Ticket,
@@ -177,19 +181,6 @@ impl Executor {
                 (Outcome::Failed(Failure::Tasks), None)
             }
         }
-    }
-}
-
-/// The signal that asks a process to end.
-const TERM: i32 = 15;
-
-fn outcome(how: &Exit, oom: bool) -> Outcome {
-    match *how {
-        Exit::Code(0) => Outcome::Succeeded,
-        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
-        Exit::Signal { .. } if oom => Outcome::Failed(Failure::OutOfMemory),
-        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
-        Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
     }
 }
 
