@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
-use model::outcome::{AttemptEnd, Failure, LogRef, Outcome, Usage};
+use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Work};
 use model::{Request, Span, Timestamp};
 
@@ -265,7 +265,13 @@ impl Loop {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
                 let named = tasks.as_deref().map(name);
                 self.tasks.extend(tasks.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended { lease, outcome, end, tasks: named });
+                self.step(AgentInput::Ended {
+                    lease,
+                    outcome,
+                    end,
+                    tasks: named,
+                    retry_after: None,
+                });
             }
         }
     }
@@ -290,8 +296,8 @@ impl Loop {
         let lease = grant.lease();
         let work = self.work.remove(&lease);
         let ended = |outcome, log| {
-            let end = AttemptEnd { usage: Usage::default(), log, output: None };
-            Some(AgentInput::Ended { lease, outcome, end, tasks: None })
+            let end = AttemptEnd { log, ..AttemptEnd::default() };
+            Some(AgentInput::Ended { lease, outcome, end, tasks: None, retry_after: None })
         };
         match work {
             Some(Work::Assignment(assignment)) => {

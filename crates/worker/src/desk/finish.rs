@@ -134,7 +134,12 @@ impl Desk {
     fn end(&mut self, ticket: Ticket, finish: Finish) -> News {
         let Finish { live, outcome, usage, outputs, tasks } = finish;
         let log = self.log.finish(ticket, self.at);
-        let end = AttemptEnd { usage, log, output: outputs.as_deref().map(name) };
+        let end = AttemptEnd {
+            usage,
+            log,
+            output: outputs.as_deref().map(name),
+            ..AttemptEnd::default()
+        };
         News::Ended(Ended { lease: live.lease, outcome, end, outputs, tasks })
     }
 
