@@ -46,6 +46,8 @@ pub(crate) struct Ended {
     pub lease: LeaseId,
     pub outcome: Outcome,
     pub end: AttemptEnd,
+    /// How long the other side asked to wait before it is tried again.
+    pub retry_after: Option<Span>,
     /// Canonical JSON.
     pub outputs: Option<Vec<u8>>,
     /// The tasks that it wrote for its run, as it wrote them.

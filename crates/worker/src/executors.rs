@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use artifacts::logs::Stream;
-use model::outcome::{Failure, Outcome, Usage};
+use model::outcome::{Failure, Outcome, Spent, Usage};
 use model::{AttemptId, Span, Token};
 
 use crate::inbox::Slot;
@@ -97,6 +97,10 @@ pub(crate) struct Finished {
     pub outcome: Outcome,
     /// What it used.
     pub usage: Usage,
+    /// What it spent of what others count.
+    pub spent: Spent,
+    /// How long the other side asked to wait before it is tried again.
+    pub retry_after: Option<Span>,
     /// What the executor has to say of it, for the log.
     pub reason: Option<String>,
     /// What it left.
@@ -118,10 +122,21 @@ pub(crate) enum Left {
 }
 
 impl Finished {
+    /// An end of which nothing else is to be said.
+    pub(crate) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: Usage::default(),
+            spent: Spent::NOTHING,
+            retry_after: None,
+            reason: None,
+            left: Left::Nothing,
+        }
+    }
+
     /// An attempt that ended because it was told to. Whoever said so knows what that means.
     pub(crate) fn stopped() -> Self {
         const TERM: i32 = 15;
-        let outcome = Outcome::Failed(Failure::Signal(TERM));
-        Self { outcome, usage: Usage::default(), reason: None, left: Left::Nothing }
+        Self::new(Outcome::Failed(Failure::Signal(TERM)))
     }
 }

@@ -261,17 +261,11 @@ impl Loop {
         match news {
             News::Ready => self.ready = true,
             News::Started(lease) => self.step(AgentInput::Started(lease)),
-            News::Ended(Ended { lease, outcome, end, outputs, tasks }) => {
+            News::Ended(Ended { lease, outcome, end, retry_after, outputs, tasks }) => {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
                 let named = tasks.as_deref().map(name);
                 self.tasks.extend(tasks.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended {
-                    lease,
-                    outcome,
-                    end,
-                    tasks: named,
-                    retry_after: None,
-                });
+                self.step(AgentInput::Ended { lease, outcome, end, tasks: named, retry_after });
             }
         }
     }

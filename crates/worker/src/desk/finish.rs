@@ -1,7 +1,7 @@
 //! How an attempt ends: its outputs and tasks are read, its artifacts stored, and then it is told.
 
-use model::Digest;
-use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef};
+use model::{Digest, Span};
 
 use super::{Desk, Ended, Live, News};
 use crate::executors::{Finished, Left};
@@ -13,7 +13,9 @@ use crate::{outputs, tasks};
 pub(super) struct Finish {
     live: Live,
     outcome: Outcome,
-    usage: Usage,
+    /// What is known of it: usage, what it spent.
+    end: AttemptEnd,
+    retry_after: Option<Span>,
     outputs: Option<Vec<u8>>,
     tasks: Option<Vec<u8>>,
 }
@@ -26,7 +28,7 @@ impl Desk {
         mut live: Live,
         finished: Finished,
     ) -> Option<News> {
-        let Finished { outcome, usage, reason, left } = finished;
+        let Finished { outcome, usage, spent, retry_after, reason, left } = finished;
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
         }
@@ -55,7 +57,8 @@ impl Desk {
         });
         let collect = std::mem::take(&mut live.collect);
         let folder = live.folder.clone();
-        let finish = Finish { live, outcome, usage, outputs, tasks };
+        let end = AttemptEnd { usage, spent, ..AttemptEnd::default() };
+        let finish = Finish { live, outcome, end, retry_after, outputs, tasks };
         if outcome != Outcome::Succeeded || collect.is_empty() {
             return Some(self.end(ticket, finish));
         }
@@ -120,8 +123,9 @@ impl Desk {
         if let Some(reason) = reason {
             self.say(ticket, &reason);
         }
-        let usage = Usage::default();
-        self.end(ticket, Finish { live, outcome, usage, outputs: None, tasks: None })
+        let end = AttemptEnd::default();
+        let finish = Finish { live, outcome, end, retry_after: None, outputs: None, tasks: None };
+        self.end(ticket, finish)
     }
 
     /// An attempt that ended well fails, because what it left cannot be kept.
@@ -132,15 +136,10 @@ impl Desk {
     }
 
     fn end(&mut self, ticket: Ticket, finish: Finish) -> News {
-        let Finish { live, outcome, usage, outputs, tasks } = finish;
+        let Finish { live, outcome, end, retry_after, outputs, tasks } = finish;
         let log = self.log.finish(ticket, self.at);
-        let end = AttemptEnd {
-            usage,
-            log,
-            output: outputs.as_deref().map(name),
-            ..AttemptEnd::default()
-        };
-        News::Ended(Ended { lease: live.lease, outcome, end, outputs, tasks })
+        let end = AttemptEnd { log, output: outputs.as_deref().map(name), ..end };
+        News::Ended(Ended { lease: live.lease, outcome, end, retry_after, outputs, tasks })
     }
 
     /// The outputs of an attempt that ended well; ones that cannot be read make it a failed one.

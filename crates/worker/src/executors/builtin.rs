@@ -35,15 +35,14 @@ impl Executor for Builtin {
         self.news.push((ticket, Happened::Started));
         match task {
             Task::Nothing => {
-                self.end(ticket, (Outcome::Succeeded, Usage::default()), Left::Nothing);
+                self.end(ticket, Usage::default(), Left::Nothing);
             }
             Task::Sleep(Span(micros)) => {
                 let now = Instant::now();
                 self.sleeping.insert((now + Duration::from_micros(micros), ticket), now);
             }
             Task::Emit(outputs) => {
-                let left = Left::Outputs(outputs);
-                self.end(ticket, (Outcome::Succeeded, Usage::default()), left);
+                self.end(ticket, Usage::default(), Left::Outputs(outputs));
             }
         }
     }
@@ -77,13 +76,13 @@ impl Builtin {
             let ((_, ticket), since) = entry.remove_entry();
             let wall_us = u64::try_from((now - since).as_micros()).unwrap_or(u64::MAX);
             let usage = Usage { wall_us, ..Usage::default() };
-            self.end(ticket, (Outcome::Succeeded, usage), Left::Nothing);
+            self.end(ticket, usage, Left::Nothing);
         }
         std::mem::take(&mut self.news)
     }
 
-    fn end(&mut self, ticket: Ticket, (outcome, usage): (Outcome, Usage), left: Left) {
-        let finished = Finished { outcome, usage, reason: None, left };
+    fn end(&mut self, ticket: Ticket, usage: Usage, left: Left) {
+        let finished = Finished { usage, left, ..Finished::new(Outcome::Succeeded) };
         self.news.push((ticket, Happened::Ended(Box::new(finished))));
     }
 }

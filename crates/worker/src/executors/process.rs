@@ -63,7 +63,8 @@ impl Processes {
                     _ => None,
                 };
                 let left = Left::Files { has_outputs: has_output_file };
-                (ticket, Happened::Ended(Box::new(Finished { outcome, usage, reason, left })))
+                let finished = Finished { usage, reason, left, ..Finished::new(outcome) };
+                (ticket, Happened::Ended(Box::new(finished)))
             }
             Event::Ready { .. } | Event::Dropped { .. } => return None,
         })
