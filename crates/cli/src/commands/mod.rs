@@ -27,6 +27,7 @@ pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Skip(mark::Skip),
     /// Hold tasks that have not begun to have ended, well or badly
     Mark(mark::MarkTasks),
+    /// Hold the state and serve its API until told to end
+    Serve(serve::Serve),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
     /// Begin a workflow in a folder
@@ -122,6 +125,7 @@ impl Command {
             Self::Resume(command) => Some(&command.offers),
             Self::Retry(command) => Some(&command.offers),
             Self::Fork(command) => Some(&command.offers),
+            Self::Serve(command) => Some(&command.offers),
             Self::Hold(command) => Some(&command.offers),
             _ => None,
         }
@@ -163,6 +167,7 @@ impl Command {
             Self::Edit(command) => block_on(command.run(context)),
             Self::Skip(command) => block_on(command.run(context)),
             Self::Mark(command) => block_on(command.run(context)),
+            Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),

@@ -16,6 +16,7 @@ mod full_disk;
 mod kill;
 mod output;
 mod power_cut;
+mod serving;
 mod stop_continue;
 mod support;
 mod waiting;
