@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::Digest;
+use crate::bounds::Bounds;
 use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 
@@ -39,6 +40,8 @@ pub struct Process {
     pub place: Vec<Placement>,
     /// Artifacts that are kept when it has succeeded.
     pub collect: Vec<Collect>,
+    /// The most that it may use.
+    pub limits: Bounds,
 }
 
 /// An artifact that is put somewhere before a process starts.

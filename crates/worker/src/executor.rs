@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use artifacts::logs::{self, Stream};
+use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
@@ -21,17 +22,19 @@ use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{self, Batch, Event, Start, Supervisor, Ticket};
 
+mod bounds;
 mod finish;
 mod veil;
 
+use bounds::{Cores, Held};
 pub(crate) use finish::name;
 use finish::{Exited, Finish};
 use veil::Veil;
 
 /// What happened to attempts.
 pub(crate) enum News {
-    /// Attempts may start: nothing of an earlier worker is left.
-    Ready,
+    /// Attempts may start: nothing of an earlier worker is left. They are held to this.
+    Ready(Enforcement),
     /// An attempt has started.
     Started(LeaseId),
     /// An attempt has ended.
@@ -56,6 +59,7 @@ struct Live {
     output_file: PathBuf,
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
+    held: Held,
     /// What is kept of it when it has succeeded, and where that lies.
     collect: Vec<Collect>,
     folder: PathBuf,
@@ -89,6 +93,10 @@ pub(crate) struct Executor {
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
+    /// What attempts can be held to.
+    enforcement: Enforcement,
+    /// Cores for attempts that have them for themselves.
+    cores: Cores,
     /// When something last happened, as the supervisor tells it.
     at: Timestamp,
 }
@@ -111,6 +119,8 @@ impl Executor {
             collecting: HashMap::new(),
             tickets: HashMap::new(),
             grown: Vec::new(),
+            enforcement: Enforcement::default(),
+            cores: Cores::of_this_process(),
             at: Timestamp::default(),
         })
     }
@@ -127,6 +137,7 @@ impl Executor {
             self.log.finish(ticket, self.at);
         }
         self.placing.clear();
+        self.cores = Cores::of_this_process();
         self.tickets.clear();
         self.grown.clear();
     }
@@ -161,6 +172,8 @@ impl Executor {
         env.push(("AUTOGLM_OUTPUT".into(), output_file.to_string_lossy().into_owned()));
         env.push(("AUTOGLM_TASKS".into(), tasks_file.to_string_lossy().into_owned()));
         env.push(("AUTOGLM_WORKDIR".into(), work_dir.to_string_lossy().into_owned()));
+        let (held, limits) =
+            Held::new(process.limits, &grant.request, &mut self.cores, &self.enforcement);
         let start = Start {
             ticket,
             argv: process.argv.into_iter().map(Into::into).collect(),
@@ -169,25 +182,32 @@ impl Executor {
             work_dir: process.needs_work_dir.then_some(work_dir),
             output_file: output_file.clone(),
             output_cap_bytes: model::limits::LOG_BYTES_MAX,
+            limits,
         };
         let (lease, collect) = (grant.lease(), process.collect);
-        let live =
-            Live { lease, grace: grant.grace, output_file, tasks_file, veil, collect, folder };
+        let grace = grant.grace;
+        let mut live = Live { lease, grace, output_file, tasks_file, veil, held, collect, folder };
         if process.place.is_empty() {
             self.launch(start, live);
             return Ok(());
         }
         let job = Job::Place(process.place);
-        self.keeper.begin(ticket, live.folder.clone(), job).map_err(|trouble| trouble.reason)?;
+        if let Err(trouble) = self.keeper.begin(ticket, live.folder.clone(), job) {
+            self.cores.put(&mut live.held);
+            return Err(trouble.reason);
+        }
         self.tickets.insert(lease, ticket);
         self.placing.insert(ticket, Placing { start, live, is_stopped: false });
         Ok(())
     }
 
-    fn launch(&mut self, start: Start, live: Live) {
+    fn launch(&mut self, start: Start, mut live: Live) {
         let ticket = start.ticket;
         self.supervisor.start(start);
         self.log.begin(ticket, live.lease);
+        for note in std::mem::take(&mut live.held.notes) {
+            self.say(ticket, &note);
+        }
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
     }
@@ -251,9 +271,10 @@ impl Executor {
 
     fn take_one(&mut self, event: Event) -> Option<News> {
         match event {
-            Event::Ready { .. } => {
+            Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
-                Some(News::Ready)
+                self.enforcement = enforcement.clone();
+                Some(News::Ready(enforcement))
             }
             Event::Started { ticket, at, .. } => {
                 self.at = at;
@@ -275,10 +296,12 @@ impl Executor {
                 self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
                 None
             }
-            Event::Exited { ticket, how, oom, usage, has_output_file, .. } => {
-                let live = self.live.remove(&ticket)?;
+            Event::Exited { ticket, how, oom, forks_refused, usage, has_output_file, .. } => {
+                let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
-                self.exited(ticket, live, Exited { how, oom, usage, has_output_file })
+                self.cores.put(&mut live.held);
+                let exited = Exited { how, oom, forks_refused, usage, has_output_file };
+                self.exited(ticket, live, exited)
             }
         }
     }

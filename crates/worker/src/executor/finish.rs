@@ -12,6 +12,7 @@ use crate::{outputs, tasks};
 pub(super) struct Exited {
     pub how: Exit,
     pub oom: bool,
+    pub forks_refused: u64,
     pub usage: Usage,
     pub has_output_file: bool,
 }
@@ -32,9 +33,12 @@ impl Executor {
         mut live: Live,
         exited: Exited,
     ) -> Option<News> {
-        let Exited { how, oom, usage, has_output_file } = exited;
+        let Exited { how, oom, forks_refused, usage, has_output_file } = exited;
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
+        }
+        for line in live.held.on_end(oom, forks_refused) {
+            self.say(ticket, &line);
         }
         let outcome = outcome(&how, oom);
         if let Exit::SpawnFailed { message, .. } = &how {
@@ -109,9 +113,10 @@ impl Executor {
     fn never_was(
         &mut self,
         ticket: Ticket,
-        live: Live,
+        mut live: Live,
         (outcome, reason): (Outcome, Option<String>),
     ) -> News {
+        self.cores.put(&mut live.held);
         self.log.begin(ticket, live.lease);
         if let Some(reason) = reason {
             self.say(ticket, &reason);
@@ -186,10 +191,10 @@ const TERM: i32 = 15;
 fn outcome(how: &Exit, oom: bool) -> Outcome {
     match *how {
         Exit::Code(0) => Outcome::Succeeded,
-        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
-        Exit::Signal { .. } if oom => Outcome::Failed(Failure::OutOfMemory),
-        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
         Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
+        _ if oom => Outcome::Failed(Failure::OutOfMemory),
+        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
+        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
     }
 }
 
