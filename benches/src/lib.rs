@@ -181,7 +181,13 @@ fn take(agent: &mut Agent, now: Timestamp, message: ToWorker, out: &mut Vec<Agen
             let end = AttemptEnd { usage, ..AttemptEnd::default() };
             agent.step(
                 now,
-                AgentInput::Ended { lease, outcome: Outcome::Succeeded, end, tasks: None },
+                AgentInput::Ended {
+                    lease,
+                    outcome: Outcome::Succeeded,
+                    end,
+                    tasks: None,
+                    retry_after: None,
+                },
                 out,
             );
         }

@@ -46,6 +46,8 @@ pub enum AgentInput {
         end: AttemptEnd,
         /// The tasks that it wrote for its run, if it wrote any.
         tasks: Option<OutputRef>,
+        /// How long the other side asked to be left alone, if it did.
+        retry_after: Option<Span>,
     },
     /// The link broke. Best given when there is a new one, for the answer is a hello; one that
     /// gets lost is said again after three heartbeats.
@@ -114,11 +116,12 @@ impl Agent {
                 }
             }
             AgentInput::Started(lease) => self.reports.start(now, lease),
-            AgentInput::Ended { lease, outcome, end, tasks } => {
+            AgentInput::Ended { lease, outcome, end, tasks, retry_after } => {
                 if let Some(outcome) = self.leases.end(lease, outcome) {
                     // What was told to end meanwhile has not written tasks for anybody.
                     let tasks = tasks.filter(|_| outcome == Outcome::Succeeded);
-                    self.reports.push(lease, AttemptEvent::Ended { outcome, end, tasks });
+                    let event = AttemptEvent::Ended { outcome, end, tasks, retry_after };
+                    self.reports.push(lease, event);
                 }
             }
             AgentInput::Disconnected => self.session.close(),
@@ -224,7 +227,10 @@ impl Agent {
             Granted::Unsatisfiable => {
                 let outcome = Outcome::Failed(Failure::Unsatisfiable);
                 let end = AttemptEnd::default();
-                self.reports.push(lease, AttemptEvent::Ended { outcome, end, tasks: None });
+                self.reports.push(
+                    lease,
+                    AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None },
+                );
             }
         }
     }

@@ -58,6 +58,8 @@ pub(crate) enum Action {
     Script { shell: Vec<String>, script: Text },
     /// A program and its arguments.
     Command { command: Vec<Text> },
+    /// Another kind of work, by the key of the file that makes a task one of it.
+    Call { call: &'static str, settings: Value },
     /// The first rule that holds is taken.
     Decision { rules: Vec<Rule> },
     /// An expression gives its output.
@@ -183,6 +185,7 @@ impl<'w> Outline<'w> {
             Does::Command(words) => {
                 Action::Command { command: words.into_iter().map(Text::from).collect() }
             }
+            Does::Calls(kind, settings) => Action::Call { call: kind.key(), settings },
             Does::Decides(rules) => {
                 let rules = rules.into_iter().map(|rule| Rule {
                     tasks: self.chosen(task, rule.route),

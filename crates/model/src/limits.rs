@@ -40,6 +40,8 @@ pub const LEADER_RENEW: Span = Span::secs(3);
 pub const ATTEMPT_LEASE: Span = Span::secs(60);
 /// By how much the worker's own limit is shorter than the server's.
 pub const ATTEMPT_LEASE_MARGIN: Span = Span::secs(5);
+/// The longest that a retry waits because the other side asked for it.
+pub const RETRY_AFTER_MAX: Span = Span::secs(3_600);
 /// How long a task that no worker can ever hold waits for one that can.
 pub const UNSATISFIABLE_GRACE: Span = Span::secs(60);
 

@@ -166,6 +166,8 @@ pub enum AttemptEvent {
         end: AttemptEnd,
         /// The tasks that it wrote for its run, if it wrote any.
         tasks: Option<OutputRef>,
+        /// How long the other side asked to be left alone, if it did.
+        retry_after: Option<Span>,
     },
     /// It was given back without a start.
     Returned,

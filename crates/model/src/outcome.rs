@@ -3,6 +3,7 @@
 //! Executors say what happened; they never say what follows from it. That is the engine's part, and
 //! it stands in the fact beside the outcome ([`Then`]).
 
+use crate::hash::mix;
 use crate::{Digest, Timestamp};
 
 /// How an attempt ended.
@@ -48,22 +49,85 @@ pub enum Failure {
     Rejected,
     /// It is a loop that had all the turns it may have, and its condition still does not hold.
     TurnsUsedUp,
+    /// The call raised an error; its name, by which rules know it.
+    Raised(ErrorName),
+    /// The process that served the call ended in its middle.
+    Crashed,
+    /// A server answered with this HTTP status, which was not expected.
+    Status(u16),
+    /// No whole answer was had.
+    Unreachable(Unreached),
+    /// An answer came, and is not what it has to be: its schema, its path, its format.
+    Answer,
+    /// It is more than a limit allows.
+    TooLarge,
+    /// It is an address or a thing that the task may not use.
+    Forbidden,
 }
 
 impl Failure {
-    /// Whether trying again may help when the file has no rule for it.
+    /// Whether trying again may help: what is tried again when the file has no rule for it, and
+    /// what `transient` means in a rule.
     #[must_use]
-    pub const fn may_pass(self) -> bool {
-        !matches!(
-            self,
+    pub const fn is_transient(self) -> bool {
+        match self {
+            Self::Exit(_)
+            | Self::Signal(_)
+            | Self::OutOfMemory
+            | Self::Spawn(_)
+            | Self::Raised(_)
+            | Self::Crashed => true,
+            Self::Status(status) => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504),
+            Self::Unreachable(how) => !matches!(how, Unreached::Insecure),
             Self::Render
-                | Self::Outputs
-                | Self::Tasks
-                | Self::Unsatisfiable
-                | Self::Control
-                | Self::Rejected
-                | Self::TurnsUsedUp
-        )
+            | Self::Outputs
+            | Self::Tasks
+            | Self::Unsatisfiable
+            | Self::Control
+            | Self::Rejected
+            | Self::TurnsUsedUp
+            | Self::Answer
+            | Self::TooLarge
+            | Self::Forbidden => false,
+        }
+    }
+}
+
+/// Why no whole answer was had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unreached {
+    /// The name has no address.
+    Unresolved,
+    /// Nobody took the connection.
+    Refused,
+    /// The connection ended before the answer did.
+    Broken,
+    /// The other side could not show who it is.
+    Insecure,
+    /// Nothing came for longer than is waited for.
+    Slow,
+}
+
+/// The name of an error as rules know it: a hash, since facts hold no text that a task chooses.
+///
+/// Two names may have the same hash; a rule for one then holds for the other, too. Among the few
+/// names that a workflow watches that is so once in many millions of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ErrorName(pub u32);
+
+impl ErrorName {
+    /// The hash of a name, `ValueError` or `package.module.Name`. It is stored, so it is for ever:
+    /// FNV-1a in 64 bits, mixed, the upper half.
+    #[must_use]
+    pub const fn of(name: &str) -> Self {
+        let bytes = name.as_bytes();
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut at = 0;
+        while at < bytes.len() {
+            hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+            at += 1;
+        }
+        Self((mix(hash) >> 32) as u32)
     }
 }
 
@@ -92,6 +156,31 @@ pub struct Usage {
     pub peak_rss_kib: u64,
 }
 
+/// What an attempt spent of what others sell and count: calls, tokens, money. All of it is zero for
+/// a script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Spent {
+    /// How many requests it made, those that were made again within it too.
+    pub requests: u32,
+    /// How many tokens it sent.
+    pub tokens_in: u64,
+    /// How many tokens came back.
+    pub tokens_out: u64,
+    /// What that cost, in millionths of the currency of the price table.
+    pub cost_micro: u64,
+}
+
+impl Spent {
+    /// Nothing.
+    pub const NOTHING: Self = Self { requests: 0, tokens_in: 0, tokens_out: 0, cost_micro: 0 };
+
+    /// All tokens, there and back.
+    #[must_use]
+    pub const fn tokens(self) -> u64 {
+        self.tokens_in.saturating_add(self.tokens_out)
+    }
+}
+
 /// Where the output of an attempt rests: the last of its frames, which leads to those before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogRef {
@@ -117,10 +206,35 @@ pub struct OutputRef {
 /// What is known of an attempt when it has ended, besides its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AttemptEnd {
-    /// What it used.
+    /// What it used of its worker.
     pub usage: Usage,
+    /// What it spent of what others count.
+    pub spent: Spent,
     /// Where its output rests; `None` if it wrote nothing.
     pub log: Option<LogRef>,
     /// Its outputs; `None` if it left none.
     pub output: Option<OutputRef>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_errors_keep_their_hashes() {
+        // Stored in journals: these numbers never change.
+        let known = ["", "ValueError", "requests.exceptions.ConnectionError"].map(ErrorName::of);
+        assert_eq!(known, [3_280_043_009, 181_900_836, 142_472_251].map(ErrorName));
+    }
+
+    #[test]
+    fn what_may_pass_is_told_from_what_stays() {
+        let passing = [408, 425, 429, 500, 502, 503, 504];
+        let statuses = (100..600).filter(|&status| Failure::Status(status).is_transient());
+        assert!(statuses.eq(passing));
+        assert!(Failure::Unreachable(Unreached::Slow).is_transient());
+        assert!(!Failure::Unreachable(Unreached::Insecure).is_transient());
+        assert!(Failure::Raised(ErrorName::of("ValueError")).is_transient());
+        assert!(!Failure::Answer.is_transient());
+    }
 }

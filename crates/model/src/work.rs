@@ -1,33 +1,34 @@
 //! What a worker starts, and what travels beside messages: rendered work one way, outputs the
 //! other. None of it is ever a part of a fact.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::Digest;
 use crate::bounds::Bounds;
 use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
+use crate::{Digest, Span};
 
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// A process.
-    Process(Process),
+    /// Something that takes a while.
+    Assignment(Box<Assignment>),
     /// Its text could not be rendered: the attempt fails with this reason in its log.
     Unrenderable {
         /// What is wrong, for people.
         reason: String,
     },
-    /// It succeeds at once: for measuring everything else.
+    /// It succeeds at once.
     Nothing,
 }
 
-/// A process to start.
+/// What is to be done, and what surrounds it, whatever its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Process {
-    /// The program and its arguments; not empty.
-    pub argv: Vec<String>,
+pub struct Assignment {
+    /// What is done.
+    pub does: Does,
     /// Variables in addition to the worker's own.
     pub env: Vec<(String, String)>,
     /// Variables whose values are secrets: looked up where it starts, masked in what it prints.
@@ -44,7 +45,26 @@ pub struct Process {
     pub limits: Bounds,
 }
 
-/// An artifact that is put somewhere before a process starts.
+/// What is done: one variant a kind of task, each for an executor of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// A process: the program and its arguments; not empty.
+    Process(Vec<String>),
+    /// Nothing.
+    Nothing,
+    /// Time passes.
+    Sleep(Span),
+    /// It succeeds at once with these outputs: a JSON object.
+    Emit(Vec<u8>),
+}
+
+impl Default for Does {
+    fn default() -> Self {
+        Self::Process(Vec::new())
+    }
+}
+
+/// An artifact that is put somewhere before an attempt starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// What people know it by: `TASK/NAME`.
@@ -53,18 +73,18 @@ pub struct Placement {
     pub digest: Digest,
     /// How long it is.
     pub bytes: u64,
-    /// Where it goes, relative to where the process starts.
+    /// Where it goes, relative to where the attempt starts.
     pub path: String,
     /// Whether the file may be run.
     pub is_executable: bool,
 }
 
-/// Files that are kept of a process.
+/// Files that are kept of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collect {
     /// The name in the outputs; the path of the file if there is none.
     pub name: Option<String>,
-    /// A path, or a pattern of paths, relative to where the process starts.
+    /// A path, or a pattern of paths, relative to where the attempt starts.
     pub pattern: String,
 }
 

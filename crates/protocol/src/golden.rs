@@ -74,6 +74,8 @@ fn every_golden_file_belongs_to_a_kind() {
         message::EVENT_KINDS,
         &[
             "control",
+            "calls",
+            "calls_told",
             "graph",
             "graph_control",
             "graph_shared",

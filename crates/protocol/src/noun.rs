@@ -7,7 +7,7 @@
 use model::control::Verdict;
 use model::fact::{LossCause, RoundScope, StopCause};
 use model::message::StopKind;
-use model::outcome::{Failure, OutputRef};
+use model::outcome::{ErrorName, Failure, OutputRef, Unreached};
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
 
@@ -47,6 +47,7 @@ number!(RoundScope { Unsuccessful = 1, All = 2 });
 number!(Stage { Ordinary = 0, Compensation = 1, Handlers = 2, Finally = 3 });
 number!(FailurePolicy { FailFast = 1, Continue = 2 });
 number!(Verdict { Elapsed = 1, Approved = 2, Rejected = 3, Expired = 4 });
+number!(Unreached { Unresolved = 1, Refused = 2, Broken = 3, Insecure = 4, Slow = 5 });
 number!(StopKind { Retract = 1, Cancel = 2, TimeOut = 3, Terminate = 4, Revoke = 5 });
 number!(RunStatus {
     Queued = 1,
@@ -72,7 +73,7 @@ number!(TaskStatus {
 });
 
 /// An outcome as its kind and the one number that some kinds carry.
-pub(crate) const fn write_outcome(outcome: Outcome) -> (u32, i32) {
+pub(crate) fn write_outcome(outcome: Outcome) -> (u32, i32) {
     match outcome {
         Outcome::Succeeded => (1, 0),
         Outcome::TimedOut => (2, 0),
@@ -90,11 +91,18 @@ pub(crate) const fn write_outcome(outcome: Outcome) -> (u32, i32) {
         Outcome::Failed(Failure::Rejected) => (14, 0),
         Outcome::Failed(Failure::TurnsUsedUp) => (15, 0),
         Outcome::Failed(Failure::Tasks) => (16, 0),
+        Outcome::Failed(Failure::Raised(name)) => (17, name.0.cast_signed()),
+        Outcome::Failed(Failure::Crashed) => (18, 0),
+        Outcome::Failed(Failure::Status(status)) => (19, status.into()),
+        Outcome::Failed(Failure::Unreachable(how)) => (20, how.number().cast_signed()),
+        Outcome::Failed(Failure::Answer) => (21, 0),
+        Outcome::Failed(Failure::TooLarge) => (22, 0),
+        Outcome::Failed(Failure::Forbidden) => (23, 0),
     }
 }
 
 /// Reads what [`write_outcome`] wrote.
-pub(crate) const fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, DecodeError> {
+pub(crate) fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, DecodeError> {
     Ok(match kind {
         1 => Outcome::Succeeded,
         2 => Outcome::TimedOut,
@@ -112,7 +120,14 @@ pub(crate) const fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, Deco
         14 => Outcome::Failed(Failure::Rejected),
         15 => Outcome::Failed(Failure::TurnsUsedUp),
         16 => Outcome::Failed(Failure::Tasks),
-        _ => return Err(DecodeError::Number { what: "outcome", number: kind as u64 }),
+        17 => Outcome::Failed(Failure::Raised(ErrorName(detail.cast_unsigned()))),
+        18 => Outcome::Failed(Failure::Crashed),
+        19 => Outcome::Failed(Failure::Status(narrow("HTTP status", detail.cast_unsigned())?)),
+        20 => Outcome::Failed(Failure::Unreachable(Numbered::from_number(detail.cast_unsigned())?)),
+        21 => Outcome::Failed(Failure::Answer),
+        22 => Outcome::Failed(Failure::TooLarge),
+        23 => Outcome::Failed(Failure::Forbidden),
+        _ => return Err(DecodeError::Number { what: "outcome", number: kind.into() }),
     })
 }
 

@@ -6,7 +6,7 @@ use engine::state::State;
 use journal::Journal;
 use model::bounds::Bounds;
 use model::message::{Grant, Order, ToWorker};
-use model::work::{Dispatch, Process, Work};
+use model::work::{Assignment, Dispatch, Does, Work};
 use spec::Definition;
 
 use crate::inputs::{FreshOutputs, Inputs};
@@ -42,23 +42,34 @@ impl Renderer<'_> {
             return unrenderable("the text of its workflow is gone");
         };
         match render(&definition, grant, &inputs) {
-            Ok(mut process) => {
-                process.env.extend(identity(&definition, grant, admitted.trace));
-                Work::Process(process)
+            Ok(assignment) if is_nothing(&assignment) => Work::Nothing,
+            Ok(mut assignment) => {
+                assignment.env.extend(identity(&definition, grant, admitted.trace));
+                Work::Assignment(Box::new(assignment))
             }
             Err(reason) => Work::Unrenderable { reason },
         }
     }
 }
 
-fn render(definition: &Definition, grant: &Grant, inputs: &Inputs<'_>) -> Result<Process, String> {
+/// Whether nothing is done, and nothing around it either.
+fn is_nothing(assignment: &Assignment) -> bool {
+    let Assignment { does, secrets, place, collect, .. } = assignment;
+    *does == Does::Nothing && secrets.is_empty() && place.is_empty() && collect.is_empty()
+}
+
+fn render(
+    definition: &Definition,
+    grant: &Grant,
+    inputs: &Inputs<'_>,
+) -> Result<Assignment, String> {
     let key = grant.attempt.key;
     let rendered = definition.render(key.task, key.item, inputs);
     let rendered = rendered.map_err(|error| error.to_string())?;
     let artifacts = definition.artifacts(key.task, key.item, inputs);
     let artifacts = artifacts.map_err(|error| error.to_string())?;
-    Ok(Process {
-        argv: rendered.argv,
+    Ok(Assignment {
+        does: rendered.does,
         env: rendered.env,
         secrets: rendered.secret_env,
         working_dir: rendered.working_dir.to_string_lossy().into_owned(),

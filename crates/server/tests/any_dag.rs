@@ -162,7 +162,12 @@ impl House {
             self.beat();
             let first = self.reports;
             self.reports += 1;
-            let event = AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None };
+            let event = AttemptEvent::Ended {
+                outcome,
+                end: AttemptEnd::default(),
+                tasks: None,
+                retry_after: None,
+            };
             let reports = vec![Report { lease: grant.lease(), event }];
             self.say(News::Reports { first, reports });
         }

@@ -344,6 +344,9 @@ impl Node {
         // What it wrote travels beside the message; only that it did is simulated.
         let wrote = pretender.writes && outcome == Outcome::Succeeded;
         let tasks = wrote.then_some(OutputRef { digest: Digest([7; 32]), bytes: 70 });
-        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end, tasks });
+        self.hand_in(
+            stage,
+            AgentInput::Ended { lease, outcome: told, end, tasks, retry_after: None },
+        );
     }
 }

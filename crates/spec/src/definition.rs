@@ -133,8 +133,10 @@ pub enum Awaited {
 /// What a worker starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rendered {
-    /// The program and its arguments, never empty.
-    pub argv: Vec<String>,
+    /// What it does.
+    pub does: model::work::Does,
+    /// The settings of a kind of work, with all filled in; nothing for a process.
+    pub settings: Json,
     /// Variables in addition to the worker's own, each name once.
     pub env: Vec<(String, String)>,
     /// Variables whose values are secrets, none of them in `env`: whoever starts the process looks
@@ -145,6 +147,17 @@ pub struct Rendered {
     /// Whether the command or its variables name `AUTOGLM_WORKDIR`, so that the attempt's own
     /// folder must be there.
     pub uses_work_dir: bool,
+}
+
+impl Rendered {
+    /// The program and its arguments; empty if it is no process.
+    #[must_use]
+    pub fn argv(&self) -> &[String] {
+        match &self.does {
+            model::work::Does::Process(argv) => argv,
+            _ => &[],
+        }
+    }
 }
 
 /// Why a task's text could not be rendered. The task has failed, and trying again will not help.

@@ -19,6 +19,7 @@ use crate::source::Extent;
 use crate::suggest::did_you_mean;
 
 mod arguments;
+mod flat;
 mod library;
 mod substitute;
 mod uses;
@@ -43,8 +44,10 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 9] =
-    ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow", "extends"];
+const KINDS: [&str; 12] = [
+    "script", "command", "noop", "sleep", "emit", "tasks", "decision", "approval", "signal",
+    "wait", "workflow", "extends",
+];
 
 /// A template of the file.
 struct Template<'s> {
@@ -258,6 +261,7 @@ impl<'s> Expander<'_, 's, '_> {
             if self.faults.count() > faults {
                 stand_in(entries);
             }
+            flat::gather(entries, &mut self.uses.implied);
             return;
         };
         let base = self.resolve(&used, chain);
@@ -267,6 +271,7 @@ impl<'s> Expander<'_, 's, '_> {
         if let Some(base) = base {
             let own = std::mem::take(entries);
             *entries = merged(own, base);
+            flat::gather(entries, &mut self.uses.implied);
             if node.depth() > DEPTH_MAX {
                 let message = format!("more than {DEPTH_MAX} lists and mappings lie in each other");
                 self.faults.push(Fault::new(code::ALIASES, used.extent, message));

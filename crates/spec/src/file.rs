@@ -12,6 +12,7 @@ mod depends;
 mod environments;
 mod expression;
 pub(crate) mod foreign;
+mod kinds;
 pub(crate) mod labels;
 mod loops;
 mod resources;
@@ -29,6 +30,7 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
+pub(crate) use kinds::{Called, Emit, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use resources::{Amounts, Resources};
@@ -124,6 +126,12 @@ record! {
         script: Placed<String>,
         /// A program and its arguments, started without a shell. Each is a template.
         command: Placed<Command>,
+        /// Does nothing, and succeeds.
+        noop: Box<Placed<Settings<Noop>>>,
+        /// Lets time pass on a worker, as work would. A template.
+        sleep: Box<Placed<Settings<Sleep>>>,
+        /// Leaves these outputs, and does nothing else. The texts are templates.
+        emit: Box<Placed<Settings<Emit>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

@@ -9,6 +9,7 @@
 
 mod amend;
 mod ask;
+mod call;
 pub mod cases;
 mod check;
 mod cluster;
@@ -40,6 +41,7 @@ mod units;
 
 pub use amend::Edit;
 pub use ask::{Question, Reply};
+pub use call::CallKind;
 pub use check::{check, check_with};
 pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};

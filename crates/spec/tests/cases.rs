@@ -103,7 +103,7 @@ fn told_of(source: &Source) -> String {
                     writeln!(
                         told,
                         "  [{label}] {:?} {:?} in {}{}{}",
-                        it.argv,
+                        it.argv(),
                         it.env,
                         it.working_dir.display(),
                         if it.uses_work_dir { ", with a work folder" } else { "" },

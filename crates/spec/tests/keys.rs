@@ -29,6 +29,7 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of an artifact that a task is given", "InFile"),
     ("Of `cache`", "CacheFile"),
     ("Of a rate", "RateFile"),
+    ("Of `sleep`", "SleepFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

@@ -57,7 +57,7 @@ fn outputs(task: TaskId) -> TaskOutputs {
 
 fn script(definition: &Definition, name: &str) -> String {
     let task = definition.task(name).unwrap_or_else(|| panic!("no task {name}"));
-    definition.render(task, ItemId(0), &outputs).unwrap().argv.last().unwrap().clone()
+    definition.render(task, ItemId(0), &outputs).unwrap().argv().last().unwrap().clone()
 }
 
 fn answer(definition: &Definition, name: &str) -> (ControlAnswer, Value) {

@@ -45,7 +45,7 @@ fn render(definition: &Definition) -> Rendered {
 }
 
 fn command(environment: Option<&str>, given: &[(&str, Value)]) -> String {
-    render(&compile(environment, given).unwrap().definition).argv.pop().unwrap()
+    render(&compile(environment, given).unwrap().definition).argv().last().unwrap().clone()
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn last_word(file: &Value) -> String {
     let compiled = compile(&file.to_string()).unwrap_or_else(|told| panic!("{told}\n{file}"));
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     let rendered = compiled.definition.render(TaskId(0), ItemId(0), &nothing);
-    rendered.unwrap_or_else(|error| panic!("{error}\n{file}")).argv.pop().unwrap()
+    rendered.unwrap_or_else(|error| panic!("{error}\n{file}")).argv().last().unwrap().clone()
 }
 
 /// Any text without the marks of a template.
@@ -172,7 +172,14 @@ tasks:
     let compiled = compile(file).unwrap();
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     let users = (0..3).map(|item| {
-        compiled.definition.render(TaskId(0), ItemId(item), &nothing).unwrap().argv.pop().unwrap()
+        compiled
+            .definition
+            .render(TaskId(0), ItemId(item), &nothing)
+            .unwrap()
+            .argv()
+            .last()
+            .unwrap()
+            .clone()
     });
     let users: Vec<String> = users.collect();
     assert_eq!(users, ["./user alice present", "./user bob present", "./user charlie present"]);
@@ -191,5 +198,5 @@ fn many_tasks_extend_one_template() {
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     let last = TaskId(u32::try_from(TASKS - 1).unwrap());
     let rendered = compiled.definition.render(last, ItemId(0), &nothing).unwrap();
-    assert_eq!(rendered.argv.last().unwrap(), "./t 9999 X");
+    assert_eq!(rendered.argv().last().unwrap(), "./t 9999 X");
 }

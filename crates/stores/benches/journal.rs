@@ -63,7 +63,7 @@ fn ended(task: TaskKey, items: std::ops::Range<u32>, with_output: bool) -> Fact 
         let log = LogRef { segment: 2, offset, bytes: 60 + noise % 32, frames: 1 };
         let digest: [u8; 32] = std::array::from_fn(|at| hash::mix(noise + at as u64) as u8);
         let output = with_output.then_some(OutputRef { digest: Digest(digest), bytes: 30 });
-        (ItemId(item), AttemptEnd { usage, log: Some(log), output })
+        (ItemId(item), AttemptEnd { usage, log: Some(log), output, ..AttemptEnd::default() })
     };
     Fact::AttemptsEnded(Box::new(AttemptsEnded {
         task,

@@ -1,9 +1,10 @@
-//! The IO of a node: processes under a supervisor, and the outputs they leave.
+//! The IO of a node: what runs attempts, the supervisor of their processes, and what they leave.
 //!
 //! A worker does as the coordinator says and reports what happened. Nothing here decides whether a
 //! task runs, runs again or has failed, and nothing here may import the coordinator's crates.
 
-mod executor;
+mod desk;
+mod executors;
 mod inbox;
 mod keep;
 mod node;

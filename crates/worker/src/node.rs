@@ -1,9 +1,9 @@
-//! The worker's loop: orders in, processes started and ended, reports out.
+//! The worker's loop: orders in, attempts started and ended, reports out.
 //!
 //! ```text
-//!   coordinator ─▶ inbox ─▶ agent ─▶ supervisor ─▶ processes
-//!        ▲                    ▲                       │ events, output
-//!        └──── reports ◀──────┴───────────────────────┘
+//!   coordinator ─▶ inbox ─▶ agent ─▶ desk ─▶ executors
+//!        ▲                    ▲                 │ events, output
+//!        └──── reports ◀──────┴─────────────────┘
 //! ```
 //!
 //! One thread owns all of it and waits for both of its sources at once. Whatever has come in is
@@ -19,11 +19,11 @@ use std::time::{Duration, Instant};
 use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::bounds::Enforcement;
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
-use model::outcome::{AttemptEnd, Failure, LogRef, Outcome, Usage};
+use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Work};
 use model::{Request, Span, Timestamp};
 
-use crate::executor::{Ended, Executor, News, name};
+use crate::desk::{Desk, Ended, News, name};
 use crate::inbox::{Event, Inbox, Slot, inbox};
 use crate::supervisor::{EventReader, Supervisor};
 
@@ -96,10 +96,10 @@ impl Node {
     ) -> io::Result<Self> {
         let (slot, inbox) = inbox()?;
         let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
-        let executor = Executor::open(&config.home, supervisor, slot.clone())?;
+        let desk = Desk::open(&config.home, supervisor, slot.clone())?;
         let outbox = connect(Orders { slot: slot.clone() });
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
-            let mut worker = Loop::new(config, executor, outbox, (inbox, events));
+            let mut worker = Loop::new(config, desk, outbox, (inbox, events));
             while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
         })?;
         Ok(Self { slot, thread: Some(thread) })
@@ -134,7 +134,7 @@ fn agent(config: &NodeConfig) -> Agent {
 struct Loop {
     config: NodeConfig,
     agent: Agent,
-    executor: Executor,
+    desk: Desk,
     outbox: Box<dyn Outbox>,
     inbox: Inbox,
     /// Where the supervisor is heard.
@@ -154,14 +154,14 @@ struct Loop {
 impl Loop {
     fn new(
         config: NodeConfig,
-        executor: Executor,
+        desk: Desk,
         outbox: Box<dyn Outbox>,
         (inbox, events): (Inbox, EventReader),
     ) -> Self {
         Self {
             agent: agent(&config),
             config,
-            executor,
+            desk,
             outbox,
             inbox,
             events,
@@ -189,6 +189,9 @@ impl Loop {
                     return over;
                 }
             }
+            for news in self.desk.tick() {
+                self.hear(news);
+            }
             if self.ready {
                 self.step(AgentInput::Tick);
             }
@@ -198,9 +201,10 @@ impl Loop {
 
     fn patience(&self) -> Duration {
         let deadline = self.agent.next_deadline().filter(|_| self.ready);
-        deadline.map_or(PATIENCE_MAX, |at| {
-            Duration::from_micros(at.since(self.now()).0).min(PATIENCE_MAX)
-        })
+        let agent = deadline.map(|at| Duration::from_micros(at.since(self.now()).0));
+        let now = Instant::now();
+        let desk = self.desk.next_deadline().map(|at| at.saturating_duration_since(now));
+        agent.into_iter().chain(desk).fold(PATIENCE_MAX, Duration::min)
     }
 
     /// Goes on with another supervisor, which first kills what the one before has left, and as
@@ -218,7 +222,7 @@ impl Loop {
             let launched = Supervisor::launch(&self.config.supervisor);
             let Ok((supervisor, events)) = launched else { continue };
             self.events = events;
-            self.executor.begin_anew(supervisor);
+            self.desk.begin_anew(supervisor);
             self.config.instance = self.config.instance.wrapping_add(1);
             self.agent = agent(&self.config);
             (self.ready, self.work) = (false, HashMap::new());
@@ -241,12 +245,12 @@ impl Loop {
                 self.tasks.retain(|(lease, _)| self.agent.remembers(*lease));
             }
             Event::Supervisor(batch) => {
-                for news in self.executor.take(batch) {
+                for news in self.desk.take(batch) {
                     self.hear(news);
                 }
             }
             Event::Kept(done) => {
-                if let Some(news) = self.executor.kept(done) {
+                if let Some(news) = self.desk.kept(done) {
                     self.hear(news);
                 }
             }
@@ -263,11 +267,11 @@ impl Loop {
                 self.ready = true;
             }
             News::Started(lease) => self.step(AgentInput::Started(lease)),
-            News::Ended(Ended { lease, outcome, end, outputs, tasks }) => {
+            News::Ended(Ended { lease, outcome, end, retry_after, outputs, tasks }) => {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
                 let named = tasks.as_deref().map(name);
                 self.tasks.extend(tasks.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended { lease, outcome, end, tasks: named });
+                self.step(AgentInput::Ended { lease, outcome, end, tasks: named, retry_after });
             }
         }
     }
@@ -280,7 +284,7 @@ impl Loop {
             for output in out {
                 match output {
                     AgentOutput::Start(grant) => todo.extend(self.start(&grant)),
-                    AgentOutput::Stop { lease, how } => self.executor.stop(lease, how),
+                    AgentOutput::Stop { lease, how } => self.desk.stop(lease, how),
                     AgentOutput::Send(message) => self.deliver(message),
                 }
             }
@@ -292,22 +296,22 @@ impl Loop {
         let lease = grant.lease();
         let work = self.work.remove(&lease);
         let ended = |outcome, log| {
-            let end = AttemptEnd { usage: Usage::default(), log, output: None };
-            Some(AgentInput::Ended { lease, outcome, end, tasks: None })
+            let end = AttemptEnd { log, ..AttemptEnd::default() };
+            Some(AgentInput::Ended { lease, outcome, end, tasks: None, retry_after: None })
         };
         match work {
-            Some(Work::Process(process)) => {
-                let reason = self.executor.start(grant, process).err()?;
-                let log = self.executor.note(lease, &reason);
+            Some(Work::Assignment(assignment)) => {
+                let reason = self.desk.start(grant, *assignment).err()?;
+                let log = self.desk.note(lease, &reason);
                 ended(Outcome::Failed(Failure::Render), log)
             }
             Some(Work::Nothing) => ended(Outcome::Succeeded, None),
             Some(Work::Unrenderable { reason }) => {
-                let log = self.executor.note(lease, &reason);
+                let log = self.desk.note(lease, &reason);
                 ended(Outcome::Failed(Failure::Render), log)
             }
             None => {
-                let log = self.executor.note(lease, "the work of this attempt got lost");
+                let log = self.desk.note(lease, "the work of this attempt got lost");
                 ended(Outcome::Failed(Failure::Render), log)
             }
         }
@@ -316,7 +320,7 @@ impl Loop {
     /// Sends what has gathered: commands, output, reports. Output is in its file before the report
     /// that names it leaves.
     fn send(&mut self) {
-        self.executor.flush();
+        self.desk.flush();
         if !self.ready {
             return;
         }
@@ -327,7 +331,7 @@ impl Loop {
                 self.deliver(message);
             }
         }
-        let grown = self.executor.grown();
+        let grown = self.desk.grown();
         if !grown.is_empty() {
             self.outbox.logs_grew(grown);
         }

@@ -94,7 +94,13 @@ impl Bench {
 
     fn end(&mut self, item: u32, token: u64, outcome: Outcome) -> Vec<AgentOutput> {
         let end = AttemptEnd::default();
-        self.step(AgentInput::Ended { lease: lease(item, token), outcome, end, tasks: None })
+        self.step(AgentInput::Ended {
+            lease: lease(item, token),
+            outcome,
+            end,
+            tasks: None,
+            retry_after: None,
+        })
     }
 }
 
@@ -119,7 +125,7 @@ fn started(outputs: &[AgentOutput]) -> Vec<u64> {
 }
 
 fn ended(outcome: Outcome) -> AttemptEvent {
-    AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None }
+    AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None, retry_after: None }
 }
 
 const KILLED: Outcome = Outcome::Failed(Failure::Signal(9));

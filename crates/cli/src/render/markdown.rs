@@ -150,8 +150,9 @@ fn mermaid(steps: &[Step]) -> String {
 /// The marks around a task of its kind.
 fn shape(step: &Step) -> (&'static str, &'static str) {
     match step.does {
-        Action::Script { .. } | Action::Command { .. } if step.items.is_some() => ("[[", "]]"),
-        Action::Script { .. } | Action::Command { .. } => ("[", "]"),
+        Action::Script { .. } | Action::Command { .. } | Action::Call { .. } => {
+            if step.items.is_some() { ("[[", "]]") } else { ("[", "]") }
+        }
         Action::Decision { .. } | Action::Result { .. } => ("{", "}"),
         Action::Loop { .. } => ("{{", "}}"),
         Action::End { .. } => ("((", "))"),

@@ -13,8 +13,13 @@ const SCRIPT_LINES_MAX: usize = 12;
 /// What kind of task it is, in a word.
 pub(crate) const fn kind(step: &Step) -> &'static str {
     match step.does {
-        Action::Script { .. } | Action::Command { .. } if step.items.is_some() => "fan-out",
+        Action::Script { .. } | Action::Command { .. } | Action::Call { .. }
+            if step.items.is_some() =>
+        {
+            "fan-out"
+        }
         Action::Script { .. } | Action::Command { .. } => "task",
+        Action::Call { call, .. } => call,
         Action::Decision { .. } => "decision",
         Action::Result { .. } => "result",
         Action::Loop { .. } => "loop",
@@ -31,7 +36,7 @@ pub(crate) fn what(step: &Step) -> String {
     parts.extend(step.when.as_ref().map(|when| format!("when {when}")));
     parts.extend(conditions(step));
     match &step.does {
-        Action::Script { .. } | Action::Command { .. } => {
+        Action::Script { .. } | Action::Command { .. } | Action::Call { .. } => {
             let open = step.items.as_ref().filter(|items| items.count.is_none());
             parts.extend(open.map(|items| format!("items {}", items_text(items))));
         }
@@ -45,6 +50,8 @@ pub(crate) fn what(step: &Step) -> String {
 fn does_text(does: &Action) -> Option<String> {
     let text = match does {
         Action::Script { .. } | Action::Command { .. } => return None,
+        Action::Call { settings, .. } if settings == &Value::Bool(true) => return None,
+        Action::Call { settings, .. } => settings.to_string(),
         Action::Decision { rules } => rules.iter().map(rule).collect::<Vec<_>>().join("; "),
         Action::Result { expression } => expression.clone(),
         Action::End { outputs } => {
@@ -142,6 +149,9 @@ pub(crate) fn block(step: &Step, tone: Tone) -> String {
             lines.add("command", &words.join(" "));
         }
         Action::Decision { rules } => rules.iter().for_each(|it| lines.add("rule", &rule(it))),
+        Action::Call { call, .. } => {
+            lines.add(call, &does_text(&step.does).unwrap_or_default());
+        }
         does => {
             lines.add(kind(step), &does_text(does).unwrap_or_default());
         }

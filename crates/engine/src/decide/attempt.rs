@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use model::fact::{AttemptsEnded, Fact};
 use model::hash::mix;
-use model::limits::ITEMS_PER_FACT_MAX;
+use model::limits::{ITEMS_PER_FACT_MAX, RETRY_AFTER_MAX};
 use model::message::{AttemptEvent, LeaseId, Report};
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
 use model::policy::RetryPolicy;
@@ -112,7 +112,7 @@ impl Turn<'_> {
         let Says::Ended { mut ends, .. } = says else { return says };
         ends.iter_mut().for_each(|(_, end)| end.output = reason);
         let outcome = Outcome::Failed(Failure::Tasks);
-        let then = self.then(lease.item, outcome).unwrap_or(Then::Final);
+        let then = self.then(lease.item, outcome, None).unwrap_or(Then::Final);
         Says::Ended { outcome, then, ends }
     }
 
@@ -128,8 +128,8 @@ impl Turn<'_> {
             AttemptEvent::Started => Says::Started(IdSet::one(one.0)),
             AttemptEvent::Returned if held.started_at.is_some() => return None,
             AttemptEvent::Returned => Says::Returned(IdSet::one(one.0)),
-            AttemptEvent::Ended { outcome, end, .. } => {
-                let then = self.then(lease.item, outcome)?;
+            AttemptEvent::Ended { outcome, end, retry_after, .. } => {
+                let then = self.then(lease.item, outcome, retry_after)?;
                 Says::Ended { outcome, then, ends: vec![(one, end)] }
             }
         })
@@ -157,8 +157,14 @@ impl Turn<'_> {
         }
     }
 
-    /// What follows when an attempt of `item` ends with `outcome`.
-    pub(super) fn then(&self, item: ItemKey, outcome: Outcome) -> Option<Then> {
+    /// What follows when an attempt of `item` ends with `outcome`. `asked` is how long the other
+    /// side asked to be left alone.
+    pub(super) fn then(
+        &self,
+        item: ItemKey,
+        outcome: Outcome,
+        asked: Option<Span>,
+    ) -> Option<Then> {
         let run = self.state.run(item.run)?;
         let record = run.item(item.task, item.item)?;
         let ending = run.status() == RunStatus::Stopping && !run.is_handler(item.task);
@@ -169,7 +175,7 @@ impl Turn<'_> {
         }
         let wait = match outcome {
             Outcome::Lost => RETRY_AFTER_LOSS,
-            _ => backoff(retry, item, record),
+            _ => backoff(retry, item, record).max(asked.unwrap_or_default().min(RETRY_AFTER_MAX)),
         };
         Some(Then::Retry { at: self.now + wait })
     }
@@ -181,7 +187,7 @@ fn may_retry(policy: &RetryPolicy, item: Item, outcome: Outcome) -> bool {
         Outcome::Lost => item.losses() < policy.loss_limit,
         Outcome::TimedOut => item.failures() < policy.limit,
         Outcome::Failed(failure) => {
-            item.failures() < policy.limit && failure.may_pass() && code_allows(policy, failure)
+            item.failures() < policy.limit && failure.is_transient() && code_allows(policy, failure)
         }
     }
 }

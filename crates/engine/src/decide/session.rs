@@ -19,7 +19,7 @@ use super::{Turn, grouped};
 use crate::input::Effect;
 
 /// The version of the facts that this engine records.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// A connected worker. Not durable: a new leader waits for a new hello.
 #[derive(Clone, Copy, Debug)]
@@ -249,7 +249,7 @@ impl Turn<'_> {
     }
 
     fn record_loss(&mut self, item: ItemKey) {
-        let Some(then) = self.then(item, Outcome::Lost) else { return };
+        let Some(then) = self.then(item, Outcome::Lost, None) else { return };
         self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
             task: item.task_key(),
             outcome: Outcome::Lost,

@@ -293,7 +293,7 @@ impl House {
     pub fn end(&mut self, grant: &Grant, outcome: Outcome) {
         let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
         let end = AttemptEnd { usage, ..AttemptEnd::default() };
-        let event = AttemptEvent::Ended { outcome, end, tasks: None };
+        let event = AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None };
         self.report(vec![Report { lease: grant.lease(), event }]);
     }
 
@@ -304,7 +304,7 @@ impl House {
         }
         let tasks = Some(OutputRef { digest: Digest([8; 32]), bytes: 80 });
         let (outcome, end) = (Outcome::Succeeded, AttemptEnd::default());
-        let event = AttemptEvent::Ended { outcome, end, tasks };
+        let event = AttemptEvent::Ended { outcome, end, tasks, retry_after: None };
         self.report(vec![Report { lease: grant.lease(), event }]);
     }
 

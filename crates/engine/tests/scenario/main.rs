@@ -317,7 +317,12 @@ fn of_a_lost_worker_only_what_it_may_have_started_counts_as_lost() {
     for grant in house.granted() {
         let usage = Usage { wall_us: 500, ..Usage::default() };
         let end = AttemptEnd { usage, ..AttemptEnd::default() };
-        let event = AttemptEvent::Ended { outcome: Outcome::Succeeded, tasks: None, end };
+        let event = AttemptEvent::Ended {
+            outcome: Outcome::Succeeded,
+            tasks: None,
+            retry_after: None,
+            end,
+        };
         house.report(vec![Report { lease: grant.lease(), event }]);
     }
     assert!(house.grants.len() > 10, "prefilled");

@@ -103,7 +103,7 @@ fn what_takes_a_lock_is_not_lent_ahead() {
                 ..Default::default()
             };
             let outcome = Outcome::Succeeded;
-            let event = AttemptEvent::Ended { outcome, end, tasks: None };
+            let event = AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None };
             house.report(vec![Report { lease: grant.lease(), event }]);
         }
     };
@@ -175,7 +175,12 @@ fn many_due_attempts_of_a_task_at_its_limit_stand_in_nobodys_way() {
         let grants = house.granted();
         let ends = grants.iter().map(|grant| Report {
             lease: grant.lease(),
-            event: AttemptEvent::Ended { outcome: FAILED, end: Default::default(), tasks: None },
+            event: AttemptEvent::Ended {
+                outcome: FAILED,
+                end: Default::default(),
+                tasks: None,
+                retry_after: None,
+            },
         });
         house.report(ends.collect());
     }
@@ -289,7 +294,12 @@ fn what_is_given_back_or_fails_after_its_deadline_is_over() {
     for (event, expected) in [
         (AttemptEvent::Returned, TimedOut),
         (
-            AttemptEvent::Ended { outcome: FAILED, end: Default::default(), tasks: None },
+            AttemptEvent::Ended {
+                outcome: FAILED,
+                end: Default::default(),
+                tasks: None,
+                retry_after: None,
+            },
             model::TaskStatus::Failed,
         ),
         (
@@ -297,6 +307,7 @@ fn what_is_given_back_or_fails_after_its_deadline_is_over() {
                 outcome: Outcome::Succeeded,
                 end: Default::default(),
                 tasks: None,
+                retry_after: None,
             },
             Succeeded,
         ),
@@ -334,7 +345,10 @@ fn a_retry_starts_the_time_anew_unless_the_deadline_is_a_date() {
     let token = house.engine.state().lease(key).expect("held").token;
     let lease = model::message::LeaseId { item: key, token };
     let (outcome, end) = (Outcome::Cancelled, Default::default());
-    house.report(vec![Report { lease, event: AttemptEvent::Ended { outcome, end, tasks: None } }]);
+    house.report(vec![Report {
+        lease,
+        event: AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None },
+    }]);
     assert_eq!(house.status(run), RunStatus::Cancelled);
     house.retry(run, None);
     assert_eq!(house.task(run, 1), TimedOut, "its date has passed");

@@ -163,7 +163,7 @@ fn life_bytes(items: u32, with_output: bool) -> usize {
             peak_rss_kib: 20_000 + (noise >> 40) % 1_000,
         };
         let output = with_output.then_some(OutputRef { digest, bytes: 30 });
-        (ItemId(item), AttemptEnd { usage, log: Some(log), output })
+        (ItemId(item), AttemptEnd { usage, log: Some(log), output, ..AttemptEnd::default() })
     };
     let range = 500_000..500_000 + items;
     let ended = AttemptsEnded {

@@ -57,8 +57,14 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     let event = prop_oneof![
         Just(AttemptEvent::Started),
         Just(AttemptEvent::Returned),
-        (outcome(), attempt_end(), of(output()))
-            .prop_map(|(outcome, end, tasks)| AttemptEvent::Ended { outcome, end, tasks }),
+        (outcome(), attempt_end(), of(output()), of(span())).prop_map(
+            |(outcome, end, tasks, retry_after)| AttemptEvent::Ended {
+                outcome,
+                end,
+                tasks,
+                retry_after,
+            }
+        ),
     ];
     let report = (lease(), event).prop_map(|(lease, event)| Report { lease, event });
     let news = prop_oneof![

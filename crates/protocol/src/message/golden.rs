@@ -45,10 +45,15 @@ fn orders() -> Vec<ToWorker> {
 
 fn events() -> Vec<AttemptEvent> {
     let mut events = vec![AttemptEvent::Started, AttemptEvent::Returned];
-    let end = |outcome| AttemptEvent::Ended { outcome, end: AttemptEnd::default(), tasks: None };
+    let end = |outcome| AttemptEvent::Ended {
+        outcome,
+        end: AttemptEnd::default(),
+        tasks: None,
+        retry_after: None,
+    };
     events.extend(samples::OUTCOMES.map(end));
     let (outcome, end) = (model::Outcome::Succeeded, samples::attempt_end(5));
-    events.push(AttemptEvent::Ended { outcome, end, tasks: None });
+    events.push(AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None });
     events
 }
 
@@ -99,9 +104,31 @@ fn check_news(name: &str, messages: &[FromWorker]) {
 #[test]
 fn the_tasks_of_an_attempt_are_written_as_their_golden_file_and_read_back() {
     let end = samples::attempt_end(5);
-    let wrote = AttemptEvent::Ended { outcome: model::Outcome::Succeeded, end, tasks: end.output };
-    let refused = AttemptEvent::Ended { outcome: samples::TASKS_OUTCOME, end, tasks: None };
+    let wrote = AttemptEvent::Ended {
+        outcome: model::Outcome::Succeeded,
+        end,
+        tasks: end.output,
+        retry_after: None,
+    };
+    let refused = AttemptEvent::Ended {
+        outcome: samples::TASKS_OUTCOME,
+        end,
+        tasks: None,
+        retry_after: None,
+    };
     check_news("generation", &[reports(vec![wrote, refused])]);
+}
+
+/// What came to ends with calls.
+#[test]
+fn the_ends_of_calls_are_written_as_their_golden_file_and_read_back() {
+    let end = AttemptEnd { spent: samples::SPENT, ..AttemptEnd::default() };
+    let ended =
+        |outcome, retry_after| AttemptEvent::Ended { outcome, end, tasks: None, retry_after };
+    let mut events: Vec<_> = samples::CALL_OUTCOMES.map(|outcome| ended(outcome, None)).into();
+    events.push(ended(samples::CALL_OUTCOMES[2], Some(Span::secs(30))));
+    events.push(ended(samples::CALL_OUTCOMES[2], Some(Span::ZERO)));
+    check_news("calls_told", &[reports(events)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! error.
 
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
-use model::outcome::{AttemptEnd, LogRef, OutputRef, Usage};
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Usage};
 use model::{
     Attempt, AttemptId, Epoch, ItemId, Round, RunId, Span, TaskId, TaskKey, Token, WorkerId,
 };
@@ -82,6 +82,7 @@ fn report(form: v1::Report) -> Result<Report, DecodeError> {
 
 fn ended(form: v1::Ended) -> Result<AttemptEvent, DecodeError> {
     let v1::Ended { wall_us, cpu_us, peak_rss_kib, .. } = form;
+    let v1::Ended { requests, tokens_in, tokens_out, cost_micro, .. } = form;
     let log = form.log.map(|log| LogRef {
         segment: log.segment,
         offset: log.offset,
@@ -89,8 +90,11 @@ fn ended(form: v1::Ended) -> Result<AttemptEvent, DecodeError> {
         frames: log.frames,
     });
     let usage = Usage { wall_us, cpu_us, peak_rss_kib };
+    let spent = Spent { requests, tokens_in, tokens_out, cost_micro };
     let output = form.output.map(OutputRef::try_from).transpose()?;
     let outcome = read_outcome(form.outcome, form.detail)?;
     let tasks = form.tasks.map(OutputRef::try_from).transpose()?;
-    Ok(AttemptEvent::Ended { outcome, end: AttemptEnd { usage, log, output }, tasks })
+    let end = AttemptEnd { usage, spent, log, output };
+    let retry_after = form.retry_after_us.map(Span);
+    Ok(AttemptEvent::Ended { outcome, end, tasks, retry_after })
 }

@@ -164,6 +164,16 @@ pub(crate) struct Ended {
     pub(crate) output: Option<Output>,
     #[prost(message, optional, tag = "8")]
     pub(crate) tasks: Option<Output>,
+    #[prost(uint32, tag = "9")]
+    pub(crate) requests: u32,
+    #[prost(uint64, tag = "10")]
+    pub(crate) tokens_in: u64,
+    #[prost(uint64, tag = "11")]
+    pub(crate) tokens_out: u64,
+    #[prost(uint64, tag = "12")]
+    pub(crate) cost_micro: u64,
+    #[prost(uint64, optional, tag = "13")]
+    pub(crate) retry_after_us: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -2,7 +2,7 @@
 
 use model::Outcome;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
-use model::outcome::{AttemptEnd, OutputRef};
+use model::outcome::AttemptEnd;
 
 use super::v1;
 use crate::noun::{Nothing, Numbered, write_outcome};
@@ -75,15 +75,19 @@ pub(super) fn from_worker(message: &FromWorker) -> v1::FromWorker {
 fn report(report: &Report) -> v1::Report {
     let event = match &report.event {
         AttemptEvent::Started => v1::Event::Started(Nothing {}),
-        AttemptEvent::Ended { outcome, end, tasks } => {
-            v1::Event::Ended(Box::new(ended(*outcome, end, *tasks)))
+        AttemptEvent::Ended { outcome, end, tasks, retry_after } => {
+            v1::Event::Ended(Box::new(v1::Ended {
+                tasks: tasks.map(Into::into),
+                retry_after_us: retry_after.map(|span| span.0),
+                ..ended(*outcome, end)
+            }))
         }
         AttemptEvent::Returned => v1::Event::Returned(Nothing {}),
     };
     v1::Report { lease: Some(lease(&report.lease)), event: Some(event) }
 }
 
-fn ended(outcome: Outcome, end: &AttemptEnd, tasks: Option<OutputRef>) -> v1::Ended {
+fn ended(outcome: Outcome, end: &AttemptEnd) -> v1::Ended {
     let (outcome, detail) = write_outcome(outcome);
     v1::Ended {
         outcome,
@@ -98,6 +102,11 @@ fn ended(outcome: Outcome, end: &AttemptEnd, tasks: Option<OutputRef>) -> v1::En
             frames: log.frames,
         }),
         output: end.output.map(Into::into),
-        tasks: tasks.map(Into::into),
+        requests: end.spent.requests,
+        tokens_in: end.spent.tokens_in,
+        tokens_out: end.spent.tokens_out,
+        cost_micro: end.spent.cost_micro,
+        tasks: None,
+        retry_after_us: None,
     }
 }

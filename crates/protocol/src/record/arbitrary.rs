@@ -5,7 +5,7 @@ use model::fact::{
     AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
     RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
-use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
+use model::outcome::{AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Usage};
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
@@ -84,9 +84,13 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
         any::<i32>().prop_map(Failure::Exit),
         any::<i32>().prop_map(Failure::Signal),
         any::<i32>().prop_map(Failure::Spawn),
+        any::<u32>().prop_map(|name| Failure::Raised(ErrorName(name))),
+        any::<u16>().prop_map(Failure::Status),
     ];
     let last = [samples::TASKS_OUTCOME];
-    let known = [&samples::OUTCOMES[..], &samples::CONTROL_OUTCOMES, &last].concat();
+    let known =
+        [&samples::OUTCOMES[..], &samples::CONTROL_OUTCOMES, &last, &samples::CALL_OUTCOMES]
+            .concat();
     prop_oneof![select(known), failure.prop_map(Outcome::Failed)]
 }
 
@@ -102,11 +106,24 @@ pub(crate) fn attempt_end() -> impl Strategy<Value = AttemptEnd> {
     });
     let log = (small(), number(), number(), small())
         .prop_map(|(segment, offset, bytes, frames)| LogRef { segment, offset, bytes, frames });
-    (usage, of(log), of(output())).prop_map(|(usage, log, output)| AttemptEnd {
+    (usage, spent(), of(log), of(output())).prop_map(|(usage, spent, log, output)| AttemptEnd {
         usage,
+        spent,
         log,
         output,
     })
+}
+
+fn spent() -> impl Strategy<Value = Spent> {
+    let any = (small(), number(), number(), number()).prop_map(
+        |(requests, tokens_in, tokens_out, cost_micro)| Spent {
+            requests,
+            tokens_in,
+            tokens_out,
+            cost_micro,
+        },
+    );
+    prop_oneof![Just(Spent::NOTHING), any]
 }
 
 fn cause() -> impl Strategy<Value = StopCause> {

@@ -12,7 +12,7 @@ use model::fact::{
     AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
     RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
 };
-use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then};
+use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Unreached};
 use model::policy::{FailurePolicy, Stage};
 use model::{Fact, IdSet, ItemId, ItemKey, Outcome, Request, RunId, Span, TaskKey};
 use serde_json::{Map, Value, json};
@@ -153,6 +153,10 @@ fn attempt_end(item: ItemId, end: &AttemptEnd) -> Value {
         "peak_rss_kib": end.usage.peak_rss_kib,
         "log": end.log.map(log),
         "output": end.output.map(output),
+        "requests": end.spent.requests,
+        "tokens_in": end.spent.tokens_in,
+        "tokens_out": end.spent.tokens_out,
+        "cost_micro": end.spent.cost_micro,
     })
 }
 
@@ -301,10 +305,10 @@ fn outcome(outcome: Outcome) -> Value {
 /// A failure as its kind and the number that goes with it.
 fn failed(failure: Failure) -> Value {
     let (kind, number) = match failure {
-        Failure::Exit(code) => ("exit", Some(code)),
-        Failure::Signal(signal) => ("signal", Some(signal)),
+        Failure::Exit(code) => ("exit", Some(code.into())),
+        Failure::Signal(signal) => ("signal", Some(signal.into())),
         Failure::OutOfMemory => ("out_of_memory", None),
-        Failure::Spawn(errno) => ("spawn", Some(errno)),
+        Failure::Spawn(errno) => ("spawn", Some(errno.into())),
         Failure::Outputs => ("outputs", None),
         Failure::Render => ("render", None),
         Failure::Unsatisfiable => ("unsatisfiable", None),
@@ -312,8 +316,25 @@ fn failed(failure: Failure) -> Value {
         Failure::Rejected => ("rejected", None),
         Failure::TurnsUsedUp => ("turns_used_up", None),
         Failure::Tasks => ("tasks", None),
+        Failure::Raised(name) => ("raised", Some(i64::from(name.0))),
+        Failure::Crashed => ("crashed", None),
+        Failure::Status(status) => ("status", Some(status.into())),
+        Failure::Unreachable(how) => (unreached(how), None),
+        Failure::Answer => ("answer", None),
+        Failure::TooLarge => ("too_large", None),
+        Failure::Forbidden => ("forbidden", None),
     };
     json!({ "kind": kind, "number": number })
+}
+
+const fn unreached(how: Unreached) -> &'static str {
+    match how {
+        Unreached::Unresolved => "unresolved",
+        Unreached::Refused => "refused",
+        Unreached::Broken => "broken",
+        Unreached::Insecure => "insecure",
+        Unreached::Slow => "slow",
+    }
 }
 
 const fn loss_cause(cause: LossCause) -> &'static str {

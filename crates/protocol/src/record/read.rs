@@ -2,7 +2,7 @@
 
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
-use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Usage};
 use model::policy::Stage;
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
@@ -160,7 +160,10 @@ fn attempts_ended(form: &v1::AttemptsEnded) -> Result<AttemptsEnded, DecodeError
             cpu_us: cpu_us.get(index)?,
             peak_rss_kib: peak_rss_kib.get(index)?,
         };
-        ends.push((ItemId(item), AttemptEnd { usage, log: None, output: None }));
+        ends.push((ItemId(item), AttemptEnd { usage, ..AttemptEnd::default() }));
+    }
+    if let Some(spent) = &form.spent {
+        read_spent(spent, &mut ends)?;
     }
     if let Some(logs) = &form.logs {
         read_logs(logs, &mut ends)?;
@@ -187,6 +190,23 @@ fn places(which: &[u32], count: usize) -> Result<IdSet, DecodeError> {
         Some(last) if last.end > count => Err(DecodeError::Length("ends")),
         _ => Ok(places),
     }
+}
+
+fn read_spent(form: &v1::Spent, ends: &mut [(ItemId, AttemptEnd)]) -> Result<(), DecodeError> {
+    let count = ends.len();
+    let requests = Numbers::of("requests", form.requests.as_ref(), count)?;
+    let tokens_in = Numbers::of("tokens sent", form.tokens_in.as_ref(), count)?;
+    let tokens_out = Numbers::of("tokens received", form.tokens_out.as_ref(), count)?;
+    let cost_micro = Numbers::of("costs", form.cost_micro.as_ref(), count)?;
+    for (index, (_, end)) in ends.iter_mut().enumerate() {
+        end.spent = Spent {
+            requests: requests.get_u32(index)?,
+            tokens_in: tokens_in.get(index)?,
+            tokens_out: tokens_out.get(index)?,
+            cost_micro: cost_micro.get(index)?,
+        };
+    }
+    Ok(())
 }
 
 fn read_logs(form: &v1::Logs, ends: &mut [(ItemId, AttemptEnd)]) -> Result<(), DecodeError> {

@@ -5,7 +5,9 @@ use model::fact::{
     AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
     RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
-use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Usage};
+use model::outcome::{
+    AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Unreached, Usage,
+};
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
@@ -42,6 +44,26 @@ pub(crate) const CONTROL_OUTCOMES: [Outcome; 3] = [
 /// The outcome of what generates tasks.
 pub(crate) const TASKS_OUTCOME: Outcome = Outcome::Failed(Failure::Tasks);
 
+/// The outcomes of calls: of functions, of servers, of models.
+pub(crate) const CALL_OUTCOMES: [Outcome; 12] = [
+    Outcome::Failed(Failure::Raised(ErrorName(0xdead_beef))),
+    Outcome::Failed(Failure::Crashed),
+    Outcome::Failed(Failure::Status(429)),
+    Outcome::Failed(Failure::Status(u16::MAX)),
+    Outcome::Failed(Failure::Unreachable(Unreached::Unresolved)),
+    Outcome::Failed(Failure::Unreachable(Unreached::Refused)),
+    Outcome::Failed(Failure::Unreachable(Unreached::Broken)),
+    Outcome::Failed(Failure::Unreachable(Unreached::Insecure)),
+    Outcome::Failed(Failure::Unreachable(Unreached::Slow)),
+    Outcome::Failed(Failure::Answer),
+    Outcome::Failed(Failure::TooLarge),
+    Outcome::Failed(Failure::Forbidden),
+];
+
+/// What an attempt can have spent.
+pub(crate) const SPENT: Spent =
+    Spent { requests: 2, tokens_in: 1_200, tokens_out: 80, cost_micro: 1_750 };
+
 const OUTPUT: OutputRef = OutputRef { digest: Digest([0xab; 32]), bytes: 65 };
 
 /// An offer with everything in it.
@@ -59,6 +81,7 @@ pub(crate) fn attempt_end(number: u32) -> AttemptEnd {
             cpu_us: 900_000 + 3 * many,
             peak_rss_kib: 20_480,
         },
+        spent: Spent::NOTHING,
         log: Some(LogRef { segment: 7, offset: 70_000 + 300 * many, bytes: 120, frames: 2 }),
         output: Some(OutputRef { digest: Digest([0xab; 32]), bytes: 64 + number }),
     }
@@ -184,6 +207,20 @@ pub(crate) fn control_facts() -> Vec<Fact> {
     });
     let ends = CONTROL_OUTCOMES.map(ended).into_iter();
     ends.chain(images.map(restored)).chain(troubles.map(restored)).chain(released).collect()
+}
+
+/// Facts of kinds that were there before, with what came to them with calls.
+pub(crate) fn call_facts() -> Vec<Fact> {
+    let ended = |outcome, ends| {
+        let then = Then::Final;
+        Fact::AttemptsEnded(Box::new(AttemptsEnded { task: TASK, outcome, then, ends }))
+    };
+    let bare = |outcome| ended(outcome, vec![(ItemId(0), AttemptEnd::default())]);
+    let spent = |item| (ItemId(item), AttemptEnd { spent: SPENT, ..attempt_end(item) });
+    let alike = ended(Outcome::Succeeded, vec![spent(3), spent(4)]);
+    let some = vec![spent(3), (ItemId(4), attempt_end(4)), spent(9)];
+    let mixed = ended(Outcome::Succeeded, some);
+    CALL_OUTCOMES.map(bare).into_iter().chain([alike, mixed]).collect()
 }
 
 fn workers() -> Vec<Fact> {

@@ -120,6 +120,21 @@ pub(crate) struct AttemptsEnded {
     pub(crate) logs: Option<Box<Logs>>,
     #[prost(message, optional, boxed, tag = "11")]
     pub(crate) outputs: Option<Box<Outputs>>,
+    #[prost(message, optional, boxed, tag = "12")]
+    pub(crate) spent: Option<Box<Spent>>,
+}
+
+/// What the ends spent; absent when none spent anything.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Spent {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) requests: Option<Column>,
+    #[prost(message, optional, tag = "2")]
+    pub(crate) tokens_in: Option<Column>,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) tokens_out: Option<Column>,
+    #[prost(message, optional, tag = "4")]
+    pub(crate) cost_micro: Option<Column>,
 }
 
 /// Where the outputs of those ends rest that have one.

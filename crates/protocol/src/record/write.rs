@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
-use model::outcome::{AttemptEnd, LogRef, OutputRef, Then};
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then};
 use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
 
 use super::v1::{self, Kind, Piece, Record};
@@ -151,7 +151,21 @@ fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeErro
         peak_rss_kib: column(|end| end.usage.peak_rss_kib),
         logs: logs(ends),
         outputs: outputs(ends),
+        spent: spent(ends),
     })
+}
+
+fn spent(ends: &[(ItemId, AttemptEnd)]) -> Option<Box<v1::Spent>> {
+    if ends.iter().all(|(_, end)| end.spent == Spent::NOTHING) {
+        return None;
+    }
+    let column = |of: fn(&Spent) -> u64| Column::pack(ends.iter().map(move |end| of(&end.1.spent)));
+    Some(Box::new(v1::Spent {
+        requests: column(|spent| spent.requests.into()),
+        tokens_in: column(|spent| spent.tokens_in),
+        tokens_out: column(|spent| spent.tokens_out),
+        cost_micro: column(|spent| spent.cost_micro),
+    }))
 }
 
 /// The ends that have `part`, and their places; no places when that is all of them.

@@ -84,7 +84,6 @@ mod tests {
 
     use super::super::explain::explain;
     use super::super::tests::{Stage, flow};
-    use super::*;
     use crate::fleet::Enforced;
 
     #[test]

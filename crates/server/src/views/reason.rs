@@ -25,7 +25,17 @@ pub(crate) fn reason_at(
     let run = subject.run;
     let at = match run.task(task).trouble()? {
         Outcome::Failed(Failure::Control | Failure::Tasks) => ReasonAt::Outputs,
-        Outcome::Failed(Failure::Render | Failure::Outputs) => ReasonAt::Log,
+        Outcome::Failed(
+            Failure::Render
+            | Failure::Outputs
+            | Failure::Raised(_)
+            | Failure::Crashed
+            | Failure::Status(_)
+            | Failure::Unreachable(_)
+            | Failure::Answer
+            | Failure::TooLarge
+            | Failure::Forbidden,
+        ) => ReasonAt::Log,
         _ => return None,
     };
     let item = match (item, run.fan(task)) {

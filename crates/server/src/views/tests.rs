@@ -179,11 +179,12 @@ impl Stage {
             self.start(1);
             let Some(grant) = self.started.pop_front() else { return };
             let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
-            let end = AttemptEnd { usage, log: self.log, output: None };
+            let end = AttemptEnd { usage, log: self.log, ..AttemptEnd::default() };
             let event = AttemptEvent::Ended {
                 outcome: outcome(grant.attempt.key.item.0),
                 end,
                 tasks: None,
+                retry_after: None,
             };
             self.report(Report { lease: grant.lease(), event });
         }

@@ -4,7 +4,7 @@ use std::io;
 
 use model::Request;
 use model::fact::StopCause;
-use model::outcome::{Failure, Outcome};
+use model::outcome::{Failure, Outcome, Unreached};
 
 /// How an attempt ended badly, in a word or two; nothing if it ended well.
 pub(crate) fn trouble(outcome: Outcome) -> Option<String> {
@@ -34,6 +34,23 @@ fn failed(failure: Failure) -> String {
         Failure::Control => "its condition, items or rules could not be worked out".to_owned(),
         Failure::Rejected => "rejected".to_owned(),
         Failure::TurnsUsedUp => "its condition did not hold in the last round".to_owned(),
+        Failure::Raised(_) => "the call raised an error".to_owned(),
+        Failure::Crashed => "the process that served the call ended in its middle".to_owned(),
+        Failure::Status(status) => format!("HTTP {status}"),
+        Failure::Unreachable(how) => unreached(how).to_owned(),
+        Failure::Answer => "the answer was not what it has to be".to_owned(),
+        Failure::TooLarge => "it was more than a limit allows".to_owned(),
+        Failure::Forbidden => "it may not be used".to_owned(),
+    }
+}
+
+const fn unreached(how: Unreached) -> &'static str {
+    match how {
+        Unreached::Unresolved => "the name has no address",
+        Unreached::Refused => "the connection was refused",
+        Unreached::Broken => "the connection broke",
+        Unreached::Insecure => "the other side could not show who it is",
+        Unreached::Slow => "no answer came in time",
     }
 }
 

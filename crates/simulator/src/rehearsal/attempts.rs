@@ -84,7 +84,7 @@ impl Rehearsal<'_> {
         {
             self.notes.of(task).trouble = Some(words);
         }
-        self.report(lease, AttemptEvent::Ended { outcome, end, tasks: None });
+        self.report(lease, AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None });
     }
 
     fn report(&mut self, lease: LeaseId, event: AttemptEvent) {

@@ -130,7 +130,7 @@ impl Judge<'_> {
             self.text(task, "script", text, script);
         }
         if let Some(text) = &expected.command {
-            self.text(task, "command", text, |rendered| Some(rendered.argv.join(" ")));
+            self.text(task, "command", text, |rendered| Some(rendered.argv().join(" ")));
         }
         for (name, text) in &expected.env {
             self.text(task, &format!("env {name}"), text, |rendered| {
@@ -208,7 +208,7 @@ fn has(got: &Value, expected: &Value) -> bool {
 
 /// The text that a shell is given.
 fn script(rendered: &Rendered) -> Option<String> {
-    match rendered.argv.as_slice() {
+    match rendered.argv() {
         [.., flag, script] if flag == "-c" => Some(script.clone()),
         _ => None,
     }

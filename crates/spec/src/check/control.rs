@@ -72,9 +72,13 @@ fn decision((number, step): (u32, &Step<'_>), decisions: &Decisions) -> Option<(
         return Some((Kind::Decision, Action::Decision(Box::new(decision.clone()))));
     }
     let task = step.task;
-    let result =
-        task.result.as_ref().filter(|_| task.script.is_none() && task.command.is_none())?;
+    let result = task.result.as_ref().filter(|_| !does_work(task))?;
     Some((Kind::Decision, Action::Result(bare(&result.value.0).into())))
+}
+
+/// Whether a worker runs it.
+fn does_work(task: &TaskFile) -> bool {
+    task.script.is_some() || task.command.is_some() || task.call().is_some()
 }
 
 fn waiting(task: &TaskFile, faults: &mut Faults) -> Option<(Kind, Action)> {
@@ -207,6 +211,9 @@ const NOT_FOR_CONTROL: &[&str] =
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
+    "noop",
+    "sleep",
+    "emit",
     "decision",
     "conditions",
     "approval",
@@ -307,8 +314,18 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 7] =
-        ["decision", "conditions", "approval", "signal", "wait", "tasks", "workflow"];
+    const KINDS: [&str; 10] = [
+        "noop",
+        "sleep",
+        "emit",
+        "decision",
+        "conditions",
+        "approval",
+        "signal",
+        "wait",
+        "tasks",
+        "workflow",
+    ];
     let task = step.task;
     let work = [("script", task.script.is_some()), ("command", task.command.is_some())];
     let work = work.into_iter().filter_map(|(key, is_there)| is_there.then_some(key));
@@ -337,6 +354,9 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("name", task.name.is_some()),
         ("script", task.script.is_some()),
         ("command", task.command.is_some()),
+        ("noop", task.noop.is_some()),
+        ("sleep", task.sleep.is_some()),
+        ("emit", task.emit.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

@@ -14,11 +14,14 @@ use super::look::{self, look_of};
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
 use super::{Inherited, artifacts, check_name, control, resources};
+use crate::call::Call;
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
-use crate::file::{Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole};
+use crate::file::{
+    Called, Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole,
+};
 use crate::items::{Items, ItemsSource};
 use crate::limits::{ARGUMENT_BYTES_MAX, RETRIES_MAX};
 use crate::read::Placed;
@@ -157,7 +160,12 @@ impl Compiler<'_, '_> {
             env.into_iter().map(|(name, text)| (name.clone(), text.clone())).collect();
         let mut shell = shell.map(|shell| shell.0.as_slice().into());
         let action = match look_of(task) {
-            None => action(step, faults),
+            None => match task.call() {
+                None => action(step, faults),
+                Some(Called { kind, settings, .. }) => {
+                    Action::Call(Box::new(Call { kind, settings: settings.clone() }))
+                }
+            },
             Some(look) => {
                 let (action, place) = look::action(look);
                 env.push(place);

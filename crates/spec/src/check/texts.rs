@@ -22,7 +22,9 @@ use crate::code;
 use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::{bare, texts_of};
-use crate::file::{AxisFile, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile};
+use crate::file::{
+    AxisFile, Called, ExpressionText, Foreach, SourceFile, TaskFile, Wait, WorkflowFile,
+};
 use crate::link::Call;
 use crate::read::Placed;
 use crate::secret::misplaced;
@@ -226,6 +228,24 @@ impl<'f> Checker<'f, '_> {
         for text in env {
             if !self.secrets.is_secret(text, self.faults) {
                 self.check(text, Form::Template, user);
+            }
+        }
+        if let Some(call) = task.call() {
+            self.check_settings(call, user);
+        }
+    }
+
+    /// The texts in the settings of a kind of work.
+    fn check_settings(&mut self, call: Called<'f>, user: User) {
+        let Called { kind, settings, extent } = call;
+        let may_hide = |key: &str| kind.secret_keys().contains(&key);
+        let fields = settings.as_object().into_iter().flatten();
+        for (key, value) in fields {
+            for text in texts_of(value) {
+                let text = Placed { value: text.to_owned(), extent };
+                if !may_hide(key) || !self.secrets.is_secret(&text, self.faults) {
+                    self.check(&text, Form::Template, user);
+                }
             }
         }
     }

@@ -61,13 +61,16 @@ impl Definition {
                 .map(|(name, from)| (name, format!("{from:?}")))
                 .collect();
             let mut value = json!({
-                "argv": rendered.argv,
+                "argv": rendered.argv(),
                 "env": rendered.env,
                 "secrets": secrets,
                 "folder": rendered.working_dir,
                 "item": value_of_item,
                 "key": key?,
             });
+            if !rendered.settings.is_null() {
+                value["settings"] = rendered.settings;
+            }
             let artifacts = renderer.artifacts()?;
             if artifacts != AttemptArtifacts::default() {
                 value["artifacts"] = in_words(&artifacts);

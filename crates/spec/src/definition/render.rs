@@ -1,11 +1,16 @@
 //! One rendering: a task's texts with the names filled in, within bounds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::value::Value;
 use model::limits::RENDERED_BYTES_MAX;
+use model::secret::SecretRef;
+use model::work::Does;
+use serde_json::{Value as Json, json};
 
 use super::{Action, Rendered, Scene};
+use crate::call::Call;
 use crate::code;
 use crate::expression::undefined;
 use crate::limits::ARGUMENT_BYTES_MAX;
@@ -50,7 +55,6 @@ impl Renderer<'_> {
     pub(super) fn render(&self) -> Result<Rendered, Failure> {
         let Scene { definition, defined: task, .. } = self.scene;
         let context = self.context()?;
-        let argv = self.argv(&context)?;
         let around = definition.around(self.scene.frame);
         let mut env = around.env.clone();
         let mut secret_env = Vec::new();
@@ -62,16 +66,69 @@ impl Renderer<'_> {
             }
             env.insert(name.clone(), self.text(text, &context)?);
         }
+        let (does, settings) = match &task.action {
+            Action::Call(call) => self.call(call, &mut secret_env)?,
+            _ => (Does::Process(self.argv(&context)?), Json::Null),
+        };
         let working_dir = match &task.working_dir {
             Some(text) => around.folder.join(self.text(text, &context)?),
             None => around.folder.to_owned(),
         };
         let env: Vec<(String, String)> = env.into_iter().collect();
+        let argv = match &does {
+            Does::Process(argv) => &argv[..],
+            _ => &[],
+        };
+        check_sizes(argv, &env)?;
         let env_texts = env.iter().map(|(_, value)| value);
         let uses_work_dir =
             argv.iter().chain(env_texts).any(|text| text.contains(WORK_DIR_VARIABLE));
-        check_sizes(&argv, &env)?;
-        Ok(Rendered { argv, env, secret_env, working_dir, uses_work_dir })
+        Ok(Rendered { does, settings, env, secret_env, working_dir, uses_work_dir })
+    }
+
+    /// What another kind of work does, and its settings with all filled in. Secrets in them become
+    /// variables that only the worker knows.
+    fn call(
+        &self,
+        call: &Call,
+        secrets: &mut Vec<(String, SecretRef)>,
+    ) -> Result<(Does, Json), Failure> {
+        let wrong = |message| Failure { code: code::RENDER, message };
+        let around = self.scene.definition.around(self.scene.frame);
+        let mut settings = call.settings.clone();
+        for (key, value) in settings.as_object_mut().into_iter().flatten() {
+            if call.kind.secret_keys().contains(&&**key) {
+                self.hide(value, around.secrets, secrets);
+            }
+        }
+        let settings = self.scene.filled(&settings).map_err(wrong)?;
+        let does = call.kind.work(&settings).map_err(wrong)?;
+        Ok((does, settings))
+    }
+
+    /// Puts the name of a variable in the place of each secret.
+    fn hide(
+        &self,
+        value: &mut Json,
+        known: &BTreeMap<String, String>,
+        secrets: &mut Vec<(String, SecretRef)>,
+    ) {
+        match value {
+            Json::String(text) => {
+                if let Some(secret) = self.scene.definition.secret(known, text) {
+                    let variable = format!("AUTOGLM_SECRET_{}", secrets.len());
+                    *value = json!({"secret": variable});
+                    secrets.push((variable, secret));
+                }
+            }
+            Json::Array(values) => {
+                values.iter_mut().for_each(|value| self.hide(value, known, secrets));
+            }
+            Json::Object(fields) => {
+                fields.values_mut().for_each(|value| self.hide(value, known, secrets));
+            }
+            _ => {}
+        }
     }
 
     /// What is said to whom the task waits for.

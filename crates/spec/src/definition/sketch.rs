@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::render::Renderer;
 use super::{Action, Definition, Scene, TaskOutputs};
+use crate::call::CallKind;
 use crate::template::{expression_references, is_template, normalised};
 
 /// What is known of a task.
@@ -35,6 +36,8 @@ pub enum Does {
     },
     /// A program and its arguments.
     Command(Vec<SketchedText>),
+    /// Another kind of work, with its settings, in which is filled in what is certain.
+    Calls(CallKind, Json),
     /// Rules in order: the first that holds is taken.
     Decides(Vec<SketchedRule>),
     /// An expression gives its only output.
@@ -119,6 +122,7 @@ impl Definition {
                 Does::Script { shell: shell.to_vec(), text: text(script) }
             }
             Action::Command(words) => Does::Command(words.iter().map(|word| text(word)).collect()),
+            Action::Call(call) => Does::Calls(call.kind, pencil.settings(&call.settings)),
             Action::Decision(decision) => {
                 let rules = decision.rules.iter().map(|rule| SketchedRule {
                     rule: rule.when.as_deref().map(str::to_owned),
@@ -193,6 +197,18 @@ struct Pencil<'d> {
 }
 
 impl Pencil<'_> {
+    /// A tree of values whose texts are templates.
+    fn settings(&self, value: &Json) -> Json {
+        match value {
+            Json::String(text) => self.text(text).text.into(),
+            Json::Array(values) => values.iter().map(|value| self.settings(value)).collect(),
+            Json::Object(fields) => {
+                fields.iter().map(|(key, value)| (key.clone(), self.settings(value))).collect()
+            }
+            plain => plain.clone(),
+        }
+    }
+
     fn text(&self, text: &str) -> SketchedText {
         if !is_template(text) {
             return SketchedText { text: text.to_owned(), is_certain: true };

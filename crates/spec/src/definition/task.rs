@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 
 use super::Extras;
 use super::frame::{FrameId, is_root};
+use crate::call::Call;
 use crate::decision::Decision;
+use crate::expression::texts_of;
 use crate::items::{Items, ItemsSource};
 
 /// One task as it is started.
@@ -74,6 +76,8 @@ pub(crate) enum Action {
     Script(Box<str>),
     /// A program and its arguments.
     Command(Box<[String]>),
+    /// Another kind of work.
+    Call(Box<Call>),
     /// Rules, of which the first that holds is taken.
     Decision(Box<Decision>),
     /// One expression that gives the task's only output, `result`.
@@ -159,8 +163,13 @@ impl TaskDefinition {
             Action::Command(command) => (None, &**command),
             _ => (None, &[][..]),
         };
+        let settings = match &self.action {
+            Action::Call(call) => texts_of(&call.settings),
+            _ => Vec::new(),
+        };
         script
             .into_iter()
+            .chain(settings)
             .chain(command.iter().map(String::as_str))
             .chain(self.env.iter().map(|(_, value)| value.as_str()))
             .chain(self.working_dir.as_deref())

@@ -94,7 +94,6 @@ pub(crate) const TASK: &[Foreign] = &[
     write("continue_on", "on_failure: continue"),
     write("steps", "tasks"),
     write("undo", "compensate"),
-    write("sleep", "wait"),
     write("requests", "resources"),
     until_then(
         "type",

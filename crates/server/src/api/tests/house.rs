@@ -343,7 +343,7 @@ impl Worker {
         self.logs.flush().expect("room on the disk");
         let log = self.logs.finish(ticket, Timestamp(2));
         let end = AttemptEnd { log, ..AttemptEnd::default() };
-        self.report(lease, AttemptEvent::Ended { outcome, end, tasks: None });
+        self.report(lease, AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None });
     }
 
     fn report(&mut self, lease: LeaseId, event: AttemptEvent) {

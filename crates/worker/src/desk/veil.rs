@@ -1,9 +1,9 @@
-//! What hides the secrets of a process in all that it prints and leaves.
+//! What hides the secrets of an attempt in all that it prints and leaves.
 
 use artifacts::logs::Stream;
 use secrets::{Mask, Masking, Secret};
 
-/// Hides the secrets of a process in what it prints.
+/// Hides the secrets of an attempt in what it prints.
 pub(super) struct Veil {
     pub(super) mask: Mask,
     out: Masking,

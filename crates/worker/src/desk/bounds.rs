@@ -6,6 +6,7 @@
 
 use model::Request;
 use model::bounds::{Bounds, Enforcement, Means, ServiceClass};
+use model::outcome::{Failure, Outcome};
 use rustix::thread::CpuSet;
 
 use crate::supervisor::Limits;
@@ -83,14 +84,10 @@ impl Held {
     }
 
     /// What is to be said of its end.
-    pub(super) fn on_end(&self, oom: bool, forks_refused: u64) -> Vec<String> {
-        let memory = self.bounds.memory_bytes.filter(|_| oom).map(|limit| {
-            format!("the kernel killed it: it took more memory than its limit of {}", size(limit))
-        });
-        let pids = self.bounds.pids.filter(|_| forks_refused > 0).map(|limit| {
-            format!("it was refused a process {forks_refused} times: it may have {limit} at a time")
-        });
-        memory.into_iter().chain(pids).collect()
+    pub(super) fn on_end(&self, outcome: Outcome) -> Option<String> {
+        let is_memory = outcome == Outcome::Failed(Failure::OutOfMemory);
+        let limit = self.bounds.memory_bytes.filter(|_| is_memory)?;
+        Some(format!("the kernel killed it: it took more memory than its limit of {}", size(limit)))
     }
 }
 

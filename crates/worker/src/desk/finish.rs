@@ -1,61 +1,67 @@
 //! How an attempt ends: its outputs and tasks are read, its artifacts stored, and then it is told.
 
-use model::Digest;
-use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef};
+use model::{Digest, Span};
 
-use super::{Ended, Executor, Live, News};
+use super::{Desk, Ended, Live, News};
+use crate::executors::{Finished, Left};
 use crate::keep::{Done, Job, Trouble, with_artifacts};
-use crate::supervisor::{Exit, Ticket};
+use crate::supervisor::Ticket;
 use crate::{outputs, tasks};
-
-/// What the supervisor says of the end of a process.
-pub(super) struct Exited {
-    pub how: Exit,
-    pub oom: bool,
-    pub forks_refused: u64,
-    pub usage: Usage,
-    pub has_output_file: bool,
-}
 
 /// An attempt that has ended and is not told of yet.
 pub(super) struct Finish {
     live: Live,
     outcome: Outcome,
-    usage: Usage,
+    /// What is known of it: usage, what it spent.
+    end: AttemptEnd,
+    retry_after: Option<Span>,
     outputs: Option<Vec<u8>>,
     tasks: Option<Vec<u8>>,
 }
 
-impl Executor {
-    pub(super) fn exited(
+impl Desk {
+    /// An executor says how an attempt ended.
+    pub(super) fn ended(
         &mut self,
         ticket: Ticket,
         mut live: Live,
-        exited: Exited,
+        finished: Finished,
     ) -> Option<News> {
-        let Exited { how, oom, forks_refused, usage, has_output_file } = exited;
+        let Finished { outcome, usage, spent, retry_after, reason, left } = finished;
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
         }
-        for line in live.held.on_end(oom, forks_refused) {
+        if let Some(line) = live.held.on_end(outcome) {
             self.say(ticket, &line);
         }
-        let outcome = outcome(&how, oom);
-        if let Exit::SpawnFailed { message, .. } = &how {
-            self.say(ticket, message);
+        if let Some(reason) = reason {
+            let reason = match &live.veil {
+                Some(veil) => veil.mask.apply(reason.as_bytes()).into_owned(),
+                None => reason.into_bytes(),
+            };
+            self.say(ticket, &String::from_utf8_lossy(&reason));
         }
-        let (outcome, outputs) = match has_output_file {
-            true => self.read_outputs(ticket, &live, outcome),
-            false => (outcome, None),
+        let (outcome, outputs, tasks) = match left {
+            Left::Nothing => (outcome, None, None),
+            Left::Outputs(outputs) => (outcome, Some(outputs), None),
+            Left::Files { has_outputs } => {
+                let (outcome, outputs) = match has_outputs {
+                    true => self.read_outputs(ticket, &live, outcome),
+                    false => (outcome, None),
+                };
+                let (outcome, tasks) = self.read_tasks(ticket, &live, outcome);
+                (outcome, outputs, tasks)
+            }
         };
         let outputs = outputs.map(|bytes| match &live.veil {
             Some(veil) => veil.mask.apply(&bytes).into_owned(),
             None => bytes,
         });
-        let (outcome, tasks) = self.read_tasks(ticket, &live, outcome);
         let collect = std::mem::take(&mut live.collect);
         let folder = live.folder.clone();
-        let finish = Finish { live, outcome, usage, outputs, tasks };
+        let end = AttemptEnd { usage, spent, ..AttemptEnd::default() };
+        let finish = Finish { live, outcome, end, retry_after, outputs, tasks };
         if outcome != Outcome::Succeeded || collect.is_empty() {
             return Some(self.end(ticket, finish));
         }
@@ -76,11 +82,11 @@ impl Executor {
             return match result {
                 // It was told to end: whoever said so knows what that means.
                 _ if placing.is_stopped => {
-                    let outcome = Outcome::Failed(Failure::Signal(TERM));
+                    let outcome = Finished::stopped().outcome;
                     Some(self.never_was(ticket, placing.live, (outcome, None)))
                 }
                 Ok(_) => {
-                    self.launch(placing.start, placing.live);
+                    self.launch(placing.attempt, placing.does, placing.live);
                     None
                 }
                 Err(Trouble { reason }) => {
@@ -109,7 +115,7 @@ impl Executor {
         }
     }
 
-    /// The end of an attempt that never was a process.
+    /// The end of an attempt that never began.
     fn never_was(
         &mut self,
         ticket: Ticket,
@@ -121,8 +127,9 @@ impl Executor {
         if let Some(reason) = reason {
             self.say(ticket, &reason);
         }
-        let usage = Usage::default();
-        self.end(ticket, Finish { live, outcome, usage, outputs: None, tasks: None })
+        let end = AttemptEnd::default();
+        let finish = Finish { live, outcome, end, retry_after: None, outputs: None, tasks: None };
+        self.end(ticket, finish)
     }
 
     /// An attempt that ended well fails, because what it left cannot be kept.
@@ -133,10 +140,10 @@ impl Executor {
     }
 
     fn end(&mut self, ticket: Ticket, finish: Finish) -> News {
-        let Finish { live, outcome, usage, outputs, tasks } = finish;
+        let Finish { live, outcome, end, retry_after, outputs, tasks } = finish;
         let log = self.log.finish(ticket, self.at);
-        let end = AttemptEnd { usage, log, output: outputs.as_deref().map(name) };
-        News::Ended(Ended { lease: live.lease, outcome, end, outputs, tasks })
+        let end = AttemptEnd { log, output: outputs.as_deref().map(name), ..end };
+        News::Ended(Ended { lease: live.lease, outcome, end, retry_after, outputs, tasks })
     }
 
     /// The outputs of an attempt that ended well; ones that cannot be read make it a failed one.
@@ -182,19 +189,6 @@ impl Executor {
                 (Outcome::Failed(Failure::Tasks), None)
             }
         }
-    }
-}
-
-/// The signal that asks a process to end.
-const TERM: i32 = 15;
-
-fn outcome(how: &Exit, oom: bool) -> Outcome {
-    match *how {
-        Exit::Code(0) => Outcome::Succeeded,
-        Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
-        _ if oom => Outcome::Failed(Failure::OutOfMemory),
-        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
-        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
     }
 }
 

@@ -1,34 +1,37 @@
-//! The process executor: attempts become processes of the supervisor, its events become news of
-//! attempts, and output goes to the log.
+//! What attempts of all kinds have in common: tickets, secrets, artifacts, the log, outputs.
 //!
-//! A process is known to the supervisor and the log by a ticket, a number of this worker's own:
-//! the items of one fan-out may share a fencing token. It reports and never decides.
+//! It hands each to the executor of its kind, and makes news of attempts of what that tells. An
+//! attempt is known to executors and the log by a ticket, a number of this worker's own: the items
+//! of one fan-out may share a fencing token. It reports and never decides.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 use artifacts::logs::{self, Stream};
 use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Collect, Process};
+use model::work::{Assignment, Collect, Does};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
+use crate::executors::builtin::Task;
+use crate::executors::{Attempt, Builtin, Ending, Executor, Happened, Processes, Tools};
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
-use crate::supervisor::{self, Batch, Event, Start, Supervisor, Ticket};
+use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
 mod bounds;
 mod finish;
 mod veil;
 
 use bounds::{Cores, Held};
+use finish::Finish;
 pub(crate) use finish::name;
-use finish::{Exited, Finish};
 use veil::Veil;
 
 /// What happened to attempts.
@@ -46,16 +49,19 @@ pub(crate) struct Ended {
     pub lease: LeaseId,
     pub outcome: Outcome,
     pub end: AttemptEnd,
+    /// How long the other side asked to wait before it is tried again.
+    pub retry_after: Option<Span>,
     /// Canonical JSON.
     pub outputs: Option<Vec<u8>>,
     /// The tasks that it wrote for its run, as it wrote them.
     pub tasks: Option<Vec<u8>>,
 }
 
-/// An attempt that has been given to the supervisor.
+/// An attempt that has been given to an executor.
 struct Live {
     lease: LeaseId,
     grace: Span,
+    kind: Kind,
     output_file: PathBuf,
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
@@ -65,9 +71,17 @@ struct Live {
     folder: PathBuf,
 }
 
+/// Which executor has an attempt.
+#[derive(Clone, Copy)]
+enum Kind {
+    Process,
+    Builtin,
+}
+
 /// An attempt that is not started yet: artifacts are being put in their places.
 struct Placing {
-    start: Start,
+    attempt: Attempt,
+    does: Does,
     live: Live,
     /// Whether it was told to end meanwhile.
     is_stopped: bool,
@@ -76,8 +90,11 @@ struct Placing {
 /// Variables with secrets in them, and what hides the secrets.
 type Revealed = (Vec<(String, String)>, Option<Box<Veil>>);
 
-pub(crate) struct Executor {
+pub(crate) struct Desk {
     supervisor: Supervisor,
+    slot: Slot,
+    processes: Processes,
+    builtin: Builtin,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -97,17 +114,20 @@ pub(crate) struct Executor {
     enforcement: Enforcement,
     /// Cores for attempts that have them for themselves.
     cores: Cores,
-    /// When something last happened, as the supervisor tells it.
+    /// When something last happened.
     at: Timestamp,
 }
 
-impl Executor {
+impl Desk {
     pub(crate) fn open(home: &Path, supervisor: Supervisor, slot: Slot) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
         let outputs = home.join("outputs");
         std::fs::create_dir_all(&outputs)?;
         Ok(Self {
             supervisor,
+            slot: slot.clone(),
+            processes: Processes,
+            builtin: Builtin::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -130,6 +150,8 @@ impl Executor {
         let gone = std::mem::replace(&mut self.supervisor, supervisor);
         // It did not end well, or it would not have been replaced.
         let _ = gone.shut_down();
+        self.processes.abandon();
+        self.builtin.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -156,60 +178,75 @@ impl Executor {
         Ticket(self.next_ticket - 1)
     }
 
-    /// Gives a process to the supervisor.
+    /// Gives an attempt to the executor of its kind, once its artifacts are in their places.
     ///
     /// # Errors
     /// One of its secrets cannot be had; the reason names the secret, never its value.
-    pub(crate) fn start(&mut self, grant: &Grant, process: Process) -> Result<(), String> {
-        let (secrets, veil) = self.reveal(&process.secrets)?;
+    pub(crate) fn start(&mut self, grant: &Grant, assignment: Assignment) -> Result<(), String> {
+        let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
-        let output_file = self.outputs.join(ticket.0.to_string());
-        let tasks_file = self.outputs.join(format!("{}.tasks", ticket.0));
-        let work_dir = self.work_dir(grant.attempt);
-        let folder = PathBuf::from(&process.working_dir);
-        let mut env = process.env;
-        env.extend(secrets);
-        env.push(("AUTOGLM_OUTPUT".into(), output_file.to_string_lossy().into_owned()));
-        env.push(("AUTOGLM_TASKS".into(), tasks_file.to_string_lossy().into_owned()));
-        env.push(("AUTOGLM_WORKDIR".into(), work_dir.to_string_lossy().into_owned()));
-        let (held, limits) =
-            Held::new(process.limits, &grant.request, &mut self.cores, &self.enforcement);
-        let start = Start {
+        let kind = kind(&assignment.does);
+        let (held, limits) = match kind {
+            Kind::Builtin => Default::default(),
+            Kind::Process => {
+                let can = &self.enforcement;
+                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
+            }
+        };
+        let attempt = Attempt {
             ticket,
-            argv: process.argv.into_iter().map(Into::into).collect(),
-            env,
-            cwd: process.working_dir.into(),
-            work_dir: process.needs_work_dir.then_some(work_dir),
-            output_file: output_file.clone(),
-            output_cap_bytes: model::limits::LOG_BYTES_MAX,
+            id: grant.attempt,
+            token: grant.token,
+            env: assignment.env,
+            secrets,
+            folder: PathBuf::from(&assignment.working_dir),
+            work_dir: self.work_dir(grant.attempt),
+            needs_work_dir: assignment.needs_work_dir,
+            output_file: self.outputs.join(ticket.0.to_string()),
+            tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
             limits,
         };
-        let (lease, collect) = (grant.lease(), process.collect);
-        let grace = grant.grace;
-        let mut live = Live { lease, grace, output_file, tasks_file, veil, held, collect, folder };
-        if process.place.is_empty() {
-            self.launch(start, live);
+        let mut live = Live {
+            lease: grant.lease(),
+            grace: grant.grace,
+            kind,
+            output_file: attempt.output_file.clone(),
+            tasks_file: attempt.tasks_file.clone(),
+            veil,
+            held,
+            collect: assignment.collect,
+            folder: attempt.folder.clone(),
+        };
+        if assignment.place.is_empty() {
+            self.launch(attempt, assignment.does, live);
             return Ok(());
         }
-        let job = Job::Place(process.place);
+        let job = Job::Place(assignment.place);
         if let Err(trouble) = self.keeper.begin(ticket, live.folder.clone(), job) {
             self.cores.put(&mut live.held);
             return Err(trouble.reason);
         }
-        self.tickets.insert(lease, ticket);
-        self.placing.insert(ticket, Placing { start, live, is_stopped: false });
+        self.tickets.insert(live.lease, ticket);
+        let placing = Placing { attempt, does: assignment.does, live, is_stopped: false };
+        self.placing.insert(ticket, placing);
         Ok(())
     }
 
-    fn launch(&mut self, start: Start, mut live: Live) {
-        let ticket = start.ticket;
-        self.supervisor.start(start);
+    fn launch(&mut self, attempt: Attempt, does: Does, mut live: Live) {
+        let ticket = attempt.ticket;
         self.log.begin(ticket, live.lease);
         for note in std::mem::take(&mut live.held.notes) {
             self.say(ticket, &note);
         }
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
+        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        match does {
+            Does::Process(argv) => self.processes.start(attempt, argv, tools),
+            Does::Nothing => self.builtin.start(attempt, Task::Nothing, tools),
+            Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
+            Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
+        }
     }
 
     /// Looks secrets up, and makes what hides them again in what the process prints.
@@ -242,14 +279,16 @@ impl Executor {
             return;
         }
         let Some(live) = self.live.get(&ticket) else { return };
-        let kind = match how {
+        let how = match how {
             StopKind::Retract => return,
-            StopKind::Cancel | StopKind::TimeOut => {
-                supervisor::StopKind::Term { grace: live.grace }
-            }
-            StopKind::Terminate | StopKind::Revoke => supervisor::StopKind::Kill,
+            StopKind::Cancel | StopKind::TimeOut => Ending::Ask(live.grace),
+            StopKind::Terminate | StopKind::Revoke => Ending::Kill,
         };
-        self.supervisor.stop(ticket, kind);
+        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        match live.kind {
+            Kind::Process => self.processes.stop(ticket, how, tools),
+            Kind::Builtin => self.builtin.stop(ticket, how, tools),
+        }
     }
 
     /// Writes a line of the worker's own into the log of an attempt that never was a process.
@@ -274,14 +313,39 @@ impl Executor {
             Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
                 self.enforcement = enforcement.clone();
-                Some(News::Ready(enforcement))
+                return Some(News::Ready(enforcement));
             }
-            Event::Started { ticket, at, .. } => {
-                self.at = at;
-                Some(News::Started(self.live.get(&ticket)?.lease))
+            Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+                self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
+                return None;
             }
-            Event::Output { ticket, stream, at, bytes } => {
-                self.at = at;
+            Event::Exited { .. } => {}
+        }
+        let (ticket, happened) = Processes::happened(event)?;
+        self.hear(ticket, happened)
+    }
+
+    /// When an executor has something to tell by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.builtin.next_deadline()
+    }
+
+    /// What has happened by itself until now.
+    pub(crate) fn tick(&mut self) -> Vec<News> {
+        let happened = self.builtin.take(Instant::now());
+        if !happened.is_empty() {
+            self.at = wall_clock();
+        }
+        happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect()
+    }
+
+    /// Makes news of what an executor tells of an attempt.
+    fn hear(&mut self, ticket: Ticket, happened: Happened) -> Option<News> {
+        match happened {
+            Happened::Started => Some(News::Started(self.live.get(&ticket)?.lease)),
+            Happened::Output(stream, bytes) => {
+                let at = self.at;
                 let veil = self.live.get_mut(&ticket).and_then(|live| live.veil.as_deref_mut());
                 match veil {
                     Some(veil) => self.log.append(ticket, stream, at, &veil.hide(stream, &bytes)),
@@ -292,16 +356,11 @@ impl Executor {
                 }
                 None
             }
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
-                self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
-                None
-            }
-            Event::Exited { ticket, how, oom, forks_refused, usage, has_output_file, .. } => {
+            Happened::Ended(finished) => {
                 let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
                 self.cores.put(&mut live.held);
-                let exited = Exited { how, oom, forks_refused, usage, has_output_file };
-                self.exited(ticket, live, exited)
+                self.ended(ticket, live, *finished)
             }
         }
     }
@@ -321,4 +380,17 @@ impl Executor {
         // A supervisor that is gone says so by its events.
         let _ = self.supervisor.flush();
     }
+}
+
+fn kind(does: &Does) -> Kind {
+    match does {
+        Does::Process(_) => Kind::Process,
+        Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
+    }
+}
+
+/// The time of day, as the supervisor tells it of processes.
+fn wall_clock() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -1,0 +1,66 @@
+//! Kinds of work besides scripts and commands, and what a worker is given of each.
+//!
+//! A task keeps its settings as a tree of values. When an attempt starts, the texts in it are
+//! filled in, and the kind makes work of what comes out. Nothing here does any of it.
+
+use model::work::Does;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+mod builtin;
+
+/// A kind of work. Its name is the key of the file that makes a task one of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// Nothing is done.
+    Noop,
+    /// Time passes on a worker.
+    Sleep,
+    /// Outputs that are known.
+    Emit,
+}
+
+impl CallKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Noop, Self::Sleep, Self::Emit];
+
+    /// The key of the file.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Noop => "noop",
+            Self::Sleep => "sleep",
+            Self::Emit => "emit",
+        }
+    }
+
+    /// The keys of its settings, at the top, in which whole texts may be secrets.
+    pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Noop | Self::Sleep | Self::Emit => &[],
+        }
+    }
+
+    /// What a worker does, from settings with everything filled in. A text that was a secret is
+    /// there as `{"secret": VARIABLE}`, the name of the variable that the worker knows it by.
+    ///
+    /// # Errors
+    /// The settings do not make work, now that they are filled in; in words.
+    pub(crate) fn work(self, settings: &Json) -> Result<Does, String> {
+        match self {
+            Self::Noop => Ok(Does::Nothing),
+            Self::Sleep => builtin::sleep(settings),
+            Self::Emit => builtin::emit(settings),
+        }
+    }
+}
+
+/// What a task does by a kind of work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Call {
+    pub kind: CallKind,
+    /// Its settings, whose texts are templates.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub settings: Json,
+}

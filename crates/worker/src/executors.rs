@@ -1,0 +1,144 @@
+//! What runs attempts: one executor a kind of work.
+//!
+//! An executor starts, ends and reports, and knows nothing of runs, logs and artifacts: that is the
+//! desk's part. It never decides what follows from what it reports.
+
+use std::path::PathBuf;
+
+use artifacts::logs::Stream;
+use model::outcome::{Failure, Outcome, Spent, Usage};
+use model::{AttemptId, Span, Token};
+
+use crate::inbox::Slot;
+use crate::supervisor::{Limits, Supervisor, Ticket};
+
+pub(crate) mod builtin;
+mod process;
+
+pub(crate) use builtin::Builtin;
+pub(crate) use process::Processes;
+
+/// Runs the attempts of one kind.
+pub(crate) trait Executor {
+    /// What is to be done.
+    type Work;
+
+    /// Starts an attempt. What happens to it is told with its ticket, the last being
+    /// [`Happened::Ended`]; all of it comes later, never from within this call.
+    fn start(&mut self, attempt: Attempt, work: Self::Work, tools: &mut Tools<'_>);
+
+    /// Makes an attempt end. One that has ended meanwhile is left alone.
+    fn stop(&mut self, ticket: Ticket, how: Ending, tools: &mut Tools<'_>);
+
+    /// Forgets all attempts, without a word: they are lost, and so are all processes.
+    fn abandon(&mut self);
+}
+
+/// What executors work with.
+pub(crate) struct Tools<'t> {
+    /// Starts and ends processes. None outlives the worker.
+    pub supervisor: &'t mut Supervisor,
+    /// Where threads of an executor tell what happened.
+    #[expect(dead_code, reason = "no kind has threads of its own yet")]
+    pub slot: &'t Slot,
+}
+
+/// One attempt, whatever its kind.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    /// What it is known by here: the items of one fan-out may share a fencing token.
+    pub ticket: Ticket,
+    /// What is tried.
+    #[expect(dead_code, reason = "no kind tells the other side who it is yet")]
+    pub id: AttemptId,
+    /// What fences it.
+    #[expect(dead_code, reason = "no kind tells the other side who it is yet")]
+    pub token: Token,
+    /// Its variables.
+    pub env: Vec<(String, String)>,
+    /// Its variables with secrets in them. Whatever is printed or returned is masked by the desk.
+    pub secrets: Vec<(String, String)>,
+    /// Where it starts.
+    pub folder: PathBuf,
+    /// Its own folder, the same for all attempts of an item in a round.
+    pub work_dir: PathBuf,
+    /// Whether that has to be there.
+    pub needs_work_dir: bool,
+    /// Where it may leave outputs, if it is told of them.
+    pub output_file: PathBuf,
+    /// Where it may leave tasks for its run, if it is told of them.
+    pub tasks_file: PathBuf,
+    /// What it is held to.
+    pub limits: Limits,
+}
+
+/// How an attempt is made to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It is asked, and killed when so much time has passed.
+    Ask(Span),
+    /// It is killed.
+    Kill,
+}
+
+/// What happened to an attempt.
+#[derive(Debug)]
+pub(crate) enum Happened {
+    /// It has started.
+    Started,
+    /// It said something.
+    Output(Stream, Vec<u8>),
+    /// It has ended. Nothing is told of it after that.
+    Ended(Box<Finished>),
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    /// How, as the executor saw it.
+    pub outcome: Outcome,
+    /// What it used.
+    pub usage: Usage,
+    /// What it spent of what others count.
+    pub spent: Spent,
+    /// How long the other side asked to wait before it is tried again.
+    pub retry_after: Option<Span>,
+    /// What the executor has to say of it, for the log.
+    pub reason: Option<String>,
+    /// What it left.
+    pub left: Left,
+}
+
+/// What an attempt left.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// Nothing.
+    Nothing,
+    /// Its outputs: a JSON object in canonical form.
+    Outputs(Vec<u8>),
+    /// What is in the files that it was told of.
+    Files {
+        /// Whether the file of outputs is there.
+        has_outputs: bool,
+    },
+}
+
+impl Finished {
+    /// An end of which nothing else is to be said.
+    pub(crate) fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: Usage::default(),
+            spent: Spent::NOTHING,
+            retry_after: None,
+            reason: None,
+            left: Left::Nothing,
+        }
+    }
+
+    /// An attempt that ended because it was told to. Whoever said so knows what that means.
+    pub(crate) fn stopped() -> Self {
+        const TERM: i32 = 15;
+        Self::new(Outcome::Failed(Failure::Signal(TERM)))
+    }
+}
