@@ -94,17 +94,17 @@ fn name_of(state_dir: &Path) -> String {
 }
 
 /// Where a group may be made, the better place first. A group with processes in it hands nothing
-/// on, unless it is the root: beside it, where its parent does, there is more to be had.
+/// on, unless it is the root: but beside it there is what its parent hands on to it.
 fn parents(origin: &Path) -> Vec<PathBuf> {
-    let has = |group: &Path| {
-        let file = group.join("cgroup.controllers");
-        Controller::named(&fs::read_to_string(file).unwrap_or_default(), ' ').len()
-    };
-    hand_on(origin);
-    let handed_on = fs::read_to_string(origin.join("cgroup.subtree_control"));
-    let below = Controller::named(&handed_on.unwrap_or_default(), ' ').len();
-    let beside = origin.parent().filter(|_| below < has(origin) && is_unbounded(origin));
-    let beside = beside.map(Path::to_owned);
+    // The root has no such file. Any other group that has processes is never asked to hand
+    // something on: it would, in part, and be no place for groups of others any more.
+    if !origin.join("cgroup.type").exists() {
+        hand_on(origin);
+        return vec![origin.to_owned()];
+    }
+    let has = fs::read_to_string(origin.join("cgroup.controllers")).unwrap_or_default();
+    let has_any = !Controller::named(&has, ' ').is_empty();
+    let beside = origin.parent().filter(|_| has_any && is_unbounded(origin)).map(Path::to_owned);
     beside.into_iter().chain([origin.to_owned()]).collect()
 }
 
