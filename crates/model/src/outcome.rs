@@ -148,9 +148,11 @@ pub enum Then {
 pub struct Usage {
     /// From start to end, in microseconds of monotonic time.
     pub wall_us: u64,
-    /// User and system time of the process and the children it waited for, in microseconds.
+    /// User and system time, in microseconds: of all its processes where it has a control group,
+    /// or else of the first one and the children that it waited for.
     pub cpu_us: u64,
-    /// The largest resident memory of one of its processes, in KiB.
+    /// The most memory that it had at a time, in KiB: all its processes together where it has a
+    /// control group, or else the largest resident memory of one of them.
     pub peak_rss_kib: u64,
 }
 

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::bounds::Bounds;
 use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 use crate::{Digest, Span};
@@ -40,6 +41,8 @@ pub struct Assignment {
     pub place: Vec<Placement>,
     /// Artifacts that are kept when it has succeeded.
     pub collect: Vec<Collect>,
+    /// The most that it may use.
+    pub limits: Bounds,
 }
 
 /// What is done: one variant a kind of task, each for an executor of its own.

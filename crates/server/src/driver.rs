@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
+use model::bounds::Enforcement;
 use model::control::Verdict;
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
@@ -31,7 +32,7 @@ use crate::cache::{Cache, Keys, Looked};
 use crate::clock::Clock;
 use crate::control::Ask;
 use crate::dispatch::Renderer;
-use crate::fleet::{Fleet, Link, LiveLogs};
+use crate::fleet::{Enforced, Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
 use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version};
 use crate::inputs::FreshOutputs;
@@ -64,6 +65,8 @@ pub(crate) enum Event {
     Connect(Box<str>, Box<dyn Link>),
     /// Output of live attempts grew.
     LogsGrew(Vec<(LeaseId, LogRef)>),
+    /// A node has said what attempts are held to on it.
+    Enforces(Box<str>, Enforcement),
     /// A checked workflow is to run.
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
@@ -154,6 +157,7 @@ pub(crate) struct Driver {
     pipeline: Pipeline<Outgoing>,
     fleet: Fleet,
     live_logs: LiveLogs,
+    enforced: Enforced,
     storage_is: api::Storage,
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
@@ -196,6 +200,7 @@ impl Driver {
             pipeline: Pipeline::new(durable),
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
+            enforced: Enforced::default(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             durable_copy: None,
             batches: VecDeque::new(),
@@ -277,6 +282,7 @@ impl Driver {
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
+            Event::Enforces(node, enforcement) => self.enforced.note(node, enforcement),
             // Unanswered: its process is about to end.
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),

@@ -12,7 +12,7 @@ use spec::Definition;
 use tokio::sync::oneshot;
 
 use crate::driver::{Event, Settlement};
-use crate::fleet::LiveLogs;
+use crate::fleet::{Enforced, LiveLogs};
 use crate::shelf::Shelf;
 
 /// A way to the driver.
@@ -43,6 +43,8 @@ pub struct View<'a> {
     pub shelf: &'a Shelf,
     /// What live attempts have written so far.
     pub live_logs: &'a LiveLogs,
+    /// What nodes hold attempts to; `None` of a run that has left memory.
+    pub enforced: Option<&'a Enforced>,
     /// The driver's clock.
     pub now: Timestamp,
     /// Whether facts can be stored at the moment.

@@ -174,8 +174,8 @@ record! {
         shell: Shell,
         /// Where the task starts, relative to the workflow's folder. A template.
         working_dir: Placed<String>,
-        /// What each attempt needs: amounts, or `requests` and `limits`. Limits are checked and
-        /// kept, and not enforced yet.
+        /// What each attempt needs: amounts, or `requests` and `limits`. What is asked for is
+        /// reserved; a limit is kept by the kernel.
         resources: Box<Resources>,
         /// When an attempt that failed is followed by another: a number, or more.
         retry: Retry,

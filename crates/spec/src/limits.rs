@@ -55,3 +55,7 @@ pub const LABELS_MAX: usize = 64;
 pub const LABEL_BYTES_MAX: usize = 200;
 /// Artifacts that an attempt may leave.
 pub const ARTIFACTS_MAX: usize = 1_000;
+/// Processes and threads that an attempt may be limited to: as many as Linux has numbers for.
+pub const PIDS_MAX: u64 = 4_194_304;
+/// The least memory that an attempt may be limited to: what a process takes until it is there.
+pub const MEMORY_LIMIT_BYTES_MIN: u64 = 8 << 20;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use artifacts::logs::Ticket;
 use worker::supervisor::{
-    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Start, Supervisor,
+    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Limits, Start, Supervisor,
 };
 
 const TASKS: u64 = 2_000;
@@ -99,6 +99,7 @@ fn start(ticket: u64) -> Start {
         work_dir: None,
         output_file: format!("/tmp/none-{ticket}").into(),
         output_cap_bytes: 16 << 20,
+        limits: Limits::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use artifacts::logs::{self, Stream};
+use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
@@ -24,17 +25,19 @@ use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
+mod bounds;
 mod finish;
 mod veil;
 
+use bounds::{Cores, Held};
 use finish::Finish;
 pub(crate) use finish::name;
 use veil::Veil;
 
 /// What happened to attempts.
 pub(crate) enum News {
-    /// Attempts may start: nothing of an earlier worker is left.
-    Ready,
+    /// Attempts may start: nothing of an earlier worker is left. They are held to this.
+    Ready(Enforcement),
     /// An attempt has started.
     Started(LeaseId),
     /// An attempt has ended.
@@ -62,6 +65,7 @@ struct Live {
     output_file: PathBuf,
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
+    held: Held,
     /// What is kept of it when it has succeeded, and where that lies.
     collect: Vec<Collect>,
     folder: PathBuf,
@@ -106,6 +110,10 @@ pub(crate) struct Desk {
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
+    /// What attempts can be held to.
+    enforcement: Enforcement,
+    /// Cores for attempts that have them for themselves.
+    cores: Cores,
     /// When something last happened.
     at: Timestamp,
 }
@@ -131,6 +139,8 @@ impl Desk {
             collecting: HashMap::new(),
             tickets: HashMap::new(),
             grown: Vec::new(),
+            enforcement: Enforcement::default(),
+            cores: Cores::of_this_process(),
             at: Timestamp::default(),
         })
     }
@@ -149,6 +159,7 @@ impl Desk {
             self.log.finish(ticket, self.at);
         }
         self.placing.clear();
+        self.cores = Cores::of_this_process();
         self.tickets.clear();
         self.grown.clear();
     }
@@ -174,6 +185,14 @@ impl Desk {
     pub(crate) fn start(&mut self, grant: &Grant, assignment: Assignment) -> Result<(), String> {
         let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
+        let kind = kind(&assignment.does);
+        let (held, limits) = match kind {
+            Kind::Builtin => Default::default(),
+            Kind::Process => {
+                let can = &self.enforcement;
+                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
+            }
+        };
         let attempt = Attempt {
             ticket,
             id: grant.attempt,
@@ -185,14 +204,16 @@ impl Desk {
             needs_work_dir: assignment.needs_work_dir,
             output_file: self.outputs.join(ticket.0.to_string()),
             tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
+            limits,
         };
-        let live = Live {
+        let mut live = Live {
             lease: grant.lease(),
             grace: grant.grace,
-            kind: kind(&assignment.does),
+            kind,
             output_file: attempt.output_file.clone(),
             tasks_file: attempt.tasks_file.clone(),
             veil,
+            held,
             collect: assignment.collect,
             folder: attempt.folder.clone(),
         };
@@ -201,16 +222,22 @@ impl Desk {
             return Ok(());
         }
         let job = Job::Place(assignment.place);
-        self.keeper.begin(ticket, live.folder.clone(), job).map_err(|trouble| trouble.reason)?;
+        if let Err(trouble) = self.keeper.begin(ticket, live.folder.clone(), job) {
+            self.cores.put(&mut live.held);
+            return Err(trouble.reason);
+        }
         self.tickets.insert(live.lease, ticket);
         let placing = Placing { attempt, does: assignment.does, live, is_stopped: false };
         self.placing.insert(ticket, placing);
         Ok(())
     }
 
-    fn launch(&mut self, attempt: Attempt, does: Does, live: Live) {
+    fn launch(&mut self, attempt: Attempt, does: Does, mut live: Live) {
         let ticket = attempt.ticket;
         self.log.begin(ticket, live.lease);
+        for note in std::mem::take(&mut live.held.notes) {
+            self.say(ticket, &note);
+        }
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
         let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
@@ -283,9 +310,10 @@ impl Desk {
 
     fn take_one(&mut self, event: Event) -> Option<News> {
         match event {
-            Event::Ready { .. } => {
+            Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
-                return Some(News::Ready);
+                self.enforcement = enforcement.clone();
+                return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
             Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
@@ -329,8 +357,9 @@ impl Desk {
                 None
             }
             Happened::Ended(finished) => {
-                let live = self.live.remove(&ticket)?;
+                let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
+                self.cores.put(&mut live.held);
                 self.ended(ticket, live, *finished)
             }
         }

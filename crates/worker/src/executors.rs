@@ -10,7 +10,7 @@ use model::outcome::{Failure, Outcome, Spent, Usage};
 use model::{AttemptId, Span, Token};
 
 use crate::inbox::Slot;
-use crate::supervisor::{Supervisor, Ticket};
+use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
 mod process;
@@ -68,6 +68,8 @@ pub(crate) struct Attempt {
     pub output_file: PathBuf,
     /// Where it may leave tasks for its run, if it is told of them.
     pub tasks_file: PathBuf,
+    /// What it is held to.
+    pub limits: Limits,
 }
 
 /// How an attempt is made to end.

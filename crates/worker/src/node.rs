@@ -17,6 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
+use model::bounds::Enforcement;
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Work};
@@ -57,6 +58,8 @@ pub trait Outbox: Send {
     fn deliver(&self, delivery: Delivery);
     /// Tells how far the output of live attempts has come.
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>);
+    /// Tells what attempts are held to here.
+    fn enforces(&self, enforcement: Enforcement);
 }
 
 /// A worker that runs. Dropping it ends everything that it runs. If its supervisor dies, it goes on
@@ -259,7 +262,10 @@ impl Loop {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::Ready => self.ready = true,
+            News::Ready(enforcement) => {
+                self.outbox.enforces(enforcement);
+                self.ready = true;
+            }
             News::Started(lease) => self.step(AgentInput::Started(lease)),
             News::Ended(Ended { lease, outcome, end, retry_after, outputs, tasks }) => {
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));

@@ -43,6 +43,9 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}.\n");
         text.push_str(&line);
     }
+    if let Some(limits) = &explanation.limits {
+        text.push_str(&format!("Its limits: {}.\n", printable(limits)));
+    }
     if let Some(unblock) = &explanation.unblock {
         let label = tone.paint(Paint::Accent, "What would let it start:");
         text.push_str(&format!("{label} {}\n", printable(unblock)));
@@ -71,6 +74,7 @@ mod tests {
             position_tasks: None,
             unblock: None,
             placed: None,
+            limits: None,
         }
     }
 

@@ -219,6 +219,7 @@ async fn explain() -> Json<Explanation> {
         position_tasks: None,
         unblock: Some("the success of split".to_owned()),
         placed: None,
+        limits: None,
     })
 }
 

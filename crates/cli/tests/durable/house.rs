@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use model::Request;
+use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::{Delivery, Dispatch};
@@ -40,6 +41,10 @@ impl worker::Outbox for ToServer {
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         self.0.logs_grew(logs);
+    }
+
+    fn enforces(&self, enforcement: Enforcement) {
+        self.0.enforces("local", enforcement);
     }
 }
 

@@ -14,6 +14,7 @@ mod changing;
 mod first_job;
 mod full_disk;
 mod kill;
+mod limits;
 mod output;
 mod power_cut;
 mod serving;

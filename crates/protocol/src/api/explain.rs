@@ -48,6 +48,10 @@ pub struct Explanation {
     /// Where it was placed.
     #[serde(default)]
     pub placed: Option<Placement>,
+    /// The most that it may use, how it stands beside others, and what keeps it to that; left out
+    /// where there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
 }
 
 /// One thing that keeps a task from starting.

@@ -7,6 +7,7 @@ use model::wait::{Blocker, Miss};
 use model::{ItemId, ItemKey, RunStatus, TaskId, TaskStatus, WorkerId};
 use protocol::api;
 
+use super::bounds::limits;
 use super::skips::why_skipped;
 use super::subject::Subject;
 use super::words::{amount, listed, plural, trouble};
@@ -47,6 +48,7 @@ pub(crate) fn explain(
         position_tasks: explained.ahead.map(|ahead| ahead.tasks),
         unblock: text.unblock(blockers),
         placed: text.placement(),
+        limits: limits(subject, task, text.lease().map(|lease| lease.worker)),
     })
 }
 
@@ -79,6 +81,7 @@ impl Text<'_, '_> {
             position_tasks: None,
             unblock: None,
             placed: None,
+            limits: None,
         }
     }
 

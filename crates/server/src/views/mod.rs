@@ -4,6 +4,7 @@
 //! quick: what can be long comes in pages, and nothing walks the items of a fan-out that is not
 //! shown. Nothing here changes state, reads a clock, does IO or knows of HTTP.
 
+mod bounds;
 mod edit;
 mod events;
 mod explain;
