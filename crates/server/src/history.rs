@@ -310,6 +310,8 @@ impl Books {
             items: Counts::default(),
             round: 0,
             labels: BTreeMap::new(),
+            environment: None,
+            queue: String::new(),
         })
     }
 }

@@ -185,6 +185,7 @@ async fn run(
         run: summary(status),
         params: [].into(),
         forked_from: None,
+        environment: None,
         tasks,
         next: None,
     })
@@ -309,6 +310,8 @@ fn summary(status: RunStatus) -> RunSummary {
         items: counts(status),
         round: 0,
         labels: [].into(),
+        environment: None,
+        queue: "default".to_owned(),
     }
 }
 

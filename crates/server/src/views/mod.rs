@@ -36,4 +36,5 @@ pub(crate) use runs::{list, summary};
 pub(crate) use skips::Skips;
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
+pub use tasks::environment;
 pub(crate) use words::{cause, listed, plural};
