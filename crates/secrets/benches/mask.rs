@@ -1,7 +1,7 @@
 //! How fast secrets are masked in ordinary output: lines of a log, and one line without a break.
 //!
-//! Prints megabytes a second of each, in pieces as they come from a pipe. It judges nothing: hold it
-//! against the same on the commit before.
+//! Prints megabytes a second of each, in pieces as they come from a pipe. It judges nothing: hold
+//! it against the same on the commit before.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Takes out the line breaks that tools put into long texts, so that what they broke is found whole.
+//! Takes out the breaks that tools put into long lines, so that what they broke is found whole.
 //!
 //! `base64` breaks its lines after 76 letters, PEM after 64, `xxd -p` after 60, and `fold` where it
 //! is told to. Where that is in a secret depends on what stands before it, so no list of forms has

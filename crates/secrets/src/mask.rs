@@ -99,8 +99,8 @@ impl fmt::Debug for Mask {
 }
 
 impl Forms {
-    /// Writes `bytes` without the forms that begin before `decided`: as far as that, or further if a
-    /// form reaches behind it.
+    /// Writes `bytes` without the forms that begin before `decided`: as far as that, or further if
+    /// a form reaches behind it.
     fn replace(&self, bytes: &[u8], decided: usize, to: &mut Unfolding<'_>, out: &mut Vec<u8>) {
         while to.at < decided {
             let found = self.finder.find(Input::new(bytes).span(to.at..bytes.len()));
