@@ -230,6 +230,7 @@ async fn logs(State(stage): State<Stage>, uri: Uri) -> Response {
         task: "train".to_owned(),
         item: Some(4),
         attempt: 2,
+        round: 0,
         stream: LogStream::Stderr,
         seq,
         text: text.to_owned(),

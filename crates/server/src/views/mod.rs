@@ -19,7 +19,7 @@ mod skips;
 mod subject;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 pub(crate) use edit::{Difference, Side, difference, edit};
