@@ -21,7 +21,7 @@ pub struct LogsQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u16>,
     /// Whether to send all rounds and attempts.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
     /// Whether to go on with what is written from now on, until the run (or the task) has ended.
     #[serde(default)]

@@ -158,8 +158,8 @@ impl Reader {
         }
     }
 
-    /// Finds out which attempts were followed by a retry by hand, and in which rounds the tasks were
-    /// before the first fact.
+    /// Finds out which attempts were followed by a retry by hand, and in which rounds the tasks
+    /// were before the first fact.
     async fn find_reopened(&mut self) -> Result<(), Cut> {
         let mut after = self.after;
         let look = self.service.about(self.wanted.run.into(), |subject, view| {

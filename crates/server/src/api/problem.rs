@@ -132,7 +132,7 @@ pub(super) fn no_such_item(run: RunId, name: &str, item: u32) -> Refusal {
 pub(super) fn no_such_attempt(run: RunId, attempt: u16, attempts: u16) -> Refusal {
     let detail = format!("there is no attempt {attempt}: there have been {attempts} so far");
     not_found(code::NO_SUCH_TASK, "No such attempt", detail)
-        .hint("Attempts are counted from 1, anew in each round; --round shows those of an earlier one.")
+        .hint("Attempts are counted from 1, anew in each round: --round names an earlier one.")
         .run(run)
 }
 
