@@ -42,3 +42,4 @@ pub use holder::{Config, Holder, Mode, StartError};
 pub use home::Home;
 pub use retention::Keep;
 pub use stores::sqlite::FILE_NAME as JOURNAL_NAME;
+pub use views::environment;
