@@ -304,7 +304,7 @@ impl<'f> Checker<'f, '_> {
                     }
                 }
             }
-            SourceFile::Lines(path) => self.check(path, Form::Template, User::default()),
+            SourceFile::Lines(path) => self.check(path, Form::Template, user),
         }
     }
 

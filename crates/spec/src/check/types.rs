@@ -168,7 +168,8 @@ fn item_shape(foreach: &Foreach) -> Shape {
         SourceFile::Values(values) if values.len() > LOOKED_AT_MAX => Shape::Unknown,
         SourceFile::Values(values) => Shape::of_each(values),
         SourceFile::Range(_) => Shape::Number,
-        SourceFile::Lines(_) => Shape::Text,
+        // Lines may be JSON.
+        SourceFile::Lines(_) => Shape::Unknown,
         SourceFile::Matrix(matrix) => combination(matrix),
         SourceFile::Expression(_) => Shape::Unknown,
     }
