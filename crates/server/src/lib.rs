@@ -28,6 +28,7 @@ mod holder;
 mod home;
 mod inputs;
 pub mod inspect;
+mod lines;
 mod replay;
 mod retention;
 mod shelf;
