@@ -196,7 +196,7 @@ impl Desk {
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
         let (held, limits) = match kind {
-            Kind::Builtin => Default::default(),
+            Kind::Builtin | Kind::Http => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
