@@ -309,6 +309,9 @@ impl Books {
             tasks: Counts::default(),
             items: Counts::default(),
             round: 0,
+            paused: None,
+            spent: None,
+            cost_limit: None,
             labels: BTreeMap::new(),
         })
     }

@@ -35,6 +35,9 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
             (TaskStatus::Skipped, 1),
         ]),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
     }
 }

@@ -196,6 +196,7 @@ impl House {
             failure: FailurePolicy::FailFast,
             timeout: None,
             concurrency: None,
+            cost_limit_micro: None,
             trace: 0,
         };
         change(&mut run);
@@ -214,6 +215,7 @@ impl House {
             definition: known.admitted().definition,
             priority: known.admitted().priority,
             concurrency: known.admitted().concurrency,
+            cost_limit_micro: known.admitted().cost_limit_micro,
         }
     }
 

@@ -6,7 +6,7 @@ use model::fact::{Fact, Restored, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, Grant, Report, StopKind};
 use model::policy::{FailurePolicy, Priority, Trigger};
-use model::shared::{Deadline, Lock, Shared, Spending};
+use model::shared::{Deadline, Lock, Shared, Spending, Unit};
 use model::status::TaskStatus::{Cancelled, Ready, Running, Skipped, Succeeded, TimedOut};
 use model::wait::Blocker;
 use model::{IdSet, ItemId, Outcome, RunId, RunStatus, Span, TaskId, TaskKey, Timestamp};
@@ -23,7 +23,7 @@ fn lock(holders_max: u32) -> Shared {
 }
 
 fn rate(amount: u32, limit: u32, per: Span) -> Shared {
-    let spending = Spending { name: "api".into(), amount, limit, per };
+    let spending = Spending { name: "api".into(), unit: Unit::Attempts, amount, limit, per };
     Shared { budgets: [spending].into(), ..Shared::default() }
 }
 

@@ -31,6 +31,9 @@ fn summary() -> RunSummary {
         tasks: [(TaskStatus::Running, 1), (TaskStatus::Pending, 2)].into_iter().collect(),
         items: [(TaskStatus::Running, 36)].into_iter().collect(),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
     }
 }

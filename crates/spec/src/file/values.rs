@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use model::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::RetryFile;
+use super::retries::RetryFile;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Node};
@@ -132,11 +132,38 @@ impl Read for Cpu {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory(pub u64);
 
+inline_schema!(Memory, |_generator| json_schema!({
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "examples": ["512Mi", "16Gi"]}
+    ]
+}));
+
 impl Read for Memory {
     const TAKES: &'static str = "bytes such as `512Mi`, `16Gi`, `1G` or `1048576`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         let parse = |text: &str| units::bytes(text).map(Self);
+        read_text(node, key, faults, (code::BAD_QUANTITY, parse))
+    }
+}
+
+/// An amount of money in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Money(pub u64);
+
+inline_schema!(Money, |_generator| json_schema!({
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": "^[0-9.]+$", "examples": ["0.50"]}
+    ]
+}));
+
+impl Read for Money {
+    const TAKES: &'static str = "an amount such as `5` or `0.50`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let parse = |text: &str| units::money_micro(text).map(Self);
         read_text(node, key, faults, (code::BAD_QUANTITY, parse))
     }
 }
