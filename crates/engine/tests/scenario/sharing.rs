@@ -28,12 +28,12 @@ fn rate(amount: u32, limit: u32, per: Span) -> Shared {
 }
 
 /// A fan-out of `items` that all take `shared`.
-fn sharing(items: u32, shared: Shared) -> GraphParts {
+pub fn sharing(items: u32, shared: Shared) -> GraphParts {
     let parts = GraphParts { fan_outs: vec![(0, items)], ..graph(1, &[]) };
     with(parts, 0, |p| p.shared = shared)
 }
 
-fn blockers(house: &House, run: RunId, item: u32) -> Vec<Blocker> {
+pub fn blockers(house: &House, run: RunId, item: u32) -> Vec<Blocker> {
     let key = TaskKey { run, task: TaskId(0) }.item(ItemId(item));
     house.engine.explain(key).expect("known").blockers
 }
