@@ -71,6 +71,10 @@ pub(crate) enum Event {
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
+    /// Nothing more of a run is to start.
+    Pause { run: RunId, reply: oneshot::Sender<Answer> },
+    /// A paused run is to go on.
+    Resume { run: RunId, reply: oneshot::Sender<Answer> },
     /// Somebody says what a task waits for.
     Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
@@ -289,6 +293,14 @@ impl Driver {
             Event::Stop { run, cause, reply } => {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Stop { request, run, cause });
+            }
+            Event::Pause { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Pause { request, run });
+            }
+            Event::Resume { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Resume { request, run });
             }
             Event::Settle(settlement, reply) => self.settle_task(*settlement, reply),
             Event::Retry { run, from, reply } => {

@@ -167,6 +167,22 @@ impl Handle {
         self.request(|reply| Event::Stop { run, cause, reply }).await
     }
 
+    /// Lets nothing more of a run start.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn pause(&self, run: RunId) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Pause { run, reply }).await
+    }
+
+    /// Lets a paused run go on.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn resume(&self, run: RunId) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Resume { run, reply }).await
+    }
+
     /// Says to a task what it waits for. `output` becomes its outputs: canonical JSON.
     ///
     /// # Errors

@@ -43,6 +43,7 @@ mod names;
 mod order;
 pub(crate) mod parameters;
 mod resources;
+mod retries;
 pub(crate) mod secrets;
 mod sharing;
 mod steps;
@@ -430,6 +431,7 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
         failure: file.on_failure.map(failure).unwrap_or_default(),
         timeout: time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
+        cost_limit_micro: file.cost_limit.as_ref().map(|limit| limit.value.0),
         priority: priority(file.priority).unwrap_or_default(),
         queue: file.queue.as_ref().map(|queue| queue.value.clone()),
     }

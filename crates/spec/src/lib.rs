@@ -57,3 +57,4 @@ pub use fragment::{Extended, Fragment};
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::{schema, tests_schema};
 pub use source::Source;
+pub use units::money_micro;

@@ -30,6 +30,8 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of `cache`", "CacheFile"),
     ("Of a rate", "RateFile"),
     ("Of `sleep`", "SleepFile"),
+    ("Of a breaker", "BreakerFile"),
+    ("Of `retry.memory`", "GrowthFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

@@ -20,6 +20,7 @@ use crate::workflow::{WorkflowFile, pair};
 const EXAMPLES: &str = "\
 Examples:
   autoglm edit 7 --set priority=80                     The run
+  autoglm edit 7 --set cost_limit=8                    What it may cost before it pauses
   autoglm edit 7 train --set priority=90 --set retry.limit=3
   autoglm edit 7 shards --set concurrency=4            How many items of a fan-out at a time
   autoglm edit 7 train --set resources.memory=8Gi --yes
@@ -27,7 +28,7 @@ Examples:
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
 Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
-Settings: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
+Settings of a run: priority, concurrency, cost_limit. Of a task: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
 resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";

@@ -12,6 +12,7 @@ pub(crate) mod plan;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod sharing;
 pub(crate) mod summary;
 
 use model::TaskStatus;

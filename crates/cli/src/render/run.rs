@@ -29,6 +29,10 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     if let Some(place) = place(detail.run.environment.as_deref(), &detail.run.queue) {
         text.push_str(&format!("{} {place}\n", tone.paint(Paint::Faint, "Env:   ")));
     }
+    if let Some(spent) = detail.run.spent {
+        let line = super::sharing::spent(spent, detail.run.cost_limit);
+        text.push_str(&format!("{} {line}\n", tone.paint(Paint::Faint, "Spent: ")));
+    }
     if let Some(from) = detail.forked_from {
         let line = tone.paint(Paint::Faint, "From:  ");
         text.push_str(&format!("{line} run {from}\n"));
@@ -66,7 +70,8 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> String {
 fn head(run: &RunSummary, tone: Tone) -> String {
     let title = format!("Run {} of {}", run.run, printable(&run.name));
     let status = tone.paint(style::of_run(run.status), run.status.as_str());
-    let cause = run.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    let cause = run.cause.as_ref().or(run.paused.as_ref());
+    let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
     let verb = if run.status.is_final() { "after" } else { "for" };
     let items = counts(&run.items, tone);
     let path = printable(&run.path);

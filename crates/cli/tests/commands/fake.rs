@@ -142,7 +142,7 @@ async fn health() -> Json<Health> {
 
 async fn runs(State(stage): State<Stage>, uri: Uri) -> Json<RunList> {
     stage.note(uri.to_string());
-    Json(RunList { runs: vec![summary(stage.status())], next: None })
+    Json(RunList { runs: vec![summary(stage.status())], ..RunList::default() })
 }
 
 async fn submit(State(stage): State<Stage>, Json(submit): Json<Submit>) -> Response {
@@ -311,6 +311,9 @@ fn summary(status: RunStatus) -> RunSummary {
         tasks: counts(status),
         items: counts(status),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
         environment: None,
         queue: "default".to_owned(),

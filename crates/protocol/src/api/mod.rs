@@ -18,6 +18,7 @@ mod problem;
 pub mod route;
 mod run;
 mod run_ref;
+mod sharing;
 mod submit;
 mod task;
 mod text;
@@ -36,6 +37,9 @@ pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use problem::{Diagnostic, Problem, code};
 pub use run::{RunDetail, RunEnvironment, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
+pub use sharing::{
+    BreakerList, BreakerSummary, BudgetList, BudgetSummary, Money, Spent, TenantSpent,
+};
 pub use submit::{
     Disposition, Retry, RetryPlan, RetryTask, Say, Settle, Stop, StopMode, Submit, Submitted,
 };

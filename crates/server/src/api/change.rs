@@ -13,7 +13,7 @@ use protocol::api::{self, EditPlan, Mark, MarkReport, Part};
 use super::Shared;
 use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal};
-use crate::amend::{self, Base};
+use crate::amend::{self, Base, Settings};
 use crate::handle::{Gone, Unadmitted, Version};
 use crate::views::{self, Side, Subject};
 
@@ -153,14 +153,14 @@ async fn plan(
     let after = version.amendment.clone();
     let text = Arc::clone(&version.definition);
     let look = service.about(run.into(), move |subject, _| {
-        let before = Side {
-            graph: &base.graph,
-            definition: &base.definition,
-            priority: base.priority,
-            concurrency: base.concurrency,
+        let before =
+            Side { graph: &base.graph, definition: &base.definition, settings: base.settings };
+        let settings = Settings {
+            priority: after.priority,
+            concurrency: after.concurrency,
+            cost_limit_micro: after.cost_limit_micro,
         };
-        let (priority, concurrency) = (after.priority, after.concurrency);
-        let after = Side { graph: &after.graph, definition: &text, priority, concurrency };
+        let after = Side { graph: &after.graph, definition: &text, settings };
         Ok(views::edit(subject, &before, &after))
     });
     Ok((look.await?, version))
@@ -178,6 +178,9 @@ pub(super) async fn refused(service: &Shared, run: RunId, answer: &Answer) -> Re
         Rejection::RunEnded(status) => problem::run_ended(run, *status),
         Rejection::NothingToRetry => problem::nothing_to_retry(run),
         Rejection::Unfit(reason) => problem::unfit(run, reason),
+        Rejection::CostLimit { cost_micro, limit_micro } => {
+            problem::cost_limit(run, *cost_micro, *limit_micro)
+        }
         Rejection::Begun(task) => {
             let task = *task;
             let look = service.about(run.into(), move |subject, _| {

@@ -25,6 +25,7 @@ mod reasons;
 mod rounds;
 mod runs;
 mod settle;
+mod sharing;
 mod source;
 mod stored;
 mod stream;
@@ -126,6 +127,10 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::EVENTS, get(events::events))
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
+        .route(route::PAUSE, post(control::pause))
+        .route(route::RESUME, post(control::resume))
+        .route(route::BREAKERS, get(sharing::breakers))
+        .route(route::BUDGETS, get(sharing::budgets))
         .route(route::RETRY, post(control::retry))
         .route(route::EDIT, post(change::edit))
         .route(route::MARK, post(change::mark))

@@ -10,6 +10,7 @@ use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
 use stores::StoreError;
 
 use crate::handle::Gone;
+use crate::views::money;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -159,6 +160,14 @@ pub(super) fn content_changed(run: RunId) -> Refusal {
 
 pub(super) fn run_ended(run: RunId, status: RunStatus) -> Refusal {
     conflict(code::RUN_ENDED, "The run has ended", format!("run {run} has ended: {status}"))
+        .run(run)
+}
+
+pub(super) fn cost_limit(run: RunId, cost_micro: u64, limit_micro: u64) -> Refusal {
+    let [cost, limit] = [cost_micro, limit_micro].map(money);
+    let detail = format!("the attempts of run {run} have cost {cost}, of at most {limit}");
+    conflict(code::COST_LIMIT, "The run has cost as much as it may", detail)
+        .hint(format!("Raise the limit first: `autoglm edit {run} --set cost_limit=...`."))
         .run(run)
 }
 

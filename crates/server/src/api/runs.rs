@@ -16,6 +16,7 @@ use super::problem::{self, Refusal};
 use super::reasons::Facts;
 use super::source::Source;
 use super::stored::{Stored, blocking};
+use crate::handle::View;
 use crate::sources::Given;
 use crate::views;
 
@@ -25,7 +26,8 @@ pub(super) async fn list(
 ) -> Result<Json<RunList>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
     let (asked, limit) = (query.clone(), page.limit);
-    let listed = service.context.handle.ask(move |view| views::list(view, &asked, page)).await?;
+    let look = move |view: &View<'_>| (views::list(view, &asked, page), views::tenants(view));
+    let (listed, tenants) = service.context.handle.ask(look).await?;
     // Memory was asked first: what leaves it from now on is in both, and left out here.
     let older = service.consult(move |history| {
         history.list(&query, page.from, &listed.in_memory, limit + 1).map(|older| (listed, older))
@@ -36,7 +38,7 @@ pub(super) async fn list(
     runs.sort_unstable_by_key(|run| Reverse(run.run));
     let next = runs.get(limit).map(|next| next.run.to_string());
     runs.truncate(limit);
-    Ok(Json(RunList { runs, next }))
+    Ok(Json(RunList { runs, next, tenants }))
 }
 
 pub(super) async fn detail(

@@ -1,6 +1,6 @@
 //! What one version of a run has otherwise than another, setting by setting.
 
-use model::policy::{Policy, Priority, RetryPolicy};
+use model::policy::{Policy, RetryPolicy};
 use model::shared::Deadline;
 use model::{Graph, Span, TaskId, TaskStatus};
 use protocol::api::{Change, EditPlan, PAGE_SIZE_MAX, Refused, Time};
@@ -8,14 +8,14 @@ use spec::Definition;
 
 use super::subject::Subject;
 use super::words;
+use crate::amend::Settings;
 
 /// A version of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub graph: &'a Graph,
     pub definition: &'a Definition,
-    pub priority: Priority,
-    pub concurrency: Option<u32>,
+    pub settings: Settings,
 }
 
 /// What differs between two versions of a run.
@@ -31,8 +31,10 @@ pub(crate) struct Difference {
 /// What the later version has otherwise.
 pub(crate) fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     let mut run = Changes::default();
-    run.add("priority", number(before.priority.0), number(after.priority.0));
-    run.add("concurrency", or_any(before.concurrency), or_any(after.concurrency));
+    let (was, is) = (before.settings, after.settings);
+    run.add("priority", number(was.priority.0), number(is.priority.0));
+    run.add("concurrency", or_any(was.concurrency), or_any(is.concurrency));
+    run.add("cost_limit", cost(was.cost_limit_micro), cost(is.cost_limit_micro));
     let mut changes = run.of(None, "");
     for task in before.graph.tasks().take(after.graph.len()) {
         let (old, new) = (before.graph.policy(task), after.graph.policy(task));
@@ -115,6 +117,10 @@ fn retry(changes: &mut Changes, old: &RetryPolicy, new: &RetryPolicy) {
     changes.add("retry", codes(old), codes(new));
 }
 
+fn cost(limit: Option<u64>) -> String {
+    limit.map_or_else(|| "none".to_owned(), words::money)
+}
+
 fn number(number: u8) -> String {
     number.to_string()
 }
@@ -154,6 +160,8 @@ fn rates(policy: &Policy) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::policy::Priority;
+
     use super::*;
 
     #[test]

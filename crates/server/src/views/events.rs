@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use journal::Entry;
 use model::control::{ControlAnswer, Verdict};
-use model::fact::{AmendCause, AttemptsEnded, Fact, MarkCause, Marked, RoundScope, TaskAnswered};
+use model::fact::{
+    AmendCause, AttemptsEnded, Fact, MarkCause, Marked, PauseCause, RoundScope, TaskAnswered,
+};
 use model::outcome::{Outcome, Then};
 use model::{IdSet, ItemId, RunId, RunStatus, TaskId, TaskStatus};
 use protocol::api::{Event, Time};
@@ -80,6 +82,16 @@ fn say(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
         Fact::RunStopping { run: id, cause: why } if *id == run => {
             let text = format!("the run is being stopped: {}", cause(*why));
             Some(Said::of_run("run_stopping", RunStatus::Stopping, text))
+        }
+        Fact::RunPaused { run: id, cause } if *id == run => {
+            let why = match cause {
+                PauseCause::Asked => "somebody asked for it",
+                PauseCause::CostLimit => "its attempts have cost as much as they may",
+            };
+            Some(Said::of_run("run_paused", RunStatus::Paused, format!("the run is paused: {why}")))
+        }
+        Fact::RunResumed { run: id } if *id == run => {
+            Some(Said::of_run("run_resumed", RunStatus::Running, "the run goes on".to_owned()))
         }
         Fact::RunEnded { run: id, status } if *id == run => {
             Some(Said::of_run("run_ended", *status, format!("the run has ended: {status}")))

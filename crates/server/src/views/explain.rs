@@ -2,7 +2,7 @@
 //!
 //! Reasons are the planner's own refusals; here they only get names, numbers and units.
 
-use model::fact::StopCause;
+use model::fact::{PauseCause, StopCause};
 use model::wait::{Blocker, Miss};
 use model::{ItemId, ItemKey, RunStatus, TaskId, TaskStatus, WorkerId};
 use protocol::api;
@@ -10,7 +10,7 @@ use protocol::api;
 use super::bounds::limits;
 use super::skips::why_skipped;
 use super::subject::Subject;
-use super::words::{amount, listed, plural, trouble};
+use super::words::{amount, listed, money, plural, trouble};
 
 /// Blockers that are spelled out; more are counted.
 const BLOCKERS_MAX: usize = 100;
@@ -212,6 +212,14 @@ impl Text<'_, '_> {
                 "no worker takes new work: none has been heard of lately".to_owned()
             }
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
+            Blocker::Paused { cause: PauseCause::Asked, .. } => {
+                "its run is paused, nothing of it starts".to_owned()
+            }
+            Blocker::Paused { cause: PauseCause::CostLimit, cost_micro, limit_micro } => {
+                let [cost, limit] = [*cost_micro, limit_micro.unwrap_or(*cost_micro)].map(money);
+                format!("its run is paused: its attempts have cost {cost}, of at most {limit}")
+            }
+            Blocker::Breaker { .. } => self.breaker(blocker),
             Blocker::Backoff { until } => {
                 let span = until.since(self.subject.now);
                 format!("its last attempt ended badly, the next one may start in {span}")
@@ -246,6 +254,31 @@ impl Text<'_, '_> {
                     format!("it asks for {asked}, there are {capacity} in all")
                 });
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
+            }
+        }
+    }
+
+    /// Why a circuit breaker lets it not through.
+    fn breaker(&self, blocker: &Blocker) -> String {
+        let Blocker::Breaker { name, until, failures, last, trials } = blocker else {
+            return String::new();
+        };
+        let last = trouble(*last).unwrap_or_else(|| "unknown".to_owned());
+        let failures = plural(u64::from(*failures), "failure");
+        match until {
+            Some(until) => {
+                let span = until.since(self.subject.now);
+                format!(
+                    "the breaker {name} is open for {span} more: {failures} in a row, the last: \
+                     {last}"
+                )
+            }
+            None => {
+                let trials = plural(u64::from(*trials), "attempt");
+                format!(
+                    "the breaker {name} lets {trials} at a time try, after {failures} in a row, \
+                     the last: {last}"
+                )
             }
         }
     }
@@ -287,6 +320,20 @@ impl Text<'_, '_> {
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
             Blocker::Run(RunStatus::Running) => "a worker that is heard of again".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
+            Blocker::Paused { cause: PauseCause::Asked, .. } => {
+                format!("`autoglm resume {}`", self.subject.id)
+            }
+            Blocker::Paused { cause: PauseCause::CostLimit, .. } => {
+                let run = self.subject.id;
+                format!(
+                    "a higher limit: `autoglm edit {run} --set cost_limit=...`, then `autoglm \
+                     resume {run}`"
+                )
+            }
+            Blocker::Breaker { until: Some(until), .. } => {
+                format!("time: {}", until.since(self.subject.now))
+            }
+            Blocker::Breaker { until: None, .. } => "an attempt that succeeds".to_owned(),
             Blocker::Backoff { until } => {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
@@ -360,6 +407,8 @@ const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Concurrency { .. } => "concurrency",
         Blocker::Lock { .. } => "lock",
         Blocker::Budget { .. } => "budget",
+        Blocker::Breaker { .. } => "breaker",
+        Blocker::Paused { .. } => "paused",
         Blocker::NoWorker => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::NoRoom { .. } => "no_room",

@@ -145,6 +145,7 @@ impl Stage {
             failure: options.failure,
             timeout: options.timeout,
             concurrency: options.concurrency,
+            cost_limit_micro: options.cost_limit_micro,
             trace: 0,
         };
         let request = RequestId(1);

@@ -206,8 +206,17 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
     found.all(|other| other == first).then_some(first)
 }
 
-const NOT_FOR_CONTROL: &[&str] =
-    &["foreach", "retry", "timeout", "max_parallel", "locks", "rate", "artifacts", "cache"];
+const NOT_FOR_CONTROL: &[&str] = &[
+    "foreach",
+    "retry",
+    "timeout",
+    "max_parallel",
+    "locks",
+    "rate",
+    "breaker",
+    "artifacts",
+    "cache",
+];
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
@@ -229,6 +238,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "compensate",
     "locks",
     "rate",
+    "breaker",
     "artifacts",
     "cache",
     "workflow",
@@ -383,6 +393,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("grace", task.grace.is_some()),
         ("locks", task.locks.is_some()),
         ("rate", task.rate.is_some()),
+        ("breaker", task.breaker.is_some()),
         ("deadline", task.deadline.is_some()),
         ("artifacts", task.artifacts.is_some()),
         ("cache", task.cache.is_some()),
