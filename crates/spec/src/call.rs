@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+pub(crate) mod function;
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +20,13 @@ pub enum CallKind {
     Sleep,
     /// Outputs that are known.
     Emit,
+    /// A function is called in a process that stays warm.
+    Function,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Noop, Self::Sleep, Self::Emit];
+    pub const ALL: [Self; 4] = [Self::Noop, Self::Sleep, Self::Emit, Self::Function];
 
     /// The key of the file.
     #[must_use]
@@ -32,13 +35,14 @@ impl CallKind {
             Self::Noop => "noop",
             Self::Sleep => "sleep",
             Self::Emit => "emit",
+            Self::Function => "function",
         }
     }
 
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function => &[],
         }
     }
 
@@ -52,6 +56,7 @@ impl CallKind {
             Self::Noop => Ok(Does::Nothing),
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
+            Self::Function => function::call(settings),
         }
     }
 }

@@ -30,6 +30,8 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of `cache`", "CacheFile"),
     ("Of a rate", "RateFile"),
     ("Of `sleep`", "SleepFile"),
+    ("Of `function`", "FunctionFile"),
+    ("Of `batch` of a function", "BatchFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

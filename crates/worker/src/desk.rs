@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -19,7 +20,10 @@ use model::{AttemptId, Span, Timestamp};
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
-use crate::executors::{Attempt, Builtin, Ending, Executor, Happened, Processes, Tools};
+use crate::executors::function::is_process;
+use crate::executors::{
+    Attempt, Builtin, Ending, Executor, Functions, Happened, Processes, Tools,
+};
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
@@ -72,6 +76,7 @@ struct Live {
 enum Kind {
     Process,
     Builtin,
+    Function,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -91,6 +96,7 @@ pub(crate) struct Desk {
     slot: Slot,
     processes: Processes,
     builtin: Builtin,
+    functions: Functions,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -120,6 +126,7 @@ impl Desk {
             slot: slot.clone(),
             processes: Processes,
             builtin: Builtin::default(),
+            functions: Functions::new(home),
             providers: Providers::default(),
             log,
             outputs,
@@ -142,6 +149,7 @@ impl Desk {
         let _ = gone.shut_down();
         self.processes.abandon();
         self.builtin.abandon();
+        self.functions.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -219,6 +227,7 @@ impl Desk {
             Does::Nothing => self.builtin.start(attempt, Task::Nothing, tools),
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
+            Does::Call(call) => self.functions.start(attempt, *call, tools),
         }
     }
 
@@ -261,6 +270,7 @@ impl Desk {
         match live.kind {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
+            Kind::Function => self.functions.stop(ticket, how, tools),
         }
     }
 
@@ -288,11 +298,16 @@ impl Desk {
                 return Some(News::Ready);
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } if !is_process(ticket) => {
                 self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
                 return None;
             }
-            Event::Exited { .. } => {}
+            Event::Dropped { .. } | Event::Exited { .. } => {}
+        }
+        if is_process(event_ticket(&event)?) {
+            let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+            self.functions.supervised(event, tools);
+            return None;
         }
         let (ticket, happened) = Processes::happened(event)?;
         self.hear(ticket, happened)
@@ -300,12 +315,21 @@ impl Desk {
 
     /// When an executor has something to tell by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.builtin.next_deadline()
+        let builtin = self.builtin.next_deadline();
+        builtin.into_iter().chain(self.functions.next_deadline()).min()
+    }
+
+    /// Where executors hear from processes of their own; the next turn listens.
+    pub(crate) fn calls(&self) -> Option<BorrowedFd<'_>> {
+        self.functions.as_fd()
     }
 
     /// What has happened by itself until now.
     pub(crate) fn tick(&mut self) -> Vec<News> {
-        let happened = self.builtin.take(Instant::now());
+        let now = Instant::now();
+        let mut happened = self.builtin.take(now);
+        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        happened.extend(self.functions.turn(now, tools));
         if !happened.is_empty() {
             self.at = wall_clock();
         }
@@ -357,6 +381,18 @@ fn kind(does: &Does) -> Kind {
     match does {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
+        Does::Call(_) => Kind::Function,
+    }
+}
+
+/// Whose an event is; nobody's, if it is of the supervisor itself.
+fn event_ticket(event: &Event) -> Option<Ticket> {
+    match *event {
+        Event::Ready { .. } => None,
+        Event::Started { ticket, .. }
+        | Event::Output { ticket, .. }
+        | Event::Dropped { ticket, .. }
+        | Event::Exited { ticket, .. } => Some(ticket),
     }
 }
 

@@ -13,9 +13,11 @@ use crate::inbox::Slot;
 use crate::supervisor::{Supervisor, Ticket};
 
 pub(crate) mod builtin;
+pub(crate) mod function;
 mod process;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use function::Functions;
 pub(crate) use process::Processes;
 
 /// Runs the attempts of one kind.
@@ -49,7 +51,6 @@ pub(crate) struct Attempt {
     /// What it is known by here: the items of one fan-out may share a fencing token.
     pub ticket: Ticket,
     /// What is tried.
-    #[expect(dead_code, reason = "no kind tells the other side who it is yet")]
     pub id: AttemptId,
     /// What fences it.
     #[expect(dead_code, reason = "no kind tells the other side who it is yet")]

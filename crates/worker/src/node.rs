@@ -179,7 +179,7 @@ impl Loop {
     fn run(&mut self) -> Over {
         loop {
             let patience = self.patience();
-            let mut next = self.inbox.wait(&mut self.events, patience);
+            let mut next = self.inbox.wait(&mut self.events, self.desk.calls(), patience);
             for _ in 0..EVENTS_PER_TURN {
                 let Some(event) = next.take().or_else(|| self.inbox.take()) else { break };
                 if let Some(over) = self.handle(event) {
@@ -251,6 +251,8 @@ impl Loop {
                     self.hear(news);
                 }
             }
+            // The turn of the desk hears it.
+            Event::Calls => {}
             Event::SupervisorGone => return Some(Over::SupervisorGone),
             Event::Shutdown => return Some(Over::Shutdown),
         }

@@ -30,7 +30,6 @@ pub(crate) trait KindFile: Read + JsonSchema {
 #[derive(Debug)]
 pub(crate) struct Settings<F> {
     /// As the kind's record.
-    #[expect(dead_code, reason = "kinds with rules between their keys look at it")]
     pub file: F,
     /// As a tree of values.
     pub tree: Json,
@@ -77,7 +76,8 @@ impl TaskFile {
         let noop = of(CallKind::Noop, self.noop.as_deref());
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
-        noop.or_else(sleep).or_else(emit)
+        let function = || of(CallKind::Function, self.function.as_deref());
+        noop.or_else(sleep).or_else(emit).or_else(function)
     }
 }
 

@@ -132,6 +132,11 @@ impl Read for Cpu {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory(pub u64);
 
+inline_schema!(Memory, |_generator| json_schema!({
+    "type": ["string", "integer"],
+    "examples": ["512Mi", "16Gi", "1G"]
+}));
+
 impl Read for Memory {
     const TAKES: &'static str = "bytes such as `512Mi`, `16Gi`, `1G` or `1048576`";
 
