@@ -21,9 +21,7 @@ use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
 use crate::executors::function::is_process;
-use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Functions, Happened, Processes, Tools,
-};
+use crate::executors::{Attempt, Builtin, Ending, Executor, Functions, Happened, Processes, Tools};
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};

@@ -1,7 +1,7 @@
 //! A function that is called in a process that stays warm, from the settings of its task.
 
-use model::policy::Policy;
 use model::limits::RENDERED_BYTES_MAX;
+use model::policy::Policy;
 use model::work::{Batch, Call, Does, Keep};
 use model::{Request, Span};
 use serde_json::{Value as Json, json};
@@ -185,11 +185,8 @@ mod tests {
             "max_memory": "1Ki", "max_calls_per_process": 5,
         }));
         assert_eq!(call.batch, Some(Batch { items_max: 8, window: WINDOW }));
-        let keep = Keep {
-            calls_max: Some(5),
-            idle: Some(Span::secs(2)),
-            memory_bytes_max: Some(1_024),
-        };
+        let keep =
+            Keep { calls_max: Some(5), idle: Some(Span::secs(2)), memory_bytes_max: Some(1_024) };
         assert_eq!((call.keep, call.python.as_str()), (keep, ".venv"));
     }
 }

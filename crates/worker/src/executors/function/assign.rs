@@ -33,7 +33,8 @@ impl Functions {
         due.sort_unstable();
         for (_, at) in due {
             let Some(lane) = pool.lanes.get_mut(&at) else { continue };
-            let Some(ticket) = freest(pool_processes(&pool.processes, &self.processes), lane.depth())
+            let Some(ticket) =
+                freest(pool_processes(&pool.processes, &self.processes), lane.depth())
             else {
                 continue;
             };
@@ -59,17 +60,10 @@ impl Functions {
             let _ = std::fs::create_dir_all(&item.attempt.work_dir);
         }
         let run = first.attempt.id.key.run.to_string();
-        let head = Head {
-            id: call.id,
-            run: &run,
-            handler: &lane.handler,
-            env: &first.attempt.env,
-        };
+        let head = Head { id: call.id, run: &run, handler: &lane.handler, env: &first.attempt.env };
         let arguments = match lane.batch {
             None => Arguments::One(&first.arguments),
-            Some(_) => {
-                Arguments::Many(call.items.iter().map(|item| &item.arguments[..]).collect())
-            }
+            Some(_) => Arguments::Many(call.items.iter().map(|item| &item.arguments[..]).collect()),
         };
         if let Some(connection) = process.connection {
             door.send(connection, |out| put_call(out, &head, &arguments));

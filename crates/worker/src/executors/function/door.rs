@@ -168,8 +168,7 @@ impl Door {
             let is_full = connection.write();
             if is_full != connection.is_full {
                 connection.is_full = is_full;
-                let flags =
-                    if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+                let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
                 let data = EventData::new_u64(id);
                 let _ = epoll::modify(&self.epoll, &connection.socket, data, flags);
             }

@@ -151,7 +151,7 @@ impl Lane {
 mod tests {
     use std::path::PathBuf;
 
-    use model::{AttemptId, ItemId, ItemKey, Span, TaskId, Token};
+    use model::{AttemptId, ItemId, ItemKey, Round, Span, TaskId, Token};
 
     use super::*;
     use crate::supervisor::Ticket;
@@ -159,9 +159,9 @@ mod tests {
     fn item(number: u64, since: Instant) -> Item {
         let run = RunId(1);
         let key = ItemKey { run, task: TaskId(0), item: ItemId(0) };
-        let attempt = Attempt {
+        let attempt = super::super::super::Attempt {
             ticket: Ticket(number),
-            id: AttemptId { key, round: 1, attempt: 1 },
+            id: AttemptId { key, round: Round(1), attempt: model::Attempt(1) },
             token: Token(1),
             env: Vec::new(),
             secrets: Vec::new(),

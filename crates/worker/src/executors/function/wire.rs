@@ -284,10 +284,7 @@ mod tests {
         let head = Head { id: 7, run: "r", handler: "m:f", env: &env };
         put_call(&mut out, &head, &Arguments::One(b"[1]"));
         let text = str::from_utf8(&out[4..]).unwrap();
-        assert_eq!(
-            text,
-            r#"{"id":7,"run":"r","handler":"m:f","env":{"A":"ä\""},"args":[1]}"#
-        );
+        assert_eq!(text, r#"{"id":7,"run":"r","handler":"m:f","env":{"A":"ä\""},"args":[1]}"#);
         assert_eq!(out[..4], u32::try_from(text.len()).unwrap().to_le_bytes());
         let mut out = Vec::new();
         put_call(&mut out, &head, &Arguments::Many(vec![b"[1]", b"{}"]));
