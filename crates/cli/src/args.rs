@@ -146,7 +146,7 @@ mod tests {
         let Ok(Arguments { command: Some(Command::Get(get)), .. }) = parse("autoglm get") else {
             panic!("another command")
         };
-        assert_eq!(get.run, RunRef::Last);
+        assert!(matches!(get.what, What::Run(RunRef::Last)));
         for line in ["autoglm get x", "autoglm stop", "autoglm explain 3", "autoglm run"] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -85,6 +85,27 @@ pub struct Keep {
     pub memory_bytes_max: Option<u64>,
 }
 
+/// Processes of functions that are alike, as their worker last saw them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// The interpreter.
+    pub python: String,
+    /// Where they were started.
+    pub folder: String,
+    /// How many there are.
+    pub processes: u32,
+    /// How many are in a call.
+    pub busy: u32,
+    /// Calls that wait for one.
+    pub waiting: u64,
+    /// Calls that have ended.
+    pub calls: u64,
+    /// Processes that ended by themselves.
+    pub crashes: u64,
+    /// What all of them have of the memory.
+    pub memory_bytes: u64,
+}
+
 /// Items that are worked on by one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Batch {

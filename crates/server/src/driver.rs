@@ -18,7 +18,7 @@ use model::control::Verdict;
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::Delivery;
+use model::work::{Delivery, Pool};
 use model::{
     Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
 };
@@ -64,6 +64,8 @@ pub(crate) enum Event {
     Connect(Box<str>, Box<dyn Link>),
     /// Output of live attempts grew.
     LogsGrew(Vec<(LeaseId, LogRef)>),
+    /// How the processes of functions fare.
+    Pools(Vec<Pool>),
     /// A checked workflow is to run.
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
@@ -154,6 +156,8 @@ pub(crate) struct Driver {
     pipeline: Pipeline<Outgoing>,
     fleet: Fleet,
     live_logs: LiveLogs,
+    /// How the processes of functions fare, as their worker last said.
+    pools: Vec<Pool>,
     storage_is: api::Storage,
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
@@ -196,6 +200,7 @@ impl Driver {
             pipeline: Pipeline::new(durable),
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
+            pools: Vec::new(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             durable_copy: None,
             batches: VecDeque::new(),
@@ -277,6 +282,7 @@ impl Driver {
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
+            Event::Pools(pools) => self.pools = pools,
             // Unanswered: its process is about to end.
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),

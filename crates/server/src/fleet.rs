@@ -5,7 +5,7 @@ use std::sync::mpsc::Sender;
 
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 
 use crate::driver::Event;
 
@@ -34,6 +34,11 @@ impl Mailbox {
     /// Tells where the output of live attempts has come to. Only for those who watch.
     pub fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         let _ = self.inbox.send(Event::LogsGrew(logs));
+    }
+
+    /// Tells how the processes of functions fare. Only for those who watch.
+    pub fn pools(&self, pools: Vec<Pool>) {
+        let _ = self.inbox.send(Event::Pools(pools));
     }
 }
 

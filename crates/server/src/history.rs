@@ -69,6 +69,7 @@ impl Past {
             engine: &self.replayed.engine,
             shelf: &self.replayed.shelf,
             live_logs: &self.live_logs,
+            pools: &[],
             now: state.at(),
             storage: Storage::Ok,
             durable: state.last(),

@@ -14,7 +14,7 @@ use artifacts::logs::{self, Stream};
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Assignment, Collect, Does};
+use model::work::{Assignment, Collect, Does, Pool};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
@@ -315,6 +315,11 @@ impl Desk {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let builtin = self.builtin.next_deadline();
         builtin.into_iter().chain(self.functions.next_deadline()).min()
+    }
+
+    /// How the processes of functions fare, if that is to be told again.
+    pub(crate) fn pools(&mut self) -> Option<Vec<Pool>> {
+        self.functions.report(Instant::now())
     }
 
     /// Where executors hear from processes of their own; the next turn listens.

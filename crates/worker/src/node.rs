@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
-use model::work::{Delivery, Dispatch, Work};
+use model::work::{Delivery, Dispatch, Pool, Work};
 use model::{Request, Span, Timestamp};
 
 use crate::desk::{Desk, Ended, News, name};
@@ -57,6 +57,8 @@ pub trait Outbox: Send {
     fn deliver(&self, delivery: Delivery);
     /// Tells how far the output of live attempts has come.
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>);
+    /// Tells how the processes of functions fare, now and then.
+    fn pools(&self, pools: Vec<Pool>);
 }
 
 /// A worker that runs. Dropping it ends everything that it runs. If its supervisor dies, it goes on
@@ -330,6 +332,9 @@ impl Loop {
         let grown = self.desk.grown();
         if !grown.is_empty() {
             self.outbox.logs_grew(grown);
+        }
+        if let Some(pools) = self.desk.pools() {
+            self.outbox.pools(pools);
         }
     }
 

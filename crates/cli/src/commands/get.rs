@@ -10,22 +10,32 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
-use crate::render::{items, run};
+use crate::render::{items, pools, run};
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm get                        The last run
   autoglm get 7 --status failed
   autoglm get 7 train                The items of a fan-out
-  autoglm get 7 -o json | jq .run.status";
+  autoglm get 7 -o json | jq .run.status
+  autoglm get pools                  The processes in which functions stay warm";
 
-/// Show a run with its tasks, or the items of a task.
+/// What is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// A run, or one of its tasks.
+    Run(RunRef),
+    /// The processes of functions.
+    Pools,
+}
+
+/// Show a run with its tasks, the items of a task, or the processes of functions.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// The run: its number, or `last`
-    #[arg(value_parser = run_ref, default_value = "last")]
-    pub run: RunRef,
+    /// The run: its number, or `last`; or `pools`, the processes in which functions stay warm
+    #[arg(value_parser = what, value_name = "RUN", default_value = "last")]
+    pub what: What,
 
     /// One of its tasks, to see its items
     pub task: Option<String>,
@@ -46,20 +56,38 @@ pub(crate) struct Get {
 impl Get {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         let session = reader(context).await?;
-        match &self.task {
-            Some(task) => self.items(context, &session, task).await?,
-            None => self.tasks(context, &session).await?,
+        match (self.what, &self.task) {
+            (What::Pools, _) => Self::pools(context, &session).await?,
+            (What::Run(run), Some(task)) => self.items(context, &session, (run, task)).await?,
+            (What::Run(run), None) => self.tasks(context, &session, run).await?,
         }
         Ok(Exit::Ok)
     }
 
-    async fn tasks(&self, context: &Context, session: &Session) -> Result<()> {
+    async fn pools(context: &Context, session: &Session) -> Result<()> {
+        let list = session.client.pools().await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json_list(&list, &list.pools),
+            Format::Name => {
+                let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
+                output.text(&folders.collect::<String>())
+            }
+            Format::Table | Format::Wide if list.pools.is_empty() => {
+                context.say(pools::EMPTY.trim_end());
+                Ok(())
+            }
+            Format::Table | Format::Wide => output.text(&pools::render(&list.pools, output.tone)),
+        }
+    }
+
+    async fn tasks(&self, context: &Context, session: &Session, run: RunRef) -> Result<()> {
         let query = TasksQuery {
             status: self.status,
             limit: Some(self.limit),
             cursor: self.cursor.clone(),
         };
-        let detail = session.client.run(self.run, &query).await?;
+        let detail = session.client.run(run, &query).await?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&detail),
@@ -76,13 +104,18 @@ impl Get {
         }
     }
 
-    async fn items(&self, context: &Context, session: &Session, task: &str) -> Result<()> {
+    async fn items(
+        &self,
+        context: &Context,
+        session: &Session,
+        (run, task): (RunRef, &str),
+    ) -> Result<()> {
         let query = ItemsQuery {
             status: self.status,
             limit: Some(self.limit),
             cursor: self.cursor.clone(),
         };
-        let list = session.client.items(self.run, task, &query).await?;
+        let list = session.client.items(run, task, &query).await?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json_list(&list, &list.items),
@@ -93,6 +126,10 @@ impl Get {
             Format::Table | Format::Wide => output.text(&items::render(&list, output.tone)),
         }
     }
+}
+
+fn what(word: &str) -> std::result::Result<What, String> {
+    if word == "pools" { Ok(What::Pools) } else { run_ref(word).map(What::Run) }
 }
 
 fn task_status(word: &str) -> std::result::Result<TaskStatus, String> {

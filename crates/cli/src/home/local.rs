@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use model::{Request, Span};
 use server::Mode;
 use worker::{Node, NodeConfig};
@@ -114,6 +114,10 @@ impl worker::Outbox for ToServer {
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         self.0.logs_grew(logs);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use model::Request;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use server::{Config, Handle, Holder, Keep, Mode, View};
 use worker::{Node, NodeConfig, supervisor};
 
@@ -40,6 +40,10 @@ impl worker::Outbox for ToServer {
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         self.0.logs_grew(logs);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

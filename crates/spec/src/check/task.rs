@@ -205,7 +205,7 @@ impl Compiler<'_, '_> {
                 faults.push(fault.hint("a call takes many items of a `foreach`: add one"));
             }
             let item = foreach.map(|foreach| match foreach.batch {
-                Some(_) => "batch",
+                Some(_) => "items",
                 None => "item",
             });
             settings = function::settled(settings, item);

@@ -117,10 +117,12 @@ impl Read for Function {
             let fault = Fault::new(code::MISSING_KEY, node.extent, message);
             faults.push(fault.hint("add `handler: package.module:name`"));
         }
-        let batch = file.batch.as_ref();
-        if let Some(batch) = batch.filter(|batch| batch.value.max_size.is_none()) {
+        let batch = entries.iter().find(|entry| entry.key == "batch");
+        if let Some(Node { extent, content: Content::Map(keys) }) = batch.map(|it| &it.value)
+            && keys.iter().all(|entry| entry.key != "max_size")
+        {
             let message = "`batch` does not say how many items a call takes";
-            let fault = Fault::new(code::MISSING_KEY, batch.extent, message);
+            let fault = Fault::new(code::MISSING_KEY, *extent, message);
             faults.push(fault.hint("add `max_size: 32`"));
         }
         file.handler.map(|_| Self { batch: file.batch.map(|batch| batch.extent) })

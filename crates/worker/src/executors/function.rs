@@ -57,8 +57,11 @@ pub(crate) struct Functions {
     next_pool: u32,
     next_process: u64,
     next_call: u64,
-    /// When the memory of the machine is looked at again.
+    /// When memory is looked at again, and how processes fare.
     look_at: Instant,
+    /// How they fared, as it was told last, and whether it is to be told again.
+    told: Vec<model::work::Pool>,
+    must_tell: bool,
 }
 
 /// Processes that are alike, and the calls for them.
@@ -147,6 +150,8 @@ impl Functions {
             next_process: 0,
             next_call: 0,
             look_at: Instant::now(),
+            told: Vec::new(),
+            must_tell: false,
         }
     }
 

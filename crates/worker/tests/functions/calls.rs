@@ -17,6 +17,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("another_run_sees_changed_code", another_run_sees_changed_code),
     ("a_call_is_asked_to_end", a_call_is_asked_to_end),
     ("what_was_sent_ahead_is_not_charged", what_was_sent_ahead_is_not_charged),
+    ("it_is_told_how_processes_fare", it_is_told_how_processes_fare),
     ("no_process_outlives_the_worker", no_process_outlives_the_worker),
 ];
 
@@ -172,6 +173,24 @@ fn what_was_sent_ahead_is_not_charged() {
     for &number in &numbers[1..] {
         assert_eq!(house.end(number).outcome, Outcome::Succeeded);
     }
+}
+
+fn it_is_told_how_processes_fare() {
+    let mut house = house(1);
+    house.one(call("one", "[1]"));
+    house.one(call("os:abort", "[]"));
+    house.one(call("one", "[1]"));
+    // The heartbeat says something often enough.
+    let until = Instant::now() + Duration::from_secs(30);
+    let is_told = |house: &House| {
+        let pools = house.pools.lock().unwrap().clone();
+        pools.iter().any(|pool| {
+            let counts = (pool.processes, pool.busy, pool.calls, pool.crashes);
+            counts == (1, 0, 2, 1) && pool.memory_bytes > 1 << 20
+        })
+    };
+    house.wait(|house| is_told(house) || Instant::now() > until);
+    assert!(is_told(&house), "{:?}", house.pools.lock().unwrap());
 }
 
 fn no_process_outlives_the_worker() {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use artifacts::logs::{self, Content};
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, StopKind, ToWorker};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
-use model::work::{Assignment, Call, Delivery, Dispatch, Does, Work};
+use model::work::{Assignment, Call, Delivery, Dispatch, Does, Pool, Work};
 use model::{
     Attempt, AttemptId, Epoch, ItemId, ItemKey, Request, Round, RunId, Span, TaskId, Token,
     WorkerId,
@@ -29,6 +30,8 @@ pub struct House {
     session: u64,
     number: u64,
     next: u32,
+    /// How the processes fare, as it was told last.
+    pub pools: Arc<Mutex<Vec<Pool>>>,
     pub ended: HashMap<u32, Ended>,
     pub started: Vec<u32>,
     pub home: TempDir,
@@ -44,7 +47,7 @@ pub struct Ended {
     pub log: String,
 }
 
-struct Post(Sender<Delivery>);
+struct Post(Sender<Delivery>, Arc<Mutex<Vec<Pool>>>);
 
 impl Outbox for Post {
     fn deliver(&self, delivery: Delivery) {
@@ -52,6 +55,10 @@ impl Outbox for Post {
     }
 
     fn logs_grew(&self, _: Vec<(LeaseId, LogRef)>) {}
+
+    fn pools(&self, pools: Vec<Pool>) {
+        *self.1.lock().expect("nobody panics with it") = pools;
+    }
 }
 
 impl House {
@@ -75,10 +82,12 @@ impl House {
             supervisor: Config::new(state),
         };
         let (post, said) = channel();
+        let pools = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&pools);
         let mut orders = None;
         let node = Node::launch(config, |way| {
             orders = Some(way);
-            Box::new(Post(post))
+            Box::new(Post(post, Arc::clone(&told)))
         });
         let mut house = Self {
             node: Some(node.expect("a worker")),
@@ -87,6 +96,7 @@ impl House {
             session: 0,
             number: 0,
             next: 0,
+            pools,
             ended: HashMap::new(),
             started: Vec::new(),
             home,

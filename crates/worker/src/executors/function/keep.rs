@@ -4,13 +4,13 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::process::Phase;
-use super::{Functions, Lane};
+use super::{Functions, Lane, Pool};
 use crate::executors::Tools;
 use crate::supervisor::Ticket;
 
 /// How long a process stays that has nothing to do, if nothing is said.
 const KEEP: Duration = Duration::from_secs(5 * 60);
-/// How often the memory of the machine is looked at while processes have nothing to do.
+/// How often memory is looked at, and how processes fare.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Below this part of its memory the machine is short of it.
 const SHORT_PART: u64 = 16;
@@ -31,7 +31,7 @@ impl Functions {
             let idle = self.idle_until(process.ticket);
             [process.kill_at, process.patience_ends(), idle]
         });
-        let look = self.has_idle().then_some(self.look_at);
+        let look = self.is_watched().then_some(self.look_at);
         windows.chain(processes.flatten()).chain(look).min()
     }
 
@@ -57,8 +57,9 @@ impl Functions {
             .map(|it| it.ticket)
             .collect();
         over.into_iter().for_each(|ticket| self.dismiss(ticket, tools));
-        if self.look_at <= now && self.has_idle() {
+        if self.look_at <= now && self.is_watched() {
             self.look_at = now + LOOK_EVERY;
+            self.must_tell = true;
             if is_short_of_memory() {
                 let idle = self.processes.values().filter(|it| it.takes(1));
                 let longest = idle.min_by_key(|it| it.idle_since).map(|it| it.ticket);
@@ -68,8 +69,39 @@ impl Functions {
         }
     }
 
-    fn has_idle(&self) -> bool {
-        self.processes.values().any(|process| process.takes(1))
+    /// How the processes fare, if that has changed since it was told.
+    pub(crate) fn report(&mut self, now: Instant) -> Option<Vec<model::work::Pool>> {
+        if !std::mem::take(&mut self.must_tell) {
+            return None;
+        }
+        let pools: Vec<_> = self.pools.values().map(|pool| self.fares(pool)).collect();
+        if pools == self.told {
+            return None;
+        }
+        self.look_at = now + LOOK_EVERY;
+        self.told.clone_from(&pools);
+        Some(pools)
+    }
+
+    fn fares(&self, pool: &Pool) -> model::work::Pool {
+        let known = || pool.processes.iter().filter_map(|ticket| self.processes.get(ticket));
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let waiting: usize = pool.lanes.values().map(Lane::waiting).sum();
+        model::work::Pool {
+            python: pool.environment.interpreter().to_string_lossy().into_owned(),
+            folder: pool.environment.folder.to_string_lossy().into_owned(),
+            processes: count(known().count()),
+            busy: count(known().filter(|it| !it.calls.is_empty()).count()),
+            waiting: waiting as u64,
+            calls: pool.calls_done,
+            crashes: pool.crashes,
+            memory_bytes: known().filter_map(|it| memory_bytes(it.pid?)).sum(),
+        }
+    }
+
+    /// Whether anything is to be looked at now and then.
+    fn is_watched(&self) -> bool {
+        !self.processes.is_empty() || self.told.iter().any(|pool| pool.processes > 0)
     }
 
     /// Until when a process stays that has nothing to do.
@@ -83,12 +115,20 @@ impl Functions {
 
 fn is_short_of_memory() -> bool {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kib = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()
-    };
-    match (kib("MemAvailable:"), kib("MemTotal:")) {
+    match (kib(&text, "MemAvailable:"), kib(&text, "MemTotal:")) {
         (Some(available), Some(total)) => available < total / SHORT_PART,
         _ => false,
     }
+}
+
+/// The memory that a process has now.
+fn memory_bytes(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    Some(kib(&text, "VmRSS:")? << 10)
+}
+
+/// A line of a file of the kernel's, in KiB.
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }
