@@ -15,9 +15,9 @@ use std::path::Path;
 use protocol::api::{
     ArtifactList, ArtifactsQuery, BreakerList, BudgetList, Edit, EditPlan, Event, EventsQuery,
     ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
-    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, Progress, ProgressQuery, Retry, RetryPlan,
-    RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit, Submitted,
-    TasksQuery, route,
+    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList, Progress, ProgressQuery, Retry,
+    RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit,
+    Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -62,6 +62,14 @@ impl Client {
             request = request.header(IDEMPOTENCY_KEY, key)?;
         }
         self.socket.ask(request).await
+    }
+
+    /// The processes in which functions stay warm.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn pools(&self) -> Result<PoolList, Error> {
+        self.socket.ask(Request::get(route::POOLS)).await
     }
 
     /// A page of runs, newest first.

@@ -19,7 +19,7 @@ use model::control::Verdict;
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::Delivery;
+use model::work::{Delivery, Pool};
 use model::{
     Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
 };
@@ -67,6 +67,8 @@ pub(crate) enum Event {
     LogsGrew(Vec<(LeaseId, LogRef)>),
     /// A node has said what attempts are held to on it.
     Enforces(Box<str>, Enforcement),
+    /// How the processes of functions fare.
+    Pools(Vec<Pool>),
     /// A checked workflow is to run.
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
@@ -162,6 +164,8 @@ pub(crate) struct Driver {
     fleet: Fleet,
     live_logs: LiveLogs,
     enforced: Enforced,
+    /// How the processes of functions fare, as their worker last said.
+    pools: Vec<Pool>,
     storage_is: api::Storage,
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
@@ -205,6 +209,7 @@ impl Driver {
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
             enforced: Enforced::default(),
+            pools: Vec::new(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             durable_copy: None,
             batches: VecDeque::new(),
@@ -287,6 +292,7 @@ impl Driver {
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
             Event::Enforces(node, enforcement) => self.enforced.note(node, enforcement),
+            Event::Pools(pools) => self.pools = pools,
             // Unanswered: its process is about to end.
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),

@@ -70,6 +70,7 @@ impl Past {
             shelf: &self.replayed.shelf,
             live_logs: &self.live_logs,
             enforced: None,
+            pools: &[],
             now: state.at(),
             storage: Storage::Ok,
             durable: state.last(),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+pub(crate) mod function;
 mod http;
 
 pub(crate) use http::{StatusRange, json_path};
@@ -24,11 +25,13 @@ pub enum CallKind {
     Emit,
     /// A request over HTTP.
     Http,
+    /// A function is called in a process that stays warm.
+    Function,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http];
+    pub const ALL: [Self; 5] = [Self::Noop, Self::Sleep, Self::Emit, Self::Function, Self::Http];
 
     /// The key of the file.
     #[must_use]
@@ -37,6 +40,7 @@ impl CallKind {
             Self::Noop => "noop",
             Self::Sleep => "sleep",
             Self::Emit => "emit",
+            Self::Function => "function",
             Self::Http => "http",
         }
     }
@@ -44,7 +48,7 @@ impl CallKind {
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => false,
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function => false,
             Self::Http => true,
         }
     }
@@ -52,7 +56,7 @@ impl CallKind {
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
         }
     }
@@ -68,6 +72,7 @@ impl CallKind {
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
+            Self::Function => function::call(settings),
         }
     }
 }

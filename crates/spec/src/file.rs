@@ -13,6 +13,7 @@ mod depends;
 mod environments;
 mod expression;
 pub(crate) mod foreign;
+mod function;
 mod kinds;
 pub(crate) mod labels;
 mod loops;
@@ -33,6 +34,7 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
+pub(crate) use function::Function;
 pub(crate) use kinds::{Called, Emit, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
@@ -144,6 +146,9 @@ record! {
         emit: Box<Placed<Settings<Emit>>>,
         /// Sends a request over HTTP: a URL, or more.
         http: Box<Placed<Settings<Http>>>,
+        /// Calls a Python function in a process that stays warm: `package.module:name`, the name of
+        /// one in `functions.py` beside the file, or more.
+        function: Box<Placed<Settings<Function>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

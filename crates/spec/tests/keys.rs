@@ -32,6 +32,8 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of `sleep`", "SleepFile"),
     ("Of a breaker", "BreakerFile"),
     ("Of `retry.memory`", "GrowthFile"),
+    ("Of `function`", "FunctionFile"),
+    ("Of `batch` of a function", "BatchFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

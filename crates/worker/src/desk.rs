@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -14,14 +15,15 @@ use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Assignment, Collect, Does};
+use model::work::{Assignment, Collect, Does, Pool};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
+use crate::executors::function::is_process;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Happened, Http, Network, Processes, Tools,
+    Attempt, Builtin, Ending, Executor, Functions, Happened, Http, Network, Processes, Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -79,6 +81,7 @@ enum Kind {
     Process,
     Builtin,
     Http,
+    Function,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -100,6 +103,7 @@ pub(crate) struct Desk {
     builtin: Builtin,
     network: Network,
     http: Http,
+    functions: Functions,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -135,6 +139,7 @@ impl Desk {
             builtin: Builtin::default(),
             network: Network::default(),
             http: Http::default(),
+            functions: Functions::new(home),
             providers: Providers::default(),
             log,
             outputs,
@@ -161,6 +166,7 @@ impl Desk {
         self.builtin.abandon();
         self.network.abandon();
         self.http.abandon();
+        self.functions.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -196,7 +202,8 @@ impl Desk {
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
         let (held, limits) = match kind {
-            Kind::Builtin | Kind::Http => Default::default(),
+            // Processes of functions serve many attempts: they have a bound of their own.
+            Kind::Builtin | Kind::Http | Kind::Function => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
@@ -257,6 +264,7 @@ impl Desk {
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
+            Does::Call(call) => self.functions.start(attempt, *call, tools),
         }
     }
 
@@ -302,6 +310,7 @@ impl Desk {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
+            Kind::Function => self.functions.stop(ticket, how, tools),
         }
     }
 
@@ -330,11 +339,17 @@ impl Desk {
                 return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } if !is_process(ticket) => {
                 self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
                 return None;
             }
-            Event::Exited { .. } => {}
+            Event::Dropped { .. } | Event::Exited { .. } => {}
+        }
+        if is_process(event_ticket(&event)?) {
+            let Self { supervisor, slot, network, .. } = self;
+            let tools = &mut Tools { supervisor, slot, network };
+            self.functions.supervised(event, tools);
+            return None;
         }
         let (ticket, happened) = Processes::happened(event)?;
         self.hear(ticket, happened)
@@ -355,12 +370,27 @@ impl Desk {
 
     /// When an executor has something to tell by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.builtin.next_deadline()
+        let builtin = self.builtin.next_deadline();
+        builtin.into_iter().chain(self.functions.next_deadline()).min()
+    }
+
+    /// How the processes of functions fare, if that is to be told again.
+    pub(crate) fn pools(&mut self) -> Option<Vec<Pool>> {
+        self.functions.report(Instant::now())
+    }
+
+    /// Where executors hear from processes of their own; the next turn listens.
+    pub(crate) fn calls(&self) -> Option<BorrowedFd<'_>> {
+        self.functions.as_fd()
     }
 
     /// What has happened by itself until now.
     pub(crate) fn tick(&mut self) -> Vec<News> {
-        let happened = self.builtin.take(Instant::now());
+        let now = Instant::now();
+        let mut happened = self.builtin.take(now);
+        let Self { supervisor, slot, network, .. } = self;
+        let tools = &mut Tools { supervisor, slot, network };
+        happened.extend(self.functions.turn(now, tools));
         if !happened.is_empty() {
             self.at = wall_clock();
         }
@@ -414,6 +444,18 @@ fn kind(does: &Does) -> Kind {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
+        Does::Call(_) => Kind::Function,
+    }
+}
+
+/// Whose an event is; nobody's, if it is of the supervisor itself.
+fn event_ticket(event: &Event) -> Option<Ticket> {
+    match *event {
+        Event::Ready { .. } => None,
+        Event::Started { ticket, .. }
+        | Event::Output { ticket, .. }
+        | Event::Dropped { ticket, .. }
+        | Event::Exited { ticket, .. } => Some(ticket),
     }
 }
 

@@ -13,11 +13,13 @@ use crate::inbox::Slot;
 use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
+pub(crate) mod function;
 mod http;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use function::Functions;
 pub(crate) use http::Http;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
-use crate::render::{items, now, run, sharing};
+use crate::render::{items, now, pools, run, sharing};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,13 +19,14 @@ Examples:
   autoglm get 7 train                The items of a fan-out
   autoglm get 7 -o json | jq .run.status
   autoglm get breakers               Which circuit breakers are open, and since what
-  autoglm get budgets                How much of each rate is left";
+  autoglm get budgets                How much of each rate is left
+  autoglm get pools                  The processes in which functions stay warm";
 
-/// Show a run with its tasks, the items of a task, breakers or budgets.
+/// Show a run with its tasks, the items of a task, breakers, budgets or pools.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// The run: its number, or `last`; or `breakers`, or `budgets`
+    /// The run: its number, or `last`; or `breakers`, `budgets` or `pools`
     #[arg(value_name = "RUN", value_parser = what, default_value = "last")]
     pub what: What,
 
@@ -52,6 +53,7 @@ impl Get {
             What::Run(run) => run,
             What::Breakers => return self.breakers(context, &session).await,
             What::Budgets => return self.budgets(context, &session).await,
+            What::Pools => return self.pools(context, &session).await,
         };
         match &self.task {
             Some(task) => self.items(context, (&session, run), task).await?,
@@ -93,6 +95,25 @@ impl Get {
             }
             Format::Table | Format::Wide => {
                 output.text(&sharing::budgets(&list.budgets, output.tone))?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    async fn pools(&self, context: &Context, session: &Session) -> Result<Exit> {
+        let list = session.client.pools().await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json_list(&list, &list.pools)?,
+            Format::Name => {
+                let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
+                output.text(&folders.collect::<String>())?;
+            }
+            Format::Table | Format::Wide if list.pools.is_empty() => {
+                context.say(pools::EMPTY.trim_end());
+            }
+            Format::Table | Format::Wide => {
+                output.text(&pools::render(&list.pools, output.tone))?;
             }
         }
         Ok(Exit::Ok)
@@ -154,12 +175,15 @@ pub(crate) enum What {
     Breakers,
     /// All budgets.
     Budgets,
+    /// The processes of functions.
+    Pools,
 }
 
 fn what(text: &str) -> std::result::Result<What, String> {
     match text {
         "breakers" => Ok(What::Breakers),
         "budgets" => Ok(What::Budgets),
+        "pools" => Ok(What::Pools),
         _ => run_ref(text).map(What::Run),
     }
 }

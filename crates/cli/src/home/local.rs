@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use model::{Request, Span};
 use server::Mode;
 use worker::{Node, NodeConfig};
@@ -119,6 +119,10 @@ impl worker::Outbox for ToServer {
 
     fn enforces(&self, enforcement: Enforcement) {
         self.0.enforces(NODE_NAME, enforcement);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

@@ -4,6 +4,8 @@
 
 /// `GET`: [`Health`](super::Health).
 pub const HEALTH: &str = "/api/v1/health";
+/// `GET`: [`PoolList`](super::PoolList).
+pub const POOLS: &str = "/api/v1/pools";
 /// `POST` [`Submit`](super::Submit): [`Submitted`](super::Submitted), status 201.
 /// `GET` with [`RunsQuery`](super::RunsQuery): [`RunList`](super::RunList), newest first.
 pub const RUNS: &str = "/api/v1/runs";

@@ -119,6 +119,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
     let service = Arc::new(Service { context, stopping });
     Router::new()
         .route(route::HEALTH, get(health::health))
+        .route(route::POOLS, get(health::pools))
         .route(route::RUNS, get(runs::list).post(submit::submit))
         .route(route::RUN, get(runs::detail))
         .route(route::ITEMS, get(runs::items))

@@ -14,7 +14,7 @@ use super::look::{self, look_of};
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
 use super::{Inherited, artifacts, check_name, control, resources, retries};
-use crate::call::Call;
+use crate::call::{Call, function};
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
@@ -160,9 +160,7 @@ impl Compiler<'_, '_> {
         let action = match look_of(task) {
             None => match task.call() {
                 None => action(step, faults),
-                Some(Called { kind, settings, .. }) => {
-                    Action::Call(Box::new(Call { kind, settings: settings.clone() }))
-                }
+                Some(called) => self.call(called, step, &mut policy, faults),
             },
             Some(look) => {
                 let (action, place) = look::action(look);
@@ -194,6 +192,33 @@ impl Compiler<'_, '_> {
             None if waits => look::request(),
             resources => resources::request(resources.as_deref()),
         }
+    }
+
+    /// Another kind of work than a script or a command.
+    fn call(
+        &self,
+        called: Called<'_>,
+        step: &Step<'_>,
+        policy: &mut Policy,
+        faults: &mut Faults,
+    ) -> Action {
+        let Called { kind, settings, .. } = called;
+        let mut settings = settings.clone();
+        if let Some(function) = &step.task.function {
+            let foreach = step.task.foreach.as_ref().map(|foreach| &foreach.value);
+            if let Some(extent) = function.value.file.batch.filter(|_| foreach.is_none()) {
+                let message = format!("`{}` has a `batch` and no items", step.name);
+                let fault = Fault::new(code::CONFLICT, extent, message);
+                faults.push(fault.hint("a call takes many items of a `foreach`: add one"));
+            }
+            let item = foreach.map(|foreach| match foreach.batch {
+                Some(_) => "items",
+                None => "item",
+            });
+            settings = function::settled(settings, item);
+            function::share(policy, &settings);
+        }
+        Action::Call(Box::new(Call { kind, settings }))
     }
 
     fn named(&self, step: &Step<'_>, control: Control) -> TaskDefinition {

@@ -34,7 +34,6 @@ pub(crate) trait KindFile: Read + JsonSchema {
 #[derive(Debug)]
 pub(crate) struct Settings<F> {
     /// As the kind's record.
-    #[expect(dead_code, reason = "kinds with rules between their keys look at it")]
     pub file: F,
     /// As a tree of values.
     pub tree: Json,
@@ -82,7 +81,8 @@ impl TaskFile {
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
-        noop.or_else(sleep).or_else(emit).or_else(http)
+        let function = || of(CallKind::Function, self.function.as_deref());
+        noop.or_else(sleep).or_else(emit).or_else(http).or_else(function)
     }
 }
 
