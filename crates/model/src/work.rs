@@ -10,6 +10,10 @@ use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
+pub mod http;
+
+use http::HttpRequest;
+
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -56,6 +60,8 @@ pub enum Does {
     Sleep(Span),
     /// It succeeds at once with these outputs: a JSON object.
     Emit(Vec<u8>),
+    /// A request over HTTP.
+    Http(Box<HttpRequest>),
 }
 
 impl Default for Does {

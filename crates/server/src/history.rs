@@ -311,6 +311,8 @@ impl Books {
             items: Counts::default(),
             round: 0,
             labels: BTreeMap::new(),
+            environment: None,
+            queue: String::new(),
         })
     }
 }

@@ -175,7 +175,8 @@ impl Scene<'_> {
         let references: Vec<_> = late.source.texts().flat_map(expression_references).collect();
         let context = self.context(&references.iter().collect::<Vec<_>>())?;
         let (templates, environment) = self.definition.engine();
-        let read = |_: &str| Err("a file is read before the run alone".to_owned());
+        let folder = self.definition.around(self.frame).folder;
+        let read = |path: &str| self.upstream.file(&folder.join(path));
         let max_items = late.max_items;
         let workshop =
             Workshop { templates, environment, context: &context, max_items, read: &read };

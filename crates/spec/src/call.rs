@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+mod http;
+
+pub(crate) use http::{StatusRange, json_path};
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,11 +22,13 @@ pub enum CallKind {
     Sleep,
     /// Outputs that are known.
     Emit,
+    /// A request over HTTP.
+    Http,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Noop, Self::Sleep, Self::Emit];
+    pub const ALL: [Self; 4] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http];
 
     /// The key of the file.
     #[must_use]
@@ -32,6 +37,15 @@ impl CallKind {
             Self::Noop => "noop",
             Self::Sleep => "sleep",
             Self::Emit => "emit",
+            Self::Http => "http",
+        }
+    }
+
+    /// Whether its attempts do little but wait for another machine.
+    pub(crate) const fn waits_for_others(self) -> bool {
+        match self {
+            Self::Noop | Self::Sleep | Self::Emit => false,
+            Self::Http => true,
         }
     }
 
@@ -39,6 +53,7 @@ impl CallKind {
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
             Self::Noop | Self::Sleep | Self::Emit => &[],
+            Self::Http => &["url", "query", "headers", "auth", "body", "form"],
         }
     }
 
@@ -52,6 +67,7 @@ impl CallKind {
             Self::Noop => Ok(Does::Nothing),
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
+            Self::Http => http::work(settings),
         }
     }
 }

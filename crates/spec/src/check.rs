@@ -49,6 +49,7 @@ mod steps;
 mod surroundings;
 mod task;
 pub(crate) mod texts;
+pub(crate) mod types;
 
 use calls::Ground;
 pub(crate) use names::fits;

@@ -30,7 +30,7 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
-pub(crate) use kinds::{Called, Emit, Noop, Settings, Sleep};
+pub(crate) use kinds::{Called, Emit, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use resources::{Amounts, Resources};
@@ -132,6 +132,8 @@ record! {
         sleep: Box<Placed<Settings<Sleep>>>,
         /// Leaves these outputs, and does nothing else. The texts are templates.
         emit: Box<Placed<Settings<Emit>>>,
+        /// Sends a request over HTTP: a URL, or more.
+        http: Box<Placed<Settings<Http>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

@@ -20,7 +20,9 @@ use model::{AttemptId, Span, Timestamp};
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
-use crate::executors::{Attempt, Builtin, Ending, Executor, Happened, Processes, Tools};
+use crate::executors::{
+    Attempt, Builtin, Ending, Executor, Happened, Http, Network, Processes, Tools,
+};
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
@@ -76,6 +78,7 @@ struct Live {
 enum Kind {
     Process,
     Builtin,
+    Http,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -95,6 +98,8 @@ pub(crate) struct Desk {
     slot: Slot,
     processes: Processes,
     builtin: Builtin,
+    network: Network,
+    http: Http,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -128,6 +133,8 @@ impl Desk {
             slot: slot.clone(),
             processes: Processes,
             builtin: Builtin::default(),
+            network: Network::default(),
+            http: Http::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -152,6 +159,8 @@ impl Desk {
         let _ = gone.shut_down();
         self.processes.abandon();
         self.builtin.abandon();
+        self.network.abandon();
+        self.http.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -187,7 +196,7 @@ impl Desk {
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
         let (held, limits) = match kind {
-            Kind::Builtin => Default::default(),
+            Kind::Builtin | Kind::Http => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
@@ -240,12 +249,14 @@ impl Desk {
         }
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
-        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
+        let Self { supervisor, slot, network, .. } = self;
+        let tools = &mut Tools { supervisor, slot, network };
         match does {
             Does::Process(argv) => self.processes.start(attempt, argv, tools),
             Does::Nothing => self.builtin.start(attempt, Task::Nothing, tools),
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
+            Does::Http(request) => self.http.start(attempt, *request, tools),
         }
     }
 
@@ -284,10 +295,13 @@ impl Desk {
             StopKind::Cancel | StopKind::TimeOut => Ending::Ask(live.grace),
             StopKind::Terminate | StopKind::Revoke => Ending::Kill,
         };
-        let tools = &mut Tools { supervisor: &mut self.supervisor, slot: &self.slot };
-        match live.kind {
+        let kind = live.kind;
+        let Self { supervisor, slot, network, .. } = self;
+        let tools = &mut Tools { supervisor, slot, network };
+        match kind {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
+            Kind::Http => self.http.stop(ticket, how, tools),
         }
     }
 
@@ -324,6 +338,19 @@ impl Desk {
         }
         let (ticket, happened) = Processes::happened(event)?;
         self.hear(ticket, happened)
+    }
+
+    /// Takes in what executors with threads of their own tell.
+    pub(crate) fn told(&mut self, told: Vec<(Ticket, Happened)>) -> Vec<News> {
+        self.at = wall_clock();
+        let hear = |(ticket, happened)| {
+            if matches!(happened, Happened::Ended(_)) {
+                self.network.forget(ticket);
+            }
+            // What an earlier supervisor's attempts still say is of nobody.
+            self.live.contains_key(&ticket).then(|| self.hear(ticket, happened)).flatten()
+        };
+        told.into_iter().filter_map(hear).collect()
     }
 
     /// When an executor has something to tell by itself.
@@ -386,6 +413,7 @@ fn kind(does: &Does) -> Kind {
     match does {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
+        Does::Http(_) => Kind::Http,
     }
 }
 

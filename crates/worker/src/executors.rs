@@ -13,9 +13,13 @@ use crate::inbox::Slot;
 use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
+mod http;
+mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use http::Http;
+pub(crate) use network::Network;
 pub(crate) use process::Processes;
 
 /// Runs the attempts of one kind.
@@ -39,8 +43,9 @@ pub(crate) struct Tools<'t> {
     /// Starts and ends processes. None outlives the worker.
     pub supervisor: &'t mut Supervisor,
     /// Where threads of an executor tell what happened.
-    #[expect(dead_code, reason = "no kind has threads of its own yet")]
     pub slot: &'t Slot,
+    /// Waits for other machines.
+    pub network: &'t mut Network,
 }
 
 /// One attempt, whatever its kind.
@@ -49,10 +54,8 @@ pub(crate) struct Attempt {
     /// What it is known by here: the items of one fan-out may share a fencing token.
     pub ticket: Ticket,
     /// What is tried.
-    #[expect(dead_code, reason = "no kind tells the other side who it is yet")]
     pub id: AttemptId,
     /// What fences it.
-    #[expect(dead_code, reason = "no kind tells the other side who it is yet")]
     pub token: Token,
     /// Its variables.
     pub env: Vec<(String, String)>,

@@ -10,8 +10,9 @@ use std::time::Duration;
 use model::work::Dispatch;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
+use crate::executors::Happened;
 use crate::keep::Done;
-use crate::supervisor::{Batch, EventReader};
+use crate::supervisor::{Batch, EventReader, Ticket};
 
 /// Something that the loop has to look at.
 pub(crate) enum Event {
@@ -21,6 +22,8 @@ pub(crate) enum Event {
     Supervisor(Batch),
     /// Artifacts of an attempt are in their places, or stored.
     Kept(Done),
+    /// What executors with threads of their own tell of attempts.
+    Happened(Vec<(Ticket, Happened)>),
     /// The supervisor is gone.
     SupervisorGone,
     /// The worker is to end.

@@ -254,6 +254,11 @@ impl Loop {
                     self.hear(news);
                 }
             }
+            Event::Happened(told) => {
+                for news in self.desk.told(told) {
+                    self.hear(news);
+                }
+            }
             Event::SupervisorGone => return Some(Over::SupervisorGone),
             Event::Shutdown => return Some(Over::Shutdown),
         }

@@ -8,14 +8,13 @@ use clap::Args;
 use protocol::api::{Edit, EditPlan, RunRef};
 use serde_json::Value;
 
-use super::{bad_argument, confirmed, listen, run_ref, tell};
+use super::{bad_argument, confirmed, hand_over, listen, run_ref, told};
 use crate::app::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
 use crate::render::edit;
-use crate::watch;
 use crate::workflow::{WorkflowFile, pair};
 
 const EXAMPLES: &str = "\
@@ -89,14 +88,12 @@ impl EditRun {
         }
         let request = Edit { preview: false, ..request };
         let change = async |session: &Session| session.client.edit(self.run, &request).await;
-        let (mut session, plan) = tell(context, change).await?;
+        let (session, plan) = told(context, change).await?;
         let note = edit::note(&plan);
-        if session.is_own() {
-            session.begin()?;
-            return watch::to_the_end(context, session, plan.run, &note).await;
-        }
         context.say(&note);
-        show_to_program(context, &plan)
+        let exit = show_to_program(context, &plan)?;
+        hand_over(context, session, plan.run).await?;
+        Ok(exit)
     }
 
     fn request(&self) -> Result<Edit> {

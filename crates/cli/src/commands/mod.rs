@@ -27,6 +27,7 @@ pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
@@ -89,6 +90,8 @@ pub(crate) enum Command {
     Skip(mark::Skip),
     /// Hold tasks that have not begun to have ended, well or badly
     Mark(mark::MarkTasks),
+    /// Hold the state and serve its API until told to end
+    Serve(serve::Serve),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
     /// Begin a workflow in a folder
@@ -122,6 +125,7 @@ impl Command {
             Self::Resume(command) => Some(&command.offers),
             Self::Retry(command) => Some(&command.offers),
             Self::Fork(command) => Some(&command.offers),
+            Self::Serve(command) => Some(&command.offers),
             Self::Hold(command) => Some(&command.offers),
             _ => None,
         }
@@ -163,6 +167,7 @@ impl Command {
             Self::Edit(command) => block_on(command.run(context)),
             Self::Skip(command) => block_on(command.run(context)),
             Self::Mark(command) => block_on(command.run(context)),
+            Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
@@ -181,6 +186,19 @@ impl Command {
 /// Reads a run's number, or `last`.
 fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
     text.parse().map_err(|error: protocol::api::RunRefError| error.to_string())
+}
+
+/// Says that a run has heard what it was told, and shows the run to a program. Takes the session as
+/// [`told`] gave it.
+async fn heard(
+    context: &Context,
+    session: Session,
+    summary: &RunSummary,
+    note: &str,
+) -> Result<Exit> {
+    let exit = acknowledged(context, summary, note)?;
+    hand_over(context, session, summary.run).await?;
+    Ok(exit)
 }
 
 /// Says that a run has heard what it was told, and shows the run to a program.
@@ -224,9 +242,25 @@ async fn tell<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
 ) -> Result<(Session, T)> {
+    tell_by(async || context.home.attach_or_hold().await, say).await
+}
+
+/// The same for what is said and done at once: when nobody holds the state, a process is started for
+/// it, which stays if it is needed. See [`hand_over`].
+async fn told<T>(
+    context: &Context,
+    say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
+    tell_by(async || context.home.attach_or_detach().await, say).await
+}
+
+async fn tell_by<T>(
+    attach: impl AsyncFn() -> Result<Session>,
+    say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
     let deadline = Instant::now() + GONE_PATIENCE;
     loop {
-        let session = context.home.attach_or_hold().await?;
+        let session = attach().await?;
         match say(&session).await {
             Ok(answer) => return Ok((session, answer)),
             Err(error) if error.is_gone() && !session.is_own() && Instant::now() < deadline => {
@@ -236,6 +270,21 @@ async fn tell<T>(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Lets a process that was started for this command go on with the run, and says so. If the run has
+/// ended it is let go, and ends.
+async fn hand_over(context: &Context, mut session: Session, run: RunId) -> Result<()> {
+    if !session.is_detached() {
+        return Ok(());
+    }
+    let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+    let detail = session.client.run(run.into(), &only_the_run).await?;
+    if !detail.run.status.is_final() {
+        session.begin()?;
+        context.say(&format!("A background process goes on with run {run}."));
+    }
+    Ok(())
 }
 
 /// Says so when a run that has not ended stands still because nobody holds the state.

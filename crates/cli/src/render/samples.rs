@@ -36,6 +36,8 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
         ]),
         round: 0,
         labels: [].into(),
+        environment: None,
+        queue: "default".to_owned(),
     }
 }
 
@@ -72,6 +74,7 @@ pub(crate) fn detail() -> RunDetail {
     train.critical = true;
     RunDetail {
         forked_from: None,
+        environment: None,
         run: run(RunStatus::Failed),
         params: [("folds".to_owned(), serde_json::json!(3))].into(),
         tasks: vec![

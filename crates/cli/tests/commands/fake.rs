@@ -185,6 +185,7 @@ async fn run(
         run: summary(status),
         params: [].into(),
         forked_from: None,
+        environment: None,
         tasks,
         next: None,
     })
@@ -230,6 +231,7 @@ async fn logs(State(stage): State<Stage>, uri: Uri) -> Response {
         task: "train".to_owned(),
         item: Some(4),
         attempt: 2,
+        round: 0,
         stream: LogStream::Stderr,
         seq,
         text: text.to_owned(),
@@ -310,6 +312,8 @@ fn summary(status: RunStatus) -> RunSummary {
         items: counts(status),
         round: 0,
         labels: [].into(),
+        environment: None,
+        queue: "default".to_owned(),
     }
 }
 

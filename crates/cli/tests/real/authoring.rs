@@ -251,3 +251,44 @@ fn a_workflow_is_described_as_a_page() {
     "##);
     assert!(!home.state().exists(), "it only looks");
 }
+
+#[test]
+fn a_run_shows_the_environment_that_it_began_with() {
+    let home = Home::new();
+    home.write(
+        "flow.yaml",
+        "secrets: {key: env:KEY}\n\
+         environments:\n\
+         \x20 production:\n\
+         \x20   env: {REGION: eu}\n\
+         \x20   secrets: {key: env:PRODUCTION_KEY}\n\
+         \x20   queue: urgent\n\
+         \x20   limits: {max_parallel: 4, timeout: 2h}\n\
+         tasks: {a: {script: 'true'}}\n",
+    );
+    let expected = serde_json::json!({
+        "name": "production", "queue": "urgent", "env": {"REGION": "eu"},
+        "secrets": {"key": "env:PRODUCTION_KEY"}, "max_parallel": 4, "timeout_seconds": 7200.0,
+    });
+    let run = ["run", "flow.yaml", "-E", "production"];
+    let dry = home.json(&[&run[..], &["--dry-run"]].concat());
+    assert_eq!((&dry["environment"], &dry["queue"]), (&expected, &"urgent".into()));
+    let dry = home.run(&[&run[..], &["--dry-run"]].concat()).stdout;
+    assert!(dry.contains("\nEnv: production, queue urgent\n"), "{dry}");
+
+    assert_eq!(home.run(&run).code, 0);
+    assert_eq!(home.run(&["run", "flow.yaml"]).code, 0);
+    let detail = home.json(&["get", "1"]);
+    assert_eq!(detail["environment"], expected);
+    assert_eq!(
+        (&detail["run"]["environment"], &detail["run"]["queue"]),
+        (&"production".into(), &"urgent".into())
+    );
+    assert!(home.run(&["get", "1"]).stdout.contains("\nEnv:    production, queue urgent\n"));
+    assert!(!home.run(&["get", "2"]).stdout.contains("\nEnv:"));
+    let runs = home.json(&["list"]);
+    assert_eq!(runs["runs"][1]["environment"], "production");
+    assert_eq!(runs["runs"][0]["queue"], "default");
+    let list = home.run(&["list", "-o", "wide"]).stdout;
+    assert!(list.lines().nth(2).expect("two runs").ends_with("production   urgent"), "{list}");
+}

@@ -17,6 +17,7 @@ mod kill;
 mod limits;
 mod output;
 mod power_cut;
+mod serving;
 mod stop_continue;
 mod support;
 mod waiting;

@@ -34,7 +34,7 @@ pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use problem::{Diagnostic, Problem, code};
-pub use run::{RunDetail, RunList, RunSummary, RunsQuery, TasksQuery};
+pub use run::{RunDetail, RunEnvironment, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
 pub use submit::{
     Disposition, Retry, RetryPlan, RetryTask, Say, Settle, Stop, StopMode, Submit, Submitted,

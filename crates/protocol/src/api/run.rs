@@ -82,6 +82,40 @@ pub struct RunSummary {
     /// What it is told apart by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// The name of the environment that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// The queue that it stands in; empty for an old run of which that is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub queue: String,
+}
+
+/// An environment as it was when a run began in it. Secrets are named, never shown.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunEnvironment {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The queue of its runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    /// The variables that it sets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// The parameters that it sets. The run's own may differ: what is given goes first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, Value>,
+    /// Where its own secrets are to be found: `env:TOKEN`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// How many attempts of a run may be running at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_parallel: Option<u32>,
+    /// How long a run may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<Seconds>,
 }
 
 /// Which tasks of a run to show.
@@ -106,6 +140,9 @@ pub struct RunDetail {
     /// Its parameters, defaults included.
     #[serde(default)]
     pub params: BTreeMap<String, Value>,
+    /// The environment that it runs in, as it was when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<RunEnvironment>,
     /// The run that it was made from.
     #[serde(default, with = "text::run_id_or_none", skip_serializing_if = "Option::is_none")]
     pub forked_from: Option<RunId>,

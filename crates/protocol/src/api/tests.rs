@@ -32,6 +32,8 @@ fn summary() -> RunSummary {
         items: [(TaskStatus::Running, 36)].into_iter().collect(),
         round: 0,
         labels: [].into(),
+        environment: Some("staging".to_owned()),
+        queue: "urgent".to_owned(),
     }
 }
 
@@ -44,6 +46,7 @@ fn a_run_reads_as_documented() {
             "path": "/data/digits.yaml", "created": "1970-01-01T00:00:01.000000Z", "ended": null,
             "duration_seconds": 1.5, "tasks": {"running": 1, "pending": 2},
             "items": {"running": 36}, "round": 0,
+            "environment": "staging", "queue": "urgent",
         }),
     );
 }

@@ -31,6 +31,7 @@ mod stream;
 mod submit;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::future::Future;
 use std::sync::Arc;

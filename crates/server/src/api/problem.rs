@@ -132,7 +132,14 @@ pub(super) fn no_such_item(run: RunId, name: &str, item: u32) -> Refusal {
 pub(super) fn no_such_attempt(run: RunId, attempt: u16, attempts: u16) -> Refusal {
     let detail = format!("there is no attempt {attempt}: there have been {attempts} so far");
     not_found(code::NO_SUCH_TASK, "No such attempt", detail)
-        .hint("Attempts are counted from 1, anew after each retry by hand.")
+        .hint("Attempts are counted from 1, anew in each round: --round names an earlier one.")
+        .run(run)
+}
+
+pub(super) fn no_such_round(run: RunId, round: u32, rounds: u16) -> Refusal {
+    let detail = format!("there is no round {round}: there have been {rounds} so far");
+    not_found(code::NO_SUCH_TASK, "No such round", detail)
+        .hint(format!("`autoglm get {run} TASK` lists the rounds of a task."))
         .run(run)
 }
 

@@ -20,7 +20,7 @@ mod skips;
 mod subject;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod words;
 
 pub(crate) use edit::{Difference, Side, difference, edit};
@@ -37,4 +37,5 @@ pub(crate) use runs::{list, summary};
 pub(crate) use skips::Skips;
 pub(crate) use subject::Subject;
 pub(crate) use tasks::detail;
+pub use tasks::environment;
 pub(crate) use words::{cause, listed, plural};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use model::{ItemId, RunId, TaskId};
 use serde_json::Value;
-use spec::{Awaited, Definition, label};
+use spec::{Awaited, Definition, EnvironmentSnapshot, label};
 
 use super::words::listed;
 
@@ -40,6 +40,11 @@ impl Names {
     /// The labels of the run.
     pub(crate) fn labels(&self) -> BTreeMap<String, String> {
         self.definition.as_deref().map(|text| text.labels().clone()).unwrap_or_default()
+    }
+
+    /// The environment of the run, as it was when the run began.
+    pub(crate) fn environment(&self) -> Option<&EnvironmentSnapshot> {
+        self.definition.as_deref()?.environment_snapshot()
     }
 
     /// The labels of a task.

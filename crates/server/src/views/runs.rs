@@ -72,6 +72,8 @@ pub(crate) fn summary(subject: &Subject<'_>) -> RunSummary {
         items: counts(run.items()),
         round: rounds(run),
         labels: subject.names.labels(),
+        environment: subject.names.environment().map(|environment| environment.name.clone()),
+        queue: run.admitted().queue.as_ref().to_owned(),
     }
 }
 

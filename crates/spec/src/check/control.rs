@@ -214,6 +214,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "noop",
     "sleep",
     "emit",
+    "http",
     "decision",
     "conditions",
     "approval",
@@ -314,10 +315,11 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 10] = [
+    const KINDS: [&str; 11] = [
         "noop",
         "sleep",
         "emit",
+        "http",
         "decision",
         "conditions",
         "approval",
@@ -357,6 +359,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("noop", task.noop.is_some()),
         ("sleep", task.sleep.is_some()),
         ("emit", task.emit.is_some()),
+        ("http", task.http.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use model::Span;
 use model::collections::HashMap;
 use model::control::Join;
 use model::policy::{Policy, RetryPolicy, Trigger};
 use model::shared::Deadline;
+use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
@@ -146,7 +146,7 @@ impl Compiler<'_, '_> {
         let parallel = parallel
             .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
         let mut policy = Policy {
-            request: resources::request(task.resources.as_deref()),
+            request: self.request(task),
             retry: retry(task.retry.as_ref(), faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
@@ -187,6 +187,15 @@ impl Compiler<'_, '_> {
             ..self.named(step, control)
         };
         (policy, task)
+    }
+
+    /// What an attempt asks for. One that waits for another machine needs next to nothing here.
+    fn request(&self, task: &TaskFile) -> Request {
+        let waits = task.call().is_some_and(|call| call.kind.waits_for_others());
+        match &task.resources {
+            None if waits => look::request(),
+            resources => resources::request(resources.as_deref()),
+        }
     }
 
     fn named(&self, step: &Step<'_>, control: Control) -> TaskDefinition {

@@ -18,6 +18,7 @@ use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
 use super::steps::{Group, Role, Step, Steps, Target};
+use super::types::Shapes;
 use crate::code;
 use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
@@ -58,6 +59,8 @@ pub(crate) struct Names<'f> {
     pub params: Vec<&'f str>,
     pub env: Vec<&'f str>,
     pub secrets: SecretNames<'f>,
+    /// What the parameters are, as far as it is known.
+    pub shapes: Shapes,
 }
 
 impl<'f> Names<'f> {
@@ -69,19 +72,20 @@ impl<'f> Names<'f> {
             params: params.map(|declaration| declaration.name.value.as_str()).collect(),
             env: env.flat_map(|env| &env.0).map(|(name, _)| name.value.as_str()).collect(),
             secrets: SecretNames::of(file),
+            shapes: Shapes::of(file),
         }
     }
 }
 
 /// Who uses a text, and so what it may name.
 #[derive(Clone, Copy, Default)]
-struct User {
+pub(super) struct User {
     /// The task; nothing before any task, when parameters alone are known.
-    step: Option<u32>,
+    pub(super) step: Option<u32>,
     has_item: bool,
     has_batch: bool,
     /// Whether parameters are known without `params`, as in rules.
-    has_bare_parameters: bool,
+    pub(super) has_bare_parameters: bool,
     has_result: bool,
     has_output: bool,
     /// Whether all tasks have ended, as for the outputs of a file.
@@ -100,6 +104,7 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
     let mut checker = Checker {
         secrets: &scene.names.secrets,
+        shapes: &scene.names.shapes,
         environment: environment(),
         source: scene.text,
         params: &scene.names.params,
@@ -131,17 +136,18 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     scene.graph.check_orders(scene.steps, orders, faults);
 }
 
-struct Checker<'f, 'm> {
+pub(super) struct Checker<'f, 'm> {
     secrets: &'f SecretNames<'f>,
-    environment: Environment<'static>,
+    pub(super) shapes: &'f Shapes,
+    pub(super) environment: Environment<'static>,
     source: &'f str,
     params: &'f [&'f str],
     env: &'f [&'f str],
-    steps: &'f Steps<'f>,
+    pub(super) steps: &'f Steps<'f>,
     calls: &'f BTreeMap<u32, Call>,
     outer: &'f Outer,
     orders: Vec<Order>,
-    faults: &'m mut Faults,
+    pub(super) faults: &'m mut Faults,
 }
 
 impl<'f> Checker<'f, '_> {
@@ -284,6 +290,7 @@ impl<'f> Checker<'f, '_> {
     }
 
     fn check_foreach(&mut self, foreach: &'f Foreach, user: User) {
+        self.check_items(foreach, user);
         match &foreach.source {
             SourceFile::Values(_) => {}
             SourceFile::Expression(text) => self.check_expression(Some(text), user),
@@ -297,7 +304,7 @@ impl<'f> Checker<'f, '_> {
                     }
                 }
             }
-            SourceFile::Lines(path) => self.check(path, Form::Template, User::default()),
+            SourceFile::Lines(path) => self.check(path, Form::Template, user),
         }
     }
 
@@ -354,6 +361,7 @@ impl<'f> Checker<'f, '_> {
             let extent = self.locate(text.extent, &content, reference.range.clone());
             self.check_reference(&reference, extent, user);
         }
+        self.check_types(text, &content, user);
     }
 
     fn unreadable(
@@ -549,7 +557,7 @@ impl<'f> Checker<'f, '_> {
 
     /// Where a piece of a text stands in the file. Quotes and indentation may move it: it is found
     /// as the same occurrence of the same words, else the whole text is shown.
-    fn locate(&self, whole: Extent, content: &str, range: Range<usize>) -> Extent {
+    pub(super) fn locate(&self, whole: Extent, content: &str, range: Range<usize>) -> Extent {
         let Some(words) = content.get(range.clone()).filter(|words| !words.is_empty()) else {
             return whole;
         };

@@ -18,6 +18,10 @@ use crate::read::{Foreign, Placed, Read, record, wrong_type};
 use crate::source::Extent;
 use crate::template::is_template;
 
+mod http;
+
+pub(crate) use http::Http;
+
 /// What stands under the key of a kind.
 pub(crate) trait KindFile: Read + JsonSchema {
     /// The settings as they are kept: the tree as it stands, if nothing else is said.
@@ -77,7 +81,8 @@ impl TaskFile {
         let noop = of(CallKind::Noop, self.noop.as_deref());
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
-        noop.or_else(sleep).or_else(emit)
+        let http = || of(CallKind::Http, self.http.as_deref());
+        noop.or_else(sleep).or_else(emit).or_else(http)
     }
 }
 

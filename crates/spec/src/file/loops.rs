@@ -34,7 +34,7 @@ pub(crate) enum SourceFile {
     /// First, end and step: whole numbers, or templates that become some.
     Range([Placed<String>; 3]),
     Matrix(MatrixFile),
-    /// The lines of a file beside this one.
+    /// The lines of a file that is there when the run is submitted, or that a task has written.
     Lines(Placed<String>),
 }
 
@@ -99,7 +99,7 @@ inline_schema!(Foreach, |generator| {
                         "additionalProperties": list
                     },
                     "lines": {
-                        "description": "A file, relative to this one: an item a line.",
+                        "description": "A file, relative to this one: an item a line. Read when the run is submitted, or, if an output of a task names it, when its turn comes. The lines of a `.jsonl` file are JSON.",
                         "type": "string"
                     },
                     "exclude": described(&objects, "Combinations that a matrix leaves out."),

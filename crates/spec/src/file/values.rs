@@ -132,6 +132,13 @@ impl Read for Cpu {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory(pub u64);
 
+inline_schema!(Memory, |_generator| json_schema!({
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "examples": ["512Mi", "16Gi", "1G"]}
+    ]
+}));
+
 impl Read for Memory {
     const TAKES: &'static str = "bytes such as `512Mi`, `16Gi`, `1G` or `1048576`";
 

@@ -1,0 +1,153 @@
+//! The executor of requests over HTTP.
+//!
+//! It sends what it was given, follows redirects, and says what came of it. It tries nothing again.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use model::AttemptId;
+use model::outcome::{Failure, Outcome};
+use model::work::http::{HttpRequest, Text};
+
+use super::network::Trouble;
+use super::network::client::{Clients, Manner};
+use super::network::guard::Guard;
+use super::network::patience::Patience;
+use super::{Attempt, Ending, Executor, Finished, Left, Tools};
+use crate::executors::network::Teller;
+use crate::supervisor::Ticket;
+
+mod answer;
+mod request;
+mod save;
+
+use request::Exchange;
+
+/// Attempts that are requests.
+#[derive(Debug, Default)]
+pub(crate) struct Http {
+    clients: Clients,
+}
+
+impl Executor for Http {
+    type Work = HttpRequest;
+
+    fn start(&mut self, attempt: Attempt, request: HttpRequest, tools: &mut Tools<'_>) {
+        let clients = self.clients.clone();
+        tools.network.begin(attempt.ticket, tools.slot, |teller| async move {
+            let asker = Asker::new(attempt);
+            run(&request, &asker, &clients, &teller).await.unwrap_or_else(Finished::from)
+        });
+    }
+
+    fn stop(&mut self, ticket: Ticket, _: Ending, tools: &mut Tools<'_>) {
+        tools.network.stop(ticket);
+    }
+
+    fn abandon(&mut self) {}
+}
+
+/// Who asks.
+pub(crate) struct Asker {
+    secrets: HashMap<String, String>,
+    pub folder: PathBuf,
+    /// The same for all attempts of an item in a round, and for nothing else anywhere.
+    pub idempotency_key: String,
+    /// What fences this attempt.
+    pub token: String,
+    /// Where it stands in a trace, as W3C has it.
+    pub trace: Option<String>,
+}
+
+impl Asker {
+    pub(crate) fn new(attempt: Attempt) -> Self {
+        let trace = attempt.env.iter().rev().find(|(name, _)| name == "TRACEPARENT");
+        let trace = trace.map(|(_, value)| value.clone());
+        Self {
+            idempotency_key: idempotency_key(attempt.id, trace.as_deref()),
+            token: attempt.token.to_string(),
+            secrets: attempt.secrets.into_iter().collect(),
+            folder: attempt.folder,
+            trace,
+        }
+    }
+
+    /// What a text says.
+    ///
+    /// # Errors
+    /// It is a secret that the attempt was not given.
+    pub(crate) fn text<'t>(&'t self, text: &'t Text) -> Result<&'t str, Trouble> {
+        match text {
+            Text::Plain(text) => Ok(text),
+            Text::Secret(variable) => {
+                self.secrets.get(variable).map(String::as_str).ok_or_else(|| {
+                    Trouble::new(Failure::Render, "a secret of this request is not known")
+                })
+            }
+        }
+    }
+}
+
+/// The trace of a run is of this installation alone: two that run the same file differ.
+fn idempotency_key(attempt: AttemptId, trace: Option<&str>) -> String {
+    let trace = trace.and_then(|trace| trace.split('-').nth(1)).unwrap_or_default();
+    let AttemptId { key, round, .. } = attempt;
+    let whole = format!("{trace}/{}/{}/{round}/{}", key.run, key.task, key.item);
+    blake3::hash(whole.as_bytes()).to_hex()[..32].to_owned()
+}
+
+async fn run(
+    request: &HttpRequest,
+    asker: &Asker,
+    clients: &Clients,
+    teller: &Teller,
+) -> Result<Finished, Trouble> {
+    let client = clients.get(&Manner {
+        guard: Guard { may_use_link_local: request.may_use_link_local },
+        authorities: request.tls.authorities.as_ref().map(|path| asker.folder.join(path)),
+        is_insecure: request.tls.is_insecure,
+        is_raw: request.save.is_some(),
+    })?;
+    loop {
+        let patience = match request.save {
+            Some(_) => Patience::for_each(request.timeout),
+            None => Patience::in_all(request.timeout),
+        };
+        let exchange = Exchange { request, asker, client: &client, teller, patience };
+        let ended = exchange.run().await;
+        match (request.every, &ended) {
+            // What waits for an address looks again, whatever it has seen.
+            (Some(every), Err(trouble)) if trouble.failure != Failure::Forbidden => {
+                tokio::time::sleep(std::time::Duration::from_micros(every.0)).await;
+            }
+            _ => {
+                let outputs = ended?;
+                let left = Left::Outputs(outputs);
+                return Ok(Finished { left, ..Finished::new(Outcome::Succeeded) });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+mod keys {
+    use model::{Attempt, ItemId, ItemKey, Round, RunId, TaskId};
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_that_of_an_item_in_a_round_of_one_installation() {
+        let id = |attempt: u16, item: u32| AttemptId {
+            key: ItemKey { run: RunId(1), task: TaskId(2), item: ItemId(item) },
+            round: Round(1),
+            attempt: Attempt(attempt),
+        };
+        let (here, there) = (Some("00-aa-1-01"), Some("00-bb-1-01"));
+        assert_eq!(idempotency_key(id(1, 0), here), idempotency_key(id(2, 0), Some("00-aa-2-01")));
+        assert_ne!(idempotency_key(id(1, 0), here), idempotency_key(id(1, 1), here));
+        assert_ne!(idempotency_key(id(1, 0), here), idempotency_key(id(1, 0), there));
+    }
+}
