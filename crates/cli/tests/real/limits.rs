@@ -41,7 +41,9 @@ tasks:
 "#;
 const STAY: &str = "
 tasks:
-  - {name: stay, script: 'test -e /tmp/there || { touch /tmp/there; sleep 999; }', resources: {limits: {pids: 20}}}
+  - name: stay
+    script: test -e /tmp/there || { touch /tmp/there; sleep 999; }
+    resources: {limits: {pids: 20}}
 ";
 const SMALL: &str = "
 tasks:

@@ -66,7 +66,7 @@ pub(super) fn limits(resources: Option<&Resources>, faults: &mut Faults) -> Opti
     }
     let is_pinned = pin.as_ref().is_some_and(|pin| pin.value.0);
     let cores = request(resources).cpu_milli;
-    if let Some(pin) = pin.as_ref().filter(|_| is_pinned && cores % CORE_MILLI != 0) {
+    if let Some(pin) = pin.as_ref().filter(|_| is_pinned && !cores.is_multiple_of(CORE_MILLI)) {
         let message = "`pin` takes whole cores";
         let fault = Fault::new(code::BAD_VALUE, pin.extent, message);
         faults.push(fault.hint("ask for a whole number of `cpu`, or leave `pin` out"));

@@ -199,7 +199,7 @@ impl Reactor {
         let mut rest = bytes.as_slice();
         while let Some(command) = wire::take(&mut rest)? {
             match command {
-                Command::Start(start) => self.start(start, now),
+                Command::Start(start) => self.start(*start, now),
                 Command::Stop(ticket, kind) => self.stop(ticket, kind, now),
             }
         }

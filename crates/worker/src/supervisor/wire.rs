@@ -27,7 +27,7 @@ const FRAME_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Start a process.
-    Start(Start),
+    Start(Box<Start>),
     /// End a process that was started; nothing happens if it has already ended.
     Stop(Ticket, StopKind),
 }
@@ -229,7 +229,7 @@ impl Frame for Command {
     fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let mut body = Body(body);
         let command = match body.u8()? {
-            0 => Self::Start(Start::decode(&mut body)?),
+            0 => Self::Start(Box::new(Start::decode(&mut body)?)),
             1 => Self::Stop(Ticket(body.u64()?), StopKind::Term { grace: Span(body.u64()?) }),
             2 => Self::Stop(Ticket(body.u64()?), StopKind::Kill),
             _ => return Err(Malformed),

@@ -19,9 +19,9 @@ fn start() -> Start {
 
 fn commands() -> Vec<Command> {
     vec![
-        Command::Start(start()),
-        Command::Start(Start { work_dir: None, argv: vec![], env: vec![], ..start() }),
-        Command::Start(Start {
+        Command::Start(Box::new(start())),
+        Command::Start(Box::new(Start { work_dir: None, argv: vec![], env: vec![], ..start() })),
+        Command::Start(Box::new(Start {
             limits: Limits {
                 cpu_max_milli: Some(1_500),
                 cpu_weight_milli: 1_000,
@@ -33,7 +33,7 @@ fn commands() -> Vec<Command> {
                 cores: vec![0, 3],
             },
             ..start()
-        }),
+        })),
         Command::Stop(Ticket(u64::MAX), StopKind::Term { grace: Span::secs(10) }),
         Command::Stop(Ticket(0), StopKind::Kill),
     ]
