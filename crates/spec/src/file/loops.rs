@@ -99,7 +99,9 @@ inline_schema!(Foreach, |generator| {
                         "additionalProperties": list
                     },
                     "lines": {
-                        "description": "A file, relative to this one: an item a line. Read when the run is submitted, or, if an output of a task names it, when its turn comes. The lines of a `.jsonl` file are JSON.",
+                        "description": "A file, relative to this one: an item a line. Read when the run is \
+                            submitted, or, if an output of a task names it, when its turn comes. \
+                            The lines of a `.jsonl` file are JSON.",
                         "type": "string"
                     },
                     "exclude": described(&objects, "Combinations that a matrix leaves out."),
