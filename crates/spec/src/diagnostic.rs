@@ -214,6 +214,11 @@ impl Faults {
         }
     }
 
+    /// Whether something is told of this very place.
+    pub(crate) fn is_told(&self, extent: Extent) -> bool {
+        self.is_full() || self.kept.iter().any(|fault| fault.extent == Some(extent))
+    }
+
     /// Whether further faults are only counted: a hint for them need not be looked for.
     pub(crate) fn is_full(&self) -> bool {
         self.kept.len() >= DIAGNOSTICS_MAX
