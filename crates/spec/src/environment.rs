@@ -11,13 +11,14 @@ use serde_json::{Map, Value as Json};
 use crate::code;
 use crate::definition::TaskDefinition;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::limits::DIAGNOSTICS_MAX;
 use crate::params::{Located, Workflow, fault};
 use crate::secret::{SourceText, whole};
 use crate::suggest::did_you_mean;
 use crate::template::words;
 
 /// All environments of a file, and the secrets that every run of it knows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     pub environments: Vec<Environment>,
     /// The default at first, then the one that was asked for.
@@ -162,6 +163,37 @@ impl Workflow {
     #[must_use]
     pub fn environment(&self) -> Option<&str> {
         self.surroundings.chosen().map(|chosen| chosen.name.as_str())
+    }
+
+    /// Checks each environment: what the tasks name and only another environment has.
+    ///
+    /// # Errors
+    /// All that environments lack.
+    pub fn check_environments(&self) -> Result<(), Diagnostics> {
+        let mut surroundings = self.surroundings.clone();
+        let mut missing = Vec::new();
+        for environment in 0..surroundings.environments.len() {
+            surroundings.chosen = Some(environment);
+            missing.extend(surroundings.missing(&self.tasks));
+        }
+        self.lacking(missing)
+    }
+
+    /// Checks the chosen environment alone.
+    ///
+    /// # Errors
+    /// All that it lacks.
+    pub fn check_environment(&self) -> Result<(), Diagnostics> {
+        self.lacking(self.surroundings.missing(&self.tasks))
+    }
+
+    fn lacking(&self, mut diagnostics: Vec<Diagnostic>) -> Result<(), Diagnostics> {
+        if diagnostics.is_empty() {
+            return Ok(());
+        }
+        let omitted = diagnostics.len().saturating_sub(DIAGNOSTICS_MAX);
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        Err(Diagnostics { file: self.file.clone(), diagnostics, omitted })
     }
 
     /// Chooses an environment; `None` leaves the default.

@@ -251,3 +251,24 @@ fn a_workflow_is_described_as_a_page() {
     "##);
     assert!(!home.state().exists(), "it only looks");
 }
+
+/// Of several files each is told of, whatever is wrong with another; an environment and parameters
+/// are checked as a run would.
+#[test]
+fn validate_goes_on_behind_a_file_that_cannot_be_read() {
+    let home = Home::new();
+    home.write("bad.yaml", "tasks: {a: {script: x, depends_on: b}}\n");
+    let text = "environments: {dev: {env: {A: x}}, prod: {}}\n\
+                params: {n: {type: int}}\n\
+                tasks: {a: {script: 'echo {{ env.A }} {{ params.n }}'}}\n";
+    home.write("fine.yaml", text);
+    let told = home.run(&["validate", "gone.yaml", "bad.yaml", "fine.yaml", "-E", "dev"]);
+    assert_eq!(told.code, 5, "{}", told.stderr);
+    assert!(told.stderr.contains("E0502") && told.stderr.contains("E0117"), "{}", told.stderr);
+    assert_eq!(told.stdout, "fine.yaml: valid, 1 task\n");
+    let told = home.run(&["validate", "fine.yaml"]);
+    assert!(told.code == 4 && told.stderr.contains("in the environment `prod`"), "{}", told.stderr);
+    let told = home.run(&["validate", "fine.yaml", "-E", "dev", "-p", "n=x"]);
+    assert!(told.code == 4 && told.stderr.contains("E0128"), "{}", told.stderr);
+    assert_eq!(home.run(&["validate", "fine.yaml", "-E", "dev", "-p", "n=3"]).code, 0);
+}
