@@ -285,7 +285,14 @@ impl Parameter {
 
     fn missing(&self) -> Diagnostic {
         Diagnostic {
-            hint: Some(format!("give it with `-p {}=...`", self.name)),
+            hint: Some(match self.kind {
+                ParameterType::Secret => format!(
+                    "say where it is to be found: `-p {0}=env:NAME`, `-p {0}=file:PATH` or \
+                     `-p {0}=credentials:NAME`",
+                    self.name
+                ),
+                _ => format!("give it with `-p {}=...`", self.name),
+            }),
             related: self.declared_here(),
             ..fault(
                 code::MISSING_PARAMETER,

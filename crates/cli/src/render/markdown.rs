@@ -156,7 +156,10 @@ fn shape(step: &Step) -> (&'static str, &'static str) {
         Action::Decision { .. } | Action::Result { .. } => ("{", "}"),
         Action::Loop { .. } => ("{{", "}}"),
         Action::End { .. } => ("((", "))"),
-        Action::Wait { .. } | Action::Approval { .. } | Action::Signal { .. } => ("([", "])"),
+        Action::Wait { .. }
+        | Action::Look { .. }
+        | Action::Approval { .. }
+        | Action::Signal { .. } => ("([", "])"),
     }
 }
 

@@ -272,3 +272,40 @@ fn validate_goes_on_behind_a_file_that_cannot_be_read() {
     assert!(told.code == 4 && told.stderr.contains("E0128"), "{}", told.stderr);
     assert_eq!(home.run(&["validate", "fine.yaml", "-E", "dev", "-p", "n=3"]).code, 0);
 }
+
+const LOOKING: &str = r#"
+on_failure: continue
+environments: {prod: {env: {R: eu}}}
+params: {flag: ready.flag, tok: {type: secret}}
+tasks:
+  file: {wait: {file: "{{ params.flag }}", every: 200ms, timeout: 60s}}
+  address: {depends_on: file, wait: {http: "http://127.0.0.1:1/", timeout: 60s}}
+  say: {script: "echo {{ env.R }}", env: {TOKEN: "{{ params.tok }}"}}
+"#;
+
+/// What a wait looks for is told in words, before the run and while it goes on; the script that does
+/// it is nobody's affair. Variables of the file are filled in, and secrets are not.
+#[test]
+fn what_is_looked_for_is_told_in_words() {
+    let home = Home::new();
+    home.write("looking.yaml", LOOKING);
+    let given = ["looking.yaml", "-E", "prod"];
+    let missing = home.run(&[&["run"][..], &given, &["--dry-run"]].concat());
+    assert!(missing.stderr.contains("`-p tok=env:NAME`"), "{}", missing.stderr);
+    let given = [&given[..], &["-p", "tok=env:TOKEN"]].concat();
+    let dry = home.run(&[&["run"][..], &given, &["--dry-run"]].concat()).stdout;
+    assert!(dry.contains("wait       for the file ready.flag\n"), "{dry}");
+    assert!(dry.contains("wait       for http://127.0.0.1:1/ to answer 200\n"), "{dry}");
+    assert!(dry.contains("script     echo eu\n") && !dry.contains("env:TOKEN"), "{dry}");
+    assert!(!dry.contains("AUTOGLM_WAIT_FOR"), "{dry}");
+    let plan = home.run(&[&["plan"][..], &given].concat()).stdout;
+    assert!(plan.contains("wait  for the file ready.flag"), "{plan}");
+
+    let run = home.start(&[&["run"][..], &given].concat());
+    let waits = "it waits for the file {{ params.flag }}, and has for ";
+    wait::until("the wait is explained", PATIENCE, || {
+        home.run(&["explain", "last", "file"]).stdout.contains(waits).then_some(())
+    });
+    home.run(&["terminate", "last"]);
+    run.finish();
+}
