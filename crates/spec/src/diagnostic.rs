@@ -23,7 +23,7 @@ pub enum Severity {
 }
 
 /// A place in a file, with the line that it lies on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// Counted from 1.
     pub line: u32,

@@ -10,9 +10,9 @@ use serde_json::{Map, Value as Json};
 
 use crate::code;
 use crate::definition::TaskDefinition;
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::limits::DIAGNOSTICS_MAX;
-use crate::params::{Located, Workflow, fault};
+use crate::params::{Located, Workflow, declared_here, fault, first_of};
 use crate::secret::{SourceText, whole};
 use crate::suggest::did_you_mean;
 use crate::template::words;
@@ -32,6 +32,8 @@ pub(crate) struct Surroundings {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     pub name: String,
+    /// Where it is declared.
+    pub place: Place,
     pub description: Option<String>,
     pub env: Vec<(String, Located)>,
     pub params: BTreeMap<String, Json>,
@@ -148,6 +150,7 @@ impl Surroundings {
                 others.join("`, `"),
                 if others.len() == 1 { "has" } else { "have" }
             )),
+            related: self.chosen().map(|it| declared_here(&it.place)).into_iter().collect(),
             ..fault(code, format!("task `{task}` uses the {what} `{name}`, unknown {place}"))
         }
     }
@@ -210,8 +213,12 @@ impl Workflow {
             None => {
                 let hint = unknown_hint(name, self.environments());
                 let message = format!("there is no environment `{name}`");
-                let diagnostic =
-                    Diagnostic { hint: Some(hint), ..fault(code::UNKNOWN_ENVIRONMENT, message) };
+                let first = self.surroundings.environments.first();
+                let diagnostic = Diagnostic {
+                    hint: Some(hint),
+                    related: first.map(|first| first_of(&first.place)).into_iter().collect(),
+                    ..fault(code::UNKNOWN_ENVIRONMENT, message)
+                };
                 Err(Diagnostics { file: self.file, diagnostics: vec![diagnostic], omitted: 0 })
             }
         }

@@ -182,7 +182,10 @@ name: orders
 description: Ships orders.
 params:
   day: {type: string, description: "Which day, or `all`"}
-  limit: {type: int, default: 3}
+  limit: {type: int, default: 3, min: 1, max: 9}
+  size: {enum: [small, large]}
+  code: {type: string, default: a1, pattern: "[a-z][0-9]"}
+environments: {prod: {env: {R: eu}}}
 tasks:
   read: {script: "echo {{ params.day }}"}
   judge:
@@ -200,6 +203,10 @@ tasks:
 fn a_workflow_is_described_as_a_page() {
     let home = Home::new();
     home.write("orders.yaml", DOCUMENTED);
+    home.write("given.yaml", "limit: 2\n");
+    let given = ["docs", "orders.yaml", "-E", "prod", "--param-file", "given.yaml"];
+    assert_eq!(home.run(&given).code, 0);
+    assert_eq!(home.run(&["docs", "orders.yaml", "-E", "dev"]).code, 4);
     let page = home.run(&["docs", "orders.yaml"]);
     assert_eq!(page.code, 0, "{}", page.stderr);
     insta::assert_snapshot!(page.stdout, @r##"
@@ -208,7 +215,7 @@ fn a_workflow_is_described_as_a_page() {
     Ships orders.
 
     ```sh
-    autoglm run orders.yaml -p day=...
+    autoglm run orders.yaml -p day=... -p size=...
     ```
 
     ## Parameters
@@ -216,7 +223,9 @@ fn a_workflow_is_described_as_a_page() {
     | Name | Type | Default | Description |
     |---|---|---|---|
     | `day` | string | must be given | Which day, or \`all\` |
-    | `limit` | int | `3` |  |
+    | `limit` | int, 1 to 9 | `3` |  |
+    | `size` | string, one of `small`, `large` | must be given |  |
+    | `code` | string, as `[a-z][0-9]` | `a1` |  |
 
     ## Tasks
 

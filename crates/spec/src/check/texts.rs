@@ -479,7 +479,7 @@ impl<'f> Checker<'f, '_> {
                     _ => return,
                 };
                 let message = format!("`{root}` is not defined in a task {message}");
-                let is_item = matches!(root, "item" | "index" | "items");
+                let is_item = matches!(root, "item" | "index" | "items") && !user.has_item;
                 let reason = without_item::reason(&self.steps.list[step as usize], self.steps);
                 let (message, hint) = match reason.filter(|_| is_item) {
                     Some((reason, hint)) => (reason, Some(hint)),
