@@ -292,8 +292,8 @@ tasks:
   say: {script: "echo {{ env.R }}", env: {TOKEN: "{{ params.tok }}"}}
 "#;
 
-/// What a wait looks for is told in words, before the run and while it goes on; the script that does
-/// it is nobody's affair. Variables of the file are filled in, and secrets are not.
+/// What a wait looks for is told in words, before the run and while it goes on, without the script
+/// that does it. Variables of the file are filled in, and secrets are not.
 #[test]
 fn what_is_looked_for_is_told_in_words() {
     let home = Home::new();
