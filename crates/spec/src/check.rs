@@ -35,6 +35,7 @@ mod control;
 mod copies;
 mod decisions;
 mod fan_out;
+mod find;
 pub(crate) mod fragment;
 mod graph;
 mod links;
@@ -51,6 +52,7 @@ mod surroundings;
 mod task;
 pub(crate) mod texts;
 pub(crate) mod types;
+mod without_item;
 
 use calls::Ground;
 pub(crate) use names::fits;

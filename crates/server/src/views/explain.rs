@@ -98,7 +98,10 @@ impl Text<'_, '_> {
             TaskStatus::Running => match self.lease().and_then(|lease| lease.started_at) {
                 Some(started) => {
                     let span = self.subject.now.since(started);
-                    format!("it has run on worker {} for {span}", self.worker_name())
+                    match self.subject.names.looked_for(self.key.task) {
+                        Some(what) => format!("it waits for {what}, and has for {span}"),
+                        None => format!("it has run on worker {} for {span}", self.worker_name()),
+                    }
                 }
                 None => "it runs".to_owned(),
             },

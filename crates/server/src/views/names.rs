@@ -114,6 +114,15 @@ impl Names {
         self.definition.as_deref()?.awaited(task)
     }
 
+    /// The file or the address that a task waits for, as it is written.
+    pub(crate) fn looked_for(&self, task: TaskId) -> Option<String> {
+        let looked = self.definition.as_deref()?.looked_for(task)?;
+        Some(match looked.status {
+            None => format!("the file {}", looked.at),
+            Some(status) => format!("{} to answer {status}", looked.at),
+        })
+    }
+
     /// What is said to whom a task waits for, without what comes from outputs. Works out a text, so
     /// that it is not for the driver's thread.
     pub(crate) fn message(&self, task: &str, run: RunId) -> String {

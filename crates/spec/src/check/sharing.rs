@@ -113,6 +113,7 @@ impl<'f> Sharing<'f> {
             faults.push(fault.hint_if(meant).hint_if(Some(add)));
             return None;
         };
+        let rate = rate.as_ref()?;
         if amount > rate.limit {
             let message = format!(
                 "an attempt takes {amount} of `{}`, which never has more than {}",

@@ -16,7 +16,7 @@ use super::steps::{Role, Step, Steps};
 use super::{Inherited, artifacts, check_name, control, resources, retries};
 use crate::call::{Call, function};
 use crate::code;
-use crate::definition::{Action, Control, Extras, TaskDefinition};
+use crate::definition::{Action, Control, Extras, TaskDefinition, look_script};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{Called, Duration, JoinFile, Shell, TaskFile};
@@ -163,7 +163,7 @@ impl Compiler<'_, '_> {
                 Some(called) => self.call(called, step, &mut policy, faults),
             },
             Some(look) => {
-                let (action, place) = look::action(look);
+                let (action, place) = look_script(&look.at.value, look.status, look.every);
                 env.push(place);
                 shell = Some(["sh".to_owned(), "-u".to_owned()].into());
                 policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);

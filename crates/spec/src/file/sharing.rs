@@ -197,9 +197,9 @@ impl Read for Rate {
     }
 }
 
-/// The rates of a file, by name.
+/// The rates of a file, by name; nothing for one that cannot be read, and is told.
 #[derive(Debug, Default)]
-pub(crate) struct Rates(pub Vec<(Placed<String>, Rate)>);
+pub(crate) struct Rates(pub Vec<(Placed<String>, Option<Rate>)>);
 
 inline_schema!(Rates, |generator| {
     let rate = generator.subschema_for::<Rate>();
@@ -210,9 +210,9 @@ impl Read for Rates {
     const TAKES: &'static str = "a mapping from name to rate, such as `{api: 60/m}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        let rates = mapping::<Self>(node, key, faults)?.iter().filter_map(|entry| {
+        let rates = mapping::<Self>(node, key, faults)?.iter().map(|entry| {
             let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
-            Some((name, Rate::read(&entry.value, &entry.key, faults)?))
+            (name, Rate::read(&entry.value, &entry.key, faults))
         });
         Some(Self(rates.collect()))
     }
