@@ -132,8 +132,8 @@ impl Scene<'_> {
                 }
             };
             if holds {
-                let output = json!({"rule": number, "route": rule.name, "value": rule.value});
-                return Ok(Reply::with(ControlAnswer::Route(rule.route), &output));
+                let answer = ControlAnswer::Route(rule.route);
+                return Ok(Reply::with(answer, &rule.output(number)));
             }
         }
         let output = json!({"rule": null, "route": null, "value": null});

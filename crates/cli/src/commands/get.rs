@@ -16,10 +16,10 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm get                        The last run
   autoglm get 7 --status failed
-  autoglm get 7 train                The items of a fan-out
+  autoglm get 7 train                Its items, its outputs, the rule that fired
   autoglm get 7 -o json | jq .run.status";
 
-/// Show a run with its tasks, or the items of a task.
+/// Show a run with its tasks, or the items of a task and what they left.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {

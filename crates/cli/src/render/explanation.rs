@@ -66,6 +66,8 @@ mod tests {
             status,
             summary: "no worker has room for it".to_owned(),
             reason: None,
+            decided: None,
+            decided: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,

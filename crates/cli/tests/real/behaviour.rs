@@ -1,5 +1,6 @@
 //! What each command does on the real thing, in brief: how it ends, what it prints, what it leaves.
 
+mod decisions;
 mod ending;
 mod repeating;
 mod tasks;
