@@ -60,7 +60,9 @@ impl Reply {
         Self { answer, output: Some(bytes), list: None }
     }
 
-    fn invalid(reason: &str) -> Self {
+    /// That it cannot be worked out, and why.
+    #[must_use]
+    pub fn invalid(reason: &str) -> Self {
         const CHARS_MAX: usize = 2_000;
         let reason: String = reason.chars().take(CHARS_MAX).collect();
         let output = json!({"error": reason}).to_string().into_bytes();
