@@ -258,7 +258,10 @@ pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
     let mut run = Extended { parts, definition, added: 0 };
     if let Some(text) = &edit.add {
         let added = Fragment { by: None, item: None, text: text.as_bytes() };
-        run = run.definition.extend(&run.parts, added).map_err(|errors| invalid(&errors))?;
+        run = run.definition.extend(&run.parts, added).map_err(|mut errors| {
+            errors.file = edit.add_name.clone().unwrap_or_default();
+            invalid(&errors)
+        })?;
     }
     let (mut priority, mut concurrency) = (base.priority, base.concurrency);
     match &edit.task {

@@ -106,8 +106,9 @@ impl EditRun {
             return Err(bad_argument("a setting is given twice"));
         }
         let add = self.add.as_deref().map(WorkflowFile::read).transpose()?;
+        let add_name = add.as_ref().map(|file| file.source.name.clone());
         let add = add.map(|file| file.text());
-        Ok(Edit { task: self.task.clone(), set, add, preview: true })
+        Ok(Edit { task: self.task.clone(), set, add, add_name, preview: true })
     }
 }
 

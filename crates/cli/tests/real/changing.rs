@@ -194,6 +194,25 @@ fn a_run_is_edited_and_tasks_are_passed_over_while_it_goes_on() {
         let refused = home.run(arguments);
         assert_eq!(refused.code, code, "{arguments:?}: {}", refused.stderr);
     }
+    home.write("bad.yaml", "tasks: {x: {script: \"true\", depends_on: nope}}\n");
+    let bad = home.run(&["edit", "1", "--add", "bad.yaml", "--yes"]);
+    assert!(bad.stderr.contains(" --> bad.yaml:1:"), "{}", bad.stderr);
+    // The words of a file, and a need that no worker has.
+    let plan = home.json(&["edit", "1", "--set", "max_parallel=3", "--preview"]);
+    assert_eq!(plan["changes"][0]["to"], "3");
+    let plan = home.json(&["edit", "1", "third", "--set", "retry=3", "--preview"]);
+    assert_eq!(
+        (&plan["changes"][0]["key"], &plan["changes"][0]["to"]),
+        (&"retry.limit".into(), &"3".into())
+    );
+    let large = ["edit", "1", "third", "--set", "resources.cpu=100", "--preview"];
+    let warned = home.run(&large);
+    let warning = "warning: no worker has room for third, which is to need 100 CPU\n";
+    assert!(warned.stdout.contains(warning), "{}", warned.stdout);
+    assert_eq!(
+        home.json(&["edit", "1", "third", "--set", "resources.cpu=2", "--preview"])["warnings"],
+        Value::Null
+    );
     home.write("go", "");
     let ran = running.finish();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
