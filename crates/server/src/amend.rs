@@ -298,15 +298,15 @@ fn set_of_run(
             let given = value.parse().ok().map(Priority).filter(|given| *given <= Priority::MAX);
             *priority = given.ok_or_else(|| format!("`{value}` is no number from 0 to 100"))?;
         }
-        "concurrency" if value == "none" || value == "null" => *concurrency = None,
-        "concurrency" => {
+        "max_parallel" | "concurrency" if value == "none" || value == "null" => *concurrency = None,
+        "max_parallel" | "concurrency" => {
             let given = value.parse().ok().filter(|&given: &u32| given > 0);
             *concurrency =
                 Some(given.ok_or_else(|| format!("`{value}` is no whole number from 1"))?);
         }
         _ => {
             return Err(format!(
-                "`{key}` is no setting of a run; there are priority and concurrency, and those \
+                "`{key}` is no setting of a run; there are priority and max_parallel, and those \
                  of a task if one is named"
             ));
         }
@@ -323,6 +323,7 @@ mod tests {
         let (mut priority, mut concurrency) = (Priority::default(), Some(3));
         let mut set = |key, value| set_of_run((&mut priority, &mut concurrency), key, value);
         assert_eq!((set("priority", "80"), set("concurrency", "none")), (Ok(()), Ok(())));
+        assert_eq!((set("max_parallel", "2"), set("max_parallel", "none")), (Ok(()), Ok(())));
         for (key, value) in [("priority", "101"), ("concurrency", "0"), ("timeout", "1h")] {
             assert!(set(key, value).is_err(), "{key}={value}");
         }

@@ -21,13 +21,13 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm edit 7 --set priority=80                     The run
   autoglm edit 7 train --set priority=90 --set retry.limit=3
-  autoglm edit 7 shards --set concurrency=4            How many items of a fan-out at a time
+  autoglm edit 7 shards --set max_parallel=4           How many items of a fan-out at a time
   autoglm edit 7 train --set resources.memory=8Gi --yes
   autoglm edit 7 --add more.yaml                       Tasks that may depend on those there are
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
-Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
-Settings: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
+Settings of a task change as long as nothing of it has begun; its max_parallel changes at any time.
+Settings: priority, max_parallel, timeout, grace, retry, retry.limit, retry.backoff, retry.backoff_max,
 resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";

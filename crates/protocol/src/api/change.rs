@@ -68,6 +68,9 @@ pub struct EditPlan {
     /// What cannot be changed any more. If there is any, nothing is.
     #[serde(default)]
     pub refused: Vec<Refused>,
+    /// What is done and may not be meant: tasks that ask for more than any worker has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A setting that changes.
