@@ -310,6 +310,7 @@ fn summary(status: RunStatus) -> RunSummary {
         created: START,
         ended: None,
         duration_seconds: Seconds(Span::millis(1_500)),
+        again_seconds: None,
         tasks: counts(status),
         items: counts(status),
         round: 0,

@@ -4,6 +4,7 @@ mod decisions;
 mod ending;
 mod repeating;
 mod tasks;
+mod telling;
 
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -323,3 +323,28 @@ tasks:
     let marks = home.lines("marks");
     assert_eq!(marks[marks.len() - 2..], ["one", "end 1 5"], "who asks for it again gets it");
 }
+
+/// The first item holds the others up.
+const WIDE: &str = r#"
+tasks:
+  each:
+    foreach: {range: 10}
+    max_parallel: 1
+    script: 'until test -e "$FOLDER/go"; do sleep 0.02; done'
+"#;
+
+#[test]
+fn items_that_have_begun_are_named_and_not_their_task() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", WIDE);
+    let running = home.start(&["run", &flow]);
+    let skipped = || (home.run(&["skip", "1", "each[8-9]"]).code == 0).then_some(());
+    wait::until("the run is there", PATIENCE, skipped);
+    let again = home.run(&["skip", "1", "each[7-9]"]);
+    assert_eq!(again.code, 6, "{}", again.stderr);
+    let why = "item `each[8]` of run 1 is skipped, and so on: 2 of the 3 items that were named have begun";
+    assert!(again.stderr.contains(why), "{}", again.stderr);
+    home.write("go", "");
+    assert_eq!(running.finish().code, 0);
+    home.wait_until_quiet();
+}
