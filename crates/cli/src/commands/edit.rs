@@ -27,8 +27,8 @@ Examples:
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
 Settings of a task change as long as nothing of it has begun; its max_parallel changes at any time.
-Settings: priority, max_parallel, timeout, grace, retry, retry.limit, retry.backoff, retry.backoff_max,
-resources.cpu, resources.memory, resources.NAME.
+Settings: priority, max_parallel, timeout, grace, retry, retry.limit, retry.backoff,
+retry.backoff_max, resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";
 

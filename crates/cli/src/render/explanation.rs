@@ -67,7 +67,6 @@ mod tests {
             summary: "no worker has room for it".to_owned(),
             reason: None,
             decided: None,
-            decided: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,
