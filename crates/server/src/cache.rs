@@ -183,7 +183,7 @@ impl Files {
 }
 
 /// The names and the content of all files that fit, in order. A pattern that nothing fits is an
-/// error: whoever names a file means it, and without it every later run would be taken for the same.
+/// error: whoever names a file means it, and without it every later run would be the same.
 fn content(folder: &Path, patterns: &[String]) -> Result<Digest, String> {
     let mut hasher = blake3::Hasher::new();
     let mut count = 0;

@@ -87,8 +87,8 @@ pub struct ItemList {
     /// Of a decision that has been made, the rule that fired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<Decided>,
-    /// Whether outputs are left out, since those of the items before are long: a page of fewer items
-    /// has them.
+    /// Whether outputs are left out, since those of the items before are long: a page of fewer
+    /// items has them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub outputs_cut: bool,
     /// The cursor of the next page; `None` on the last one.

@@ -1,4 +1,5 @@
-//! What tasks have left for later ones, as it is shown: outputs, and which rule of a decision fired.
+//! What tasks have left for later ones, as it is shown: outputs, and which rule of a decision
+//! fired.
 //!
 //! It is read beside the driver, and only of what is shown. What cannot be read is left out.
 

@@ -123,8 +123,8 @@ pub(crate) fn listed(mut shown: Vec<String>, total: usize) -> String {
     }
 }
 
-/// What a decision came to, and by which rule: `deploy (rule 2: params.n > 3)`. `route` is what there
-/// is to say where the rule names neither a route nor a value.
+/// What a decision came to, and by which rule: `deploy (rule 2: params.n > 3)`. `route` is what
+/// there is to say where the rule names neither a route nor a value.
 pub(crate) fn decided(decided: &Decided, route: String) -> String {
     let Decided { rule, when, .. } = decided;
     let what = match (&decided.route, &decided.value) {

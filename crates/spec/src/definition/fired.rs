@@ -1,6 +1,6 @@
 //! Which rule of a decision has fired, told from the outputs that are recorded of it.
 //!
-//! The outputs of a decision are a function of its rule, so that a hash of them tells the rule, too.
+//! The outputs of a decision are a function of its rule, so that a hash of them tells the rule.
 
 use model::TaskId;
 use serde_json::Value as Json;
