@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 the run failed, 2 usage, 3 the run was cancelled, 4 invali
 /// Durable workflows and a resource scheduler in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "autoglm", version, after_help = EXAMPLES, styles = STYLES)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub global: Global,

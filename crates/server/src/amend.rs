@@ -277,7 +277,10 @@ pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
     let mut run = Extended { parts, definition, added: 0 };
     if let Some(text) = &edit.add {
         let added = Fragment { by: None, item: None, text: text.as_bytes() };
-        run = run.definition.extend(&run.parts, added).map_err(|errors| invalid(&errors))?;
+        run = run.definition.extend(&run.parts, added).map_err(|mut errors| {
+            errors.file = edit.add_name.clone().unwrap_or_default();
+            invalid(&errors)
+        })?;
     }
     let mut settings = base.settings;
     match &edit.task {
@@ -312,8 +315,8 @@ fn set_of_run(settings: &mut Settings, key: &str, value: &str) -> Result<(), Str
             settings.priority =
                 given.ok_or_else(|| format!("`{value}` is no number from 0 to 100"))?;
         }
-        "concurrency" if is_none => settings.concurrency = None,
-        "concurrency" => {
+        "max_parallel" | "concurrency" if is_none => settings.concurrency = None,
+        "max_parallel" | "concurrency" => {
             let given = value.parse().ok().filter(|&given: &u32| given > 0);
             settings.concurrency =
                 Some(given.ok_or_else(|| format!("`{value}` is no whole number from 1"))?);
@@ -322,7 +325,7 @@ fn set_of_run(settings: &mut Settings, key: &str, value: &str) -> Result<(), Str
         "cost_limit" => settings.cost_limit_micro = Some(spec::money_micro(value)?),
         _ => {
             return Err(format!(
-                "`{key}` is no setting of a run; there are priority, concurrency and cost_limit, \
+                "`{key}` is no setting of a run; there are priority, max_parallel and cost_limit, \
                  and those of a task if one is named"
             ));
         }
@@ -340,6 +343,7 @@ mod tests {
         let mut set = |key, value| set_of_run(&mut settings, key, value);
         assert_eq!((set("priority", "80"), set("concurrency", "none")), (Ok(()), Ok(())));
         assert_eq!(set("cost_limit", "2.5"), Ok(()));
+        assert_eq!((set("max_parallel", "2"), set("max_parallel", "none")), (Ok(()), Ok(())));
         let wrong =
             [("priority", "101"), ("concurrency", "0"), ("timeout", "1h"), ("cost_limit", "-1")];
         for (key, value) in wrong {

@@ -308,6 +308,7 @@ impl Books {
             duration_seconds: Seconds(
                 row.ended_at.unwrap_or(row.admitted_at).since(row.admitted_at),
             ),
+            again_seconds: None,
             tasks: Counts::default(),
             items: Counts::default(),
             round: 0,

@@ -47,7 +47,8 @@ pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
-    Does, Limits, Looked, RenderError, Rendered, Sameness, Sketch, SketchedItems, SketchedRule,
+    Does, Fired, Limits, Looked, RenderError, Rendered, Sameness, Sketch, SketchedItems,
+    SketchedRule,
     SketchedText, TaskOutputs, Upstream, Written, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};

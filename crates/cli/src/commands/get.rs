@@ -16,13 +16,13 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm get                        The last run
   autoglm get 7 --status failed
-  autoglm get 7 train                The items of a fan-out
+  autoglm get 7 train                Its items, its outputs, the rule that fired
   autoglm get 7 -o json | jq .run.status
   autoglm get breakers               Which circuit breakers are open, and since what
   autoglm get budgets                How much of each rate is left
   autoglm get pools                  The processes in which functions stay warm";
 
-/// Show a run with its tasks, the items of a task, breakers, budgets or pools.
+/// Show a run with its tasks, the items of a task and what they left, breakers, budgets or pools.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {

@@ -249,8 +249,8 @@ async fn tell<T>(
     tell_by(async || context.home.attach_or_hold().await, say).await
 }
 
-/// The same for what is said and done at once: when nobody holds the state, a process is started for
-/// it, which stays if it is needed. See [`hand_over`].
+/// The same for what is said and done at once: when nobody holds the state, a process is started
+/// for it, which stays if it is needed. See [`hand_over`].
 async fn told<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,

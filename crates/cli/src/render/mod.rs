@@ -17,7 +17,7 @@ pub(crate) mod sharing;
 pub(crate) mod summary;
 
 use model::TaskStatus;
-use protocol::api::{Counts, Seconds, TaskSummary, Time};
+use protocol::api::{Counts, RunSummary, Seconds, TaskSummary, Time};
 
 use crate::style::{self, Tone};
 use crate::table::printable;
@@ -29,6 +29,15 @@ pub(crate) fn duration(seconds: Seconds) -> String {
         0..1_000_000 => format!("{}ms", us / 1_000),
         1_000_000..60_000_000 => format!("{}.{}s", us / 1_000_000, us / 100_000 % 10),
         _ => seconds.0.to_string(),
+    }
+}
+
+/// How long a run took, or takes: what was run again by hand for itself, and then all of it.
+fn took(run: &RunSummary) -> String {
+    let all = duration(run.duration_seconds);
+    match run.again_seconds {
+        Some(again) => format!("{}, {all} since it was accepted", duration(again)),
+        None => all,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
-use super::{counts, duration, duration_or_none, items_done, reasons};
+use super::{counts, duration_or_none, items_done, reasons, took};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -78,7 +78,7 @@ fn head(run: &RunSummary, tone: Tone) -> String {
     format!(
         "{}: {status}{cause} {verb} {}\n{} {items}\n{} {path}\n",
         tone.paint(Paint::Head, &title),
-        duration(run.duration_seconds),
+        took(run),
         tone.paint(Paint::Faint, "Items: "),
         tone.paint(Paint::Faint, "File:  "),
     )

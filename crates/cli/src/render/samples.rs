@@ -24,6 +24,7 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
         created: START,
         ended: status.is_final().then(|| after(72)),
         duration_seconds: Seconds(Span::secs(72)),
+        again_seconds: None,
         tasks: counts([
             (TaskStatus::Succeeded, 1),
             (TaskStatus::Failed, 1),

@@ -45,7 +45,7 @@ pub use sharing::{
 pub use submit::{
     Disposition, Retry, RetryPlan, RetryTask, Say, Settle, Stop, StopMode, Submit, Submitted,
 };
-pub use task::{Again, ItemList, ItemSummary, ItemsQuery, RoundSummary, TaskSummary};
+pub use task::{Again, Decided, ItemList, ItemSummary, ItemsQuery, RoundSummary, TaskSummary};
 pub use time::{Seconds, Time};
 
 /// The media type of a single answer.

@@ -78,6 +78,9 @@ pub struct RunSummary {
     pub ended: Option<Time>,
     /// From acceptance to the end, or until now.
     pub duration_seconds: Seconds,
+    /// The same from the last retry by hand; left out without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_seconds: Option<Seconds>,
     /// Its tasks by status.
     pub tasks: Counts,
     /// Their items by status; a task without a fan-out is one item.

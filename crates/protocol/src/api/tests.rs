@@ -28,6 +28,7 @@ fn summary() -> RunSummary {
         created: Time(Timestamp(1_000_000)),
         ended: None,
         duration_seconds: Seconds(Span::millis(1_500)),
+        again_seconds: None,
         tasks: [(TaskStatus::Running, 1), (TaskStatus::Pending, 2)].into_iter().collect(),
         items: [(TaskStatus::Running, 36)].into_iter().collect(),
         round: 0,

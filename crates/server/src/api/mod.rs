@@ -14,6 +14,7 @@ mod extract;
 mod fork;
 mod gc;
 mod health;
+mod left;
 mod logs;
 mod lost;
 mod meter;

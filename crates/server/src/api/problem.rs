@@ -200,6 +200,26 @@ pub(super) fn begun(run: RunId, name: &str, why: &str) -> Refusal {
         .run(run)
 }
 
+/// Items that are to be marked have begun, or have ended: the first of them, and how many there are
+/// among those that were named.
+pub(super) fn begun_items(
+    run: RunId,
+    (task, item): (&str, u32),
+    why: &str,
+    (begun, named): (usize, usize),
+) -> Refusal {
+    let others = match begun {
+        1 => String::new(),
+        _ => format!(", and so on: {begun} of the {named} items that were named have begun"),
+    };
+    let detail = format!("item `{task}[{item}]` of run {run} {why}{others}; nothing was changed");
+    conflict(code::BEGUN, "The item has begun", detail)
+        .hint(format!(
+            "`autoglm get {run} {task}` shows the items: name those that have not begun."
+        ))
+        .run(run)
+}
+
 /// What is asked does not fit the run.
 pub(crate) fn unfit(run: RunId, why: &str) -> Refusal {
     let detail = format!("run {run} cannot be changed like that: {why}");

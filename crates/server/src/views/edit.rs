@@ -1,8 +1,9 @@
 //! What one version of a run has otherwise than another, setting by setting.
 
-use model::policy::{Policy, RetryPolicy};
+use model::policy::{Policy, Priority, RetryPolicy};
+use model::resources::ResourceId;
 use model::shared::Deadline;
-use model::{Graph, Span, TaskId, TaskStatus};
+use model::{Graph, Request, Span, TaskId, TaskStatus};
 use protocol::api::{Change, EditPlan, PAGE_SIZE_MAX, Refused, Time};
 use spec::Definition;
 
@@ -62,8 +63,44 @@ pub(crate) fn edit(subject: &Subject<'_>, before: &Side<'_>, after: &Side<'_>) -
             refused.push(Refused { task: name, reason });
         }
     }
+    let warnings = too_large(subject, after, &changes);
     let changes = changes.into_iter().map(|(_, change)| change).collect();
-    EditPlan { run: subject.id, changes, added, added_total, refused }
+    EditPlan { run: subject.id, changes, added, added_total, refused, warnings }
+}
+
+/// The tasks that are to need more than any worker has. While there is none, nobody knows.
+fn too_large(
+    subject: &Subject<'_>,
+    after: &Side<'_>,
+    changes: &[(Option<TaskId>, Change)],
+) -> Vec<String> {
+    let state = subject.engine.state();
+    let workers = state.workers().filter(|(_, worker)| !worker.gone);
+    let offers: Vec<_> = workers.map(|(_, worker)| &worker.capacity).collect();
+    if offers.is_empty() {
+        return Vec::new();
+    }
+    let has_room = |request: &Request| {
+        offers.iter().any(|offer| {
+            let offered = |name: &str| {
+                let amounts = (0..).map(ResourceId).zip(offer.iter());
+                let mut named =
+                    amounts.filter(|&(id, _)| state.classes().resource_name(id) == name);
+                named.next().map_or(0, |(_, &amount)| amount)
+            };
+            request.cpu_milli <= offered("cpu")
+                && request.memory_bytes <= offered("memory")
+                && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
+        })
+    };
+    let changed = changes.iter().filter(|(_, change)| change.key == "resources");
+    let changed = changed.filter_map(|(task, _)| *task);
+    let large = changed.filter(|&task| !has_room(&after.graph.policy(task).request));
+    let words = large.map(|task| {
+        let need = words::request(&after.graph.policy(task).request);
+        format!("no worker has room for {}, which is to need {need}", subject.names.task(task))
+    });
+    words.take(PAGE_SIZE_MAX).collect()
 }
 
 /// Why the settings of a task cannot change any more.

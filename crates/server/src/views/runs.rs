@@ -70,6 +70,8 @@ pub(crate) fn summary(subject: &Subject<'_>) -> RunSummary {
         created: Time(run.admitted_at()),
         ended: run.ended_at().map(Time),
         duration_seconds: Seconds(subject.until().since(run.admitted_at())),
+        again_seconds: (run.opened_at() > run.admitted_at())
+            .then(|| Seconds(subject.until().since(run.opened_at()))),
         tasks: tasks(run),
         items: counts(run.items()),
         round: rounds(run),
@@ -157,7 +159,10 @@ mod tests {
         assert!(seen.ended.is_some());
         assert_eq!(seen.round, 0);
         stage.retry(run, None);
-        assert_eq!(summary(&stage.subject(run)).round, 1);
+        let again = summary(&stage.subject(run));
+        assert_eq!(again.round, 1);
+        assert!(again.again_seconds < Some(again.duration_seconds), "it counts from the retry");
+        assert_eq!(seen.again_seconds, None);
     }
 
     #[test]

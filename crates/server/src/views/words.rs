@@ -5,6 +5,9 @@ use std::io;
 use model::Request;
 use model::fact::{PauseCause, StopCause};
 use model::outcome::{Failure, Outcome, Unreached};
+use protocol::api::Decided;
+use serde_json::Value;
+use spec::label;
 
 /// How an attempt ended badly, in a word or two; nothing if it ended well.
 pub(crate) fn trouble(outcome: Outcome) -> Option<String> {
@@ -132,6 +135,21 @@ pub(crate) fn listed(mut shown: Vec<String>, total: usize) -> String {
         None => "nothing".to_owned(),
         Some(last) if shown.is_empty() => last,
         Some(last) => format!("{} and {last}", shown.join(", ")),
+    }
+}
+
+/// What a decision came to, and by which rule: `deploy (rule 2: params.n > 3)`. `route` is what
+/// there is to say where the rule names neither a route nor a value.
+pub(crate) fn decided(decided: &Decided, route: String) -> String {
+    let Decided { rule, when, .. } = decided;
+    let what = match (&decided.route, &decided.value) {
+        (Some(name), _) => name.clone(),
+        (None, Value::Null) => route,
+        (None, value) => label(value),
+    };
+    match when {
+        Some(when) => format!("{what} (rule {rule}: {})", label(&Value::from(when.as_str()))),
+        None => format!("{what} (rule {rule}, which always holds)"),
     }
 }
 
