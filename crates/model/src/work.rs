@@ -10,8 +10,10 @@ use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
 pub mod http;
+pub mod models;
 
 use http::HttpRequest;
+use models::ModelCall;
 
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +61,8 @@ pub enum Does {
     Emit(Vec<u8>),
     /// A request over HTTP.
     Http(Box<HttpRequest>),
+    /// A call of a language model.
+    Model(Box<ModelCall>),
 }
 
 impl Default for Does {

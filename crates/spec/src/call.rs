@@ -9,8 +9,10 @@ use serde_json::Value as Json;
 
 mod builtin;
 mod http;
+mod models;
 
 pub(crate) use http::{StatusRange, json_path};
+pub(crate) use models::check_schema;
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +26,18 @@ pub enum CallKind {
     Emit,
     /// A request over HTTP.
     Http,
+    /// A language model generates text.
+    #[serde(rename = "llm_generate")]
+    Generate,
+    /// A model embeds texts.
+    #[serde(rename = "llm_embed")]
+    Embed,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http];
+    pub const ALL: [Self; 6] =
+        [Self::Noop, Self::Sleep, Self::Emit, Self::Http, Self::Generate, Self::Embed];
 
     /// The key of the file.
     #[must_use]
@@ -38,6 +47,8 @@ impl CallKind {
             Self::Sleep => "sleep",
             Self::Emit => "emit",
             Self::Http => "http",
+            Self::Generate => "llm_generate",
+            Self::Embed => "llm_embed",
         }
     }
 
@@ -45,7 +56,7 @@ impl CallKind {
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
             Self::Noop | Self::Sleep | Self::Emit => false,
-            Self::Http => true,
+            Self::Http | Self::Generate | Self::Embed => true,
         }
     }
 
@@ -54,6 +65,8 @@ impl CallKind {
         match self {
             Self::Noop | Self::Sleep | Self::Emit => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
+            // The check puts it there.
+            Self::Generate | Self::Embed => &["models"],
         }
     }
 
@@ -68,6 +81,8 @@ impl CallKind {
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
+            Self::Generate => models::generate(settings),
+            Self::Embed => models::embed(settings),
         }
     }
 }

@@ -77,5 +77,7 @@ pub const TEMPLATE_ARGUMENT: Code = Code("E0164");
 pub const SECRET_PLACE: Code = Code("E0165");
 /// A secret that the workflow does not have.
 pub const UNKNOWN_SECRET: Code = Code("E0166");
+/// A model that the workflow does not have.
+pub const UNKNOWN_MODEL: Code = Code("E0167");
 /// A task asks for more than any node of the cluster has.
 pub const FITS_NO_NODE: Code = Code("E0170");

@@ -21,12 +21,14 @@ use crate::suggest::did_you_mean;
 mod arguments;
 mod flat;
 mod library;
+mod models;
 mod substitute;
 mod uses;
 
 use arguments::Arguments;
 pub(crate) use library::{Beside, LIBRARY};
 use library::{NAMING, holds_own_words, is_own_word, name_parameters, relocate};
+pub(crate) use models::{MODELS, add_models};
 use substitute::Budget;
 pub(crate) use uses::Uses;
 
@@ -44,9 +46,22 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 13] = [
-    "script", "command", "noop", "sleep", "emit", "http", "tasks", "decision", "approval",
-    "signal", "wait", "workflow", "extends",
+const KINDS: [&str; 15] = [
+    "script",
+    "command",
+    "noop",
+    "sleep",
+    "emit",
+    "http",
+    "llm_generate",
+    "llm_embed",
+    "tasks",
+    "decision",
+    "approval",
+    "signal",
+    "wait",
+    "workflow",
+    "extends",
 ];
 
 /// A template of the file.

@@ -15,6 +15,7 @@ pub(crate) mod foreign;
 mod kinds;
 pub(crate) mod labels;
 mod loops;
+mod models;
 mod resources;
 mod shapes;
 mod sharing;
@@ -30,9 +31,10 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
-pub(crate) use kinds::{Called, Emit, Http, Noop, Settings, Sleep};
+pub(crate) use kinds::{Called, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
+pub(crate) use models::{ModelFile, Models};
 pub(crate) use resources::{Amounts, Resources};
 pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
 pub(crate) use sharing::{Counted, Deadline, Rates};
@@ -90,6 +92,8 @@ record! {
         /// Budgets that tasks may spend of: `60/m`, or more. Those of one name are shared by all
         /// runs.
         rates: Box<Rates>,
+        /// Language models that tasks call, by name.
+        models: Box<Models>,
         /// By when the tasks that say nothing of it must have ended: so long after the run began,
         /// or at a time.
         deadline: Placed<Deadline>,
@@ -134,6 +138,10 @@ record! {
         emit: Box<Placed<Settings<Emit>>>,
         /// Sends a request over HTTP: a URL, or more.
         http: Box<Placed<Settings<Http>>>,
+        /// Asks a language model to generate text.
+        llm_generate: Box<Placed<Settings<Generates>>>,
+        /// Asks a model to embed texts.
+        llm_embed: Box<Placed<Settings<Embeds>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

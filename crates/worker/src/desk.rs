@@ -20,7 +20,7 @@ use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Happened, Http, Network, Processes, Tools,
+    Attempt, Builtin, Ending, Executor, Happened, Http, Models, Network, Processes, Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -75,6 +75,7 @@ enum Kind {
     Process,
     Builtin,
     Http,
+    Model,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -96,6 +97,7 @@ pub(crate) struct Desk {
     builtin: Builtin,
     network: Network,
     http: Http,
+    models: Models,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -127,6 +129,7 @@ impl Desk {
             builtin: Builtin::default(),
             network: Network::default(),
             http: Http::default(),
+            models: Models::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -151,6 +154,7 @@ impl Desk {
         self.builtin.abandon();
         self.network.abandon();
         self.http.abandon();
+        self.models.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -230,6 +234,7 @@ impl Desk {
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
+            Does::Model(call) => self.models.start(attempt, *call, tools),
         }
     }
 
@@ -275,6 +280,7 @@ impl Desk {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
+            Kind::Model => self.models.stop(ticket, how, tools),
         }
     }
 
@@ -385,6 +391,7 @@ fn kind(does: &Does) -> Kind {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
+        Does::Model(_) => Kind::Model,
     }
 }
 

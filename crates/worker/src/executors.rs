@@ -14,11 +14,13 @@ use crate::supervisor::{Supervisor, Ticket};
 
 pub(crate) mod builtin;
 mod http;
+mod models;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use http::Http;
+pub(crate) use models::Models;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;
 

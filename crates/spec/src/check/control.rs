@@ -215,6 +215,8 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "sleep",
     "emit",
     "http",
+    "llm_generate",
+    "llm_embed",
     "decision",
     "conditions",
     "approval",
@@ -315,11 +317,13 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 11] = [
+    const KINDS: [&str; 13] = [
         "noop",
         "sleep",
         "emit",
         "http",
+        "llm_generate",
+        "llm_embed",
         "decision",
         "conditions",
         "approval",
@@ -360,6 +364,8 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("sleep", task.sleep.is_some()),
         ("emit", task.emit.is_some()),
         ("http", task.http.is_some()),
+        ("llm_generate", task.llm_generate.is_some()),
+        ("llm_embed", task.llm_embed.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

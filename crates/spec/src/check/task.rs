@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use model::collections::HashMap;
 use model::control::Join;
 use model::policy::{Policy, RetryPolicy, Trigger};
-use model::shared::Deadline;
+use model::shared::{Deadline, Shared, Spending};
 use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
 use super::look::{self, look_of};
+use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
 use super::{Inherited, artifacts, check_name, control, resources};
@@ -19,9 +20,7 @@ use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
-use crate::file::{
-    Called, Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole,
-};
+use crate::file::{Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole};
 use crate::items::{Items, ItemsSource};
 use crate::limits::{ARGUMENT_BYTES_MAX, RETRIES_MAX};
 use crate::read::Placed;
@@ -51,6 +50,7 @@ pub(super) struct Defaults<'f> {
     /// Of tasks that say nothing themselves.
     pub inherited: Inherited,
     pub sharing: Sharing<'f>,
+    pub models: Models<'f>,
 }
 
 pub(super) fn compile(
@@ -152,7 +152,7 @@ impl Compiler<'_, '_> {
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
-            shared: self.defaults.sharing.taken(task, faults),
+            shared: self.shared(task, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -162,8 +162,9 @@ impl Compiler<'_, '_> {
         let action = match look_of(task) {
             None => match task.call() {
                 None => action(step, faults),
-                Some(Called { kind, settings, .. }) => {
-                    Action::Call(Box::new(Call { kind, settings: settings.clone() }))
+                Some(called) => {
+                    let settings = self.defaults.models.with_models(called, faults);
+                    Action::Call(Box::new(Call { kind: called.kind, settings }))
                 }
             },
             Some(look) => {
@@ -187,6 +188,19 @@ impl Compiler<'_, '_> {
             ..self.named(step, control)
         };
         (policy, task)
+    }
+
+    /// What an attempt takes of what all runs share: what it says itself, and what its model has.
+    fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Shared {
+        let mut shared = self.defaults.sharing.taken(task, faults);
+        let spent: Vec<Spending> =
+            task.call().into_iter().flat_map(|call| self.defaults.models.spent(call)).collect();
+        if !spent.is_empty() {
+            let mut budgets: Vec<Spending> = shared.budgets.into_iter().chain(spent).collect();
+            budgets.sort_unstable();
+            shared.budgets = budgets.into();
+        }
+        shared
     }
 
     /// What an attempt asks for. One that waits for another machine needs next to nothing here.

@@ -19,8 +19,10 @@ use crate::source::Extent;
 use crate::template::is_template;
 
 mod http;
+mod models;
 
 pub(crate) use http::Http;
+pub(crate) use models::{Embeds, Generates};
 
 /// What stands under the key of a kind.
 pub(crate) trait KindFile: Read + JsonSchema {
@@ -34,7 +36,6 @@ pub(crate) trait KindFile: Read + JsonSchema {
 #[derive(Debug)]
 pub(crate) struct Settings<F> {
     /// As the kind's record.
-    #[expect(dead_code, reason = "kinds with rules between their keys look at it")]
     pub file: F,
     /// As a tree of values.
     pub tree: Json,
@@ -72,6 +73,8 @@ impl<F: JsonSchema> JsonSchema for Settings<F> {
 pub(crate) struct Called<'f> {
     pub kind: CallKind,
     pub settings: &'f Json,
+    /// The model that it calls.
+    pub model: Option<&'f Placed<String>>,
     pub extent: Extent,
 }
 
@@ -82,13 +85,21 @@ impl TaskFile {
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
-        noop.or_else(sleep).or_else(emit).or_else(http)
+        let generate = || {
+            let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
+            Some(Called { model, ..of(CallKind::Generate, self.llm_generate.as_deref())? })
+        };
+        let embed = || {
+            let model = self.llm_embed.as_ref()?.value.file.0.as_ref();
+            Some(Called { model, ..of(CallKind::Embed, self.llm_embed.as_deref())? })
+        };
+        noop.or_else(sleep).or_else(emit).or_else(http).or_else(generate).or_else(embed)
     }
 }
 
 fn of<F>(kind: CallKind, found: Option<&Placed<Settings<F>>>) -> Option<Called<'_>> {
     let Placed { value, extent } = found?;
-    Some(Called { kind, settings: &value.tree, extent: *extent })
+    Some(Called { kind, settings: &value.tree, model: None, extent: *extent })
 }
 
 /// `noop: true`: nothing is done.

@@ -18,9 +18,12 @@ use crate::executors::network::Teller;
 use crate::supervisor::Ticket;
 
 mod answer;
+mod post;
 mod request;
 mod save;
 
+pub(crate) use answer::read as read_all;
+pub(crate) use post::post;
 use request::Exchange;
 
 /// Attempts that are requests.
@@ -70,6 +73,14 @@ impl Asker {
             folder: attempt.folder,
             trace,
         }
+    }
+
+    /// One with these secrets, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(secrets: HashMap<String, String>, folder: PathBuf) -> Self {
+        let (idempotency_key, token) = ("key".to_owned(), "7".to_owned());
+        let trace = Some("00-aa-bb-01".to_owned());
+        Self { secrets, folder, idempotency_key, token, trace }
     }
 
     /// What a text says.

@@ -6,7 +6,6 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use artifacts::logs::Stream;
 use model::Span;
 use model::outcome::Unreached;
 use model::work::http::{Auth, Body, Tls};
@@ -36,13 +35,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
 }
 
 fn asker(folder: PathBuf) -> Asker {
-    Asker {
-        secrets: HashMap::from([("V".to_owned(), "hunter22".to_owned())]),
-        folder,
-        idempotency_key: "key".to_owned(),
-        token: "7".to_owned(),
-        trace: Some("00-aa-bb-01".to_owned()),
-    }
+    Asker::of(HashMap::from([("V".to_owned(), "hunter22".to_owned())]), folder)
 }
 
 struct Went {
@@ -62,7 +55,7 @@ fn go_in(folder: PathBuf, request: &HttpRequest) -> Went {
         Left::Outputs(outputs) => serde_json::from_slice(&outputs).unwrap(),
         other => panic!("{other:?}"),
     });
-    Went { ended, log: told.log(Stream::Err), took }
+    Went { ended, log: told.logs().1, took }
 }
 
 fn go(request: &HttpRequest) -> Went {
@@ -181,8 +174,10 @@ fn where_nobody_is_nothing_is_had() {
     let unresolved = Failure::Unreachable(Unreached::Unresolved);
     // Longer than a name can be: no server of names is asked.
     assert_eq!(failure(&get(format!("http://{}.invalid/", "x".repeat(300)))), unresolved);
-    let plain = Server::saying("HTTP/1.1 200 OK\r\n\r\n");
-    let url = plain.url("/").replace("http:", "https:");
+    // It speaks without being asked, and no TLS.
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", plain.local_addr().unwrap());
+    thread::spawn(move || plain.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
     assert_eq!(failure(&get(url)), Failure::Unreachable(Unreached::Insecure));
     assert_eq!(failure(&get("ftp://127.0.0.1/")), Failure::Render);
 }
