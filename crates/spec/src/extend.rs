@@ -7,6 +7,7 @@
 
 use model::collections::HashMap;
 
+use crate::call::CallKind;
 use crate::check::parameters::{Declared, parameters};
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
@@ -141,7 +142,9 @@ fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Templa
     };
     let templates = entries.iter().filter_map(|entry| {
         let (name, extent) = (entry.key.to_string(), entry.key_extent);
-        if is_reserved(&name) {
+        // What a kind of work means may be said otherwise: the template goes before.
+        let is_kind = CallKind::ALL.iter().any(|kind| kind.key() == name);
+        if is_reserved(&name) && !is_kind {
             let message = format!("a template cannot be called `{name}`: that is a key of tasks");
             faults.push(Fault::new(code::BAD_NAME, extent, message));
             return None;

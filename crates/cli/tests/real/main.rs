@@ -14,6 +14,7 @@ mod changing;
 mod first_job;
 mod full_disk;
 mod kill;
+mod network;
 mod output;
 mod power_cut;
 mod stop_continue;

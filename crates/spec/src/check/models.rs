@@ -164,3 +164,50 @@ fn tokens_of(settings: &Json) -> u64 {
 fn narrow(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Source;
+    use crate::params::Workflow;
+
+    fn check(text: &str) -> Workflow {
+        let source = Source { text: text.as_bytes().to_vec(), ..Source::default() };
+        crate::check(&source).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[test]
+    fn a_call_spends_of_the_budgets_of_its_key() {
+        let workflow = check(
+            "secrets: {k: 'env:K'}\n\
+             models:\n  m: {endpoint: 'https://a.example/v1/', api_key: '{{ secrets.k }}', \
+             requests_per_minute: 60, tokens_per_minute: 1000}\n\
+             rates: {mine: 5/s}\n\
+             tasks:\n  ask: {rate: mine, llm_generate: {model: m, prompt: twelve bytes, max_tokens: 20}}\n  \
+             long: {llm_generate: {model: m, prompt: x, max_tokens: 9999}}\n  \
+             embed: {llm_embed: {model: m, input: [four, five]}}\n",
+        );
+        let taken = |task: usize| -> Vec<(&str, u32, u32)> {
+            let policy = workflow.parts.policy_of[task] as usize;
+            let shared = &workflow.parts.policies[policy].shared;
+            shared.budgets.iter().map(|it| (&*it.name, it.amount, it.limit)).collect()
+        };
+        let (requests, tokens) = ("k@a.example/v1/requests", "k@a.example/v1/tokens");
+        assert_eq!(taken(0), [(requests, 1, 60), (tokens, 23, 1000), ("mine", 1, 5)]);
+        assert_eq!(taken(1), [(requests, 1, 60), (tokens, 1000, 1000)], "never more than there is");
+        assert_eq!(taken(2), [(requests, 1, 60), (tokens, 2, 1000)]);
+    }
+
+    #[test]
+    fn what_waits_for_another_machine_asks_for_little_of_this_one() {
+        let workflow = check(
+            "models: {m: {endpoint: 'http://a.example/v1'}}\n\
+             tasks:\n  a: {llm_generate: {model: m, prompt: x}}\n  b: {http: 'http://a.example'}\n  \
+             c: {http: 'http://a.example', resources: {cpu: 2}}\n  d: {script: 'true'}\n",
+        );
+        let cpu = |task: usize| {
+            let policy = workflow.parts.policy_of[task] as usize;
+            workflow.parts.policies[policy].request.cpu_milli
+        };
+        assert_eq!([0, 1, 2, 3].map(cpu), [10, 10, 2000, 1000]);
+    }
+}

@@ -169,7 +169,7 @@ impl Compiler<'_, '_> {
             },
             Some(look) => {
                 let (action, place) = look::action(look);
-                env.push(place);
+                env.extend(place);
                 shell = Some(["sh".to_owned(), "-u".to_owned()].into());
                 policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);
                 if task.resources.is_none() {

@@ -4,9 +4,8 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use model::Span;
 use model::outcome::Unreached;
 use model::work::http::{Auth, Body, Tls};
 use serde_json::{Value, json};
@@ -337,8 +336,13 @@ fn who_waits_for_an_address_looks_until_it_is_there() {
         let _ = stream.write_all(answer(status, "", "").as_bytes());
     });
     let request = HttpRequest { every: Some(Span::millis(20)), ..get(server.url("/ready")) };
-    assert_eq!(go(&request).ended.unwrap()["status"], 200);
+    let told = Told::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asker = asker(PathBuf::new());
+    let ended = runtime.block_on(run(&request, &asker, &Clients::default(), &told.teller));
+    assert_eq!(ended.unwrap().outcome, Outcome::Succeeded);
     assert_eq!(server.requests().len(), 3);
+    assert_eq!(told.logs().1.lines().count(), 1, "the same is said once");
 }
 
 #[test]

@@ -97,7 +97,10 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new() -> Self {
         let (slot, inbox) = inbox().expect("a pipe");
-        Self { teller: Teller { ticket: Ticket(1), slot, spent: Arc::default() }, inbox }
+        Self {
+            teller: Teller { ticket: Ticket(1), slot, spent: Arc::default(), is_quiet: false },
+            inbox,
+        }
     }
 
     /// What stands in the log by now: what the other side said, and what the worker did.
