@@ -38,20 +38,16 @@ done
 endpoint="http://127.0.0.1:$(cat "$state/port")/v1"
 
 export LLM_KEY=sk-0123456789abcdef AUTOGLM_HOME="$state/home"
-"$autoglm" run "$here/flow.yaml" -p "endpoint=$endpoint"
-for task in text whole fits one many; do
-  "$autoglm" get 1 "$task" -o json > "$state/$task.json"
-done
-python3 - "$state" <<'END'
+REPORT="$state/report" "$autoglm" run "$here/flow.yaml" -p "endpoint=$endpoint"
+python3 - "$state/report" <<'END'
 import json, sys
-def outputs(task):
-    with open(f"{sys.argv[1]}/{task}.json") as file:
-        return json.load(file)["outputs"]
-text, whole, fits = outputs("text"), outputs("whole"), outputs("fits")
+with open(sys.argv[1]) as file:
+    outputs = json.load(file)
+text, whole, fits = outputs["text"], outputs["whole"], outputs["fits"]
 assert text["text"] == whole["text"], (text, whole)
 assert text["usage"]["tokens_out"] > 0 and text["usage"]["cost_micro"] > 0, text
 assert fits["json"]["kind"] in ("river", "lake"), fits
-one, many = outputs("one"), outputs("many")
+one, many = outputs["one"], outputs["many"]
 assert many["count"] == 3 and one["embedding"] == many["embeddings"][0]
 print("answers fit:", fits["json"], "- text:", repr(text["text"][:40]))
 END

@@ -71,6 +71,29 @@ fn a_request_is_tried_again_as_the_same_request() {
 }
 
 #[test]
+fn a_request_is_the_same_after_its_process_was_killed() {
+    let server = Server::start(|number, _, stream| match number {
+        0 => drop(std::io::Read::read(&mut &stream, &mut [0])),
+        _ => say(stream, "200 OK", "", "done"),
+    });
+    let home = Home::new();
+    let flow = "tasks: {ask: {http: {url: 'URL', method: POST}}}\n";
+    home.write("flow.yaml", &flow.replace("URL", &server.url("/")));
+    let run = home.start(&["run", "flow.yaml"]);
+    wait::until("a request", PATIENCE, || (!server.requests().is_empty()).then_some(()));
+    run.signal(rustix::process::Signal::KILL);
+    run.finish();
+    let ended = home.run(&["resume", "1"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let requests = server.requests();
+    let of = |name: &str| requests.iter().map(|it| header(it, name)).collect::<Vec<_>>();
+    let (keys, tokens) = (of("idempotency-key"), of("autoglm-token"));
+    assert!(keys.len() == 2 && keys[0] == keys[1], "{keys:?}");
+    assert_ne!(tokens[0], tokens[1]);
+    home.wait_until_quiet();
+}
+
+#[test]
 fn a_stop_gives_a_request_up_at_once() {
     let server = Server::start(|_, _, stream| {
         // It says nothing, for as long as the other side waits.
@@ -85,7 +108,7 @@ fn a_stop_gives_a_request_up_at_once() {
     // Long before the time of the request is up.
     let ended = run.finish_within(Duration::from_secs(20));
     assert_ne!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(home.json(&["get", "1"])["status"], "cancelled");
+    assert_eq!(home.json(&["get", "1"])["run"]["status"], "cancelled");
     home.wait_until_quiet();
 }
 
@@ -110,7 +133,7 @@ fn a_download_becomes_an_artifact_though_its_connection_breaks() {
     let flow = format!(
         "tasks:\n  get:\n    retry: {{limit: 2, backoff: 10ms}}\n    http: {{url: '{}', save: data.bin}}\n    \
          artifacts: {{out: {{data: data.bin}}}}\n  count:\n    depends_on: get\n    \
-         artifacts: {{in: {{get/data: copy.bin}}}}\n    script: wc -c < copy.bin\n",
+         artifacts: {{in: {{from: get/data, to: copy.bin}}}}\n    script: wc -c < copy.bin\n",
         server.url("/data")
     );
     home.write("flow.yaml", &flow);
@@ -127,7 +150,7 @@ fn a_download_becomes_an_artifact_though_its_connection_breaks() {
 /// The model case of the product's documents, but for the task that checks.
 const CASE: &str = r#"{ "task_graph": {
     "generate_query":  { "type": "llm_generate", "model": "AutoGLM-Base", "prompt_template": "根据主题生成搜索问题:{{topic}}" },
-    "say": { "depends_on": "generate_query", "script": "echo '{{ tasks.generate_query.outputs.text }}'" } } }"#;
+    "say": { "depends_on": "generate_query", "script": "echo '{{ tasks.generate_query.outputs.text }}' {{ tasks.generate_query.outputs.usage | tojson | quote }}" } } }"#;
 
 fn model() -> Server {
     Server::start(|_, request, mut stream| {
@@ -176,9 +199,8 @@ fn the_model_case_asks_the_model_beside_the_file() {
     );
     let log = home.run(&["logs", "1", "say"]).stdout;
     assert!(log.contains("根据主题生成搜索问题:河流 / Bearer ***"), "{log}");
-    let outputs = &home.json(&["get", "1", "generate_query"])["outputs"];
     let usage = json!({"tokens_in": 11, "tokens_out": 5, "cost_micro": 24});
-    assert_eq!(outputs["usage"], usage, "{outputs}");
+    assert!(log.contains(&usage.to_string()), "{log}");
     for command in [&["explain", "1", "generate_query"][..], &["logs", "1", "generate_query"]] {
         let said = home.run(command);
         assert!(!(said.stdout + &said.stderr).contains(KEY), "{command:?}");

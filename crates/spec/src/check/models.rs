@@ -44,9 +44,9 @@ impl<'f> Models<'f> {
             if let Some(key) = &model.api_key
                 && !secrets.is_secret(key, faults)
             {
-                // What stands here may be the key: it is not shown.
+                // What stands behind the name may be the key: it is not shown.
                 let message = format!("the key of the model `{}` is no secret", name.value);
-                let fault = Fault::new(code::SECRET_PLACE, key.extent, message).private();
+                let fault = Fault::new(code::SECRET_PLACE, name.extent, message).private();
                 faults.push(fault.hint(
                     "say where it is under `secrets`, and write `api_key: \"{{ secrets.NAME }}\"`",
                 ));

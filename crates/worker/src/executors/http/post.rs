@@ -25,7 +25,10 @@ pub(crate) async fn post(
     // A URL of the web always can have them.
     let _ = (shown.set_username(""), shown.set_password(None));
     teller.say(&format!("POST {shown} ({} bytes)", body.len()));
-    let mut request = client.post(url).header(header::CONTENT_TYPE, "application/json").body(body);
+    let json = HeaderValue::from_static("application/json");
+    let request =
+        client.post(url).header(header::ACCEPT, &json).header(header::CONTENT_TYPE, &json);
+    let mut request = request.body(body);
     if let Some(key) = key {
         let value = HeaderValue::from_str(&format!("Bearer {}", key.trim()));
         let mut value = value.map_err(|_| wrong("the key cannot stand in a header".to_owned()))?;
