@@ -11,8 +11,10 @@ use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
 pub mod http;
+pub mod models;
 
 use http::HttpRequest;
+use models::ModelCall;
 
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub enum Does {
     Emit(Vec<u8>),
     /// A request over HTTP.
     Http(Box<HttpRequest>),
+    /// A call of a language model.
+    Model(Box<ModelCall>),
     /// A function is called.
     Call(Box<Call>),
 }

@@ -10,8 +10,10 @@ use serde_json::Value as Json;
 mod builtin;
 pub(crate) mod function;
 mod http;
+mod models;
 
 pub(crate) use http::{StatusRange, json_path};
+pub(crate) use models::check_schema;
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +29,25 @@ pub enum CallKind {
     Http,
     /// A function is called in a process that stays warm.
     Function,
+    /// A language model generates text.
+    #[serde(rename = "llm_generate")]
+    Generate,
+    /// A model embeds texts.
+    #[serde(rename = "llm_embed")]
+    Embed,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Noop, Self::Sleep, Self::Emit, Self::Function, Self::Http];
+    pub const ALL: [Self; 7] = [
+        Self::Noop,
+        Self::Sleep,
+        Self::Emit,
+        Self::Function,
+        Self::Http,
+        Self::Generate,
+        Self::Embed,
+    ];
 
     /// The key of the file.
     #[must_use]
@@ -42,6 +58,8 @@ impl CallKind {
             Self::Emit => "emit",
             Self::Function => "function",
             Self::Http => "http",
+            Self::Generate => "llm_generate",
+            Self::Embed => "llm_embed",
         }
     }
 
@@ -49,7 +67,7 @@ impl CallKind {
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
             Self::Noop | Self::Sleep | Self::Emit | Self::Function => false,
-            Self::Http => true,
+            Self::Http | Self::Generate | Self::Embed => true,
         }
     }
 
@@ -58,6 +76,8 @@ impl CallKind {
         match self {
             Self::Noop | Self::Sleep | Self::Emit | Self::Function => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
+            // The check puts it there.
+            Self::Generate | Self::Embed => &["models"],
         }
     }
 
@@ -73,6 +93,8 @@ impl CallKind {
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
             Self::Function => function::call(settings),
+            Self::Generate => models::generate(settings),
+            Self::Embed => models::embed(settings),
         }
     }
 }

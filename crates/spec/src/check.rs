@@ -17,7 +17,7 @@ use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::decision::Decision;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Faults, Lines};
-use crate::extend::{LIBRARY, expand};
+use crate::extend::{LIBRARY, MODELS, add_models, expand};
 use crate::file::{
     DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
 };
@@ -40,6 +40,7 @@ pub(crate) mod fragment;
 mod graph;
 mod links;
 mod look;
+mod models;
 mod names;
 mod order;
 pub(crate) mod parameters;
@@ -123,18 +124,25 @@ fn check_text(
     let uses = match uses {
         Ok(uses) => uses,
         Err(told) => {
-            let file = Path::new(&source.name).with_file_name(LIBRARY).display().to_string();
-            ground.told.extend(
-                told.diagnostics
-                    .into_iter()
-                    .map(|diagnostic| Diagnostic { file: Some(file.clone()), ..diagnostic }),
-            );
+            tell(told, LIBRARY, source, ground);
             return None;
         }
     };
+    let library = source.folder.join(MODELS);
+    if let Err(told) = add_models(&mut root, &|| (ground.read)(&library).ok()) {
+        tell(told, MODELS, source, ground);
+        return None;
+    }
     let workflow = check_root(source, (text, root, &uses.implied), ground, faults);
     uses.explain(faults);
     workflow
+}
+
+/// Tells what is wrong in a file beside.
+fn tell(told: Diagnostics, name: &str, source: &Source, ground: &mut Ground<'_>) {
+    let file = Path::new(&source.name).with_file_name(name).display().to_string();
+    let named = told.diagnostics.into_iter();
+    ground.told.extend(named.map(|it| Diagnostic { file: Some(file.clone()), ..it }));
 }
 
 fn check_root(
@@ -245,7 +253,10 @@ fn check_unit(
     texts::check(scene, faults);
     let checked =
         control::Checked { steps: &steps, decisions: &decisions, graph: &graph, calls: &calls };
-    let defaults = task::Defaults { inherited, sharing: sharing::Sharing::of(file, faults) };
+    let models = models::Models::of(file);
+    models.check(&names.secrets, faults);
+    let sharing = sharing::Sharing::of(file, faults);
+    let defaults = task::Defaults { inherited, sharing, models };
     let compiled = task::compile(checked, defaults, faults);
     let copied = copies::collect(&steps, &lines, faults);
     if !faults.is_empty() {

@@ -43,7 +43,7 @@ pub(crate) use extras::{Collected, Extras, Placed, split};
 pub use fired::Fired;
 pub(crate) use frame::{Copied, FileFrame, Frame, FrameId, LateParameter};
 pub use look::Looked;
-pub(crate) use look::script as look_script;
+pub(crate) use look::action as look_action;
 use render::{Failure, Renderer};
 pub use sketch::{Does, Sketch, SketchedItems, SketchedRule, SketchedText};
 pub(crate) use task::{Action, Control, End, LateItems, TaskDefinition};

@@ -7,6 +7,7 @@
 
 use model::collections::HashMap;
 
+use crate::call::CallKind;
 use crate::check::parameters::{Declared, parameters};
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
@@ -21,6 +22,7 @@ use crate::suggest::did_you_mean;
 mod arguments;
 mod flat;
 mod library;
+mod models;
 mod substitute;
 mod unused;
 mod uses;
@@ -28,6 +30,7 @@ mod uses;
 use arguments::Arguments;
 pub(crate) use library::{Beside, LIBRARY};
 use library::{NAMING, holds_own_words, is_own_word, name_parameters, relocate};
+pub(crate) use models::{MODELS, add_models};
 use substitute::Budget;
 pub(crate) use uses::Uses;
 
@@ -45,9 +48,23 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 14] = [
-    "script", "command", "noop", "sleep", "emit", "http", "function", "tasks", "decision",
-    "approval", "signal", "wait", "workflow", "extends",
+const KINDS: [&str; 16] = [
+    "script",
+    "command",
+    "noop",
+    "sleep",
+    "emit",
+    "http",
+    "function",
+    "llm_generate",
+    "llm_embed",
+    "tasks",
+    "decision",
+    "approval",
+    "signal",
+    "wait",
+    "workflow",
+    "extends",
 ];
 
 /// A template of the file.
@@ -140,7 +157,9 @@ fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Templa
     };
     let templates = entries.iter().filter_map(|entry| {
         let (name, extent) = (entry.key.to_string(), entry.key_extent);
-        if is_reserved(&name) {
+        // What a kind of work means may be said otherwise: the template goes before.
+        let is_kind = CallKind::ALL.iter().any(|kind| kind.key() == name);
+        if is_reserved(&name) && !is_kind {
             let message = format!("a template cannot be called `{name}`: that is a key of tasks");
             faults.push(Fault::new(code::BAD_NAME, extent, message));
             return None;

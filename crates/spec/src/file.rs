@@ -17,6 +17,7 @@ mod function;
 mod kinds;
 pub(crate) mod labels;
 mod loops;
+mod models;
 mod resources;
 mod retries;
 mod shapes;
@@ -35,9 +36,10 @@ pub(crate) use environments::{
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;
-pub(crate) use kinds::{Called, Emit, Http, Noop, Settings, Sleep};
+pub(crate) use kinds::{Called, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
+pub(crate) use models::{ModelFile, Models};
 pub(crate) use resources::{Amounts, Resources};
 pub(crate) use retries::{RetryFile, RetryRule};
 pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
@@ -102,6 +104,8 @@ record! {
         /// What the attempts of a run may cost together: when they have, it pauses. An amount in the
         /// currency of the prices, such as `5` or `0.50`.
         cost_limit: Placed<Money>,
+        /// Language models that tasks call, by name.
+        models: Box<Models>,
         /// By when the tasks that say nothing of it must have ended: so long after the run began,
         /// or at a time.
         deadline: Placed<Deadline>,
@@ -149,6 +153,10 @@ record! {
         /// Calls a Python function in a process that stays warm: `package.module:name`, the name of
         /// one in `functions.py` beside the file, or more.
         function: Box<Placed<Settings<Function>>>,
+        /// Asks a language model to generate text.
+        llm_generate: Box<Placed<Settings<Generates>>>,
+        /// Asks a model to embed texts.
+        llm_embed: Box<Placed<Settings<Embeds>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

@@ -48,8 +48,7 @@ pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
     Does, Fired, Limits, Looked, RenderError, Rendered, Sameness, Sketch, SketchedItems,
-    SketchedRule,
-    SketchedText, TaskOutputs, Upstream, Written, label,
+    SketchedRule, SketchedText, TaskOutputs, Upstream, Written, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;

@@ -23,7 +23,8 @@ use secrets::{Providers, SecretProvider};
 use crate::executors::builtin::Task;
 use crate::executors::function::is_process;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Functions, Happened, Http, Network, Processes, Tools,
+    Attempt, Builtin, Ending, Executor, Functions, Happened, Http, Models, Network, Processes,
+    Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -82,6 +83,7 @@ enum Kind {
     Builtin,
     Http,
     Function,
+    Model,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -104,6 +106,7 @@ pub(crate) struct Desk {
     network: Network,
     http: Http,
     functions: Functions,
+    models: Models,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -140,6 +143,7 @@ impl Desk {
             network: Network::default(),
             http: Http::default(),
             functions: Functions::new(home),
+            models: Models::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -167,6 +171,7 @@ impl Desk {
         self.network.abandon();
         self.http.abandon();
         self.functions.abandon();
+        self.models.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -203,7 +208,7 @@ impl Desk {
         let kind = kind(&assignment.does);
         let (held, limits) = match kind {
             // Processes of functions serve many attempts: they have a bound of their own.
-            Kind::Builtin | Kind::Http | Kind::Function => Default::default(),
+            Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
@@ -265,6 +270,7 @@ impl Desk {
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
             Does::Call(call) => self.functions.start(attempt, *call, tools),
+            Does::Model(call) => self.models.start(attempt, *call, tools),
         }
     }
 
@@ -311,6 +317,7 @@ impl Desk {
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
             Kind::Function => self.functions.stop(ticket, how, tools),
+            Kind::Model => self.models.stop(ticket, how, tools),
         }
     }
 
@@ -444,6 +451,7 @@ fn kind(does: &Does) -> Kind {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
+        Does::Model(_) => Kind::Model,
         Does::Call(_) => Kind::Function,
     }
 }

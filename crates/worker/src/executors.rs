@@ -15,12 +15,14 @@ use crate::supervisor::{Limits, Supervisor, Ticket};
 pub(crate) mod builtin;
 pub(crate) mod function;
 mod http;
+mod models;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use function::Functions;
 pub(crate) use http::Http;
+pub(crate) use models::Models;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;
 

@@ -1,6 +1,6 @@
 //! What one version of a run has otherwise than another, setting by setting.
 
-use model::policy::{Policy, Priority, RetryPolicy};
+use model::policy::{Policy, RetryPolicy};
 use model::resources::ResourceId;
 use model::shared::Deadline;
 use model::{Graph, Request, Span, TaskId, TaskStatus};

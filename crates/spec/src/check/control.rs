@@ -225,6 +225,8 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "emit",
     "http",
     "function",
+    "llm_generate",
+    "llm_embed",
     "decision",
     "conditions",
     "approval",
@@ -326,12 +328,14 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 12] = [
+    const KINDS: [&str; 14] = [
         "noop",
         "sleep",
         "emit",
         "http",
         "function",
+        "llm_generate",
+        "llm_embed",
         "decision",
         "conditions",
         "approval",
@@ -373,6 +377,8 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("emit", task.emit.is_some()),
         ("http", task.http.is_some()),
         ("function", task.function.is_some()),
+        ("llm_generate", task.llm_generate.is_some()),
+        ("llm_embed", task.llm_embed.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

@@ -5,18 +5,19 @@ use std::collections::BTreeMap;
 use model::collections::HashMap;
 use model::control::Join;
 use model::policy::{Policy, Trigger};
-use model::shared::Deadline;
+use model::shared::{Deadline, Shared, Spending};
 use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
 use super::look::{self, look_of};
+use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
 use super::{Inherited, artifacts, check_name, control, resources, retries};
 use crate::call::{Call, function};
 use crate::code;
-use crate::definition::{Action, Control, Extras, TaskDefinition, look_script};
+use crate::definition::{Action, Control, Extras, TaskDefinition, look_action};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{Called, Duration, JoinFile, Shell, TaskFile};
@@ -49,6 +50,7 @@ pub(super) struct Defaults<'f> {
     /// Of tasks that say nothing themselves.
     pub inherited: Inherited,
     pub sharing: Sharing<'f>,
+    pub models: Models<'f>,
 }
 
 pub(super) fn compile(
@@ -150,7 +152,7 @@ impl Compiler<'_, '_> {
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
-            shared: self.defaults.sharing.taken(task, faults),
+            shared: self.shared(task, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -163,8 +165,8 @@ impl Compiler<'_, '_> {
                 Some(called) => self.call(called, step, &mut policy, faults),
             },
             Some(look) => {
-                let (action, place) = look_script(&look.at.value, look.status, look.every);
-                env.push(place);
+                let (action, place) = look_action(&look.at.value, look.status, look.every);
+                env.extend(place);
                 shell = Some(["sh".to_owned(), "-u".to_owned()].into());
                 policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);
                 if task.resources.is_none() {
@@ -185,6 +187,19 @@ impl Compiler<'_, '_> {
         (policy, task)
     }
 
+    /// What an attempt takes of what all runs share: what it says itself, and what its model has.
+    fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Shared {
+        let mut shared = self.defaults.sharing.taken(task, faults);
+        let spent: Vec<Spending> =
+            task.call().into_iter().flat_map(|call| self.defaults.models.spent(call)).collect();
+        if !spent.is_empty() {
+            let mut budgets: Vec<Spending> = shared.budgets.into_iter().chain(spent).collect();
+            budgets.sort_unstable();
+            shared.budgets = budgets.into();
+        }
+        shared
+    }
+
     /// What an attempt asks for. One that waits for another machine needs next to nothing here.
     fn request(&self, task: &TaskFile) -> Request {
         let waits = task.call().is_some_and(|call| call.kind.waits_for_others());
@@ -202,8 +217,8 @@ impl Compiler<'_, '_> {
         policy: &mut Policy,
         faults: &mut Faults,
     ) -> Action {
-        let Called { kind, settings, .. } = called;
-        let mut settings = settings.clone();
+        let kind = called.kind;
+        let mut settings = self.defaults.models.with_models(called, faults);
         if let Some(function) = &step.task.function {
             let foreach = step.task.foreach.as_ref().map(|foreach| &foreach.value);
             if let Some(extent) = function.value.file.batch.filter(|_| foreach.is_none()) {

@@ -121,6 +121,11 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     for text in texts.chain(&scene.file.working_dir) {
         checker.check(text, Form::Template, User::default());
     }
+    for (_, model) in scene.file.models.iter().flat_map(|models| &models.0) {
+        for text in model.endpoint.iter().chain(&model.model) {
+            checker.check(text, Form::Template, User::default());
+        }
+    }
     for (number, group) in (0..).zip(&scene.steps.groups) {
         checker.check_group(number, group);
     }
@@ -245,7 +250,7 @@ impl<'f> Checker<'f, '_> {
 
     /// The texts in the settings of a kind of work.
     fn check_settings(&mut self, call: Called<'f>, user: User) {
-        let Called { kind, settings, extent } = call;
+        let Called { kind, settings, extent, .. } = call;
         let may_hide = |key: &str| kind.secret_keys().contains(&key);
         let fields = settings.as_object().into_iter().flatten();
         for (key, value) in fields {
