@@ -2,7 +2,7 @@
 //! all runs.
 
 use model::Span;
-use model::shared::{Spending, Unit};
+use model::shared::{Breaker, Spending, Unit};
 use serde_json::{Value as Json, json};
 
 use super::check_name;
@@ -97,6 +97,20 @@ impl<'f> Models<'f> {
             requests.into_iter().chain(tokens)
         });
         spendings.into_iter().flatten()
+    }
+
+    /// The breaker that all calls of a model's server keep to: while it is down, nobody asks it
+    /// but for trials.
+    pub(super) fn breaker(self, call: Called<'_>) -> Option<Breaker> {
+        let model = call.model.and_then(|name| self.get(&name.value))?;
+        Some(Breaker {
+            name: whose(model).into(),
+            failures: 5,
+            open: Span::secs(30),
+            open_max: Span::secs(600),
+            trials: 1,
+            counts_transient: false,
+        })
     }
 
     fn get(self, name: &str) -> Option<&'f ModelFile> {

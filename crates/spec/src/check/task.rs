@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::collections::HashMap;
 use model::control::Join;
 use model::policy::{Policy, Trigger};
-use model::shared::{Deadline, Shared, Spending};
+use model::shared::{Breaker, Deadline, Shared, Spending};
 use model::{Request, Span};
 
 use super::control::Checked;
@@ -196,6 +196,12 @@ impl Compiler<'_, '_> {
             let mut budgets: Vec<Spending> = shared.budgets.into_iter().chain(spent).collect();
             budgets.sort_unstable();
             shared.budgets = budgets.into();
+        }
+        let breaker = task.call().and_then(|call| self.defaults.models.breaker(call));
+        if let Some(breaker) = breaker {
+            let mut breakers: Vec<Breaker> = shared.breakers.into_iter().chain([breaker]).collect();
+            breakers.sort_unstable();
+            shared.breakers = breakers.into();
         }
         shared
     }
