@@ -29,8 +29,8 @@ Examples:
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
 Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
-Settings of a run: priority, concurrency, cost_limit. Of a task: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
-resources.cpu, resources.memory, resources.NAME.
+Of a run: priority, concurrency, cost_limit. Of a task: priority, concurrency, timeout, grace,
+retry.limit, retry.backoff, retry.backoff_max, resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";
 

@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    /// What an attempt that has ended means for what is counted beyond it: costs, budgets, breakers.
+    /// What the end of an attempt means for what is counted beyond it: costs, budgets, breakers.
     fn account(&mut self, item: ItemKey, outcome: Outcome, (spent, at): (Spent, Timestamp)) {
         if let Some(lease) = self.leases.get(&item) {
             let shared = &self.classes.get(lease.class).shared;
@@ -177,8 +177,8 @@ fn grows(policy: &Policy, ended: &AttemptsEnded) -> bool {
         && ended.then != Then::Final
 }
 
-/// An item after one of its attempts has ended, which may have been a `trial` that failed; `lost` is
-/// where one stands that is lost for good.
+/// An item after one of its attempts has ended, which may have been a `trial` that failed; `lost`
+/// is where one stands that is lost for good.
 fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus)) -> Item {
     let counted = match ended.outcome {
         Outcome::Lost => old.lost(),

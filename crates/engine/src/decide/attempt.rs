@@ -206,8 +206,8 @@ impl Turn<'_> {
     }
 }
 
-/// Whether an item may be tried again. A trial that failed is counted as a loss, if its failures are
-/// tried again at all.
+/// Whether an item may be tried again. A trial that failed is counted as a loss, if its failures
+/// are tried again at all.
 fn may_retry(policy: &RetryPolicy, (item, trial): (Item, bool), outcome: Outcome) -> bool {
     match outcome {
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => false,

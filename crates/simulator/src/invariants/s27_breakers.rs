@@ -1,5 +1,5 @@
-//! S27: while a breaker is open nothing is leased that keeps to it, and then no more than its trials
-//! at a time, until one of them has ended well.
+//! S27: while a breaker is open nothing is leased that keeps to it, and then no more than its
+//! trials at a time, until one of them has ended well.
 
 use model::Fact;
 

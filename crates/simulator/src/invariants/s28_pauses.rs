@@ -1,6 +1,6 @@
-//! S28: nothing of a paused run is leased, and nothing of one that has cost as much as it may. A run
-//! pauses because it has, or because somebody asks, and goes on when somebody asks and it may. What
-//! is recorded as spent was spent.
+//! S28: nothing of a paused run is leased, and nothing of one that has cost as much as it may. A
+//! run pauses because it has, or because somebody asks, and goes on when somebody asks and it may.
+//! What is recorded as spent was spent.
 
 use model::fact::{AttemptsEnded, PauseCause};
 use model::message::LeaseId;

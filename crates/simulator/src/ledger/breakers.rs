@@ -1,5 +1,5 @@
-//! Circuit breakers by the facts, counted a second time: a list of leases and of ends, each with its
-//! time, and no more than is needed to say who may be let through.
+//! Circuit breakers by the facts, counted a second time: a list of leases and of ends, each with
+//! its time, and no more than is needed to say who may be let through.
 
 use std::collections::BTreeMap;
 

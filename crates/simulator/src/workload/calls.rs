@@ -1,5 +1,6 @@
-//! Calls of what others offer, drawn: circuit breakers and what they stand for, budgets that settle,
-//! what attempts spend, rules for retries; and attempts that need more memory than they ask for.
+//! Calls of what others offer, drawn: circuit breakers and what they stand for, budgets that
+//! settle, what attempts spend, rules for retries; and attempts that need more memory than they ask
+//! for.
 //!
 //! What is down is so for every run at the same times. It is drawn from the seed of the plan alone,
 //! and ends before everything heals.
