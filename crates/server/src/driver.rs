@@ -297,25 +297,20 @@ impl Driver {
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),
             Event::Stop { run, cause, reply } => {
-                let request = self.request(move |answer| drop(reply.send(answer)));
-                self.step(Input::Stop { request, run, cause });
+                self.ask_engine(reply, |request| Input::Stop { request, run, cause });
             }
             Event::Pause { run, reply } => {
-                let request = self.request(move |answer| drop(reply.send(answer)));
-                self.step(Input::Pause { request, run });
+                self.ask_engine(reply, |request| Input::Pause { request, run });
             }
             Event::Resume { run, reply } => {
-                let request = self.request(move |answer| drop(reply.send(answer)));
-                self.step(Input::Resume { request, run });
+                self.ask_engine(reply, |request| Input::Resume { request, run });
             }
             Event::Settle(settlement, reply) => self.settle_task(*settlement, reply),
             Event::Retry { run, from, reply } => {
-                let request = self.request(move |answer| drop(reply.send(answer)));
-                self.step(Input::Retry { request, run, from });
+                self.ask_engine(reply, |request| Input::Retry { request, run, from });
             }
             Event::RetryItems { task, items, reply } => {
-                let request = self.request(move |answer| drop(reply.send(answer)));
-                self.step(Input::RetryItems { request, task, items });
+                self.ask_engine(reply, |request| Input::RetryItems { request, task, items });
             }
             Event::Amend(version, reply) => self.amend(*version, reply),
             Event::Mark { mark, output, reply } => self.mark(*mark, output, reply),
@@ -325,11 +320,7 @@ impl Driver {
                 self.cache_keys.retain(|task, _| task.run != run);
             }
             Event::Discard(unneeded) => self.discard(unneeded),
-            Event::Snapshot(built) => {
-                if let Some(storage) = &self.parts.storage {
-                    storage.put_snapshot(*built);
-                }
-            }
+            Event::Snapshot(built) => self.put_snapshot(*built),
             Event::Looked(looked) => self.looked(*looked),
             Event::Question(question, patience) => self.answer(question, patience),
             Event::History { after, limit, reply } => {
@@ -368,6 +359,22 @@ impl Driver {
         self.next_request += 1;
         self.requests.insert(RequestId(self.next_request), Box::new(answer_to));
         RequestId(self.next_request)
+    }
+
+    fn put_snapshot(&self, built: Built) {
+        if let Some(storage) = &self.parts.storage {
+            storage.put_snapshot(built);
+        }
+    }
+
+    /// Hands the engine a request, and what it answers to whoever asked.
+    fn ask_engine(
+        &mut self,
+        reply: oneshot::Sender<Answer>,
+        input: impl FnOnce(RequestId) -> Input,
+    ) {
+        let request = self.request(move |answer| drop(reply.send(answer)));
+        self.step(input(request));
     }
 
     /// What an admission names is durable before it: large objects at once, small ones with it.

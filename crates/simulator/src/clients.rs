@@ -10,7 +10,7 @@ use std::sync::Arc;
 use engine::{Amendment, Answer, Input, Rejection, RequestId, Submission};
 use model::collections::HashMap;
 use model::fact::{Marked, StopCause};
-use model::{RunId, Span, TaskKey};
+use model::{RunId, RunStatus, Span, TaskKey};
 
 use crate::event::{Event, Wish};
 use crate::invariants::{s13_idempotency, s19_waits, s20_versions};
@@ -21,6 +21,8 @@ use crate::records::{Records, Store};
 use crate::stage::Stage;
 use crate::workload;
 
+/// For how long a run is paused at most before somebody lets it go on.
+pub const PAUSED_MAX: Span = Span::secs(300);
 /// How long a client waits for an answer.
 const PATIENCE: Span = Span::secs(5);
 
@@ -81,6 +83,11 @@ impl Clients {
                 records.asked.insert(run, stage.now);
                 stop(run, StopCause::Terminated)
             }
+            Wish::Pause { run } => {
+                stage.truth.pauses.insert((run, true));
+                Input::Pause { request, run }
+            }
+            Wish::Resume { run } => resume(stage, (records, store), (request, run)),
             Wish::Retry { run, from } => Input::Retry { request, run, from },
             Wish::Edit { .. } | Wish::Mark { .. } | Wish::RetryItems { .. } | Wish::Fork { .. } => {
                 let input = self.change(stage, (records, store), (request, wish));
@@ -105,6 +112,8 @@ impl Clients {
         let may_repeat = match wish {
             Wish::Submit { index } => records.works[index].plan.submissions > 1,
             Wish::Stop { .. } | Wish::Terminate { .. } | Wish::Settle { .. } => true,
+            Wish::Pause { .. } => false,
+            Wish::Resume { run } => records.ledger.run(run).is_some_and(is_paused),
             // What is changed twice would be another change.
             Wish::Retry { .. }
             | Wish::RetryItems { .. }
@@ -139,6 +148,14 @@ impl Clients {
             }
             (Wish::Terminate { run }, Answer::Stopping { status }) if !status.is_final() => {
                 note_stop(stage, run, StopCause::Terminated);
+            }
+            (Wish::Resume { run }, Answer::Rejected(Rejection::CostLimit { .. })) => {
+                stage.hit(Mark::ResumeRefused);
+                again(stage, Wish::Resume { run });
+            }
+            // Its limit was raised, or would have been.
+            (Wish::Resume { run }, Answer::Amended | Answer::Rejected(Rejection::Outdated)) => {
+                again(stage, Wish::Resume { run });
             }
             (Wish::Settle { task, .. }, Answer::Settled) => {
                 let told = s19_waits::told(&mut stage.truth, &records.ledger, task);
@@ -211,12 +228,56 @@ impl Clients {
             stage.wishes += 1;
             stage.after(after, Event::Ask { wish });
         }
+        for after in workload::calls::pauses(&work.plan) {
+            stage.wishes += 1;
+            stage.after(after, Event::Ask { wish: Wish::Pause { run } });
+        }
         for (after, task, verdict) in workload::people::said_in_vain(&work.plan, &work.graph) {
             stage.wishes += 1;
             let wish = Wish::Settle { task: TaskKey { run, task }, verdict };
             stage.after(after, Event::Ask { wish });
         }
     }
+}
+
+fn is_paused(run: &crate::ledger::Run) -> bool {
+    run.status == RunStatus::Paused
+}
+
+/// Somebody asks once more, in a moment.
+fn again(stage: &mut Stage, wish: Wish) {
+    stage.wishes += 1;
+    stage.after(Span::secs(1), Event::Ask { wish });
+}
+
+/// A paused run is to go on. What has cost as much as it may needs a higher limit first; now and
+/// then nobody thinks of that.
+fn resume(
+    stage: &mut Stage,
+    (records, store): (&Records, &Store),
+    (request, run): (RequestId, RunId),
+) -> Input {
+    stage.truth.pauses.insert((run, false));
+    let resume = Input::Resume { request, run };
+    let Some(known) = records.ledger.run(run).filter(|known| is_paused(known)) else {
+        return resume;
+    };
+    let limit = known.admitted.cost_limit_micro;
+    let reached = limit.filter(|&limit| known.cost_micro >= limit);
+    let Some(limit) = reached.filter(|_| stage.draw_span(0, 10).0 > 2) else { return resume };
+    let admitted = &known.admitted;
+    let (priority, concurrency) = (admitted.priority, admitted.concurrency);
+    stage.truth.edits.insert((run, admitted.graph, priority, concurrency));
+    let amendment = Amendment {
+        run,
+        base: admitted.graph,
+        graph: engine::Graphs::graph(&store.graphs, &admitted.graph),
+        definition: admitted.definition,
+        priority,
+        concurrency,
+        cost_limit_micro: Some((limit * 2).max(known.cost_micro) + 1_000),
+    };
+    Input::Amend { request, amendment: Box::new(amendment) }
 }
 
 fn note_stop(stage: &mut Stage, run: RunId, cause: StopCause) {

@@ -13,7 +13,8 @@ use model::control::{Kind, Verdict};
 use model::fact::{AmendCause, RunAmended, WorkerJoined};
 use model::limits::LEADER_RENEW;
 use model::message::{AttemptEvent, News, Order, ToWorker};
-use model::{Epoch, Fact, Seq, Span, TaskId, TaskKey, Timestamp, WorkerId};
+use model::outcome::Spent;
+use model::{Epoch, Fact, RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, WorkerId};
 
 use crate::evaluator::{self, Asked};
 use crate::event::Event;
@@ -243,6 +244,11 @@ impl Coordinator {
                 }
             }
         }
+        if let News::Reports { reports, .. } = &mut message.news {
+            for report in reports {
+                spoil(stage, &mut report.event);
+            }
+        }
         let made = server::generated(stage, store, (&self.engine, self.epoch), message);
         let made = made.into_iter().map(|made| Input::Generated(Box::new(made)));
         made.chain([input]).collect()
@@ -334,6 +340,11 @@ impl Coordinator {
                         cost_limit_micro: amendment.cost_limit_micro,
                     }))
                 })
+            }
+            Input::Resume { run, .. } if stage.has(Mutant::ResumedAtLimit) => {
+                let known = self.engine.state().run(*run)?;
+                let paused = known.status() == RunStatus::Paused;
+                paused.then_some(Fact::RunResumed { run: *run })
             }
             Input::Mark { mark, .. } if stage.has(Mutant::BegunMarked) => {
                 let run = self.engine.state().run(mark.run)?;
@@ -526,6 +537,17 @@ impl Coordinator {
     pub fn corrupt(&mut self, fact: &Fact, store: &Store) {
         let (last, at) = (self.engine.state().last(), self.engine.state().at());
         self.engine.replay(last, at, fact, &store.graphs);
+    }
+}
+
+/// What a planted fault makes of a report.
+fn spoil(stage: &Stage, event: &mut AttemptEvent) {
+    let AttemptEvent::Ended { end, retry_after, .. } = event else { return };
+    if stage.has(Mutant::CostLost) {
+        end.spent = Spent::NOTHING;
+    }
+    if stage.has(Mutant::WaitNotKept) {
+        *retry_after = None;
     }
 }
 

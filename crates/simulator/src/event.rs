@@ -129,6 +129,16 @@ pub enum Wish {
         /// Where to begin, if not with what did not succeed.
         from: Option<TaskId>,
     },
+    /// Pause a run.
+    Pause {
+        /// Which.
+        run: RunId,
+    },
+    /// Let a paused run go on; raise its limit first if it has cost what it may.
+    Resume {
+        /// Which.
+        run: RunId,
+    },
     /// Say what a task waits for.
     Settle {
         /// Which.

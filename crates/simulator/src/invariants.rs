@@ -32,6 +32,9 @@ pub mod s23_locks;
 pub mod s24_budgets;
 pub mod s25_deadlines;
 pub mod s26_items;
+pub mod s27_breakers;
+pub mod s28_pauses;
+pub mod s29_growth;
 
 use std::fmt;
 use std::sync::Arc;
@@ -77,7 +80,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 18] = [
+const ON_FACTS: [(&str, Check); 21] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -85,6 +88,9 @@ const ON_FACTS: [(&str, Check); 18] = [
     ("S24", s24_budgets::check),
     ("S25", s25_deadlines::check),
     ("S26", s26_items::check),
+    ("S27", s27_breakers::check),
+    ("S28", s28_pauses::check),
+    ("S29", s29_growth::check),
     ("S16", s16_answers::check),
     ("S17", s17_turns::check),
     ("S18", s18_undone::check),

@@ -10,18 +10,20 @@ use std::sync::Arc;
 use model::collections::HashMap;
 use model::fact::{AmendCause, AttemptsEnded, RunAdmitted, StopCause, WorkerJoined};
 use model::hash::mix;
-use model::outcome::Then;
+use model::outcome::{Failure, Spent, Then};
 use model::{
     Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq, TaskKey,
     TaskStatus, Timestamp, Token, WorkerId,
 };
 
+pub mod breakers;
 mod change;
 mod mark;
 mod run;
 mod shares;
 mod version;
 
+use self::breakers::{Breakers, Turned};
 pub use run::{Followed, Item, Joined, Run};
 pub use shares::Shares;
 pub use version::Fit;
@@ -47,6 +49,8 @@ pub struct Ledger {
     pub workers: BTreeMap<WorkerId, WorkerJoined>,
     /// What all runs share.
     pub shares: Shares,
+    /// What all runs depend on.
+    pub breakers: Breakers,
     /// The fact with which the present leader began.
     pub led_since: Seq,
     /// The attempt whose tasks were the last fact: its end must be the next.
@@ -122,8 +126,13 @@ impl Ledger {
             Fact::AttemptOverran { item } => self.item_mut(*item).map(|item| item.overran = true),
             Fact::AttemptsEnded(ended) => self.end(ended),
             Fact::LeasesReturned { task, items } => items.iter().try_for_each(|item| {
-                self.unlease(task.item(ItemId(item)));
-                self.set(task.item(ItemId(item)), TaskStatus::Ready)
+                let key = task.item(ItemId(item));
+                self.unlease(key);
+                let record = self.item_mut(key)?;
+                // What asks for more than its task is none of its ready items.
+                let grown = record.growths > 0;
+                record.retry_at = entry.at;
+                self.set(key, if grown { TaskStatus::Retrying } else { TaskStatus::Ready })
             }),
             Fact::RunForgotten { run } => {
                 let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
@@ -171,6 +180,8 @@ impl Ledger {
                 let stops = run.status != RunStatus::Stopping;
                 if stops { run.turn(RunStatus::Stopping) } else { Ok(()) }
             }
+            Fact::RunPaused { run, .. } => self.run_mut(*run)?.turn(RunStatus::Paused),
+            Fact::RunResumed { run } => self.run_mut(*run)?.turn(RunStatus::Running),
             Fact::RunEnded { run, status } => self.run_mut(*run)?.turn(*status),
             Fact::RoundOpened { run, tasks, scope } => {
                 let run = self.run_mut(*run)?;
@@ -205,7 +216,9 @@ impl Ledger {
         self.live += 1;
         let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
         run.live += 1;
-        self.shares.take(&run.graph.policy(key.task).shared, key, self.at);
+        let shared = &run.graph.policy(key.task).shared;
+        self.shares.take(shared, key, self.at);
+        self.breakers.lease(&shared.breakers, key, self.at);
         let item = self.item_mut(key)?;
         (item.token, item.worker, item.started_at, item.overran) = (token, worker, None, false);
         self.set(key, TaskStatus::Leased)
@@ -213,6 +226,7 @@ impl Ledger {
 
     fn unlease(&mut self, key: ItemKey) {
         self.shares.give_back(key);
+        self.breakers.unlease(key);
         self.live = self.live.saturating_sub(1);
         if let Some(run) = self.runs.get_mut(&key.run) {
             run.live = run.live.saturating_sub(1);
@@ -220,18 +234,26 @@ impl Ledger {
     }
 
     fn end(&mut self, ended: &AttemptsEnded) -> Result<(), String> {
-        for &(item, _) in &ended.ends {
+        for &(item, end) in &ended.ends {
             let key = ended.task.item(item);
+            let trial = self.is_failed_trial(key, ended.outcome);
+            self.account(key, ended.outcome, end.spent)?;
             self.unlease(key);
             let run = self.run_mut(key.run)?;
+            let growing = run.graph.policy(key.task).retry.memory.is_some();
             let stops = run.cause.is_some();
             let handler = run.graph.policy(key.task).trigger.is_handler();
             let ending = run.cause.filter(|_| !handler);
             let lost = ending.map_or(TaskStatus::Failed, StopCause::task_status);
             let record = self.item_mut(key)?;
             record.last = Some(ended.outcome);
+            let hungry = ended.outcome == Outcome::Failed(Failure::OutOfMemory);
+            if growing && hungry && ended.then != Then::Final {
+                record.growths = (record.growths + 1).min(7);
+            }
             record.asked = stops || record.overran;
             match ended.outcome {
+                _ if trial => record.losses += 1,
                 Outcome::Lost => record.losses += 1,
                 Outcome::Failed(_) | Outcome::TimedOut => record.failures += 1,
                 Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => {}
@@ -251,6 +273,24 @@ impl Ledger {
             };
             self.set(key, status)?;
         }
+        Ok(())
+    }
+
+    /// Whether such an end is that of a trial which opens a breaker again.
+    #[must_use]
+    pub fn is_failed_trial(&self, key: ItemKey, outcome: Outcome) -> bool {
+        let Some(run) = self.run(key.run) else { return false };
+        let breakers = &run.graph.policy(key.task).shared.breakers;
+        self.breakers.turned(breakers, (key, outcome), self.at) == Some(Turned::OpenedAgain)
+    }
+
+    /// What an end means beyond its item. Before the lease is over.
+    fn account(&mut self, key: ItemKey, outcome: Outcome, spent: Spent) -> Result<(), String> {
+        let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
+        run.cost_micro += spent.cost_micro;
+        let shared = &run.graph.policy(key.task).shared;
+        self.shares.settle(shared, spent, self.at);
+        self.breakers.end(&shared.breakers, (key, outcome), self.at);
         Ok(())
     }
 

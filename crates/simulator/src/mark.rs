@@ -217,6 +217,38 @@ define_marks!(
     DeadlineRunning = "deadline passed while it ran",
     /// A run was opened anew when a deadline had passed.
     DeadlineAgain = "deadline passed in a later round",
+    /// A breaker opened.
+    BreakerOpened = "breaker opened",
+    /// An attempt tried whether a breaker may close.
+    BreakerTried = "breaker tried",
+    /// A trial closed a breaker.
+    BreakerClosed = "breaker closed by a trial",
+    /// A trial failed.
+    TrialFailed = "trial of a breaker failed",
+    /// A trial ended in a way that says nothing.
+    TrialLost = "trial of a breaker said nothing",
+    /// An attempt spent less than was reserved for it.
+    SettledBack = "budget given back",
+    /// An attempt spent more than was reserved for it.
+    SettledDebt = "budget in debt",
+    /// A retry waited because it was asked to.
+    WaitAsked = "retry waited as it was asked",
+    /// A rule kept a failure that may pass from being tried again.
+    RefusedByRule = "not tried again by a rule",
+    /// A rule let a failure be tried again that would not pass by itself.
+    AllowedByRule = "tried again by a rule",
+    /// A person paused a run.
+    PausedByHand = "run paused by hand",
+    /// A run paused because of what it had cost.
+    PausedByCost = "run paused at its cost limit",
+    /// A paused run ended with the last that ran.
+    PausedAtEnd = "paused run ended",
+    /// A paused run went on.
+    Resumed = "run resumed",
+    /// A run could not go on because of what it had cost.
+    ResumeRefused = "resume refused: cost limit",
+    /// An attempt asked for more memory than the one before.
+    Grown = "attempt with more memory",
 );
 
 /// How often each mark was hit.

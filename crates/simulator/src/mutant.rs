@@ -67,6 +67,20 @@ pub enum Mutant {
     ForkForgets,
     /// All items run again when some of them are to.
     ItemsAllAgain,
+    /// Nobody counts the failures of what all depend on.
+    NoBreakers,
+    /// What attempts spend is never set right.
+    NotSettled,
+    /// All is tried again that may pass by itself, whatever the rules say.
+    RulesIgnored,
+    /// How long the other side asks to be left alone gets lost.
+    WaitNotKept,
+    /// What attempts cost gets lost.
+    CostLost,
+    /// A run goes on that has cost as much as it may.
+    ResumedAtLimit,
+    /// Every attempt asks for as much memory as the first.
+    NoGrowth,
 }
 
 impl Mutant {
@@ -102,6 +116,13 @@ impl Mutant {
         Self::BegunMarked,
         Self::ForkForgets,
         Self::ItemsAllAgain,
+        Self::NoBreakers,
+        Self::NotSettled,
+        Self::RulesIgnored,
+        Self::WaitNotKept,
+        Self::CostLost,
+        Self::ResumedAtLimit,
+        Self::NoGrowth,
     ];
 
     /// How it is named on the command line.
@@ -138,6 +159,13 @@ impl Mutant {
             Self::BegunMarked => "begun-marked",
             Self::ForkForgets => "fork-forgets",
             Self::ItemsAllAgain => "items-all-again",
+            Self::NoBreakers => "no-breakers",
+            Self::NotSettled => "not-settled",
+            Self::RulesIgnored => "rules-ignored",
+            Self::WaitNotKept => "wait-not-kept",
+            Self::CostLost => "cost-lost",
+            Self::ResumedAtLimit => "resumed-at-limit",
+            Self::NoGrowth => "no-growth",
         }
     }
 }

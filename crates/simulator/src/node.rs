@@ -9,7 +9,7 @@ use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::collections::HashMap;
 use model::limits::ATTEMPT_LEASE;
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
-use model::outcome::{AttemptEnd, Failure, OutputRef, Usage};
+use model::outcome::{AttemptEnd, Failure, OutputRef, Spent, Usage};
 use model::{Digest, Outcome, Request, Span, Timestamp};
 
 use crate::event::Event;
@@ -35,6 +35,8 @@ struct Pretender {
     grace: Span,
     started_at: Timestamp,
     writes: bool,
+    spent: Spent,
+    retry_after: Option<Span>,
 }
 
 /// One machine.
@@ -269,13 +271,16 @@ impl Node {
         stage.tell(|| format!("node {} starts {:?}", self.index, grant.attempt));
         let started = self.room.start(&self.plan, lease.item, &grant.request);
         stage.judge("S4", started);
-        let Behaviour { wall, failure, manners, writes } = behaviour;
-        let process = Process { node: self.index, ended: None, doomed: false, writes };
+        let Behaviour { wall, failure, manners, writes, spent, retry_after } = behaviour;
+        let (node, memory) = (self.index, grant.request.memory_bytes);
+        let (ended, doomed) = (None, false);
+        let process = Process { node, ended, doomed, writes, spent, retry_after, memory };
         stage.truth.start(lease, process);
         self.serial += 1;
         let serial = self.serial;
         let (grace, started_at) = (grant.grace, stage.now);
-        let pretender = Pretender { serial, manners, grace, started_at, writes };
+        let pretender =
+            Pretender { serial, manners, grace, started_at, writes, spent, retry_after };
         self.processes.insert(lease, pretender);
         let node = self.index;
         let instance = self.instance;
@@ -339,14 +344,12 @@ impl Node {
             other => other,
         };
         let wall_us = stage.now.since(pretender.started_at).0;
-        let end =
-            AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..AttemptEnd::default() };
+        let usage = Usage { wall_us, ..Usage::default() };
+        let end = AttemptEnd { usage, spent: pretender.spent, ..AttemptEnd::default() };
         // What it wrote travels beside the message; only that it did is simulated.
         let wrote = pretender.writes && outcome == Outcome::Succeeded;
+        let retry_after = pretender.retry_after.filter(|_| outcome != Outcome::Succeeded);
         let tasks = wrote.then_some(OutputRef { digest: Digest([7; 32]), bytes: 70 });
-        self.hand_in(
-            stage,
-            AgentInput::Ended { lease, outcome: told, end, tasks, retry_after: None },
-        );
+        self.hand_in(stage, AgentInput::Ended { lease, outcome: told, end, tasks, retry_after });
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! It reads them back from the journal, through the codec, and never from the engine's memory.
 
+mod calls;
 mod change;
 mod flow;
 
@@ -11,10 +12,11 @@ use std::sync::Arc;
 use journal::memory::{MemoryJournal, Removed};
 use journal::{Entry, Journal};
 use model::collections::{HashMap, HashSet};
-use model::fact::{AttemptsEnded, LossCause, StopCause};
+use model::fact::{AttemptsEnded, LossCause, PauseCause, StopCause};
 use model::outcome::Then;
-use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, Seq, TaskKey, Timestamp};
+use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, RunStatus, Seq, TaskKey, Timestamp};
 
+use crate::clients::PAUSED_MAX;
 use crate::disk::FaultyDisk;
 use crate::event::{Event, Wish};
 use crate::invariants::s06_replay::GraphStore;
@@ -173,6 +175,7 @@ impl Records {
         self.mark(stage, entry);
         self.flow_marks(stage, &entry.fact);
         self.change_marks(stage, entry);
+        self.call_marks(stage, entry);
         self.follow(stage, entry);
         self.ledger.apply(entry, |digest| Arc::clone(&store.drawn[digest]));
         self.follow_flow(stage, &entry.fact);
@@ -219,6 +222,11 @@ impl Records {
                 }
                 self.ended.retain(|ended| ended != run);
             }
+            Fact::RunPaused { run, .. } => {
+                stage.wishes += 1;
+                let after = stage.draw_span(1_000, PAUSED_MAX.0);
+                stage.after(after, Event::Ask { wish: Wish::Resume { run: *run } });
+            }
             Fact::RunForgotten { run } => {
                 let key = self.ledger.run(*run).and_then(|run| run.admitted.key);
                 key.map(|key| stage.truth.told.remove(&key));
@@ -262,6 +270,16 @@ impl Records {
                 StopCause::Terminated => Mark::Terminated,
             },
             Fact::RoundOpened { .. } | Fact::ItemsReopened { .. } => Mark::Reopened,
+            Fact::RunPaused { cause, .. } => match cause {
+                PauseCause::Asked => Mark::PausedByHand,
+                PauseCause::CostLimit => Mark::PausedByCost,
+            },
+            Fact::RunResumed { .. } => Mark::Resumed,
+            Fact::RunEnded { run, .. }
+                if self.ledger.run(*run).is_some_and(|run| run.status == RunStatus::Paused) =>
+            {
+                Mark::PausedAtEnd
+            }
             _ => return,
         };
         stage.hit(mark);

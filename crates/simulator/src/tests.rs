@@ -173,6 +173,29 @@ fn items_that_nobody_wants_to_run_again_break_s26() {
 }
 
 #[test]
+fn without_breakers_s27_breaks_and_without_settling_s24() {
+    assert_eq!(found_by_corpus(Mutant::NoBreakers).id, "S27");
+    assert_eq!(found_by_corpus(Mutant::NotSettled).id, "S24");
+}
+
+#[test]
+fn rules_and_waits_of_retries_that_are_not_kept_to_break_s8() {
+    assert_eq!(found_by_corpus(Mutant::RulesIgnored).id, "S8");
+    assert_eq!(found_by_corpus(Mutant::WaitNotKept).id, "S8");
+}
+
+#[test]
+fn costs_that_get_lost_and_runs_that_go_on_beyond_them_break_s28() {
+    assert_eq!(found_by_corpus(Mutant::CostLost).id, "S28");
+    assert_eq!(found_by_corpus(Mutant::ResumedAtLimit).id, "S28");
+}
+
+#[test]
+fn memory_that_does_not_grow_breaks_s29() {
+    assert_eq!(found_by_corpus(Mutant::NoGrowth).id, "S29");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

@@ -6,9 +6,10 @@ use model::collections::{HashMap, HashSet};
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
+use model::outcome::Spent;
 use model::policy::Priority;
 use model::{
-    Digest, Epoch, IdSet, ItemKey, Outcome, Round, RunId, Seq, TaskId, TaskKey, TaskStatus,
+    Digest, Epoch, IdSet, ItemKey, Outcome, Round, RunId, Seq, Span, TaskId, TaskKey, TaskStatus,
     Timestamp, Token,
 };
 
@@ -23,6 +24,12 @@ pub struct Process {
     pub doomed: bool,
     /// Whether it writes tasks for its run if it ends well.
     pub writes: bool,
+    /// What it spends.
+    pub spent: Spent,
+    /// How long it asks to be left alone, if it fails.
+    pub retry_after: Option<Span>,
+    /// How much memory it was given.
+    pub memory: u64,
 }
 
 /// Facts about the world.
@@ -73,6 +80,8 @@ pub struct Truth {
     pub cached: HashMap<(TaskKey, Round, Epoch), IdSet>,
     /// What each fork was to bring along, by its trace.
     pub forks: HashMap<u128, Vec<Marked>>,
+    /// Runs that people asked to pause, and to go on.
+    pub pauses: HashSet<(RunId, bool)>,
     /// The last fact that has been acknowledged as durable.
     pub durable: Seq,
 }

@@ -3,6 +3,7 @@
 //! Both are functions of the plan alone, so that an attempt which is tried again on another machine
 //! does what it would have done on the first, and the oracle can ask without running anything.
 
+pub mod calls;
 mod flow;
 pub mod people;
 pub mod shared;
@@ -14,8 +15,9 @@ use model::control::{Join, Kind};
 use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::hash::mix;
-use model::outcome::Failure;
+use model::outcome::{Failure, Spent};
 use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::shared::Unit;
 use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
 
 use crate::mutant::Mutant;
@@ -42,6 +44,10 @@ pub struct Behaviour {
     pub manners: Manners,
     /// Whether it writes tasks for its run.
     pub writes: bool,
+    /// What it spends.
+    pub spent: Spent,
+    /// How long it asks to be left alone, if it fails.
+    pub retry_after: Option<Span>,
 }
 
 /// What a process does when it is asked to end.
@@ -72,6 +78,8 @@ enum Trouble {
     None,
     FailsFirst(u16),
     FailsAlways(Failure),
+    /// It needs as much memory as is asked for after so many attempts that had not enough.
+    Hungry(u8),
     Hangs,
     Slow,
 }
@@ -124,6 +132,16 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
         Some(Mutant::NoBudgets) => {
             policies.for_each(|policy| policy.shared.budgets = Box::default());
         }
+        Some(Mutant::NoBreakers) => {
+            policies.for_each(|policy| policy.shared.breakers = Box::default());
+        }
+        Some(Mutant::NotSettled) => policies.for_each(|policy| {
+            policy.shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
+        }),
+        Some(Mutant::NoGrowth) => policies.for_each(|policy| policy.retry.memory = None),
+        Some(Mutant::RulesIgnored) => policies.for_each(|policy| {
+            (policy.retry.on, policy.retry.never) = (Box::default(), Box::default());
+        }),
         Some(Mutant::NoDeadlines) => policies.for_each(|policy| policy.deadline = None),
         Some(Mutant::UndoneForwards) => {
             let undoes = |task: u32| {
@@ -155,15 +173,16 @@ pub fn admission(run: &RunPlan, graph: &Graph) -> RunAdmitted {
         failure: run.failure,
         timeout: run.timeout,
         concurrency: run.concurrency,
-        cost_limit_micro: None,
+        cost_limit_micro: calls::cost_limit(run),
         trace: u128::from(run.seed),
     }
 }
 
-/// What this attempt does.
+/// What this attempt does with so much memory, in bytes.
 #[must_use]
-pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId) -> Behaviour {
+pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId, memory: u64) -> Behaviour {
     let (task, item) = (attempt.key.task, attempt.key.item);
+    let policy = graph.policy(task);
     let mut draw = item_stream(run, task, item);
     let trouble = trouble(run, graph, task, &mut draw);
     let wall = Span(draw.between(run.wall_min.0, run.wall_max.0));
@@ -175,13 +194,24 @@ pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId) -> Behaviour 
     let (wall, failure) = match trouble {
         Trouble::None => (Some(wall), None),
         Trouble::FailsFirst(count) if attempt.attempt.0 > count => (Some(wall), None),
-        Trouble::FailsFirst(_) => (Some(wall), Some(Failure::Exit(1))),
+        Trouble::FailsFirst(_) => {
+            let place = u64::from(task.0) << 32 | u64::from(item.0);
+            (Some(wall), Some(calls::first_failure(run, policy, place)))
+        }
+        Trouble::Hungry(times) => {
+            let needs = policy
+                .retry
+                .memory
+                .map_or(0, |growth| growth.grown(policy.request.memory_bytes, times));
+            (Some(wall), (memory < needs).then_some(Failure::OutOfMemory))
+        }
         Trouble::FailsAlways(failure) => (Some(wall), Some(failure)),
         Trouble::Hangs => (None, None),
         Trouble::Slow => (Some(Span(wall.0 * 10)), None),
     };
     let writes = version::fragment(run, graph, task, item).is_some();
-    Behaviour { wall, failure, manners, writes }
+    let (spent, retry_after) = calls::spent(run, attempt);
+    Behaviour { wall, failure, manners, writes, spent, retry_after }
 }
 
 /// What becomes of an item. `undisturbed` is whether nothing breaks but the work itself.
@@ -191,7 +221,17 @@ pub fn fate(run: &RunPlan, graph: &Graph, item: (TaskId, ItemId), undisturbed: b
     let has_limit = graph.policy(task).timeout.is_some();
     let retries = u16::from(graph.policy(task).retry.limit);
     let survives = undisturbed || (run.losses > 1 && !has_limit);
+    let policy = graph.policy(task);
+    // What a breaker stands for may be down at any time.
+    let survives = survives && policy.shared.breakers.is_empty();
+    let undisturbed = undisturbed && policy.shared.breakers.is_empty();
+    let place = u64::from(task.0) << 32 | u64::from(item.0);
+    let first = calls::first_failure(run, policy, place);
     match trouble(run, graph, task, &mut item_stream(run, task, item)) {
+        Trouble::FailsFirst(_) | Trouble::FailsAlways(_) if !calls::lets_retry(policy, first) => {
+            Fate::Either
+        }
+        Trouble::Hungry(_) => Fate::Either,
         Trouble::None if survives => Fate::Succeeds,
         Trouble::FailsFirst(count) if count <= retries && survives => Fate::Succeeds,
         Trouble::FailsFirst(count) if count > retries && undisturbed => Fate::Fails,
@@ -219,6 +259,11 @@ fn trouble(run: &RunPlan, graph: &Graph, task: TaskId, draw: &mut Random) -> Tro
     match kind {
         0..3 => Trouble::FailsFirst(1 + u16::try_from(kind).expect("below 3")),
         3 => Trouble::FailsAlways(Failure::Exit(3)),
+        4 if graph.policy(task).retry.memory.is_some() => {
+            let place = mix(run.seed) ^ u64::from(task.0);
+            let times = Random::stream(place, "hunger").small(1, 4);
+            Trouble::Hungry(u8::try_from(times).expect("up to four"))
+        }
         4 => Trouble::FailsAlways(Failure::OutOfMemory),
         5 if graph.policy(task).timeout.is_some() => Trouble::Hangs,
         5 | 6 => Trouble::Slow,

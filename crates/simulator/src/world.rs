@@ -6,6 +6,7 @@
 use engine::{Engine, Input};
 use model::hash::mix;
 use model::message::News;
+use model::shared::Breaker;
 use model::{RunId, Span, TaskId, Timestamp};
 
 use crate::clients::Clients;
@@ -21,7 +22,10 @@ use crate::node::Node;
 use crate::plan::{EPOCH, Fault, FaultKind, Plan, Tail};
 use crate::records::{Records, Store};
 use crate::stage::{Stage, Way};
-use crate::workload;
+use crate::workload::{self, Behaviour};
+
+/// How long an attempt takes whose dependency is down.
+const OUTAGE_WALL: Span = Span::millis(20);
 
 /// How often the costly invariants are looked at.
 const INSPECTION: Span = Span::secs(60);
@@ -186,12 +190,20 @@ impl World {
         let stage = &mut self.stage;
         match event {
             Event::NodeTurn { node, instance } => {
-                let records = &self.records;
+                let (records, plan, now) = (&self.records, &self.plan, stage.now);
                 let script = |grant: &model::message::Grant| {
                     let run = grant.attempt.key.run;
                     let known = records.work(run).zip(records.ledger.run(run));
                     let (work, run) = known.expect("a grant is of a durable run");
-                    workload::behaviour(&work.plan, &run.graph, grant.attempt)
+                    let memory = grant.request.memory_bytes;
+                    let calm = workload::behaviour(&work.plan, &run.graph, grant.attempt, memory);
+                    let breakers = &run.graph.policy(grant.attempt.key.task).shared.breakers;
+                    let down = |it: &Breaker| workload::calls::is_down(plan, &it.name, now);
+                    if !breakers.iter().any(down) {
+                        return calm;
+                    }
+                    let failure = Some(workload::calls::down_failure(grant.attempt));
+                    Behaviour { wall: Some(OUTAGE_WALL), failure, writes: false, ..calm }
                 };
                 let before = stage.truth.started;
                 self.nodes[node as usize].turn(stage, instance, &script);

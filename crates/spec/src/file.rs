@@ -101,8 +101,8 @@ record! {
         /// Circuit breakers that tasks may keep to, by name: after so many failures in a row nobody
         /// tries for a while. Those of one name are shared by all runs.
         breakers: Box<Breakers>,
-        /// What the attempts of a run may cost together: when they have, it pauses. An amount in the
-        /// currency of the prices, such as `5` or `0.50`.
+        /// What the attempts of a run may cost together: when they have, it pauses. An amount in
+        /// the currency of the prices, such as `5` or `0.50`.
         cost_limit: Placed<Money>,
         /// Language models that tasks call, by name.
         models: Box<Models>,

@@ -106,6 +106,7 @@ impl State {
     pub(super) fn attempts_ended(&mut self, ended: &AttemptsEnded, at: Timestamp) {
         let key = ended.task;
         for &(item, end) in &ended.ends {
+            let trial = self.is_failed_trial(key.item(item), ended.outcome);
             self.account(key.item(item), ended.outcome, (end.spent, at));
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
@@ -115,7 +116,7 @@ impl State {
             let lost = run.status_when_lost(key.task);
             let grows = grows(run.policy(key.task), ended);
             let counted = if grows { old.grown() } else { old };
-            let after = run.set_item(key.task, item, item_after(counted, ended, lost), at);
+            let after = run.set_item(key.task, item, item_after(counted, ended, (trial, lost)), at);
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if end.usage.wall_us > 0 {
                 self.classes.observe(class, end.usage.wall_us);
@@ -129,7 +130,7 @@ impl State {
         }
     }
 
-    /// What an attempt that has ended means for what is counted beyond it: costs, budgets, breakers.
+    /// What the end of an attempt means for what is counted beyond it: costs, budgets, breakers.
     fn account(&mut self, item: ItemKey, outcome: Outcome, (spent, at): (Spent, Timestamp)) {
         if let Some(lease) = self.leases.get(&item) {
             let shared = &self.classes.get(lease.class).shared;
@@ -176,10 +177,12 @@ fn grows(policy: &Policy, ended: &AttemptsEnded) -> bool {
         && ended.then != Then::Final
 }
 
-/// An item after one of its attempts has ended; `lost` is where one stands that is lost for good.
-fn item_after(old: Item, ended: &AttemptsEnded, lost: TaskStatus) -> Item {
+/// An item after one of its attempts has ended, which may have been a `trial` that failed; `lost`
+/// is where one stands that is lost for good.
+fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus)) -> Item {
     let counted = match ended.outcome {
         Outcome::Lost => old.lost(),
+        _ if trial => old.lost(),
         Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => old,
     };

@@ -1,8 +1,8 @@
 //! What the planner may hand out besides the room of workers: of each limit, how much is left.
 //!
 //! A run's own limit is counted in attempts, a lock in holders, a breaker in trials, a budget in
-//! microseconds of the time in which it fills. A breaker that is closed has no end of them, one that
-//! is open none. Whoever asks for a lock or a budget may see another limit of the same
+//! microseconds of the time in which it fills. A closed breaker has no end of trials, an open one
+//! has none. Whoever asks for a lock or a budget may see another limit of the same
 //! name than others do: the widest is what is handed out, and whoever sees a narrower one has to
 //! leave the difference. Nobody sees a wider limit of a lock than those who hold it.
 

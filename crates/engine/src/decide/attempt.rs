@@ -78,7 +78,8 @@ impl Turn<'_> {
                 event,
                 AttemptEvent::Ended { outcome: Outcome::Succeeded, tasks: Some(_), .. }
             );
-            if wrote || group.as_ref().is_some_and(repeats) {
+            // What is a trial follows from all that has ended before it.
+            if wrote || group.as_ref().is_some_and(repeats) || self.is_tried(lease) {
                 self.close(group.take());
             }
             let Some(mut says) = self.judge(worker, lease, event) else {
@@ -108,6 +109,12 @@ impl Turn<'_> {
         touched.sort_unstable();
         touched.dedup();
         touched.into_iter().for_each(|run| self.progress(run));
+    }
+
+    /// Whether a breaker that the lease keeps to is not closed.
+    fn is_tried(&self, lease: LeaseId) -> bool {
+        let class = self.state.lease(lease.item).map(|held| self.state.classes().get(held.class));
+        class.is_some_and(|class| self.state.shares().is_any_open(&class.shared.breakers))
     }
 
     /// An attempt did its work, but the tasks that it wrote cannot be tasks of its run.
@@ -175,7 +182,8 @@ impl Turn<'_> {
         let late = self.is_late(run, item.task);
         let hopeless =
             outcome == Outcome::Failed(Failure::OutOfMemory) && !self.can_grow(run, item, record);
-        if ending || late || hopeless || !may_retry(retry, record, outcome) {
+        let trial = self.state.is_failed_trial(item, outcome);
+        if ending || late || hopeless || !may_retry(retry, (record, trial), outcome) {
             return Some(Then::Final);
         }
         let wait = match outcome {
@@ -198,10 +206,15 @@ impl Turn<'_> {
     }
 }
 
-fn may_retry(policy: &RetryPolicy, item: Item, outcome: Outcome) -> bool {
+/// Whether an item may be tried again. A trial that failed is counted as a loss, if its failures
+/// are tried again at all.
+fn may_retry(policy: &RetryPolicy, (item, trial): (Item, bool), outcome: Outcome) -> bool {
     match outcome {
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => false,
         Outcome::Lost => item.losses() < policy.loss_limit,
+        _ if trial => {
+            policy.limit > 0 && item.losses() < policy.loss_limit && is_chosen(policy, outcome)
+        }
         Outcome::TimedOut | Outcome::Failed(_) => {
             item.failures() < policy.limit && is_chosen(policy, outcome)
         }
@@ -274,11 +287,11 @@ mod tests {
             ..RetryPolicy::default()
         };
         let record = Item::new(TaskStatus::Running);
-        let retried =
-            [3, 4, 5].map(|c| may_retry(&policy, record, Outcome::Failed(Failure::Exit(c))));
+        let retried = [3, 4, 5]
+            .map(|c| may_retry(&policy, (record, false), Outcome::Failed(Failure::Exit(c))));
         assert_eq!(retried, [true, false, false]);
-        assert!(!may_retry(&policy, record.failed(), Outcome::Failed(Failure::Exit(3))));
-        assert!(may_retry(&policy, record.failed(), Outcome::Lost));
+        assert!(!may_retry(&policy, (record.failed(), false), Outcome::Failed(Failure::Exit(3))));
+        assert!(may_retry(&policy, (record.failed(), false), Outcome::Lost));
     }
 
     #[test]
@@ -298,7 +311,7 @@ mod tests {
                 Outcome::Failed(Failure::Status(503)),
                 Outcome::Failed(Failure::Answer),
             ];
-            ends.map(|end| may_retry(&policy, Item::new(TaskStatus::Running), end))
+            ends.map(|end| may_retry(&policy, (Item::new(TaskStatus::Running), false), end))
         };
         assert_eq!(retried(&[], &[], &[]), [true, true, true, true, false]);
         assert_eq!(retried(&[Rule::TimeOut], &[], &[]), [true, false, false, false, false]);

@@ -21,7 +21,8 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
 use model::collections::HashMap;
-use model::outcome::Totals;
+use model::outcome::{Outcome, Totals};
+use model::shared::Sign;
 use model::{Digest, Epoch, ItemKey, RunId, Seq, TaskKey, Timestamp, WorkerId};
 
 pub use circuit::{Circuit, Stand};
@@ -146,6 +147,16 @@ impl State {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.runs.len() == self.ended.len()
+    }
+
+    /// Whether such an end is that of a trial which opens its breaker again. It says little of the
+    /// item, and is counted as a loss.
+    pub(crate) fn is_failed_trial(&self, item: ItemKey, outcome: Outcome) -> bool {
+        let Some(lease) = self.leases.get(&item) else { return false };
+        let mut breakers = self.classes.get(lease.class).shared.breakers.iter();
+        breakers.any(|breaker| {
+            breaker.sign(outcome) == Sign::Fails && self.shares.is_trial(&breaker.name, item)
+        })
     }
 
     /// Makes the class of what an item of a task asks for after so many growths.

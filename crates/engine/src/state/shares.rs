@@ -109,6 +109,19 @@ impl Shares {
         u32::try_from(trials).unwrap_or(u32::MAX)
     }
 
+    /// Whether the live lease of an item tries whether a breaker may close again.
+    #[must_use]
+    pub fn is_trial(&self, name: &str, item: ItemKey) -> bool {
+        self.circuits.get(name).is_some_and(|circuit| circuit.trials.contains(&item))
+    }
+
+    /// Whether a breaker among these is not closed.
+    #[must_use]
+    pub fn is_any_open(&self, breakers: &[Breaker]) -> bool {
+        let circuits = breakers.iter().filter_map(|breaker| self.circuits.get(&breaker.name));
+        circuits.into_iter().any(|circuit| circuit.open_until.is_some())
+    }
+
     /// How many attempts a breaker lets through at `now`, those that are trying it included.
     #[must_use]
     pub fn passes(&self, breaker: &Breaker, now: Timestamp) -> u32 {

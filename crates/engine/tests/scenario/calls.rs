@@ -116,6 +116,32 @@ fn a_trial_closes_it_or_opens_it_for_twice_as_long() {
 }
 
 #[test]
+fn a_trial_that_fails_is_counted_as_a_loss() {
+    let mut house = House::new(64);
+    let parts = with(sharing(1, Shared::default()), 0, |p| {
+        (p.shared, p.retry.limit, p.retry.loss_limit) = (breaker(1, 1), 1, 2);
+        (p.retry.backoff, p.retry.backoff_max) = (Span(1), Span(1));
+    });
+    let run = house.submit(parts, |_| {});
+    for (failures, losses) in [(1, 0), (1, 1), (1, 2)] {
+        let grants = house.granted();
+        fail(&mut house, &grants);
+        let item = house.item(run, 0, 0);
+        assert_eq!((item.failures(), item.losses()), (failures, losses));
+        later(&mut house, Span::secs(200));
+    }
+    let grants = house.granted();
+    fail(&mut house, &grants);
+    assert_eq!(house.task(run, 0), Failed, "even that has an end");
+    let never = with(sharing(2, Shared::default()), 0, |p| p.shared = breaker(1, 1));
+    let run = house.submit(never, |run| run.failure = FailurePolicy::Continue);
+    later(&mut house, Span::secs(200));
+    let grants = house.granted();
+    fail(&mut house, &grants[..1]);
+    assert_eq!(house.item(run, 0, 0).status(), Failed, "what is never tried again is not");
+}
+
+#[test]
 fn a_trial_that_says_nothing_makes_room_for_another() {
     let mut house = House::new(64);
     house.submit(calls(3, breaker(1, 2)), |_| {});

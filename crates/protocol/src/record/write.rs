@@ -2,7 +2,9 @@
 
 use core::ops::Range;
 
-use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, WorkerJoined};
+use model::fact::{
+    AttemptsEnded, BreakerImage, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined,
+};
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
 use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
@@ -233,21 +235,7 @@ fn restored(piece: &Restored) -> Piece {
                 ended_at: ended_at.map(|at| at.0),
             })
         }
-        Restored::Tasks { run, tasks, image } => {
-            let (trouble, trouble_detail) = image.trouble.map_or((0, 0), write_outcome);
-            Piece::Tasks(v1::TasksImage {
-                run: run.0,
-                tasks: pack_set(tasks),
-                item: Some(item_image(&image.item)),
-                waiting_for: image.waiting_for,
-                round: image.round.0.into(),
-                started_ms: image.started_ms.wrapping_add(1),
-                ended_ms: image.ended_ms.wrapping_add(1),
-                trouble,
-                trouble_detail,
-                undecided_more: image.undecided.wrapping_sub(image.waiting_for).cast_signed(),
-            })
-        }
+        Restored::Tasks { run, tasks, image } => Piece::Tasks(tasks_image(*run, tasks, image)),
         Restored::Items { task, items, image } => Piece::Items(v1::ItemsImage {
             run: task.run.0,
             task: task.task.0,
@@ -275,17 +263,7 @@ fn restored(piece: &Restored) -> Piece {
         Restored::Budget { name, full_at } => {
             Piece::Budget(v1::BudgetImage { name: name.to_string(), full_at: full_at.0 })
         }
-        Restored::Breaker(image) => {
-            let (last, last_detail) = write_outcome(image.last);
-            Piece::Breaker(v1::BreakerImage {
-                name: image.name.to_string(),
-                failures: image.failures,
-                openings: image.openings.into(),
-                open_until: image.open_until.map(|until| until.0),
-                last,
-                last_detail,
-            })
-        }
+        Restored::Breaker(image) => Piece::Breaker(breaker(image)),
         Restored::RunSpent { run, totals: spent } => {
             Piece::RunSpent(v1::RunSpent { run: run.0, totals: Some(totals(*spent)) })
         }
@@ -296,6 +274,34 @@ fn restored(piece: &Restored) -> Piece {
         Restored::End { seq, at, epoch } => {
             Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
         }
+    }
+}
+
+fn tasks_image(run: RunId, tasks: &IdSet, image: &TaskImage) -> v1::TasksImage {
+    let (trouble, trouble_detail) = image.trouble.map_or((0, 0), write_outcome);
+    v1::TasksImage {
+        run: run.0,
+        tasks: pack_set(tasks),
+        item: Some(item_image(&image.item)),
+        waiting_for: image.waiting_for,
+        round: image.round.0.into(),
+        started_ms: image.started_ms.wrapping_add(1),
+        ended_ms: image.ended_ms.wrapping_add(1),
+        trouble,
+        trouble_detail,
+        undecided_more: image.undecided.wrapping_sub(image.waiting_for).cast_signed(),
+    }
+}
+
+fn breaker(image: &BreakerImage) -> v1::BreakerImage {
+    let (last, last_detail) = write_outcome(image.last);
+    v1::BreakerImage {
+        name: image.name.to_string(),
+        failures: image.failures,
+        openings: image.openings.into(),
+        open_until: image.open_until.map(|until| until.0),
+        last,
+        last_detail,
     }
 }
 

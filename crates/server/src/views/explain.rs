@@ -217,12 +217,8 @@ impl Text<'_, '_> {
                 "no worker takes new work: none has been heard of lately".to_owned()
             }
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
-            Blocker::Paused { cause: PauseCause::Asked, .. } => {
-                "its run is paused, nothing of it starts".to_owned()
-            }
-            Blocker::Paused { cause: PauseCause::CostLimit, cost_micro, limit_micro } => {
-                let [cost, limit] = [*cost_micro, limit_micro.unwrap_or(*cost_micro)].map(money);
-                format!("its run is paused: its attempts have cost {cost}, of at most {limit}")
+            Blocker::Paused { cause, cost_micro, limit_micro } => {
+                paused(*cause, *cost_micro, *limit_micro)
             }
             Blocker::Breaker { .. } => self.breaker(blocker),
             Blocker::Backoff { until } => {
@@ -233,10 +229,7 @@ impl Text<'_, '_> {
                 let attempts = plural(u64::from(*limit), "attempt");
                 format!("its run has {attempts} under way, which is its limit")
             }
-            Blocker::Lock { name, limit, holders } => {
-                let holders = self.holders(holders);
-                format!("{limit} at a time may hold the lock {name}; it is held by {holders}")
-            }
+            Blocker::Lock { name, limit, holders } => self.lock(name, *limit, holders),
             Blocker::Budget { name, until } => {
                 let span = until.since(self.subject.now);
                 format!("the rate {name} is used up, there is enough again in {span}")
@@ -261,6 +254,11 @@ impl Text<'_, '_> {
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
             }
         }
+    }
+
+    fn lock(&self, name: &str, limit: u32, holders: &[ItemKey]) -> String {
+        let holders = self.holders(holders);
+        format!("{limit} at a time may hold the lock {name}; it is held by {holders}")
     }
 
     /// Why a circuit breaker lets it not through.
@@ -395,6 +393,17 @@ impl Text<'_, '_> {
     fn worker(&self, id: WorkerId) -> String {
         let worker = self.subject.engine.state().worker(id);
         worker.map_or_else(|| format!("number {id}"), |worker| worker.name.to_string())
+    }
+}
+
+/// Why nothing of a run starts that is paused.
+fn paused(cause: PauseCause, cost_micro: u64, limit_micro: Option<u64>) -> String {
+    match cause {
+        PauseCause::Asked => "its run is paused, nothing of it starts".to_owned(),
+        PauseCause::CostLimit => {
+            let [cost, limit] = [cost_micro, limit_micro.unwrap_or(cost_micro)].map(money);
+            format!("its run is paused: its attempts have cost {cost}, of at most {limit}")
+        }
     }
 }
 

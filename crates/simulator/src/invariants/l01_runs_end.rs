@@ -5,11 +5,16 @@ use model::control::Kind;
 use model::limits::{ATTEMPT_LEASE, UNSATISFIABLE_GRACE};
 use model::{Span, Timestamp};
 
+use crate::clients::PAUSED_MAX;
 use crate::ledger::Ledger;
 use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
+use crate::workload::calls::{ASKED_MAX, OPEN_MAX};
 use crate::workload::people::{ANSWER_MAX, LATE_ITEMS_MAX};
 use crate::workload::{self, WAIT_MAX};
+
+/// How often a run pauses, at most: its limit is doubled each time.
+const PAUSES_MAX: u64 = 40;
 
 /// Tasks that are added to one run, at most.
 const ADDED_MAX: u64 = 500;
@@ -28,7 +33,9 @@ pub fn bound(plan: &Plan) -> Span {
     let forks = plan.runs.iter().filter(|run| run.fork.is_some());
     for run in plan.runs.iter().chain(forks) {
         let attempts = u64::from(run.retries) + 2;
-        let backoff = 31_000_000 * attempts;
+        let calls = run.features.has(Feature::Calls);
+        let asked = if calls { OPEN_MAX.0 + ASKED_MAX.0 } else { 0 };
+        let backoff = (31_000_000 + asked) * attempts;
         let one = workload::attempt_max(run).0 * attempts + backoff;
         let limit = run.concurrency.map_or(u64::MAX, u64::from);
         let path = u64::from(run.size) + 10;
@@ -38,6 +45,7 @@ pub fn bound(plan: &Plan) -> Span {
         work = work.saturating_add(rounds * one * path.min(items));
         work = work.saturating_add(rounds * flow(run, one));
         work = work.saturating_add(rounds * changed(run, one));
+        work = work.saturating_add(rounds * called(run, attempts));
     }
     Span(work.saturating_add(4 * (ATTEMPT_LEASE.0 + UNSATISFIABLE_GRACE.0)))
 }
@@ -67,10 +75,24 @@ fn flow(run: &RunPlan, one: u64) -> u64 {
 
 /// What is added to a run while it goes on, and what it shares with others, one after the other.
 fn changed(run: &RunPlan, one: u64) -> u64 {
-    let scarce = [Feature::Locks, Feature::Budgets].iter().any(|&x| run.features.has(x));
+    let scarce =
+        [Feature::Locks, Feature::Budgets, Feature::Calls].iter().any(|&x| run.features.has(x));
     let grows = [Feature::Generation, Feature::Edits].iter().any(|&x| run.features.has(x));
     let share = if scarce { 60_000_000 + one } else { 0 } * (u64::from(run.size) + 10);
     share + if grows { ADDED_MAX * (one + 3 * WAIT_MAX.0) } else { 0 }
+}
+
+/// What breakers let through one after the other, and how long a run is paused in all.
+fn called(run: &RunPlan, attempts: u64) -> u64 {
+    let mut most = 0;
+    if run.features.has(Feature::Calls) {
+        let items = u64::from(run.size) + 10 + ADDED_MAX;
+        most += 2 * OPEN_MAX.0 * attempts * items;
+    }
+    if run.features.has(Feature::Calls) || run.features.has(Feature::Pauses) {
+        most += PAUSES_MAX * PAUSED_MAX.0;
+    }
+    most
 }
 
 /// Looks at the world after its bound, or when it says that it has finished.

@@ -3,7 +3,7 @@
 //! enough, is not kept from who waits for it.
 
 use model::collections::HashMap;
-use model::{ItemKey, Request, RunId, Span, TaskId, TaskStatus, Timestamp, WorkerId};
+use model::{ItemKey, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, WorkerId};
 
 use crate::ledger::{Ledger, Run};
 
@@ -26,7 +26,7 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
     }
     for (&id, run) in &ledger.runs {
         let full = run.admitted.concurrency.is_some_and(|limit| run.live >= limit);
-        if run.status.is_final() || full {
+        if run.status.is_final() || run.status == RunStatus::Paused || full {
             continue;
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
@@ -73,7 +73,10 @@ fn has_share(ledger: &Ledger, run: &Run, task: TaskId, now: Timestamp) -> bool {
         let since = ledger.shares.enough_since(spending, now);
         since.is_some_and(|since| since > PATIENCE)
     };
-    shared.locks.iter().all(free) && shared.budgets.iter().all(enough)
+    let lets = |breaker| ledger.breakers.lets(breaker, now) > 0;
+    shared.locks.iter().all(free)
+        && shared.budgets.iter().all(enough)
+        && shared.breakers.iter().all(lets)
 }
 
 /// Whether a task has as many items leased as it may.

@@ -1,10 +1,15 @@
-//! S8: retries, time limits, leases and timers: never over, never early.
+//! S8: retries, time limits, leases and timers: never over, never early, and only what the rules of
+//! a task let be tried again.
 
 use model::fact::{AttemptsEnded, LossCause, StopCause};
+use model::limits::RETRY_AFTER_MAX;
+use model::message::LeaseId;
 use model::outcome::Then;
-use model::{Fact, ItemId, Outcome, TaskStatus, WorkerId};
+use model::{Fact, ItemId, ItemKey, Outcome, TaskStatus, Timestamp, WorkerId};
 
 use super::View;
+use crate::truth::Process;
+use crate::workload::calls;
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     let now = view.entry.at;
@@ -50,15 +55,26 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
 fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
     let run = view.ledger.run(ended.task.run).ok_or("the run is not known")?;
     let policy = &run.graph.policy(ended.task.task).retry;
-    for &(item, _) in &ended.ends {
-        let Some(item) = run.item(ended.task.task, item) else { continue };
+    for &(id, _) in &ended.ends {
+        let Some(item) = run.item(ended.task.task, id) else { continue };
         let over = match ended.outcome {
             Outcome::Lost => item.losses >= u16::from(policy.loss_limit),
+            outcome if view.ledger.is_failed_trial(ended.task.item(id), outcome) => {
+                item.losses >= u16::from(policy.loss_limit) || policy.limit == 0
+            }
             _ => item.failures >= u16::from(policy.limit),
         };
         let again = matches!(ended.then, Then::Retry { .. });
         if again && over {
             return Err(format!("{:?} is tried more often than it may be", ended.task));
+        }
+        if let (true, Outcome::Failed(failure)) = (again, ended.outcome)
+            && !calls::lets_retry(run.graph.policy(ended.task.task), failure)
+        {
+            return Err(format!("{:?} is tried again after {failure:?}", ended.task));
+        }
+        if let Then::Retry { at } = ended.then {
+            waits(view, ended.task.item(id), (ended.outcome, at))?;
         }
         if again && !matches!(ended.outcome, Outcome::Lost | Outcome::Failed(_) | Outcome::TimedOut)
         {
@@ -69,6 +85,22 @@ fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// A retry waits for as long as the attempt before it was asked to, up to an hour.
+fn waits(view: &View<'_>, key: ItemKey, (outcome, at): (Outcome, Timestamp)) -> Result<(), String> {
+    let token = view.ledger.item(key).map(|item| item.token).unwrap_or_default();
+    let process = view.truth.processes.get(&LeaseId { item: key, token });
+    let told = |process: &&Process| {
+        let failed = process.ended.is_some_and(|(_, really)| really != Outcome::Succeeded);
+        failed && outcome != Outcome::Lost
+    };
+    let asked = process.filter(told).and_then(|process| process.retry_after);
+    let until = view.entry.at + asked.unwrap_or_default().min(RETRY_AFTER_MAX);
+    if at >= until {
+        return Ok(());
+    }
+    Err(format!("{key:?} is tried again at {at:?}, it was asked to wait until {until:?}"))
 }
 
 /// A worker is given up when it has really been silent for as long as its leases last, or when its

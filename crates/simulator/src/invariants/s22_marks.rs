@@ -60,7 +60,7 @@ fn made(view: &View<'_>, marked: &Marked) -> Result<(), String> {
 
 /// Whether the marked tasks or items may be held for ended.
 fn may_be(run: &Run, marked: &Marked) -> Result<(), String> {
-    if run.status != RunStatus::Running {
+    if !matches!(run.status, RunStatus::Running | RunStatus::Paused) {
         return Err(format!("run {} is {} and marked", marked.run, run.status));
     }
     if marked.items.as_ref().is_some_and(model::IdSet::is_empty) {

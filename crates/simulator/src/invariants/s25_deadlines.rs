@@ -50,7 +50,8 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
 /// # Errors
 /// Such a task.
 pub fn neglected(ledger: &Ledger, truth: &Truth, now: Timestamp) -> Result<(), String> {
-    let running = ledger.runs.iter().filter(|(_, run)| run.status == model::RunStatus::Running);
+    let goes_on = |status| matches!(status, model::RunStatus::Running | model::RunStatus::Paused);
+    let running = ledger.runs.iter().filter(|(_, run)| goes_on(run.status));
     for (id, run) in running {
         for task in run.graph.tasks().filter(|&task| !run.is_handler(task)) {
             let known = run.task(task);

@@ -219,6 +219,7 @@ impl Run {
             let item = &mut self.items[index as usize];
             if whole || item.status != TaskStatus::Succeeded {
                 (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
+                item.growths = 0;
                 (item.marked, item.with_task) = (false, false);
                 record.open += 1;
             }
@@ -287,6 +288,7 @@ impl Run {
         for index in items.iter().filter(|index| *index < record.count) {
             let item = &mut self.items[(record.first + index) as usize];
             (item.status, item.failures, item.losses) = (TaskStatus::Pending, 0, 0);
+            item.growths = 0;
             (item.marked, item.with_task) = (false, false);
             record.open += 1;
         }

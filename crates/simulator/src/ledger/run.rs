@@ -27,6 +27,8 @@ pub struct Item {
     pub failures: u16,
     /// Losses in this round.
     pub losses: u16,
+    /// How often in this round it asked for more memory than before.
+    pub growths: u8,
     /// Its live lease, or the last one.
     pub token: Token,
     /// Who has that lease.
@@ -52,6 +54,7 @@ pub(super) const FRESH: Item = Item {
     status: TaskStatus::Pending,
     failures: 0,
     losses: 0,
+    growths: 0,
     token: Token(0),
     worker: NOBODY,
     started_at: None,
@@ -167,6 +170,8 @@ pub struct Run {
     pub status: RunStatus,
     /// Why it is to end early.
     pub cause: Option<StopCause>,
+    /// What its attempts have cost that have ended.
+    pub cost_micro: u64,
     /// Live leases.
     pub live: u32,
     /// Whether tasks of it were given up because no worker could hold them.
@@ -219,6 +224,7 @@ impl Run {
             items: vec![FRESH; first as usize],
             status: RunStatus::Running,
             cause: None,
+            cost_micro: 0,
             live: 0,
             gave_up: false,
             reopened: false,

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use model::shared::{Shared, Spending};
+use model::outcome::Spent;
+use model::shared::{Shared, Spending, Unit};
 use model::{ItemKey, Span, Timestamp};
 
 const FINE: u32 = 20;
@@ -48,6 +49,23 @@ impl Shares {
         }
     }
 
+    /// Sets right what was reserved for an attempt that says what it spent. Each time a microsecond
+    /// is given, for what is rounded.
+    pub(super) fn settle(&mut self, shared: &Shared, spent: Spent, at: Timestamp) {
+        for spending in shared.budgets.iter().filter(|_| spent != Spent::NOTHING) {
+            let amount = match spending.unit {
+                Unit::Attempts => continue,
+                Unit::Requests => u64::from(spent.requests),
+                Unit::Tokens => spent.tokens_in + spent.tokens_out,
+            };
+            let charged =
+                fine(Timestamp(spending.per.0)) * u128::from(amount) / u128::from(spending.limit);
+            let full_at = self.full_at.entry(spending.name.clone()).or_default();
+            let settled = (*full_at).max(fine(at)) + charged;
+            *full_at = settled.saturating_sub(cost(spending) + (1 << FINE)).max(fine(at));
+        }
+    }
+
     /// How many hold a lock, and how few any of them may be.
     #[must_use]
     pub fn holders(&self, name: &str) -> (usize, u32) {
@@ -75,8 +93,6 @@ fn fine(at: Timestamp) -> u128 {
 
 #[cfg(test)]
 mod tests {
-    use model::shared::Unit;
-
     use super::*;
 
     #[test]

@@ -64,7 +64,8 @@ impl Run {
     #[must_use]
     pub fn fit(&self, graph: &Graph) -> Fit {
         let known = self.graph.len();
-        Fit::unless(self.status != RunStatus::Running, || format!("the run is {}", self.status))
+        let goes_on = matches!(self.status, RunStatus::Running | RunStatus::Paused);
+        Fit::unless(!goes_on, || format!("the run is {}", self.status))
             .and(|| Fit::unless(graph.len() < known, || "tasks are gone".to_owned()))
             .and(|| self.tasks_fit(graph))
             .and(|| self.edges_fit(graph))
@@ -143,6 +144,7 @@ impl Run {
         let admitted = &mut self.admitted;
         (admitted.graph, admitted.definition) = (amended.graph, amended.definition);
         (admitted.priority, admitted.concurrency) = (amended.priority, amended.concurrency);
+        admitted.cost_limit_micro = amended.cost_limit_micro;
         self.versions.push((amended.graph, amended.priority, amended.concurrency));
         for task in graph.tasks().skip(self.graph.len()) {
             let first = u32::try_from(self.items.len()).expect("few items");

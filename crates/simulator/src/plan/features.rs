@@ -41,6 +41,12 @@ pub enum Feature {
     Deadlines,
     /// Items that were done before.
     Cache,
+    /// Calls of what others offer: breakers, budgets that settle, costs, rules for retries.
+    Calls,
+    /// Attempts that ask for more memory than those before.
+    Growth,
+    /// Runs that pause.
+    Pauses,
 }
 
 /// A set of features.
@@ -49,7 +55,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 19] = [
+    pub const ALL: [(&'static str, Self); 22] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -69,6 +75,9 @@ impl Feature {
         ("budgets", Self::Budgets),
         ("deadlines", Self::Deadlines),
         ("cache", Self::Cache),
+        ("calls", Self::Calls),
+        ("growth", Self::Growth),
+        ("pauses", Self::Pauses),
     ];
 }
 

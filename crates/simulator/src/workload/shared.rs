@@ -34,6 +34,9 @@ pub(super) fn share(run: &RunPlan, random: &mut Random, policy: &mut Policy, is_
     if limited {
         policy.deadline = Some(deadline(run, random));
     }
+    if is_work {
+        super::calls::give(run, random, policy);
+    }
 }
 
 /// One or two locks. Each run says how many may hold a name, and always the same.

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 ENDED = frozenset(["succeeded", "failed", "cancelled"])
 #: How long to wait before an engine that went away is asked for again.
 PAUSE_SECONDS = 0.2
+#: How many items are asked for at a time.
+PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -91,10 +93,29 @@ class Run:
         return None
 
     def outputs(self, task: str) -> dict[str, Any]:
-        """What a task has put out, by name."""
-        self.engine.start()
-        found = self.engine.api.get(f"runs/{self.number}/tasks/{segment(task)}/outputs")
-        return dict(found["outputs"] or {})
+        """What a task has put out, by name; of a fan-out a list for each name, item by item."""
+        found = [it for it in self.details()["tasks"] if it["name"] == task]
+        if not found:
+            raise KeyError(f"run {self.number} has no task {task}")
+        outputs = [item.get("outputs") or {} for item in self._items(task)]
+        if not found[0]["fan_out"]:
+            return dict(outputs[0])
+        names = {name: None for output in outputs for name in output}
+        return {name: [output.get(name) for output in outputs] for name in names}
+
+    def _items(self, task: str) -> Iterator[dict[str, Any]]:
+        """The items of a task with what each left, page by page."""
+        path, query = f"runs/{self.number}/tasks/{segment(task)}/items", {"limit": PAGE}
+        while True:
+            page = self.engine.api.get(path, query)
+            if page.get("outputs_cut") and query["limit"] > 1:
+                # An answer has room for so much: fewer items have it, too.
+                query["limit"] = max(1, query["limit"] // 4)
+                continue
+            yield from page["items"]
+            if page.get("next") is None:
+                return
+            query["cursor"] = page["next"]
 
     def logs(self, task: Optional[str] = None, *, follow: bool = False) -> Iterator[LogLine]:
         """What its tasks wrote."""

@@ -1,0 +1,84 @@
+//! Marks of calls: breakers, budgets that settle, rules and waits of retries, memory that grows.
+
+use journal::Entry;
+use model::fact::AttemptsEnded;
+use model::message::LeaseId;
+use model::outcome::Then;
+use model::policy::Policy;
+use model::shared::Unit;
+use model::{Fact, Outcome};
+
+use super::Records;
+use crate::ledger::breakers::Turned;
+use crate::mark::Mark;
+use crate::stage::Stage;
+
+impl Records {
+    /// Before the ledger takes the fact in.
+    pub(super) fn call_marks(&self, stage: &mut Stage, entry: &Entry) {
+        match &entry.fact {
+            Fact::AttemptsLeased { task, items, .. } => {
+                let Some(run) = self.ledger.run(task.run) else { return };
+                let policy = run.graph.policy(task.task);
+                if policy.shared.breakers.iter().any(|it| self.ledger.breakers.is_tried(it)) {
+                    stage.hit(Mark::BreakerTried);
+                }
+                let grown = |item| {
+                    run.item(task.task, model::ItemId(item)).is_some_and(|item| item.growths > 0)
+                };
+                if items.clone().any(grown) {
+                    stage.hit(Mark::Grown);
+                }
+            }
+            Fact::AttemptsEnded(ended) => self.ended_marks(stage, (entry, ended)),
+            _ => {}
+        }
+    }
+
+    fn ended_marks(&self, stage: &mut Stage, (entry, ended): (&Entry, &AttemptsEnded)) {
+        let Some(run) = self.ledger.run(ended.task.run) else { return };
+        let policy = run.graph.policy(ended.task.task);
+        for &(item, end) in &ended.ends {
+            let key = ended.task.item(item);
+            let breakers = &policy.shared.breakers;
+            let turned = self.ledger.breakers.turned(breakers, (key, ended.outcome), entry.at);
+            match turned {
+                None => {}
+                Some(Turned::Opened) => stage.hit(Mark::BreakerOpened),
+                Some(Turned::OpenedAgain) => stage.hit(Mark::TrialFailed),
+                Some(Turned::Closed) => stage.hit(Mark::BreakerClosed),
+                Some(Turned::Nothing) => stage.hit(Mark::TrialLost),
+            }
+            for spending in &policy.shared.budgets {
+                match spending.unit.charged(end.spent) {
+                    Some(charged) if charged < spending.amount.into() => {
+                        stage.hit(Mark::SettledBack);
+                    }
+                    Some(charged) if charged > spending.amount.into() => {
+                        stage.hit(Mark::SettledDebt);
+                    }
+                    _ => debug_assert!(spending.unit == Unit::Attempts || spending.amount > 0),
+                }
+            }
+            let token = self.ledger.item(key).map(|item| item.token).unwrap_or_default();
+            let process = stage.truth.processes.get(&LeaseId { item: key, token });
+            let asked = process.and_then(|process| process.retry_after);
+            if let (Then::Retry { at }, Some(asked)) = (ended.then, asked)
+                && at == entry.at + asked
+            {
+                stage.hit(Mark::WaitAsked);
+            }
+        }
+        rule_marks(stage, policy, ended);
+    }
+}
+
+fn rule_marks(stage: &mut Stage, policy: &Policy, ended: &AttemptsEnded) {
+    let Outcome::Failed(failure) = ended.outcome else { return };
+    let has_rules = !policy.retry.on.is_empty() || !policy.retry.never.is_empty();
+    match (ended.then, failure.is_transient()) {
+        (Then::Final, true) if has_rules => stage.hit(Mark::RefusedByRule),
+        (Then::Retry { .. }, false) => stage.hit(Mark::AllowedByRule),
+        _ => {}
+    }
+}
