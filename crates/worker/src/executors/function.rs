@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   attempt ─▶ pool (environment) ─▶ lane (function) ─▶ call ─▶ process
-//!                                                        │         │ socket: calls, answers, prints
-//!   desk ◀── news ◀──────────────────────────────────────┴─────────┘
+//!                                                               │ socket: calls,
+//!   desk ◀── news ◀─────────────────────────────────────────────┘ answers, prints
 //! ```
 //!
 //! Processes are started through the supervisor, under tickets of their own, so that none outlives
