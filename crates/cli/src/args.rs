@@ -104,6 +104,8 @@ mod tests {
     use clap::CommandFactory;
     use protocol::api::RunRef;
 
+    use crate::commands::get::What;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::error::ErrorKind> {

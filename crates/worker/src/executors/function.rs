@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!   attempt ─▶ pool (environment) ─▶ lane (function) ─▶ call ─▶ process
-//!                                                        │         │ socket: calls, answers, prints
-//!   desk ◀── news ◀──────────────────────────────────────┴─────────┘
+//!                                                               │ socket: calls,
+//!   desk ◀── news ◀─────────────────────────────────────────────┘ answers, prints
 //! ```
 //!
 //! Processes are started through the supervisor, under tickets of their own, so that none outlives
@@ -57,6 +57,8 @@ pub(crate) struct Functions {
     next_pool: u32,
     next_process: u64,
     next_call: u64,
+    /// Whether calls have come since the last turn.
+    is_fresh: bool,
     /// When memory is looked at again, and how processes fare.
     look_at: Instant,
     /// How they fared, as it was told last, and whether it is to be told again.
@@ -105,6 +107,7 @@ impl Executor for Functions {
         });
         let lane = pool.lanes.get_mut(&at).expect("it was just found or made");
         pool.used = now;
+        self.is_fresh = true;
         lane.push(Item { attempt, arguments: call.arguments, is_stopped: false, since: now });
     }
 
@@ -149,6 +152,7 @@ impl Functions {
             next_pool: 0,
             next_process: 0,
             next_call: 0,
+            is_fresh: false,
             look_at: Instant::now(),
             told: Vec::new(),
             must_tell: false,
@@ -189,6 +193,7 @@ impl Functions {
     /// One turn: what processes have said is taken in, what waits is sent, and what is due by the
     /// clock is done.
     pub(crate) fn turn(&mut self, now: Instant, tools: &mut Tools<'_>) -> Vec<(Ticket, Happened)> {
+        self.is_fresh = false;
         self.hear(now, tools);
         self.keep_up(now, tools);
         self.assign(now, tools);
@@ -219,6 +224,11 @@ impl Functions {
                 Heard::Gone => {
                     if let Some(ticket) = self.connections.remove(&connection) {
                         // It ends by itself, or has said what nobody understands.
+                        if let Some(process) = self.processes.get_mut(&ticket)
+                            && process.phase == Phase::Serving
+                        {
+                            process.phase = Phase::Retiring;
+                        }
                         tools.supervisor.stop(ticket, StopKind::Term { grace: FAREWELL });
                     }
                 }

@@ -20,7 +20,7 @@ const POOL_KEPT: Duration = Duration::from_secs(10 * 60);
 impl Functions {
     /// When something is due by the clock.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        if !self.news.is_empty() {
+        if self.is_fresh || !self.news.is_empty() {
             return Some(Instant::now());
         }
         let lanes = self.pools.values().flat_map(|pool| pool.lanes.values());

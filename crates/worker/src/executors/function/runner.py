@@ -22,6 +22,7 @@ RESULT_BYTES_MAX = 1 << 20
 TEXT_BYTES_MAX = 64 << 10
 OUTPUT_BYTES_MAX = 16 << 20
 NAMES_MAX = 32
+RUNS_MAX = 1000
 HEAD = struct.Struct("<QQQQB")
 LENGTH = struct.Struct("<I")
 NUMBER = struct.Struct("<Q")
@@ -85,7 +86,7 @@ class Runner:
         self.is_stopped = False
         self.left = self.dropped = 0
         self.has_children = False
-        self.run = None
+        self.runs = set()
         self.handlers = {}
         self.files = {}
         self.skipped = tuple({sys.prefix, sys.base_prefix, sys.exec_prefix})
@@ -143,11 +144,13 @@ class Runner:
     def serve(self):
         for body in self.frames():
             call = json.loads(body)
-            if call["run"] != self.run:
+            if call["run"] not in self.runs:
                 if self.is_stale():
                     self.send(b"S" + NUMBER.pack(call["id"]))
                     return
-                self.run = call["run"]
+                if len(self.runs) > RUNS_MAX:
+                    self.runs.clear()
+                self.runs.add(call["run"])
             self.answer(call)
             if self.is_stopped:
                 return
