@@ -10,8 +10,10 @@ use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
+pub mod container;
 pub mod http;
 
+use container::Container;
 use http::HttpRequest;
 
 /// The work of one attempt.
@@ -62,6 +64,8 @@ pub enum Does {
     Emit(Vec<u8>),
     /// A request over HTTP.
     Http(Box<HttpRequest>),
+    /// What runs in a container.
+    Container(Box<Container>),
 }
 
 impl Default for Does {

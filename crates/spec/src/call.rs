@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+mod container;
 mod http;
 
+pub(crate) use container::{
+    gpus as container_gpus, mount as container_mount, pull as container_pull,
+};
 pub(crate) use http::{StatusRange, json_path};
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
@@ -24,11 +28,13 @@ pub enum CallKind {
     Emit,
     /// A request over HTTP.
     Http,
+    /// What runs in a container.
+    Container,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http];
+    pub const ALL: [Self; 5] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http, Self::Container];
 
     /// The key of the file.
     #[must_use]
@@ -38,21 +44,30 @@ impl CallKind {
             Self::Sleep => "sleep",
             Self::Emit => "emit",
             Self::Http => "http",
+            Self::Container => "container",
         }
     }
 
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => false,
+            Self::Noop | Self::Sleep | Self::Emit | Self::Container => false,
             Self::Http => true,
+        }
+    }
+
+    /// What a worker must have for it, beside cores and memory: an amount by this name.
+    pub(crate) const fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Noop | Self::Sleep | Self::Emit | Self::Http => None,
+            Self::Container => Some(model::resources::CONTAINER),
         }
     }
 
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Container => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
         }
     }
@@ -68,6 +83,7 @@ impl CallKind {
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
+            Self::Container => container::work(settings),
         }
     }
 }

@@ -44,9 +44,21 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 13] = [
-    "script", "command", "noop", "sleep", "emit", "http", "tasks", "decision", "approval",
-    "signal", "wait", "workflow", "extends",
+const KINDS: [&str; 14] = [
+    "script",
+    "command",
+    "noop",
+    "sleep",
+    "emit",
+    "http",
+    "container",
+    "tasks",
+    "decision",
+    "approval",
+    "signal",
+    "wait",
+    "workflow",
+    "extends",
 ];
 
 /// A template of the file.

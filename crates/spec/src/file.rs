@@ -30,7 +30,7 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
-pub(crate) use kinds::{Called, Emit, Http, Noop, Settings, Sleep};
+pub(crate) use kinds::{Called, Container, Emit, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use resources::{Amounts, Resources};
@@ -134,6 +134,8 @@ record! {
         emit: Box<Placed<Settings<Emit>>>,
         /// Sends a request over HTTP: a URL, or more.
         http: Box<Placed<Settings<Http>>>,
+        /// Runs something in a container.
+        container: Box<Placed<Settings<Container>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

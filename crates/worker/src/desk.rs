@@ -21,7 +21,7 @@ use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Happened, Http, Network, Processes, Tools,
+    Attempt, Builtin, Containers, Ending, Executor, Happened, Http, Network, Processes, Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -79,6 +79,7 @@ enum Kind {
     Process,
     Builtin,
     Http,
+    Container,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -100,6 +101,7 @@ pub(crate) struct Desk {
     builtin: Builtin,
     network: Network,
     http: Http,
+    containers: Containers,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -135,6 +137,7 @@ impl Desk {
             builtin: Builtin::default(),
             network: Network::default(),
             http: Http::default(),
+            containers: Containers::new(home),
             providers: Providers::default(),
             log,
             outputs,
@@ -161,6 +164,7 @@ impl Desk {
         self.builtin.abandon();
         self.network.abandon();
         self.http.abandon();
+        self.containers.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -199,6 +203,11 @@ impl Desk {
             Kind::Builtin | Kind::Http => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
+                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
+            }
+            Kind::Container => {
+                // The engine warns of what it cannot hold it to.
+                let can = &bounds::by_an_engine();
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
             }
         };
@@ -257,6 +266,7 @@ impl Desk {
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
+            Does::Container(container) => self.containers.start(attempt, *container, tools),
         }
     }
 
@@ -302,6 +312,7 @@ impl Desk {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
+            Kind::Container => self.containers.stop(ticket, how, tools),
         }
     }
 
@@ -327,6 +338,8 @@ impl Desk {
             Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
                 self.enforcement = enforcement.clone();
+                let Self { supervisor, slot, network, containers, .. } = self;
+                containers.clear(&mut Tools { supervisor, slot, network });
                 return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
@@ -346,6 +359,7 @@ impl Desk {
         let hear = |(ticket, happened)| {
             if matches!(happened, Happened::Ended(_)) {
                 self.network.forget(ticket);
+                self.containers.forget(ticket);
             }
             // What an earlier supervisor's attempts still say is of nobody.
             self.live.contains_key(&ticket).then(|| self.hear(ticket, happened)).flatten()
@@ -414,6 +428,7 @@ fn kind(does: &Does) -> Kind {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
+        Does::Container(_) => Kind::Container,
     }
 }
 

@@ -13,11 +13,14 @@ use crate::inbox::Slot;
 use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
+mod containers;
 mod http;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use containers::Containers;
+pub use containers::is_offered;
 pub(crate) use http::Http;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;

@@ -215,6 +215,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "sleep",
     "emit",
     "http",
+    "container",
     "decision",
     "conditions",
     "approval",
@@ -315,11 +316,12 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 11] = [
+    const KINDS: [&str; 12] = [
         "noop",
         "sleep",
         "emit",
         "http",
+        "container",
         "decision",
         "conditions",
         "approval",
@@ -360,6 +362,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("sleep", task.sleep.is_some()),
         ("emit", task.emit.is_some()),
         ("http", task.http.is_some()),
+        ("container", task.container.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

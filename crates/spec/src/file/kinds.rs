@@ -18,8 +18,10 @@ use crate::read::{Foreign, Placed, Read, record, wrong_type};
 use crate::source::Extent;
 use crate::template::is_template;
 
+mod container;
 mod http;
 
+pub(crate) use container::Container;
 pub(crate) use http::Http;
 
 /// What stands under the key of a kind.
@@ -82,7 +84,8 @@ impl TaskFile {
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
-        noop.or_else(sleep).or_else(emit).or_else(http)
+        let container = || of(CallKind::Container, self.container.as_deref());
+        noop.or_else(sleep).or_else(emit).or_else(http).or_else(container)
     }
 }
 
