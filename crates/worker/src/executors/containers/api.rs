@@ -174,8 +174,10 @@ async fn good(answer: Response) -> Result<Response, Trouble> {
     let told = text(answer).await.unwrap_or_default();
     let message = serde_json::from_str::<Json>(&told).ok();
     let message = message.and_then(|told| told["message"].as_str().map(str::to_owned));
-    let number = if status == StatusCode::NOT_FOUND { NO_ENTRY } else { IO };
-    let reason = format!("the container engine says: {}", message.unwrap_or(told));
+    let message = message.unwrap_or(told);
+    let is_missing = status == StatusCode::NOT_FOUND || message.contains("file not found");
+    let number = if is_missing { NO_ENTRY } else { IO };
+    let reason = format!("the container engine says: {message}");
     Err(Trouble::new(Failure::Spawn(number), reason))
 }
 
