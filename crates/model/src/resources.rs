@@ -16,6 +16,9 @@ pub struct Request {
     pub custom: Box<[(Box<str>, u64)]>,
 }
 
+/// The custom amount of which a container takes one, and which a worker has where it can run them.
+pub const CONTAINER: &str = "container";
+
 /// Dense amounts, indexed by [`ResourceId`]; what is missing at the end is zero.
 pub type Amounts = alloc::vec::Vec<u64>;
 

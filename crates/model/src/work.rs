@@ -10,9 +10,11 @@ use crate::message::{FromWorker, LeaseId, ToWorker};
 use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
+pub mod container;
 pub mod http;
 pub mod models;
 
+use container::Container;
 use http::HttpRequest;
 use models::ModelCall;
 
@@ -64,6 +66,8 @@ pub enum Does {
     Emit(Vec<u8>),
     /// A request over HTTP.
     Http(Box<HttpRequest>),
+    /// What runs in a container.
+    Container(Box<Container>),
     /// A call of a language model.
     Model(Box<ModelCall>),
     /// A function is called.

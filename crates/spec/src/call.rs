@@ -8,10 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+mod container;
 pub(crate) mod function;
 mod http;
 mod models;
 
+pub(crate) use container::{
+    gpus as container_gpus, mount as container_mount, pull as container_pull,
+};
 pub(crate) use http::{StatusRange, json_path};
 pub(crate) use models::check_schema;
 
@@ -35,11 +39,13 @@ pub enum CallKind {
     /// A model embeds texts.
     #[serde(rename = "llm_embed")]
     Embed,
+    /// What runs in a container.
+    Container,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Noop,
         Self::Sleep,
         Self::Emit,
@@ -47,6 +53,7 @@ impl CallKind {
         Self::Http,
         Self::Generate,
         Self::Embed,
+        Self::Container,
     ];
 
     /// The key of the file.
@@ -60,21 +67,30 @@ impl CallKind {
             Self::Http => "http",
             Self::Generate => "llm_generate",
             Self::Embed => "llm_embed",
+            Self::Container => "container",
         }
     }
 
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit | Self::Function => false,
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function | Self::Container => false,
             Self::Http | Self::Generate | Self::Embed => true,
+        }
+    }
+
+    /// What a worker must have for it, beside cores and memory: an amount by this name.
+    pub(crate) const fn needs(self) -> Option<&'static str> {
+        match self {
+            Self::Container => Some(model::resources::CONTAINER),
+            _ => None,
         }
     }
 
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit | Self::Function => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function | Self::Container => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
             // The check puts it there.
             Self::Generate | Self::Embed => &["models"],
@@ -95,6 +111,7 @@ impl CallKind {
             Self::Function => function::call(settings),
             Self::Generate => models::generate(settings),
             Self::Embed => models::embed(settings),
+            Self::Container => container::work(settings),
         }
     }
 }

@@ -48,7 +48,7 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 17] = [
     "script",
     "command",
     "noop",
@@ -58,6 +58,7 @@ const KINDS: [&str; 16] = [
     "function",
     "llm_generate",
     "llm_embed",
+    "container",
     "tasks",
     "decision",
     "approval",

@@ -36,7 +36,9 @@ pub(crate) use environments::{
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;
-pub(crate) use kinds::{Called, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
+pub(crate) use kinds::{
+    Called, Container, Embeds, Emit, Generates, Http, Noop, Settings, Sleep,
+};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use models::{ModelFile, Models};
@@ -157,6 +159,8 @@ record! {
         llm_generate: Box<Placed<Settings<Generates>>>,
         /// Asks a model to embed texts.
         llm_embed: Box<Placed<Settings<Embeds>>>,
+        /// Runs something in a container.
+        container: Box<Placed<Settings<Container>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.

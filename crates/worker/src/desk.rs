@@ -23,8 +23,8 @@ use secrets::{Providers, SecretProvider};
 use crate::executors::builtin::Task;
 use crate::executors::function::is_process;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Functions, Happened, Http, Models, Network, Processes,
-    Tools,
+    Attempt, Builtin, Containers, Ending, Executor, Functions, Happened, Http, Models, Network,
+    Processes, Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -84,6 +84,7 @@ enum Kind {
     Http,
     Function,
     Model,
+    Container,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -107,6 +108,7 @@ pub(crate) struct Desk {
     http: Http,
     functions: Functions,
     models: Models,
+    containers: Containers,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -144,6 +146,7 @@ impl Desk {
             http: Http::default(),
             functions: Functions::new(home),
             models: Models::default(),
+            containers: Containers::new(home),
             providers: Providers::default(),
             log,
             outputs,
@@ -172,6 +175,7 @@ impl Desk {
         self.http.abandon();
         self.functions.abandon();
         self.models.abandon();
+        self.containers.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -211,6 +215,11 @@ impl Desk {
             Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
+                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
+            }
+            Kind::Container => {
+                // The engine warns of what it cannot hold it to.
+                let can = &bounds::by_an_engine();
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
             }
         };
@@ -271,6 +280,7 @@ impl Desk {
             Does::Http(request) => self.http.start(attempt, *request, tools),
             Does::Call(call) => self.functions.start(attempt, *call, tools),
             Does::Model(call) => self.models.start(attempt, *call, tools),
+            Does::Container(container) => self.containers.start(attempt, *container, tools),
         }
     }
 
@@ -318,6 +328,7 @@ impl Desk {
             Kind::Http => self.http.stop(ticket, how, tools),
             Kind::Function => self.functions.stop(ticket, how, tools),
             Kind::Model => self.models.stop(ticket, how, tools),
+            Kind::Container => self.containers.stop(ticket, how, tools),
         }
     }
 
@@ -343,6 +354,8 @@ impl Desk {
             Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
                 self.enforcement = enforcement.clone();
+                let Self { supervisor, slot, network, containers, .. } = self;
+                containers.clear(&mut Tools { supervisor, slot, network });
                 return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
@@ -368,6 +381,7 @@ impl Desk {
         let hear = |(ticket, happened)| {
             if matches!(happened, Happened::Ended(_)) {
                 self.network.forget(ticket);
+                self.containers.forget(ticket);
             }
             // What an earlier supervisor's attempts still say is of nobody.
             self.live.contains_key(&ticket).then(|| self.hear(ticket, happened)).flatten()
@@ -451,6 +465,7 @@ fn kind(does: &Does) -> Kind {
         Does::Process(_) => Kind::Process,
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
+        Does::Container(_) => Kind::Container,
         Does::Model(_) => Kind::Model,
         Does::Call(_) => Kind::Function,
     }

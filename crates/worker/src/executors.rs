@@ -14,6 +14,7 @@ use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
 pub(crate) mod function;
+mod containers;
 mod http;
 mod models;
 mod network;
@@ -21,6 +22,8 @@ mod process;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use function::Functions;
+pub(crate) use containers::Containers;
+pub use containers::is_offered;
 pub(crate) use http::Http;
 pub(crate) use models::Models;
 pub(crate) use network::Network;

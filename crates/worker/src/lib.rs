@@ -12,5 +12,6 @@ pub mod outputs;
 pub mod supervisor;
 pub mod tasks;
 
+pub use executors::is_offered as offers_containers;
 pub use keep::{ARTIFACT_BYTES_MAX, ARTIFACTS_MAX};
 pub use node::{Node, NodeConfig, Orders, Outbox};

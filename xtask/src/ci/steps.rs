@@ -36,6 +36,7 @@ const PYTHON: Need = Need { program: "python3", package: "python3" };
 const MKFS: Need = Need { program: "mkfs.ext4", package: "e2fsprogs" };
 const QEMU: Need = Need { program: "qemu-system-x86_64", package: "qemu-system-x86" };
 const BUSYBOX: Need = Need { program: "busybox", package: "busybox-static" };
+const DOCKERD: Need = Need { program: "dockerd", package: "docker.io" };
 const CPIO: Need = Need { program: "cpio", package: "cpio" };
 
 /// What most steps have: no needs and no skips.
@@ -120,7 +121,8 @@ pub(crate) const STEPS: &[Step] = &[
         lines: &[
             // All but what has a step of its own: a new page of tests is run without a word here.
             "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
-             --skip kill:: --skip power_cut:: --skip limits:: --skip first_job::",
+             --skip kill:: --skip power_cut:: --skip limits:: \
+             --skip containers:: --skip first_job::",
             "cargo test --package cli --test durable",
         ],
         ..PLAIN
@@ -148,6 +150,15 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[MKFS, QEMU, BUSYBOX, CPIO],
         lines: &["AUTOGLM_TEST_MACHINE=required cargo test --package cli --test real \
              limits:: -- --ignored --nocapture"],
+        ..PLAIN
+    },
+    Step {
+        name: "containers",
+        proves: "tasks run in containers of a real Docker daemon, and none is left behind",
+        minutes: 3,
+        needs: &[DOCKERD, BUSYBOX],
+        lines: &["AUTOGLM_TEST_DOCKER=required cargo test --package cli --test real \
+             containers:: -- --ignored --nocapture --test-threads=1"],
         ..PLAIN
     },
     Step {

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
+use model::resources::CONTAINER;
 use model::work::{Delivery, Dispatch, Pool};
 use model::{Request, Span};
 use server::Mode;
@@ -74,7 +75,7 @@ impl Holder {
         let config = NodeConfig {
             name: NODE_NAME.into(),
             instance: instance(),
-            offers: self.offers.clone(),
+            offers: with_containers(self.offers.clone()),
             lease: None,
             home: home.clone(),
             supervisor: worker::supervisor::Config::new(home),
@@ -97,6 +98,21 @@ impl Holder {
     pub(crate) fn wait_idle(&self) {
         self.server.close_when_idle();
     }
+}
+
+/// How many containers are offered where nobody says it: cores and memory bound them before.
+const CONTAINERS: u64 = 1_000;
+
+/// What is offered, with containers where an engine for them is.
+fn with_containers(mut offers: Request) -> Request {
+    let has_any = offers.custom.iter().any(|(name, _)| **name == *CONTAINER);
+    if !has_any && worker::offers_containers() {
+        let mut custom = offers.custom.into_vec();
+        custom.push((CONTAINER.into(), CONTAINERS));
+        custom.sort_unstable();
+        offers.custom = custom.into();
+    }
+    offers
 }
 
 /// Tells this start of the worker from all others on this node.

@@ -11,6 +11,7 @@
 mod authoring;
 mod behaviour;
 mod changing;
+mod containers;
 mod first_job;
 mod full_disk;
 mod kill;

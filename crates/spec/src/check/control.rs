@@ -227,6 +227,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "function",
     "llm_generate",
     "llm_embed",
+    "container",
     "decision",
     "conditions",
     "approval",
@@ -328,7 +329,7 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 14] = [
+    const KINDS: [&str; 15] = [
         "noop",
         "sleep",
         "emit",
@@ -336,6 +337,7 @@ fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
         "function",
         "llm_generate",
         "llm_embed",
+        "container",
         "decision",
         "conditions",
         "approval",
@@ -379,6 +381,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("function", task.function.is_some()),
         ("llm_generate", task.llm_generate.is_some()),
         ("llm_embed", task.llm_embed.is_some()),
+        ("container", task.container.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

@@ -33,6 +33,17 @@ pub(super) fn request(resources: Option<&Resources>) -> Request {
     }
 }
 
+/// The same, with one of something by name, unless it says itself how much.
+pub(super) fn with_one(mut request: Request, name: &str) -> Request {
+    if request.custom.iter().all(|(known, _)| **known != *name) {
+        let mut custom = request.custom.into_vec();
+        custom.push((name.into(), 1));
+        custom.sort_unstable();
+        request.custom = custom.into();
+    }
+    request
+}
+
 /// The limits of an attempt, if there are any. Each is at least what is asked for.
 pub(super) fn limits(resources: Option<&Resources>, faults: &mut Faults) -> Option<Limits> {
     let Resources { requests, limits, pids, pin, .. } = resources?;

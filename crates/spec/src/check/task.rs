@@ -209,10 +209,12 @@ impl Compiler<'_, '_> {
     /// What an attempt asks for. One that waits for another machine needs next to nothing here.
     fn request(&self, task: &TaskFile) -> Request {
         let waits = task.call().is_some_and(|call| call.kind.waits_for_others());
-        match &task.resources {
+        let request = match &task.resources {
             None if waits => look::request(),
             resources => resources::request(resources.as_deref()),
-        }
+        };
+        let needed = task.call().and_then(|call| call.kind.needs());
+        needed.into_iter().fold(request, resources::with_one)
     }
 
     /// Another kind of work than a script or a command.

@@ -18,9 +18,11 @@ use crate::read::{Foreign, Placed, Read, record, wrong_type};
 use crate::source::Extent;
 use crate::template::is_template;
 
+mod container;
 mod http;
 mod models;
 
+pub(crate) use container::Container;
 pub(crate) use http::Http;
 pub(crate) use models::{Embeds, Generates};
 
@@ -85,6 +87,7 @@ impl TaskFile {
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
+        let container = || of(CallKind::Container, self.container.as_deref());
         let function = || of(CallKind::Function, self.function.as_deref());
         let generate = || {
             let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
@@ -100,6 +103,7 @@ impl TaskFile {
             .or_else(function)
             .or_else(generate)
             .or_else(embed)
+            .or_else(container)
     }
 }
 

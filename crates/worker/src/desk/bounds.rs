@@ -101,6 +101,11 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// What a container engine holds its containers to.
+pub(super) const fn by_an_engine() -> Enforcement {
+    Enforcement { cpu: Means::CgroupV2, memory: Means::CgroupV2, pids: Means::CgroupV2 }
+}
+
 /// A line for each bound that nothing holds the attempt to.
 fn unenforced(bounds: &Bounds, enforcement: &Enforcement) -> Vec<String> {
     let is_set = |bound: Option<u64>, means: &Means, name: &str| {

@@ -67,6 +67,14 @@ impl Network {
         self.jobs.insert(ticket, stop);
     }
 
+    /// Lets something be done of which nothing is told.
+    pub(crate) fn in_background(&mut self, job: impl Future<Output = ()> + Send + 'static) {
+        // Without a thread nothing can be done, and the next attempt says why.
+        if let Ok(runtime) = self.runtime() {
+            runtime.spawn(job);
+        }
+    }
+
     /// Makes an attempt end at once: its connection is given up.
     pub(crate) fn stop(&mut self, ticket: Ticket) {
         if let Some(stop) = self.jobs.remove(&ticket) {
