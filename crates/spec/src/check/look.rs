@@ -1,5 +1,5 @@
-//! Waiting for a file or an address: a small script that looks, waits, and looks again, or a request
-//! that is sent again and again.
+//! Waiting for a file or an address: a small script that looks, waits, and looks again, or a
+//! request that is sent again and again.
 //!
 //! It costs a worker next to nothing, and is killed and timed like any other work.
 

@@ -1,5 +1,5 @@
-//! The thread on which attempts wait for other machines: one for all of them, started when the first
-//! attempt needs it. What happens to them comes back through the worker's inbox.
+//! The thread on which attempts wait for other machines: one for all of them, started when the
+//! first attempt needs it. What happens to them comes back through the worker's inbox.
 //!
 //! It knows of no kind of work: an attempt is a future that ends.
 

@@ -1,5 +1,5 @@
-//! Requests against real servers that misbehave. Each fault ends in its own failure, in bounded time
-//! and memory.
+//! Requests against real servers that misbehave. Each fault ends in its own failure, in bounded
+//! time and memory.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::executors::network::testing::{Server, Told, answer};
+
+mod tls;
 
 fn get(url: impl Into<String>) -> HttpRequest {
     HttpRequest {
