@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod bounds;
 pub mod code;
 pub mod collections;
 pub mod control;

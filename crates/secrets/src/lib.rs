@@ -8,6 +8,7 @@
 //! Nothing here prints, stores or sends a secret, and no error names one's value.
 
 mod encode;
+mod fold;
 pub mod limits;
 mod mask;
 mod needles;

@@ -1,8 +1,9 @@
 //! Takes secrets out of a stream of bytes, in all their forms, wherever the stream is cut.
 //!
-//! What was given to a masking and might be the beginning of a secret is held back, at most one
-//! byte less than the longest form; everything else comes out at once, so that a log stays live.
-//! The same bytes give the same result in whatever pieces they come.
+//! What was given to a masking and might be the beginning of a secret is held back, at most about
+//! the length of the longest form; everything else comes out at once, so that a log stays live.
+//! The same bytes give the same result in whatever pieces they come. Forms are found across the
+//! breaks that tools put into long lines, and the breaks stay.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 
+use crate::fold::{RUN_BYTES_MIN, Unfolding, fold, run_before};
 use crate::needles::needles;
 use crate::secret::Secret;
 
@@ -59,26 +61,33 @@ impl Mask {
     /// The most bytes that a masking ever holds back.
     #[must_use]
     pub fn held_back_max(&self) -> usize {
-        self.0.as_ref().map_or(0, |forms| forms.longest - 1)
+        // Between two breaks that were taken out stands a run; a carriage return waits for its end.
+        let breaks = |forms: &Forms| 2 * (forms.longest / RUN_BYTES_MIN + 1) + 1;
+        self.0.as_ref().map_or(0, |forms| forms.longest - 1 + breaks(forms))
     }
 
     /// Begins a stream.
     #[must_use]
     pub fn stream(&self) -> Masking {
-        Masking { mask: self.clone(), held: Vec::new() }
+        Masking { mask: self.clone(), held: Vec::new(), run: 0 }
     }
 
     /// Masks bytes that are whole; borrows them if nothing is in them.
     #[must_use]
     pub fn apply<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
-        match &self.0 {
-            Some(forms) if forms.finder.is_match(bytes) => {
-                let mut masked = Vec::with_capacity(bytes.len());
-                forms.replace(bytes, bytes.len(), &mut masked);
-                Cow::Owned(masked)
-            }
-            _ => Cow::Borrowed(bytes),
+        self.apply_behind(bytes, 0)
+    }
+
+    /// The same for bytes that stand behind `run` others without a blank.
+    fn apply_behind<'b>(&self, bytes: &'b [u8], run: usize) -> Cow<'b, [u8]> {
+        let Some(forms) = &self.0 else { return Cow::Borrowed(bytes) };
+        let folded = fold(bytes, run);
+        if !forms.finder.is_match(&*folded.bytes) {
+            return Cow::Borrowed(bytes);
         }
+        let mut masked = Vec::with_capacity(bytes.len());
+        forms.replace(&folded.bytes, folded.bytes.len(), &mut Unfolding::new(&folded), &mut masked);
+        Cow::Owned(masked)
     }
 }
 
@@ -90,25 +99,16 @@ impl fmt::Debug for Mask {
 }
 
 impl Forms {
-    /// Writes `bytes` without the forms that begin before `decided`; returns where it ended, which
-    /// is `decided` or behind it if a form reaches further.
-    fn replace(&self, bytes: &[u8], decided: usize, out: &mut Vec<u8>) -> usize {
-        let mut at = 0;
-        while at < decided {
-            let found = self.finder.find(Input::new(bytes).span(at..bytes.len()));
-            match found.filter(|found| found.start() < decided) {
-                Some(found) => {
-                    out.extend_from_slice(&bytes[at..found.start()]);
-                    out.extend_from_slice(MASKED);
-                    at = found.end();
-                }
-                None => {
-                    out.extend_from_slice(&bytes[at..decided]);
-                    at = decided;
-                }
-            }
+    /// Writes `bytes` without the forms that begin before `decided`: as far as that, or further if
+    /// a form reaches behind it.
+    fn replace(&self, bytes: &[u8], decided: usize, to: &mut Unfolding<'_>, out: &mut Vec<u8>) {
+        while to.at < decided {
+            let found = self.finder.find(Input::new(bytes).span(to.at..bytes.len()));
+            let Some(found) = found.filter(|found| found.start() < decided) else { break };
+            to.keep(found.start(), out);
+            to.replace(found.end(), MASKED, out);
         }
-        at
+        to.keep(decided.max(to.at), out);
     }
 
     /// The first place, not before `from`, whose rest could be the beginning of a form.
@@ -131,6 +131,8 @@ pub struct Masking {
     mask: Mask,
     /// The end of what came, if it might be the beginning of a form.
     held: Vec<u8>,
+    /// How many bytes without a blank stand before that, as far as it matters.
+    run: usize,
 }
 
 impl Masking {
@@ -148,16 +150,19 @@ impl Masking {
             joined = std::mem::take(&mut self.held);
             &joined
         };
-        let mut at = 0;
+        let folded = fold(certain(bytes, self.run), self.run);
+        let (text, mut written) = (&*folded.bytes, Unfolding::new(&folded));
         loop {
-            let decided = forms.open_end(bytes, at);
-            at += forms.replace(&bytes[at..], decided - at, out);
+            let decided = forms.open_end(text, written.at);
+            forms.replace(text, decided, &mut written, out);
             // A form that reached behind what was decided may have ended the doubt.
-            if at <= decided {
+            if written.at <= decided {
                 break;
             }
         }
-        self.held.extend_from_slice(&bytes[at..]);
+        let (gone, held) = bytes.split_at(written.raw_at);
+        self.run = run_before(gone, self.run);
+        self.held.extend_from_slice(held);
     }
 
     /// How many bytes are held back.
@@ -168,8 +173,16 @@ impl Masking {
 
     /// Ends the stream, or a part of it that will not go on: appends what was held back, masked.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        let held = std::mem::take(&mut self.held);
-        out.extend_from_slice(&self.mask.apply(&held));
+        let (held, run) = (std::mem::take(&mut self.held), std::mem::take(&mut self.run));
+        out.extend_from_slice(&self.mask.apply_behind(&held, run));
+    }
+}
+
+/// Without a carriage return at the end, if a line feed behind it would make both a tool's break.
+fn certain(bytes: &[u8], run: usize) -> &[u8] {
+    match bytes.strip_suffix(b"\r") {
+        Some(line) if run_before(line, run) >= RUN_BYTES_MIN => line,
+        _ => bytes,
     }
 }
 

@@ -3,17 +3,16 @@
 //! Base64 needs care: in the base64 of a longer text the letters of a secret depend on where it
 //! begins among groups of three bytes, and the letters at its two ends on its neighbours. So there
 //! are three alignments, each with the letters that depend on the secret alone, and each also as
-//! it ends where the text ends.
+//! it ends where the text ends. Where tools break lines is no concern of the forms: text and forms
+//! are folded before they are compared.
 
 use crate::encode::{self, Case, Letters};
+use crate::fold::{RUN_BYTES_MIN, fold};
 use crate::limits::MASKED_BYTES_MIN;
 use crate::secret::Secret;
 
 /// Lines of a secret with several, such as a key in a file, are looked for alone from this length.
 const LINE_BYTES_MIN: usize = 8;
-
-/// After how many letters tools break lines of base64: `base64` and MIME, PEM.
-const WRAPPED_AT: [usize; 2] = [76, 64];
 
 /// All forms of a secret, each once, those that are too short left out.
 pub(crate) fn needles(secret: &Secret) -> Vec<Vec<u8>> {
@@ -22,6 +21,7 @@ pub(crate) fn needles(secret: &Secret) -> Vec<Vec<u8>> {
     let lines = whole.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN && line.len() < whole.len());
     found.extend(lines.map(<[u8]>::to_vec));
+    let mut found: Vec<Vec<u8>> = found.iter().flat_map(|form| folded(form)).collect();
     found.retain(|needle| needle.len() >= MASKED_BYTES_MIN);
     found.sort_unstable();
     found.dedup();
@@ -48,7 +48,6 @@ fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
         for alignment in 0..3 {
             aligned(bytes, alignment, letters, &mut found);
         }
-        wrapped(&encode::base64(bytes, letters), &mut found);
     }
     found
 }
@@ -71,14 +70,10 @@ fn aligned(bytes: &[u8], alignment: usize, letters: &[u8; 64], found: &mut Vec<V
     }
 }
 
-/// The whole lines of base64 that is broken after a number of letters.
-fn wrapped(written: &[u8], found: &mut Vec<Vec<u8>>) {
-    for width in WRAPPED_AT {
-        if written.len() > width {
-            let lines = written.chunks(width).filter(|line| line.len() >= LINE_BYTES_MIN);
-            found.extend(lines.map(<[u8]>::to_vec));
-        }
-    }
+/// A form as it comes out of a folded text: whether its first break stays may depend on what stands
+/// before it.
+fn folded(form: &[u8]) -> [Vec<u8>; 2] {
+    [0, RUN_BYTES_MIN].map(|run| fold(form, run).bytes.into_owned())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use engine::state::State;
 use journal::Journal;
+use model::bounds::Bounds;
 use model::message::{Grant, Order, ToWorker};
 use model::work::{Assignment, Dispatch, Does, Work};
 use spec::Definition;
@@ -75,7 +76,14 @@ fn render(
         needs_work_dir: rendered.uses_work_dir,
         place: artifacts.place,
         collect: artifacts.collect,
+        limits: bounds(definition, grant),
     })
+}
+
+/// The most that an attempt may use. An edit may have raised what it asks for above its limits.
+fn bounds(definition: &Definition, grant: &Grant) -> Bounds {
+    let limits = definition.limits(grant.attempt.key.task);
+    limits.map(|limits| limits.bounds().at_least(&grant.request)).unwrap_or_default()
 }
 
 fn unrenderable(reason: &str) -> Work {

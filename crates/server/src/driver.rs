@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId, Step, Submission};
 use journal::{Entry, Journal};
+use model::bounds::Enforcement;
 use model::control::Verdict;
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::Delivery;
+use model::work::{Delivery, Pool};
 use model::{
     Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
 };
@@ -31,7 +32,7 @@ use crate::cache::{Cache, Keys, Looked};
 use crate::clock::Clock;
 use crate::control::Ask;
 use crate::dispatch::Renderer;
-use crate::fleet::{Fleet, Link, LiveLogs};
+use crate::fleet::{Enforced, Fleet, Link, LiveLogs};
 use crate::follower::{Built, Unneeded};
 use crate::handle::{self, Admission, Done, Patience, Question, Unadmitted, Version};
 use crate::inputs::FreshOutputs;
@@ -64,10 +65,18 @@ pub(crate) enum Event {
     Connect(Box<str>, Box<dyn Link>),
     /// Output of live attempts grew.
     LogsGrew(Vec<(LeaseId, LogRef)>),
+    /// A node has said what attempts are held to on it.
+    Enforces(Box<str>, Enforcement),
+    /// How the processes of functions fare.
+    Pools(Vec<Pool>),
     /// A checked workflow is to run.
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
+    /// Nothing more of a run is to start.
+    Pause { run: RunId, reply: oneshot::Sender<Answer> },
+    /// A paused run is to go on.
+    Resume { run: RunId, reply: oneshot::Sender<Answer> },
     /// Somebody says what a task waits for.
     Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
@@ -154,6 +163,9 @@ pub(crate) struct Driver {
     pipeline: Pipeline<Outgoing>,
     fleet: Fleet,
     live_logs: LiveLogs,
+    enforced: Enforced,
+    /// How the processes of functions fare, as their worker last said.
+    pools: Vec<Pool>,
     storage_is: api::Storage,
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
@@ -196,6 +208,8 @@ impl Driver {
             pipeline: Pipeline::new(durable),
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
+            enforced: Enforced::default(),
+            pools: Vec::new(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             durable_copy: None,
             batches: VecDeque::new(),
@@ -277,12 +291,22 @@ impl Driver {
             }
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
+            Event::Enforces(node, enforcement) => self.enforced.note(node, enforcement),
+            Event::Pools(pools) => self.pools = pools,
             // Unanswered: its process is about to end.
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),
             Event::Stop { run, cause, reply } => {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Stop { request, run, cause });
+            }
+            Event::Pause { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Pause { request, run });
+            }
+            Event::Resume { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Resume { request, run });
             }
             Event::Settle(settlement, reply) => self.settle_task(*settlement, reply),
             Event::Retry { run, from, reply } => {

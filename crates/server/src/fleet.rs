@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::Sender;
 
+use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 
 use crate::driver::Event;
 
@@ -34,6 +35,40 @@ impl Mailbox {
     /// Tells where the output of live attempts has come to. Only for those who watch.
     pub fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         let _ = self.inbox.send(Event::LogsGrew(logs));
+    }
+
+    /// Tells what attempts are held to on a node. Only for those who ask.
+    pub fn enforces(&self, node: &str, enforcement: Enforcement) {
+        let _ = self.inbox.send(Event::Enforces(node.into(), enforcement));
+    }
+
+    /// Tells how the processes of functions fare. Only for those who watch.
+    pub fn pools(&self, pools: Vec<Pool>) {
+        let _ = self.inbox.send(Event::Pools(pools));
+    }
+}
+
+/// What attempts are held to on each node, as the nodes have said.
+#[derive(Debug, Default)]
+pub struct Enforced {
+    nodes: BTreeMap<Box<str>, Enforcement>,
+}
+
+impl Enforced {
+    /// On this node, with its name.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Option<(&str, &Enforcement)> {
+        self.nodes.get_key_value(name).map(|(name, enforcement)| (&**name, enforcement))
+    }
+
+    /// On the first node, for what is on none yet.
+    #[must_use]
+    pub fn any(&self) -> Option<(&str, &Enforcement)> {
+        self.nodes.first_key_value().map(|(name, enforcement)| (&**name, enforcement))
+    }
+
+    pub(crate) fn note(&mut self, name: Box<str>, enforcement: Enforcement) {
+        self.nodes.insert(name, enforcement);
     }
 }
 

@@ -69,6 +69,8 @@ impl Past {
             engine: &self.replayed.engine,
             shelf: &self.replayed.shelf,
             live_logs: &self.live_logs,
+            enforced: None,
+            pools: &[],
             now: state.at(),
             storage: Storage::Ok,
             durable: state.last(),
@@ -306,10 +308,16 @@ impl Books {
             duration_seconds: Seconds(
                 row.ended_at.unwrap_or(row.admitted_at).since(row.admitted_at),
             ),
+            again_seconds: None,
             tasks: Counts::default(),
             items: Counts::default(),
             round: 0,
+            paused: None,
+            spent: None,
+            cost_limit: None,
             labels: BTreeMap::new(),
+            environment: None,
+            queue: String::new(),
         })
     }
 }

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::state::{Run, State};
@@ -14,6 +15,7 @@ use model::{ItemId, ItemKey, RunId, Seq, TaskId, TaskKey, TaskStatus};
 use serde_json::Value;
 use spec::{TaskOutputs, Upstream};
 
+use crate::lines;
 use crate::shelf::Shelf;
 
 /// Outputs that are on their way to the journal.
@@ -105,6 +107,10 @@ impl Upstream for Inputs<'_> {
             Some((late, items)) if *late == task => items.get(item.0 as usize).cloned(),
             _ => self.shelf.item(&self.run.item_list(task)?, item),
         }
+    }
+
+    fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
+        lines::read(path)
     }
 
     fn round(&self, task: TaskId) -> u16 {

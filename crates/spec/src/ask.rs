@@ -60,7 +60,9 @@ impl Reply {
         Self { answer, output: Some(bytes), list: None }
     }
 
-    fn invalid(reason: &str) -> Self {
+    /// That it cannot be worked out, and why.
+    #[must_use]
+    pub fn invalid(reason: &str) -> Self {
         const CHARS_MAX: usize = 2_000;
         let reason: String = reason.chars().take(CHARS_MAX).collect();
         let output = json!({"error": reason}).to_string().into_bytes();
@@ -132,8 +134,8 @@ impl Scene<'_> {
                 }
             };
             if holds {
-                let output = json!({"rule": number, "route": rule.name, "value": rule.value});
-                return Ok(Reply::with(ControlAnswer::Route(rule.route), &output));
+                let answer = ControlAnswer::Route(rule.route);
+                return Ok(Reply::with(answer, &rule.output(number)));
             }
         }
         let output = json!({"rule": null, "route": null, "value": null});
@@ -175,7 +177,8 @@ impl Scene<'_> {
         let references: Vec<_> = late.source.texts().flat_map(expression_references).collect();
         let context = self.context(&references.iter().collect::<Vec<_>>())?;
         let (templates, environment) = self.definition.engine();
-        let read = |_: &str| Err("a file is read before the run alone".to_owned());
+        let folder = self.definition.around(self.frame).folder;
+        let read = |path: &str| self.upstream.file(&folder.join(path));
         let max_items = late.max_items;
         let workshop =
             Workshop { templates, environment, context: &context, max_items, read: &read };

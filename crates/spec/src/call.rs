@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 mod builtin;
+pub(crate) mod function;
 mod http;
 mod models;
 
@@ -26,6 +27,8 @@ pub enum CallKind {
     Emit,
     /// A request over HTTP.
     Http,
+    /// A function is called in a process that stays warm.
+    Function,
     /// A language model generates text.
     #[serde(rename = "llm_generate")]
     Generate,
@@ -36,8 +39,15 @@ pub enum CallKind {
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Noop, Self::Sleep, Self::Emit, Self::Http, Self::Generate, Self::Embed];
+    pub const ALL: [Self; 7] = [
+        Self::Noop,
+        Self::Sleep,
+        Self::Emit,
+        Self::Function,
+        Self::Http,
+        Self::Generate,
+        Self::Embed,
+    ];
 
     /// The key of the file.
     #[must_use]
@@ -46,6 +56,7 @@ impl CallKind {
             Self::Noop => "noop",
             Self::Sleep => "sleep",
             Self::Emit => "emit",
+            Self::Function => "function",
             Self::Http => "http",
             Self::Generate => "llm_generate",
             Self::Embed => "llm_embed",
@@ -55,7 +66,7 @@ impl CallKind {
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => false,
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function => false,
             Self::Http | Self::Generate | Self::Embed => true,
         }
     }
@@ -63,7 +74,7 @@ impl CallKind {
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
             // The check puts it there.
             Self::Generate | Self::Embed => &["models"],
@@ -81,6 +92,7 @@ impl CallKind {
             Self::Sleep => builtin::sleep(settings),
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
+            Self::Function => function::call(settings),
             Self::Generate => models::generate(settings),
             Self::Embed => models::embed(settings),
         }

@@ -35,6 +35,7 @@ mod control;
 mod copies;
 mod decisions;
 mod fan_out;
+mod find;
 pub(crate) mod fragment;
 mod graph;
 mod links;
@@ -44,12 +45,15 @@ mod names;
 mod order;
 pub(crate) mod parameters;
 mod resources;
+mod retries;
 pub(crate) mod secrets;
 mod sharing;
 mod steps;
 mod surroundings;
 mod task;
 pub(crate) mod texts;
+pub(crate) mod types;
+mod without_item;
 
 use calls::Ground;
 pub(crate) use names::fits;
@@ -440,6 +444,7 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
         failure: file.on_failure.map(failure).unwrap_or_default(),
         timeout: time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
+        cost_limit_micro: file.cost_limit.as_ref().map(|limit| limit.value.0),
         priority: priority(file.priority).unwrap_or_default(),
         queue: file.queue.as_ref().map(|queue| queue.value.clone()),
     }

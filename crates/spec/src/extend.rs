@@ -15,7 +15,7 @@ use crate::file::{Declarations, TaskFile};
 use crate::limits::{DEPTH_MAX, TEMPLATE_CHAIN_MAX};
 use crate::node::{Content, Entry, Node, Scalar};
 use crate::params::ParameterType;
-use crate::read::{Read, unknown_key};
+use crate::read::Read;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
 
@@ -24,6 +24,7 @@ mod flat;
 mod library;
 mod models;
 mod substitute;
+mod unused;
 mod uses;
 
 use arguments::Arguments;
@@ -47,13 +48,14 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 15] = [
+const KINDS: [&str; 16] = [
     "script",
     "command",
     "noop",
     "sleep",
     "emit",
     "http",
+    "function",
     "llm_generate",
     "llm_embed",
     "tasks",
@@ -123,13 +125,26 @@ pub(crate) fn expand<'s>(
     expander.holders(entries, &[]);
     let Expander { uses, .. } = expander;
     let names: Vec<&str> = templates.keys().map(String::as_str).collect();
+    let params = declared_params(entries);
+    let params = params.as_deref().filter(|_| !has_own_words);
+    let known = unused::Known { text, templates: &names, params };
     let templates = templates.iter().filter(|(_, template)| !template.is_beside);
     for (name, template) in templates.clone() {
         if !uses.contains(template.extent) {
-            check_unused(name, template, &names, faults);
+            unused::check(name, template, &known, faults);
         }
     }
     Ok(uses)
+}
+
+/// The parameters that a file declares, if it does.
+fn declared_params<'e>(entries: &'e [Entry<'_>]) -> Option<Vec<&'e str>> {
+    let params = entries.iter().find(|entry| entry.key == "params");
+    match params.map(|params| &params.value.content) {
+        None => Some(Vec::new()),
+        Some(Content::Map(params)) => Some(params.iter().map(|entry| &*entry.key).collect()),
+        Some(_) => None,
+    }
 }
 
 fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Template<'s>> {
@@ -205,17 +220,6 @@ fn defaults<'s>(params: &Node<'s>) -> Vec<(String, Node<'s>)> {
     };
     let found = entries.iter().filter_map(|it| Some((it.key.to_string(), default(it)?)));
     found.collect()
-}
-
-/// A template that no task extends is not read, but a mistyped key in it is told.
-fn check_unused(name: &str, template: &Template<'_>, names: &[&str], faults: &mut Faults) {
-    for entry in &template.body {
-        let key = &*entry.key;
-        if !is_reserved(key) && !names.contains(&key) {
-            let noun = format!("the template `{name}`");
-            unknown_key(entry, &noun, (TaskFile::KEYS, crate::file::TASK_FOREIGN), faults);
-        }
-    }
 }
 
 struct Expander<'t, 's, 'f> {

@@ -13,6 +13,7 @@ use model::{Digest, Graph, ItemId, TaskId};
 use crate::check::fragment::{FragmentFile, condition_of_added, read};
 use crate::check::secrets::SecretNames;
 use crate::check::texts::Names;
+use crate::check::types::Shapes;
 use crate::check::{Inherited, Outer, Whole, fits};
 use crate::code;
 use crate::definition::{Action, Added, Definition, FrameId};
@@ -124,6 +125,7 @@ impl Growing<'_> {
                     .collect(),
                 env: around.env.keys().map(String::as_str).collect(),
                 secrets: SecretNames::known(around.secrets.keys().map(String::as_str)),
+                shapes: Shapes::default(),
             };
             let inherited = self.inherited();
             let whole = Whole { source: self.source, text: "", names, inherited, outer: &outer };

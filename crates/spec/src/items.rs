@@ -224,7 +224,8 @@ impl Workshop<'_> {
             }
             ItemsSource::Lines(path) => {
                 let path = self.text(path)?;
-                Items::Values(lines(&(self.read)(&path)?)?)
+                let read = lines(&(self.read)(&path)?, path.ends_with(".jsonl"));
+                Items::Values(read.map_err(|reason| format!("`{path}`: {reason}"))?)
             }
         };
         if let Items::Values(values) = &items {
@@ -289,14 +290,19 @@ pub(crate) fn check_count(count: u64, max_items: u32) -> Result<u32, String> {
     }
 }
 
-/// The lines of a file that have something on them.
-fn lines(bytes: &[u8]) -> Result<Vec<Json>, String> {
+/// The lines of a file that have something on them: as texts, or as the JSON that they are.
+fn lines(bytes: &[u8], are_json: bool) -> Result<Vec<Json>, String> {
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(format!("the file has more than {VALUE_BYTES_MAX} bytes"));
     }
     let text = str::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(Json::from).collect())
+    let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
+    let value = |(number, line): (u64, &str)| match are_json {
+        true => serde_json::from_str(line).map_err(|_| format!("line {number} is not JSON")),
+        false => Ok(Json::from(line)),
+    };
+    lines.map(value).collect()
 }
 
 #[cfg(test)]
@@ -313,6 +319,8 @@ mod tests {
             max_items: 10,
             read: &|path| match path {
                 "2.txt" => Ok(b"one\n\n two \r\n".to_vec()),
+                "2.jsonl" => Ok(b"{\"a\": 1}\n\n\"x\"\n".to_vec()),
+                "bad.jsonl" => Ok(b"1\n\nx\n".to_vec()),
                 _ => Err(format!("there is no file `{path}`")),
             },
         };
@@ -367,6 +375,8 @@ mod tests {
         let lines = |path: &str| worked_out(&ItemsSource::Lines(path.into()));
         assert_eq!(lines("{{ n }}.txt"), Ok(vec![json!("one"), json!(" two ")]));
         assert!(lines("3.txt").is_err());
+        assert_eq!(lines("2.jsonl"), Ok(vec![json!({"a": 1}), json!("x")]));
+        assert_eq!(lines("bad.jsonl").unwrap_err(), "`bad.jsonl`: line 3 is not JSON");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
 pub const RETRIES_MAX: u8 = u8::MAX;
+/// What memory may be multiplied with from one attempt to the next.
+pub const GROWTH_MAX: u32 = 100;
 /// Turns that a loop may be given.
 pub const ROUNDS_MAX: u16 = 10_000;
 /// Turns of a loop that does not say how many there may be.
@@ -55,3 +57,7 @@ pub const LABELS_MAX: usize = 64;
 pub const LABEL_BYTES_MAX: usize = 200;
 /// Artifacts that an attempt may leave.
 pub const ARTIFACTS_MAX: usize = 1_000;
+/// Processes and threads that an attempt may be limited to: as many as Linux has numbers for.
+pub const PIDS_MAX: u64 = 4_194_304;
+/// The least memory that an attempt may be limited to: what a process takes until it is there.
+pub const MEMORY_LIMIT_BYTES_MIN: u64 = 8 << 20;

@@ -20,9 +20,14 @@ use crate::limits::{RENDER_FUEL, TEMPLATES_CACHED_MAX};
 mod filters;
 mod growth;
 mod reference;
+mod shape;
+mod tree;
+mod types;
 
 pub(crate) use growth::{check_expression, check_text};
 pub(crate) use reference::{ROOTS, Reference, expression_references, words};
+pub(crate) use shape::Shape;
+pub(crate) use types::{Mistake, mistakes};
 
 /// Whether a text has marks in it.
 pub(crate) fn is_template(text: &str) -> bool {

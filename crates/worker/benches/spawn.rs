@@ -2,7 +2,8 @@
 //!
 //! Both run 2,000 × `/bin/true` on 2 slots, in turns, several rounds; the medians and their ratio
 //! are printed. The supervisor's side is a whole one: a second process, events and commands through
-//! pipes, an environment, usage of each process.
+//! pipes, an environment, usage of each process. The last line is that of processes with limits of
+//! everything, each in a control group of its own.
 
 use std::env;
 use std::io;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use artifacts::logs::Ticket;
 use worker::supervisor::{
-    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Start, Supervisor,
+    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Limits, Start, Supervisor,
 };
 
 const TASKS: u64 = 2_000;
@@ -36,19 +37,28 @@ fn compare() -> io::Result<()> {
     let state = tempfile::tempdir()?;
     let (mut supervisor, mut events) = Supervisor::launch(&Config::new(state.path().into()))?;
     let mut ticket = 0;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut theirs, mut limited) = (Vec::new(), Vec::new(), Vec::new());
+    let limits = Limits {
+        cpu_max_milli: Some(2_000),
+        memory_max_bytes: Some(1 << 30),
+        pids_max: Some(100),
+        ..Limits::default()
+    };
+    let none = Limits::default();
     for _ in 0..ROUNDS {
         theirs.push(xargs()?);
-        ours.push(run_all(&mut supervisor, &mut events, &mut ticket)?);
+        ours.push(run_all((&mut supervisor, &mut events), &mut ticket, &none)?);
+        limited.push(run_all((&mut supervisor, &mut events), &mut ticket, &limits)?);
     }
     supervisor.shut_down()?;
 
-    let (ours, theirs) = (median(ours), median(theirs));
+    let (ours, theirs, limited) = (median(ours), median(theirs), median(limited));
     let rate = |time: Duration| TASKS as f64 / time.as_secs_f64();
     println!("{TASKS} x /bin/true on {SLOTS} slots, medians of {ROUNDS} rounds");
     println!("  xargs       {:>6.0}/s", rate(theirs));
     println!("  supervisor  {:>6.0}/s", rate(ours));
     println!("  ratio       {:>6.3}", rate(ours) / rate(theirs));
+    println!("  with limits {:>6.0}/s", rate(limited));
     Ok(())
 }
 
@@ -61,9 +71,9 @@ fn xargs() -> io::Result<Duration> {
 }
 
 fn run_all(
-    supervisor: &mut Supervisor,
-    events: &mut EventReader,
+    (supervisor, events): (&mut Supervisor, &mut EventReader),
     ticket: &mut u64,
+    limits: &Limits,
 ) -> io::Result<Duration> {
     let began = Instant::now();
     let last = *ticket + TASKS;
@@ -74,7 +84,7 @@ fn run_all(
         while free > 0 && *ticket < last {
             *ticket += 1;
             free -= 1;
-            supervisor.start(start(*ticket));
+            supervisor.start(Start { limits: limits.clone(), ..start(*ticket) });
         }
         supervisor.flush()?;
         assert!(events.read(&mut batch)?, "the supervisor is gone");
@@ -99,6 +109,7 @@ fn start(ticket: u64) -> Start {
         work_dir: None,
         output_file: format!("/tmp/none-{ticket}").into(),
         output_cap_bytes: 16 << 20,
+        limits: Limits::default(),
     }
 }
 

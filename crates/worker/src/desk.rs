@@ -6,37 +6,43 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use artifacts::logs::{self, Stream};
+use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Assignment, Collect, Does};
+use model::work::{Assignment, Collect, Does, Pool};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
+use crate::executors::function::is_process;
 use crate::executors::{
-    Attempt, Builtin, Ending, Executor, Happened, Http, Models, Network, Processes, Tools,
+    Attempt, Builtin, Ending, Executor, Functions, Happened, Http, Models, Network, Processes,
+    Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
+mod bounds;
 mod finish;
 mod veil;
 
+use bounds::{Cores, Held};
 use finish::Finish;
 pub(crate) use finish::name;
 use veil::Veil;
 
 /// What happened to attempts.
 pub(crate) enum News {
-    /// Attempts may start: nothing of an earlier worker is left.
-    Ready,
+    /// Attempts may start: nothing of an earlier worker is left. They are held to this.
+    Ready(Enforcement),
     /// An attempt has started.
     Started(LeaseId),
     /// An attempt has ended.
@@ -64,6 +70,7 @@ struct Live {
     output_file: PathBuf,
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
+    held: Held,
     /// What is kept of it when it has succeeded, and where that lies.
     collect: Vec<Collect>,
     folder: PathBuf,
@@ -75,6 +82,7 @@ enum Kind {
     Process,
     Builtin,
     Http,
+    Function,
     Model,
 }
 
@@ -97,6 +105,7 @@ pub(crate) struct Desk {
     builtin: Builtin,
     network: Network,
     http: Http,
+    functions: Functions,
     models: Models,
     providers: Providers,
     log: logs::Writer,
@@ -113,6 +122,10 @@ pub(crate) struct Desk {
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
+    /// What attempts can be held to.
+    enforcement: Enforcement,
+    /// Cores for attempts that have them for themselves.
+    cores: Cores,
     /// When something last happened.
     at: Timestamp,
 }
@@ -129,6 +142,7 @@ impl Desk {
             builtin: Builtin::default(),
             network: Network::default(),
             http: Http::default(),
+            functions: Functions::new(home),
             models: Models::default(),
             providers: Providers::default(),
             log,
@@ -141,6 +155,8 @@ impl Desk {
             collecting: HashMap::new(),
             tickets: HashMap::new(),
             grown: Vec::new(),
+            enforcement: Enforcement::default(),
+            cores: Cores::of_this_process(),
             at: Timestamp::default(),
         })
     }
@@ -154,6 +170,7 @@ impl Desk {
         self.builtin.abandon();
         self.network.abandon();
         self.http.abandon();
+        self.functions.abandon();
         self.models.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
@@ -162,6 +179,7 @@ impl Desk {
             self.log.finish(ticket, self.at);
         }
         self.placing.clear();
+        self.cores = Cores::of_this_process();
         self.tickets.clear();
         self.grown.clear();
     }
@@ -187,6 +205,15 @@ impl Desk {
     pub(crate) fn start(&mut self, grant: &Grant, assignment: Assignment) -> Result<(), String> {
         let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
+        let kind = kind(&assignment.does);
+        let (held, limits) = match kind {
+            // Processes of functions serve many attempts: they have a bound of their own.
+            Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
+            Kind::Process => {
+                let can = &self.enforcement;
+                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
+            }
+        };
         let attempt = Attempt {
             ticket,
             id: grant.attempt,
@@ -198,14 +225,16 @@ impl Desk {
             needs_work_dir: assignment.needs_work_dir,
             output_file: self.outputs.join(ticket.0.to_string()),
             tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
+            limits,
         };
-        let live = Live {
+        let mut live = Live {
             lease: grant.lease(),
             grace: grant.grace,
-            kind: kind(&assignment.does),
+            kind,
             output_file: attempt.output_file.clone(),
             tasks_file: attempt.tasks_file.clone(),
             veil,
+            held,
             collect: assignment.collect,
             folder: attempt.folder.clone(),
         };
@@ -214,16 +243,22 @@ impl Desk {
             return Ok(());
         }
         let job = Job::Place(assignment.place);
-        self.keeper.begin(ticket, live.folder.clone(), job).map_err(|trouble| trouble.reason)?;
+        if let Err(trouble) = self.keeper.begin(ticket, live.folder.clone(), job) {
+            self.cores.put(&mut live.held);
+            return Err(trouble.reason);
+        }
         self.tickets.insert(live.lease, ticket);
         let placing = Placing { attempt, does: assignment.does, live, is_stopped: false };
         self.placing.insert(ticket, placing);
         Ok(())
     }
 
-    fn launch(&mut self, attempt: Attempt, does: Does, live: Live) {
+    fn launch(&mut self, attempt: Attempt, does: Does, mut live: Live) {
         let ticket = attempt.ticket;
         self.log.begin(ticket, live.lease);
+        for note in std::mem::take(&mut live.held.notes) {
+            self.say(ticket, &note);
+        }
         self.tickets.insert(live.lease, ticket);
         self.live.insert(ticket, live);
         let Self { supervisor, slot, network, .. } = self;
@@ -234,6 +269,7 @@ impl Desk {
             Does::Sleep(span) => self.builtin.start(attempt, Task::Sleep(span), tools),
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
+            Does::Call(call) => self.functions.start(attempt, *call, tools),
             Does::Model(call) => self.models.start(attempt, *call, tools),
         }
     }
@@ -280,6 +316,7 @@ impl Desk {
             Kind::Process => self.processes.stop(ticket, how, tools),
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
+            Kind::Function => self.functions.stop(ticket, how, tools),
             Kind::Model => self.models.stop(ticket, how, tools),
         }
     }
@@ -303,16 +340,23 @@ impl Desk {
 
     fn take_one(&mut self, event: Event) -> Option<News> {
         match event {
-            Event::Ready { .. } => {
+            Event::Ready { enforcement, .. } => {
                 self.forget_outputs();
-                return Some(News::Ready);
+                self.enforcement = enforcement.clone();
+                return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } if !is_process(ticket) => {
                 self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
                 return None;
             }
-            Event::Exited { .. } => {}
+            Event::Dropped { .. } | Event::Exited { .. } => {}
+        }
+        if is_process(event_ticket(&event)?) {
+            let Self { supervisor, slot, network, .. } = self;
+            let tools = &mut Tools { supervisor, slot, network };
+            self.functions.supervised(event, tools);
+            return None;
         }
         let (ticket, happened) = Processes::happened(event)?;
         self.hear(ticket, happened)
@@ -333,12 +377,27 @@ impl Desk {
 
     /// When an executor has something to tell by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.builtin.next_deadline()
+        let builtin = self.builtin.next_deadline();
+        builtin.into_iter().chain(self.functions.next_deadline()).min()
+    }
+
+    /// How the processes of functions fare, if that is to be told again.
+    pub(crate) fn pools(&mut self) -> Option<Vec<Pool>> {
+        self.functions.report(Instant::now())
+    }
+
+    /// Where executors hear from processes of their own; the next turn listens.
+    pub(crate) fn calls(&self) -> Option<BorrowedFd<'_>> {
+        self.functions.as_fd()
     }
 
     /// What has happened by itself until now.
     pub(crate) fn tick(&mut self) -> Vec<News> {
-        let happened = self.builtin.take(Instant::now());
+        let now = Instant::now();
+        let mut happened = self.builtin.take(now);
+        let Self { supervisor, slot, network, .. } = self;
+        let tools = &mut Tools { supervisor, slot, network };
+        happened.extend(self.functions.turn(now, tools));
         if !happened.is_empty() {
             self.at = wall_clock();
         }
@@ -362,8 +421,9 @@ impl Desk {
                 None
             }
             Happened::Ended(finished) => {
-                let live = self.live.remove(&ticket)?;
+                let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
+                self.cores.put(&mut live.held);
                 self.ended(ticket, live, *finished)
             }
         }
@@ -392,6 +452,18 @@ fn kind(does: &Does) -> Kind {
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
         Does::Model(_) => Kind::Model,
+        Does::Call(_) => Kind::Function,
+    }
+}
+
+/// Whose an event is; nobody's, if it is of the supervisor itself.
+fn event_ticket(event: &Event) -> Option<Ticket> {
+    match *event {
+        Event::Ready { .. } => None,
+        Event::Started { ticket, .. }
+        | Event::Output { ticket, .. }
+        | Event::Dropped { ticket, .. }
+        | Event::Exited { ticket, .. } => Some(ticket),
     }
 }
 

@@ -10,15 +10,17 @@ use model::outcome::{Failure, Outcome, Spent, Usage};
 use model::{AttemptId, Span, Token};
 
 use crate::inbox::Slot;
-use crate::supervisor::{Supervisor, Ticket};
+use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
+pub(crate) mod function;
 mod http;
 mod models;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
+pub(crate) use function::Functions;
 pub(crate) use http::Http;
 pub(crate) use models::Models;
 pub(crate) use network::Network;
@@ -73,6 +75,8 @@ pub(crate) struct Attempt {
     pub output_file: PathBuf,
     /// Where it may leave tasks for its run, if it is told of them.
     pub tasks_file: PathBuf,
+    /// What it is held to.
+    pub limits: Limits,
 }
 
 /// How an attempt is made to end.

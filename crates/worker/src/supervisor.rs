@@ -19,6 +19,7 @@
 
 mod cgroup;
 mod children;
+mod enter;
 mod handle;
 mod leftovers;
 mod lock;
@@ -43,9 +44,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 pub use artifacts::logs::{Stream, Ticket};
 pub use cgroup::can_group;
 pub use handle::{Batch, Config, EventReader, Supervisor};
-pub use wire::{Event, Exit, Start, Step, StopKind};
+pub use wire::{Event, Exit, Limits, Start, Step, StopKind};
 
-use cgroup::Cgroup;
+use cgroup::{Cgroup, Confinement};
 use lock::Lock;
 use outbox::Outbox;
 use reactor::Reactor;
@@ -62,13 +63,18 @@ pub const COOKIE_VARIABLE: &str = "AUTOGLM_SUPERVISOR";
 /// The variable that names an attempt to its supervisor: no use to the task itself.
 pub const TICKET_VARIABLE: &str = "AUTOGLM_TICKET";
 
-/// Runs this process as a supervisor until its worker is gone and so are all tasks.
+/// Runs this process as a supervisor until its worker is gone and so are all tasks; or, when a
+/// supervisor says so, as the step of a task into its control groups.
 ///
 /// `arguments` are those after [`HIDDEN_ARGUMENT`]. Call it before any other thread exists: the
 /// pipes to the worker are taken from stdin and stdout, and the signal handlers are replaced.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter();
-    let outcome = match (arguments.next(), arguments.next()) {
+    let first = arguments.next();
+    if first.as_deref() == Some(enter::ARGUMENT.as_ref()) {
+        return enter::main(arguments);
+    }
+    let outcome = match (first, arguments.next()) {
         (Some(state_dir), None) => run(Path::new(&state_dir)),
         _ => Err(io::Error::other("expected one argument, the state directory")),
     };
@@ -91,10 +97,11 @@ fn run(state_dir: &Path) -> io::Result<()> {
     let lock = Lock::acquire(state_dir)?;
     let (group, in_group) = Cgroup::enter(state_dir).unzip();
     let found = if lock.ended_cleanly()? { 0 } else { leftovers::kill(state_dir)? };
-    let leftovers = in_group.unwrap_or(0) + found;
+    let (confinement, in_groups) = Confinement::open(state_dir, group.as_ref());
+    let leftovers = in_group.unwrap_or(0) + found + in_groups;
     lock.mark_running()?;
 
-    let mut reactor = Reactor::new(inbox, Outbox::new(outbox)?, state_dir)?;
+    let mut reactor = Reactor::new((inbox, Outbox::new(outbox)?), state_dir, confinement)?;
     let served = reactor.serve(leftovers);
     reactor.kill_everything()?;
     if let Some(group) = group {

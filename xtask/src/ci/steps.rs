@@ -120,7 +120,7 @@ pub(crate) const STEPS: &[Step] = &[
         lines: &[
             // All but what has a step of its own: a new page of tests is run without a word here.
             "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
-             --skip kill:: --skip power_cut:: --skip first_job::",
+             --skip kill:: --skip power_cut:: --skip limits:: --skip first_job::",
             "cargo test --package cli --test durable",
         ],
         ..PLAIN
@@ -137,8 +137,17 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "what was acknowledged survives power cuts, and would not without syncs",
         minutes: 6,
         needs: &[MKFS, QEMU, BUSYBOX, CPIO],
-        lines: &["AUTOGLM_TEST_POWER=required cargo test --package cli --test real \
+        lines: &["AUTOGLM_TEST_MACHINE=required cargo test --package cli --test real \
              power_cut:: -- --ignored --nocapture --test-threads=1"],
+        ..PLAIN
+    },
+    Step {
+        name: "limits",
+        proves: "limits of memory, cores and processes hold on control groups of version 2",
+        minutes: 3,
+        needs: &[MKFS, QEMU, BUSYBOX, CPIO],
+        lines: &["AUTOGLM_TEST_MACHINE=required cargo test --package cli --test real \
+             limits:: -- --ignored --nocapture"],
         ..PLAIN
     },
     Step {

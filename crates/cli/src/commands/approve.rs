@@ -4,12 +4,11 @@
 use clap::Args;
 use protocol::api::{RunRef, Say, Settle};
 
-use super::{acknowledged, run_ref, tell};
+use super::{heard, run_ref, told};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::home::Session;
-use crate::watch;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,14 +56,13 @@ pub(super) struct Said {
     pub value: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Says something to a task. A process that comes to hold the state by that stays until the run has
-/// ended.
+/// Says something to a task. What is said is durable when this returns; the run goes on without it.
 pub(super) async fn settle(context: &Context, whom: Whom, said: Said) -> Result<Exit> {
     let Whom { run, task, by } = whom;
     let by = by.or_else(|| std::env::var("USER").ok());
     let settle = Settle { verdict: said.say, by, comment: said.comment, value: said.value };
     let settle = async |session: &Session| session.client.settle(run, &task, &settle).await;
-    let (mut session, summary) = tell(context, settle).await?;
+    let (session, summary) = told(context, settle).await?;
     let run = summary.run;
     let word = match said.say {
         Say::Approve => "approved",
@@ -72,9 +70,5 @@ pub(super) async fn settle(context: &Context, whom: Whom, said: Said) -> Result<
         Say::Signal => "given its signal",
     };
     let note = format!("Task {task} of run {run} ({}) is {word}.", summary.name);
-    if session.is_own() {
-        session.begin()?;
-        return watch::to_the_end(context, session, run, &note).await;
-    }
-    acknowledged(context, &summary, &note)
+    heard(context, session, &summary, &note).await
 }

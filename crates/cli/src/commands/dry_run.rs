@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use model::{Request, TaskId};
+use protocol::api::RunEnvironment;
 use serde::Serialize;
 use serde_json::Value;
 use spec::Workflow;
@@ -15,7 +16,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::outline::{Outline, Step};
 use crate::output::Format;
-use crate::render::{outline, plural};
+use crate::render::{outline, plural, run};
 use crate::style::Paint;
 use crate::table::printable;
 use crate::workflow::compile;
@@ -29,6 +30,11 @@ struct DryRun {
     name: String,
     /// Always true: nothing was started.
     dry_run: bool,
+    /// The environment that it would run in, as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<RunEnvironment>,
+    /// The queue that it would stand in.
+    queue: String,
     tasks: Vec<Step>,
     /// The tasks that ask for more than this machine offers.
     too_large: Vec<String>,
@@ -41,7 +47,9 @@ pub(super) fn run(
     given: (Option<&str>, &BTreeMap<String, Value>),
     env: &BTreeMap<String, String>,
 ) -> Result<Exit> {
-    let (graph, definition) = plan::graph(compile(workflow, given, context.tone)?)?;
+    let compiled = compile(workflow, given, context.tone)?;
+    let queue = compiled.options.queue.clone();
+    let (graph, definition) = plan::graph(compiled)?;
     let definition = definition.with_env(env);
     let outline = Outline::new(&graph, &definition);
     let output = context.output;
@@ -58,6 +66,8 @@ pub(super) fn run(
     let dry_run = DryRun {
         name: definition.name().to_owned(),
         dry_run: true,
+        environment: definition.environment_snapshot().map(server::environment),
+        queue: queue.unwrap_or_else(|| run::DEFAULT_QUEUE.to_owned()),
         tasks: graph.tasks().take(shown).map(|task| outline.step(task)).collect(),
         too_large: graph.tasks().filter(is_too_large).map(name).collect(),
     };
@@ -77,6 +87,10 @@ fn render(context: &Context, dry_run: &DryRun, tasks: usize) -> String {
     let name = tone.paint(Paint::Head, &printable(&dry_run.name));
     let count = plural(tasks as u64, "task");
     let mut text = format!("Dry run of {name}: {count}; nothing is started.\n");
+    let environment = dry_run.environment.as_ref().map(|it| it.name.as_str());
+    if let Some(place) = run::place(environment, &dry_run.queue) {
+        text.push_str(&format!("{} {place}\n", tone.paint(Paint::Faint, "Env:")));
+    }
     for step in &dry_run.tasks {
         text.push_str(&format!("\n{}", outline::block(step, tone)));
     }

@@ -15,7 +15,11 @@ Examples:
   autoglm logs                       All tasks of the last run
   autoglm logs 7 train -f            Follow one task
   autoglm logs 7 train --item 3 --attempt 1
-  autoglm logs 7 --tail 20 -o jsonl";
+  autoglm logs 7 train --round 1     Before it was run again
+  autoglm logs 7 train --all         Every round and attempt
+  autoglm logs 7 --tail 20 -o jsonl
+
+Where a task shows more than one round or attempt, a line names each from the second on.";
 
 /// Show what tasks wrote.
 #[derive(Debug, Args)]
@@ -35,6 +39,14 @@ pub(crate) struct Logs {
     /// Only this attempt [default: the last one of each item]
     #[arg(long, value_name = "NUMBER")]
     pub attempt: Option<u16>,
+
+    /// Only this round, from 1 as `get` counts them [default: the last that was opened by hand]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
+    pub round: Option<u16>,
+
+    /// All rounds and all attempts, each under a line that names it
+    #[arg(long, conflicts_with_all = ["round", "attempt"])]
+    pub all: bool,
 
     /// Go on until the run, or the task, has ended
     #[arg(short, long)]
@@ -56,6 +68,8 @@ impl Logs {
                 task: self.task.clone(),
                 item: self.item,
                 attempt: self.attempt,
+                round: self.round.map(|round| round - 1),
+                all: self.all,
                 // Nothing is written while nobody holds the state.
                 follow: self.follow && !session.is_reading(),
                 tail: self.tail,
@@ -64,7 +78,8 @@ impl Logs {
         };
         let (session, mut stream) = listen(context, open).await?;
         let output = context.output;
-        let mut writer = LineWriter::new(output.tone, self.task.is_none(), self.timestamps);
+        let mut writer =
+            LineWriter::new(output.tone, self.task.is_none(), self.timestamps).naming_all(self.all);
         while let Some(chunk) = stream.next().await? {
             if output.format.is_json() {
                 // A stream has no end to wait for: one value a line, whichever JSON was asked for.

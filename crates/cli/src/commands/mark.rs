@@ -7,14 +7,13 @@ use model::TaskStatus;
 use protocol::api::{Mark, MarkReport, Part, RunRef};
 use serde_json::{Map, Value};
 
-use super::{bad_argument, run_ref, tell};
+use super::{bad_argument, hand_over, run_ref, told};
 use crate::app::Context;
 use crate::error::{Error, NO_SUCH_FILE, Result};
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
 use crate::render::plural;
-use crate::watch;
 
 const MARK_EXAMPLES: &str = "\
 Examples:
@@ -97,22 +96,19 @@ fn outputs(text: &str) -> Result<Map<String, Value>> {
     })
 }
 
-/// Marks tasks. A process that comes to hold the state by that stays until the run has ended.
+/// Marks tasks. The mark is durable when this returns; the run goes on without it.
 async fn mark(context: &Context, run: RunRef, mark: Mark) -> Result<Exit> {
     let names: Vec<String> = mark.tasks.iter().map(ToString::to_string).collect();
     let say = async |session: &Session| session.client.mark(run, &mark).await;
-    let (mut session, report) = tell(context, say).await?;
+    let (session, report) = told(context, say).await?;
     let note = note(&report, &names);
-    if session.is_own() {
-        session.begin()?;
-        return watch::to_the_end(context, session, report.run, &note).await;
-    }
     context.say(&note);
     match context.output.format {
         Format::Json | Format::Jsonl => context.output.json(&report)?,
         Format::Name => context.output.text(&format!("{}\n", report.run))?,
         Format::Table | Format::Wide => {}
     }
+    hand_over(context, session, report.run).await?;
     Ok(Exit::Ok)
 }
 

@@ -21,12 +21,14 @@ pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod mark;
+pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod reject;
 pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod serve;
 pub(crate) mod signal;
 pub(crate) mod stop;
 pub(crate) mod terminate;
@@ -54,12 +56,12 @@ use crate::quantity::Limit;
 pub(crate) enum Command {
     /// Run a workflow, or go on with it where it stopped
     Run(run::Run),
-    /// Go on with a run that has not ended
+    /// Go on with a run that has not ended, or is paused
     Resume(resume::Resume),
     /// List runs, newest first
     #[command(visible_alias = "ls")]
     List(list::List),
-    /// Show a run with its tasks, or the items of a task
+    /// Show a run with its tasks, the items of a task, breakers or budgets
     Get(get::Get),
     /// Show what tasks wrote
     Logs(logs::Logs),
@@ -73,6 +75,8 @@ pub(crate) enum Command {
     Stop(stop::StopRun),
     /// End a run at once: tasks are killed, nothing else runs
     Terminate(terminate::Terminate),
+    /// Let nothing more of a run start; what runs goes on
+    Pause(pause::Pause),
     /// Say yes to a task that waits for an approval
     Approve(approve::Approve),
     /// Say no to a task that waits for an approval: it fails
@@ -89,6 +93,8 @@ pub(crate) enum Command {
     Skip(mark::Skip),
     /// Hold tasks that have not begun to have ended, well or badly
     Mark(mark::MarkTasks),
+    /// Hold the state and serve its API until told to end
+    Serve(serve::Serve),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
     /// Begin a workflow in a folder
@@ -122,6 +128,7 @@ impl Command {
             Self::Resume(command) => Some(&command.offers),
             Self::Retry(command) => Some(&command.offers),
             Self::Fork(command) => Some(&command.offers),
+            Self::Serve(command) => Some(&command.offers),
             Self::Hold(command) => Some(&command.offers),
             _ => None,
         }
@@ -154,6 +161,7 @@ impl Command {
             Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
+            Self::Pause(command) => block_on(command.run(context)),
             Self::Approve(command) => block_on(command.run(context)),
             Self::Reject(command) => block_on(command.run(context)),
             Self::Signal(command) => block_on(command.run(context)),
@@ -163,6 +171,7 @@ impl Command {
             Self::Edit(command) => block_on(command.run(context)),
             Self::Skip(command) => block_on(command.run(context)),
             Self::Mark(command) => block_on(command.run(context)),
+            Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
             Self::Validate(command) => command.run(context),
@@ -181,6 +190,19 @@ impl Command {
 /// Reads a run's number, or `last`.
 fn run_ref(text: &str) -> std::result::Result<RunRef, String> {
     text.parse().map_err(|error: protocol::api::RunRefError| error.to_string())
+}
+
+/// Says that a run has heard what it was told, and shows the run to a program. Takes the session as
+/// [`told`] gave it.
+async fn heard(
+    context: &Context,
+    session: Session,
+    summary: &RunSummary,
+    note: &str,
+) -> Result<Exit> {
+    let exit = acknowledged(context, summary, note)?;
+    hand_over(context, session, summary.run).await?;
+    Ok(exit)
 }
 
 /// Says that a run has heard what it was told, and shows the run to a program.
@@ -224,9 +246,25 @@ async fn tell<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
 ) -> Result<(Session, T)> {
+    tell_by(async || context.home.attach_or_hold().await, say).await
+}
+
+/// The same for what is said and done at once: when nobody holds the state, a process is started
+/// for it, which stays if it is needed. See [`hand_over`].
+async fn told<T>(
+    context: &Context,
+    say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
+    tell_by(async || context.home.attach_or_detach().await, say).await
+}
+
+async fn tell_by<T>(
+    attach: impl AsyncFn() -> Result<Session>,
+    say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
+) -> Result<(Session, T)> {
     let deadline = Instant::now() + GONE_PATIENCE;
     loop {
-        let session = context.home.attach_or_hold().await?;
+        let session = attach().await?;
         match say(&session).await {
             Ok(answer) => return Ok((session, answer)),
             Err(error) if error.is_gone() && !session.is_own() && Instant::now() < deadline => {
@@ -236,6 +274,21 @@ async fn tell<T>(
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Lets a process that was started for this command go on with the run, and says so. If the run has
+/// ended it is let go, and ends.
+async fn hand_over(context: &Context, mut session: Session, run: RunId) -> Result<()> {
+    if !session.is_detached() {
+        return Ok(());
+    }
+    let only_the_run = TasksQuery { limit: Some(1), ..TasksQuery::default() };
+    let detail = session.client.run(run.into(), &only_the_run).await?;
+    if !detail.run.status.is_final() {
+        session.begin()?;
+        context.say(&format!("A background process goes on with run {run}."));
+    }
+    Ok(())
 }
 
 /// Says so when a run that has not ended stands still because nobody holds the state.

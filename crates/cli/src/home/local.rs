@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use model::{Request, Span};
 use server::Mode;
 use worker::{Node, NodeConfig};
@@ -114,6 +115,14 @@ impl worker::Outbox for ToServer {
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         self.0.logs_grew(logs);
+    }
+
+    fn enforces(&self, enforcement: Enforcement) {
+        self.0.enforces(NODE_NAME, enforcement);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

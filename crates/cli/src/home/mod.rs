@@ -214,6 +214,11 @@ impl Session {
         matches!(self.keeper, Keeper::Own(_))
     }
 
+    /// Whether a process that was started for this one holds the state.
+    pub(crate) const fn is_detached(&self) -> bool {
+        matches!(self.keeper, Keeper::Detached(_))
+    }
+
     /// Waits until every run of the state that this process holds has ended, then lets go of it.
     pub(crate) async fn wait_idle(self) -> Result<()> {
         let Keeper::Own(holder) = self.keeper else { return Ok(()) };

@@ -43,6 +43,9 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}.\n");
         text.push_str(&line);
     }
+    if let Some(limits) = &explanation.limits {
+        text.push_str(&format!("Its limits: {}.\n", printable(limits)));
+    }
     if let Some(unblock) = &explanation.unblock {
         let label = tone.paint(Paint::Accent, "What would let it start:");
         text.push_str(&format!("{label} {}\n", printable(unblock)));
@@ -66,11 +69,13 @@ mod tests {
             status,
             summary: "no worker has room for it".to_owned(),
             reason: None,
+            decided: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,
             unblock: None,
             placed: None,
+            limits: None,
         }
     }
 

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
-use super::{counts, duration, duration_or_none, items_done, reasons};
+use super::{counts, duration_or_none, items_done, reasons, took};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
+
+/// The queue of runs that name none.
+pub(crate) const DEFAULT_QUEUE: &str = "default";
 
 /// The run and a table of its tasks; `wide` adds what is rarely needed.
 pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
@@ -22,6 +25,13 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     if !detail.run.labels.is_empty() {
         let labels = printable(&labels(&detail.run.labels));
         text.push_str(&format!("{} {labels}\n", tone.paint(Paint::Faint, "Labels:")));
+    }
+    if let Some(place) = place(detail.run.environment.as_deref(), &detail.run.queue) {
+        text.push_str(&format!("{} {place}\n", tone.paint(Paint::Faint, "Env:   ")));
+    }
+    if let Some(spent) = detail.run.spent {
+        let line = super::sharing::spent(spent, detail.run.cost_limit);
+        text.push_str(&format!("{} {line}\n", tone.paint(Paint::Faint, "Spent: ")));
     }
     if let Some(from) = detail.forked_from {
         let line = tone.paint(Paint::Faint, "From:  ");
@@ -44,6 +54,13 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     text
 }
 
+/// The environment of a run and its queue; nothing for a run without either.
+pub(crate) fn place(environment: Option<&str>, queue: &str) -> Option<String> {
+    let queue = (!matches!(queue, "" | DEFAULT_QUEUE)).then(|| format!("queue {queue}"));
+    let parts: Vec<String> = environment.map(printable).into_iter().chain(queue).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
 /// Labels as they are typed.
 pub(super) fn labels(labels: &BTreeMap<String, String>) -> String {
     let labels = labels.iter().map(|(key, value)| format!("{key}={value}"));
@@ -53,14 +70,15 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> String {
 fn head(run: &RunSummary, tone: Tone) -> String {
     let title = format!("Run {} of {}", run.run, printable(&run.name));
     let status = tone.paint(style::of_run(run.status), run.status.as_str());
-    let cause = run.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    let cause = run.cause.as_ref().or(run.paused.as_ref());
+    let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
     let verb = if run.status.is_final() { "after" } else { "for" };
     let items = counts(&run.items, tone);
     let path = printable(&run.path);
     format!(
         "{}: {status}{cause} {verb} {}\n{} {items}\n{} {path}\n",
         tone.paint(Paint::Head, &title),
-        duration(run.duration_seconds),
+        took(run),
         tone.paint(Paint::Faint, "Items: "),
         tone.paint(Paint::Faint, "File:  "),
     )
@@ -191,6 +209,21 @@ mod tests {
         assert!(lines.contains(&"From:   run 3"), "{text}");
         let split = lines.iter().position(|line| line.starts_with("split ")).expect("shown");
         assert!(lines[split + 1].starts_with("  split.more  succeeded (cached)"), "{text}");
+    }
+
+    #[test]
+    fn the_environment_and_the_queue_have_a_line() {
+        let mut detail = detail();
+        detail.run.environment = Some("staging".to_owned());
+        let line = |detail: &RunDetail| {
+            let text = render(detail, false, Tone::PLAIN);
+            text.lines().find(|line| line.starts_with("Env:")).map(str::to_owned)
+        };
+        assert_eq!(line(&detail).as_deref(), Some("Env:    staging"));
+        detail.run.queue = "urgent".to_owned();
+        assert_eq!(line(&detail).as_deref(), Some("Env:    staging, queue urgent"));
+        detail.run.environment = None;
+        assert_eq!(line(&detail).as_deref(), Some("Env:    queue urgent"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) const NONE: &str = "No such runs.\n";
 pub(crate) fn render(runs: &[RunSummary], now: Time, wide: bool, tone: Tone) -> String {
     let mut heads = vec![">RUN", "NAME", "STATUS", ">TASKS", ">ITEMS", "DURATION", "STARTED"];
     if wide {
-        heads.extend(["CREATED", "FILE", "LABELS"]);
+        heads.extend(["CREATED", "FILE", "ENVIRONMENT", "QUEUE", "LABELS"]);
     }
     let mut table = Table::new(&heads);
     for run in runs {
@@ -25,12 +25,14 @@ pub(crate) fn render(runs: &[RunSummary], now: Time, wide: bool, tone: Tone) -> 
             Cell::from(run.status.as_str()).paint(style::of_run(run.status)),
             Cell::from(format!("{}/{}", run.tasks.ended(), run.tasks.total())),
             Cell::from(format!("{}/{}", run.items.ended(), run.items.total())),
-            Cell::from(duration(run.duration_seconds)),
+            Cell::from(duration(run.again_seconds.unwrap_or(run.duration_seconds))),
             Cell::from(age(run.created, now)),
         ];
         if wide {
             cells.push(Cell::from(run.created.to_string()));
             cells.push(Cell::from(&run.path));
+            cells.push(Cell::from(run.environment.as_deref().unwrap_or("-")));
+            cells.push(Cell::from(if run.queue.is_empty() { "-" } else { run.queue.as_str() }));
             cells.push(Cell::from(super::run::labels(&run.labels)));
         }
         table.row(cells);
@@ -55,6 +57,7 @@ mod tests {
         ");
         let wide = render(&runs[..1], after(90), true, Tone::PLAIN);
         let row = wide.lines().nth(1).expect("there is a run");
-        assert!(row.ends_with("1m ago   2026-11-20T10:00:00.000000Z  /data/digits.yaml"), "{row}");
+        let end = "1m ago   2026-11-20T10:00:00.000000Z  /data/digits.yaml  -            default";
+        assert!(row.ends_with(end), "{row}");
     }
 }

@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use model::Request;
+use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use server::{Config, Handle, Holder, Keep, Mode, View};
 use worker::{Node, NodeConfig, supervisor};
 
@@ -40,6 +41,14 @@ impl worker::Outbox for ToServer {
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
         self.0.logs_grew(logs);
+    }
+
+    fn enforces(&self, enforcement: Enforcement) {
+        self.0.enforces("local", enforcement);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

@@ -87,6 +87,52 @@ fn what_was_lost_with_its_supervisor_is_shown() {
     home.wait_until_quiet();
 }
 
+/// Fails until there is a file `ok`, and writes more each time.
+const AGAIN: &str = r#"
+tasks:
+  work: {script: 'echo x >> marks; echo "try $(wc -l < marks)"; test -e ok', retry: 1}
+  turn:
+    script: 'echo "turn {{ round }}"; echo "n={{ round }}" >> "$AUTOGLM_OUTPUT"'
+    until: tasks.turn.outputs.n >= 3
+"#;
+
+#[test]
+fn what_was_written_before_a_retry_by_hand_is_shown_by_its_round() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", AGAIN);
+    assert_eq!(home.run(&["run", &flow]).code, 1);
+    home.write("ok", "");
+    assert_eq!(home.run(&["retry", "1", "--yes"]).code, 0);
+    home.wait_until_quiet();
+    let shown = |arguments: &[&str]| home.run(&[&["logs", "1"], arguments].concat()).stdout;
+    assert_eq!(shown(&["work"]), "try 3\n");
+    assert_eq!(shown(&["work", "--attempt", "1"]), "try 3\n");
+    assert_eq!(shown(&["work", "--round", "1"]), "try 2\n", "the last attempt of that round");
+    assert_eq!(shown(&["work", "--round", "1", "--attempt", "1"]), "try 1\n");
+    assert_eq!(shown(&["work", "--round", "2"]), "try 3\n");
+    let all = "── round 1, attempt 1 ──\ntry 1\n── round 1, attempt 2 ──\ntry 2\n\
+               ── round 2, attempt 1 ──\ntry 3\n";
+    assert_eq!(shown(&["work", "--all"]), all);
+    let none = home.run(&["logs", "1", "work", "--round", "3"]);
+    assert_eq!(none.code, 5, "{}", none.stderr);
+    assert!(
+        none.stderr.contains("there is no round 3: there have been 2 so far"),
+        "{}",
+        none.stderr
+    );
+
+    let turns = "turn 1\n── round 2, attempt 1 ──\nturn 2\n── round 3, attempt 1 ──\nturn 3\n";
+    assert_eq!(shown(&["turn"]), turns);
+    assert_eq!(shown(&["turn", "--attempt", "1"]), turns);
+    assert_eq!(shown(&["turn", "--round", "2"]), "turn 2\n");
+    let lines = shown(&["turn", "-o", "jsonl"]);
+    let rounds = lines.lines().map(|line| {
+        let chunk: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        chunk["round"].as_u64().expect("a number")
+    });
+    assert_eq!(rounds.collect::<Vec<_>>(), [0, 1, 2]);
+}
+
 #[test]
 fn output_that_was_deleted_is_gone_and_not_anothers() {
     let home = Home::new();

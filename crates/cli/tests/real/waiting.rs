@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use crate::support::binary::Home;
-use crate::support::wait;
+use crate::support::{processes, wait};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -16,6 +18,19 @@ tasks:
     approval: "Release {{ tasks.count.outputs.rows }} rows to {{ params.target }}?"
   bell: {depends_on: gate, signal: {timeout: 1h}}
   pause: {depends_on: bell, wait: 1s}
+"#;
+
+/// Six tasks to say something to, and one that holds the run up meanwhile.
+const GATES: &str = r#"
+on_failure: continue
+tasks:
+  gate: {approval: go on?}
+  door: {approval: go on?}
+  last: {approval: go on?}
+  bell: {signal: {timeout: 1h}}
+  marked: {depends_on: last, script: "true"}
+  passed: {depends_on: last, script: "true"}
+  late: {depends_on: last, script: "true"}
 "#;
 
 #[test]
@@ -53,5 +68,58 @@ fn a_run_that_waits_says_for_what_and_how_to_answer() {
     says("… pause waits for 1s");
     let ended = run.finish();
     assert_eq!(ended.code, 0, "{}", ended.stderr);
+    home.wait_until_quiet();
+}
+
+/// Whoever said something to a run that nobody held has not to wait for its end.
+#[test]
+fn what_is_said_to_a_run_that_nobody_holds_returns_at_once_and_the_run_goes_on() {
+    let home = Home::new();
+    home.write("flow.yaml", GATES);
+    let run = home.start(&["run", "flow.yaml"]);
+    let waits = || run.said().contains("? gate waits for an approval").then_some(());
+    wait::until("the approval", PATIENCE, waits);
+    run.signal(Signal::KILL);
+    run.finish();
+    home.wait_until_quiet();
+
+    for said in [
+        &["approve", "1", "gate"][..],
+        &["edit", "1", "late", "--set", "priority=80", "--yes"],
+        &["mark", "1", "marked", "--as", "succeeded"],
+        &["skip", "1", "passed"],
+        &["signal", "1", "bell"],
+        &["reject", "1", "door"],
+    ] {
+        let ended = home.run(said);
+        assert_eq!(ended.code, 0, "{said:?}: {}", ended.stderr);
+        let told = ended.stderr.contains("A background process goes on with run 1.\n");
+        assert!(told, "{said:?}: {}", ended.stderr);
+        assert!(home.is_held(), "{said:?}: the run goes on");
+        let holder = home.holder();
+        processes::signal(holder, Signal::KILL);
+        home.wait_until_quiet();
+    }
+    let tasks = home.json(&["get", "1"])["tasks"].clone();
+    let status = |name: &str| {
+        let task = tasks.as_array().expect("tasks").iter().find(|task| task["name"] == name);
+        task.expect("it is there")["status"].clone()
+    };
+    for (name, expected) in [
+        ("gate", "succeeded"),
+        ("marked", "succeeded"),
+        ("passed", "skipped"),
+        ("bell", "succeeded"),
+        ("door", "failed"),
+    ] {
+        assert_eq!(status(name), expected, "{name}");
+    }
+    // The last word that the run waited for: it ends in the background.
+    let ended = home.run(&["approve", "1", "last"]);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    home.wait_until_quiet();
+    assert_eq!(home.json(&["get", "1"])["run"]["status"], "failed");
+    let refused = home.run(&["approve", "1", "last"]);
+    assert_eq!(refused.code, 6, "{}", refused.stderr);
     home.wait_until_quiet();
 }

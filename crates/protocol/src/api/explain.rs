@@ -3,7 +3,7 @@
 use model::{RunId, TaskStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{Time, text};
+use super::{Decided, Time, text};
 
 /// Which item to explain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Explanation {
     /// worked out, or which secret could not be had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a decision that has been made, the rule that fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
     /// All that keeps it from starting; empty when nothing does.
     #[serde(default)]
     pub blockers: Vec<Blocker>,
@@ -48,6 +51,10 @@ pub struct Explanation {
     /// Where it was placed.
     #[serde(default)]
     pub placed: Option<Placement>,
+    /// The most that it may use, how it stands beside others, and what keeps it to that; left out
+    /// where there is no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
 }
 
 /// One thing that keeps a task from starting.

@@ -16,6 +16,13 @@ pub struct LogsQuery {
     /// Only of this attempt; without it, of the last attempt of each item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u16>,
+    /// Only of this round of each task, from 0; without it, of the last that was opened by hand,
+    /// and of all turns of loops since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u16>,
+    /// Whether to send all rounds and attempts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
     /// Whether to go on with what is written from now on, until the run (or the task) has ended.
     #[serde(default)]
     pub follow: bool,
@@ -36,6 +43,9 @@ pub struct LogChunk {
     pub item: Option<u32>,
     /// The attempt.
     pub attempt: u16,
+    /// How many rounds the task had had before.
+    #[serde(default)]
+    pub round: u16,
     /// Where the task wrote it.
     pub stream: LogStream,
     /// Ascends within the attempt, over both streams.

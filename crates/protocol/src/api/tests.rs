@@ -28,10 +28,16 @@ fn summary() -> RunSummary {
         created: Time(Timestamp(1_000_000)),
         ended: None,
         duration_seconds: Seconds(Span::millis(1_500)),
+        again_seconds: None,
         tasks: [(TaskStatus::Running, 1), (TaskStatus::Pending, 2)].into_iter().collect(),
         items: [(TaskStatus::Running, 36)].into_iter().collect(),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
+        environment: Some("staging".to_owned()),
+        queue: "urgent".to_owned(),
     }
 }
 
@@ -44,6 +50,7 @@ fn a_run_reads_as_documented() {
             "path": "/data/digits.yaml", "created": "1970-01-01T00:00:01.000000Z", "ended": null,
             "duration_seconds": 1.5, "tasks": {"running": 1, "pending": 2},
             "items": {"running": 36}, "round": 0,
+            "environment": "staging", "queue": "urgent",
         }),
     );
 }

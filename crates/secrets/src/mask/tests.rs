@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::encode::{STANDARD, URL_SAFE, base64};
+use crate::encode::{self, Case, STANDARD, URL_SAFE, base64};
 
 fn mask(secrets: &[&str]) -> Mask {
     let secrets: Vec<Secret> = secrets.iter().map(|text| Secret::new((*text).into())).collect();
@@ -83,6 +83,50 @@ fn wrapped_base64_of_a_long_secret_is_masked() {
     assert_eq!(&*mask(&[&key]).apply(&wrapped), b"***\n***");
 }
 
+/// As a tool breaks it.
+fn broken(written: &[u8], width: usize, line_break: &[u8]) -> Vec<u8> {
+    let mut lines = written.chunks(width).collect::<Vec<_>>().join(line_break);
+    lines.extend_from_slice(line_break);
+    lines
+}
+
+#[test]
+fn wherever_a_tool_breaks_a_long_secret_it_is_masked() {
+    let secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let mask = mask(&[secret]);
+    let shown = |written: &[u8], width| {
+        String::from_utf8_lossy(&mask.apply(&broken(written, width, b"\n"))).into_owned()
+    };
+    let of_user = base64(format!("user:{secret}").as_bytes(), STANDARD);
+    assert_eq!(shown(&of_user, 76), "dXNlcjo***\n***\n");
+    let of_x = base64(format!("x{secret}").as_bytes(), STANDARD);
+    assert_eq!(shown(&of_x, 76), "eD***\n***\n");
+    assert_eq!(shown(&encode::hex(secret.as_bytes(), Case::Lower), 60), "***\n***\n***\n");
+    assert_eq!(shown(secret.as_bytes(), 40), "***\n***\n");
+    assert_eq!(shown(secret.as_bytes(), 8).lines().count(), 8);
+}
+
+#[test]
+fn short_lines_are_neither_joined_nor_held_back() {
+    assert_eq!(masked(&["12345678"], "1234\n5678\n"), "1234\n5678\n");
+    let mask = mask(&["topsecret"]);
+    let (mut stream, mut out) = (mask.stream(), Vec::new());
+    stream.push(b"this line stops\n", &mut out);
+    assert_eq!((out.as_slice(), stream.held_back()), (&b"this line stops\n"[..], 0));
+}
+
+#[test]
+fn a_key_of_several_lines_is_masked_whatever_stands_before_it() {
+    let key = "BEGIN KEY\nMIIEvQIBADANBgkqhkiG9w0B\nEND";
+    assert_eq!(masked(&[key], &format!("key: {key}.")), "key: ***\n***.");
+    let key = "short\nlines\nonly";
+    assert_eq!(masked(&[key], &format!("key: {key}.")), "key: ***.");
+    assert_eq!(
+        masked(&[key], &format!("a_long_name_of_a_key={key}.")),
+        "a_long_name_of_a_key=***\n***."
+    );
+}
+
 /// Few letters, so that forms begin, overlap and end often.
 fn secrets() -> impl Strategy<Value = Vec<String>> {
     let secret = prop_oneof![2 => "[ab]{4,9}", 1 => "[a-c\" %\\n]{4,14}", 1 => "\\PC{4,10}"];
@@ -145,4 +189,51 @@ proptest! {
         let shown = String::from_utf8(shown).expect("ASCII");
         prop_assert!(!shown.contains(&secret), "{shown}");
     }
+}
+
+proptest! {
+    // Each case makes four texts, and the forms of a long secret.
+    #![proptest_config(ProptestConfig { cases: 64, ..settings() })]
+
+    #[test]
+    fn what_is_broken_into_lines_shows_no_secret(
+        before in proptest::collection::vec(any::<u8>(), 0..100),
+        secret in proptest::collection::vec(any::<u8>(), 8..120),
+        behind in proptest::collection::vec(any::<u8>(), 0..20),
+        width in prop_oneof![Just(60_usize), Just(64), Just(76), 17_usize..100],
+        line_break in prop_oneof![Just(&b"\n"[..]), Just(&b"\r\n"[..])],
+        lengths in proptest::collection::vec(1_usize..90, 1..8),
+    ) {
+        let mask = Mask::new(&[Secret::new(secret.clone())]);
+        let text = [before, secret.clone(), behind].concat();
+        for letters in [STANDARD, URL_SAFE] {
+            let written = base64(&text, letters);
+            // Of the secret's own letters at most two at each end mix with their neighbours.
+            let hidden = base64(&secret, letters).len() - 4;
+            holds(&mask, (&written, hidden), (width, line_break), &lengths)?;
+        }
+        for case in [Case::Lower, Case::Upper] {
+            let written = encode::hex(&text, case);
+            holds(&mask, (&written, secret.len() * 2), (width, line_break), &lengths)?;
+        }
+    }
+}
+
+/// Of what is written, broken into lines, at least so many letters are hidden, however it is cut.
+fn holds(
+    mask: &Mask,
+    (written, hidden): (&[u8], usize),
+    (width, line_break): (usize, &[u8]),
+    lengths: &[usize],
+) -> Result<(), TestCaseError> {
+    let lines = broken(written, width, line_break);
+    let shown = mask.apply(&lines).into_owned();
+    let is_letter = |byte: &&u8| !b"*\r\n".contains(byte);
+    let left = shown.iter().filter(is_letter).count();
+    prop_assert!(left + hidden <= written.len(), "{}", String::from_utf8_lossy(&shown));
+    let breaks = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
+    prop_assert_eq!(breaks(&shown), breaks(&lines));
+    prop_assert_eq!(in_pieces(mask, &lines, lengths), shown.clone());
+    prop_assert_eq!(in_pieces(mask, &lines, &[1]), shown);
+    Ok(())
 }

@@ -11,6 +11,7 @@ use model::outcome::{LogRef, Outcome, Then};
 use model::{IdSet, ItemId, RunId, Seq, TaskId, Timestamp, Token};
 
 use super::output::{Place, Sent};
+use super::turns::Turns;
 
 /// Which attempts somebody wants to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,12 +22,32 @@ pub(super) struct Filter {
     pub item: Option<ItemId>,
     /// Only those of this number.
     pub attempt: Option<u16>,
+    /// Only those of this round of their tasks, from 0.
+    pub round: Option<u16>,
+    /// Of all rounds and numbers.
+    pub all: bool,
 }
 
 impl Filter {
     /// Whether an item is wanted.
     pub(super) fn wants(&self, (task, item): Place) -> bool {
         self.task.is_none_or(|only| only == task) && self.item.is_none_or(|only| only == item)
+    }
+
+    /// Whether an attempt of a wanted item is wanted.
+    pub(super) fn wants_attempt(&self, attempt: u16, round: u16) -> bool {
+        self.attempt.is_none_or(|only| only == attempt)
+            && self.round.is_none_or(|only| only == round)
+    }
+
+    /// Whether of each item only the last attempt is wanted.
+    pub(super) const fn only_last(&self) -> bool {
+        self.attempt.is_none() && !self.all
+    }
+
+    /// Whether what was run again by hand is wanted, too.
+    pub(super) const fn wants_outdated(&self) -> bool {
+        self.round.is_some() || self.all
     }
 }
 
@@ -83,6 +104,8 @@ pub(super) struct Open {
 pub(super) struct Ended {
     pub place: Place,
     pub attempt: u16,
+    /// In which round of its task, from 0.
+    pub round: u16,
     /// What fenced it; `None` if the fact that said so is no longer there.
     pub token: Option<Token>,
     pub log: Option<LogRef>,
@@ -99,12 +122,23 @@ pub(super) struct Ended {
 pub(super) struct Attempts {
     run: RunId,
     filter: Filter,
+    turns: Turns,
     open: HashMap<Place, Open>,
 }
 
 impl Attempts {
-    pub(super) fn new(run: RunId, filter: Filter) -> Self {
-        Self { run, filter, open: HashMap::new() }
+    pub(super) fn new(run: RunId, filter: Filter, turns: Turns) -> Self {
+        Self { run, filter, turns, open: HashMap::new() }
+    }
+
+    /// The rounds of the tasks.
+    pub(super) const fn turns(&mut self) -> &mut Turns {
+        &mut self.turns
+    }
+
+    /// The round that a task is in.
+    pub(super) fn round(&self, task: TaskId) -> u16 {
+        self.turns.round(task)
     }
 
     /// An item that is under way.
@@ -114,6 +148,7 @@ impl Attempts {
 
     /// Takes in the next fact; returns the attempts that ended with it.
     pub(super) fn take(&mut self, entry: &Entry) -> Vec<Ended> {
+        self.turns.take(entry);
         match &entry.fact {
             Fact::AttemptsLeased { task, items, .. } if task.run == self.run => {
                 for item in items.clone().map(ItemId) {
@@ -145,6 +180,7 @@ impl Attempts {
 
     fn end(&mut self, ended: &AttemptsEnded, at: Timestamp) -> Vec<Ended> {
         let is_final = ended.then == Then::Final;
+        let round = self.turns.round(ended.task.task);
         let mut all = Vec::new();
         for &(item, end) in &ended.ends {
             let place = (ended.task.task, item);
@@ -156,6 +192,7 @@ impl Attempts {
                 place,
                 // Facts that were given up are no longer there to be counted.
                 attempt: open.attempts.max(1),
+                round,
                 token: (open.attempts > 0).then_some(open.token),
                 log: end.log,
                 lost: (ended.outcome == Outcome::Lost).then_some((open.since, at)),
@@ -197,7 +234,7 @@ mod tests {
 
     #[test]
     fn attempts_are_numbered_within_a_round_and_forgotten_after_it() {
-        let mut attempts = Attempts::new(RunId(1), Filter::default());
+        let mut attempts = Attempts::new(RunId(1), Filter::default(), Turns::default());
         let again = Then::Retry { at: Timestamp(9) };
         assert!(attempts.take(&leased(1, 0)).is_empty());
         let first = attempts.take(&ended(2, 0, Outcome::TimedOut, again));
@@ -225,13 +262,13 @@ mod tests {
     #[test]
     fn only_what_is_wanted_is_remembered() {
         let filter = Filter { item: Some(ItemId(1)), ..Filter::default() };
-        let mut attempts = Attempts::new(RunId(1), filter);
+        let mut attempts = Attempts::new(RunId(1), filter, Turns::default());
         attempts.take(&leased(1, 0));
         attempts.take(&leased(2, 1));
         assert_eq!(attempts.open.len(), 1);
         assert!(attempts.take(&ended(3, 0, Outcome::Succeeded, Then::Final)).is_empty());
         assert_eq!(attempts.take(&ended(4, 1, Outcome::Succeeded, Then::Final)).len(), 1);
-        let mut others = Attempts::new(RunId(2), Filter::default());
+        let mut others = Attempts::new(RunId(2), Filter::default(), Turns::default());
         others.take(&leased(1, 0));
         assert!(others.open.is_empty());
     }

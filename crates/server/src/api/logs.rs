@@ -20,6 +20,7 @@ use super::output::{Origin, Place, Sent, keep_tail, remark};
 use super::problem::{self, Refusal};
 use super::source::Source;
 use super::stream::{Cut, Lines, POLL};
+use super::turns::Turns;
 use crate::views::{Names, Subject};
 
 /// Bytes of logs that are read at once, a single larger one apart.
@@ -39,13 +40,15 @@ pub(super) async fn logs(
             run: subject.id,
             names: subject.names.clone(),
             filter: filter(subject, &query)?,
+            turns: Turns::new(subject.id, run.graph()),
             admitted: run.admitted_seq(),
             is_retried: run.graph().tasks().any(|task| run.task(task).round().0 > 0),
         })
     });
-    let (wanted, source) = look.await?;
+    let (mut wanted, source) = look.await?;
+    let turns = std::mem::take(&mut wanted.turns);
     let (mut lines, response) = service.stream();
-    let attempts = Attempts::new(wanted.run, wanted.filter);
+    let attempts = Attempts::new(wanted.run, wanted.filter, turns);
     let after = Seq(wanted.admitted.0.saturating_sub(1));
     let dir = service.context.home.logs();
     let reopened = Vec::new();
@@ -62,20 +65,31 @@ fn filter(subject: &Subject<'_>, query: &LogsQuery) -> Result<Filter, Refusal> {
         if query.item.is_some() {
             return Err(problem::bad_request("an item is named without its task"));
         }
-        return Ok(Filter { attempt: query.attempt, ..Filter::default() });
+        let &LogsQuery { attempt, round, all, .. } = query;
+        return Ok(Filter { attempt, round, all, ..Filter::default() });
     };
     let task = task(subject, name)?;
+    let rounds = subject.run.task(task).round().0 + 1;
+    if let Some(round) = query.round.filter(|&round| round >= rounds) {
+        return Err(problem::no_such_round(subject.id, u32::from(round) + 1, rounds));
+    }
     let item = query.item.map(ItemId);
     let only = item.or(subject.run.fan(task).is_none().then_some(ItemId(0)));
     if let Some(item) = only {
         let state = subject.run.item(task, item);
         let state = state.ok_or_else(|| problem::no_such_item(subject.id, name, item.0))?;
         let attempts = state.attempts().0;
-        if let Some(attempt) = query.attempt.filter(|&attempt| attempt == 0 || attempt > attempts) {
+        // Of earlier rounds it is not kept how many there were.
+        let is_now = rounds == 1 || query.round.is_some_and(|round| round + 1 == rounds);
+        if is_now
+            && let Some(attempt) =
+                query.attempt.filter(|&attempt| attempt == 0 || attempt > attempts)
+        {
             return Err(problem::no_such_attempt(subject.id, attempt, attempts));
         }
     }
-    Ok(Filter { task: Some(task), item, attempt: query.attempt })
+    let &LogsQuery { attempt, round, all, .. } = query;
+    Ok(Filter { task: Some(task), item, attempt, round, all })
 }
 
 /// What is to be read.
@@ -83,6 +97,7 @@ struct Wanted {
     run: RunId,
     names: Names,
     filter: Filter,
+    turns: Turns,
     admitted: Seq,
     is_retried: bool,
 }
@@ -129,7 +144,7 @@ impl Reader {
         if self.wanted.is_retried {
             self.find_reopened().await?;
         }
-        let mut only_last = self.wanted.filter.attempt.is_none();
+        let mut only_last = self.wanted.filter.only_last();
         loop {
             let standing = self.standing().await?;
             self.read_ended(standing.last, only_last, lines).await?;
@@ -143,15 +158,25 @@ impl Reader {
         }
     }
 
-    /// Finds out which attempts were followed by a retry by hand.
+    /// Finds out which attempts were followed by a retry by hand, and in which rounds the tasks
+    /// were before the first fact.
     async fn find_reopened(&mut self) -> Result<(), Cut> {
         let mut after = self.after;
-        let (last, _) = self.service.standing(self.wanted.run).await?;
+        let look = self.service.about(self.wanted.run.into(), |subject, view| {
+            let run = subject.run;
+            let rounds = run.graph().tasks().map(|task| (task, run.task(task).round().0));
+            Ok((view.engine.state().last(), rounds.filter(|&(_, round)| round > 0).collect()))
+        });
+        let (last, actual): (Seq, Vec<_>) = look.await?;
+        let mut counted = self.attempts.turns().clone();
         while after < last {
             let page = self.service.facts(&self.source, &mut after).await?;
-            let opened = page.iter().filter_map(|entry| Reopened::of(entry, self.wanted.run));
-            self.reopened.extend(opened);
+            for entry in page.iter().take_while(|entry| entry.seq <= last) {
+                counted.take(entry);
+                self.reopened.extend(Reopened::of(entry, self.wanted.run));
+            }
         }
+        self.attempts.turns().begin_before(&counted, &actual);
         Ok(())
     }
 
@@ -204,7 +229,8 @@ impl Reader {
                     (Some(log), ..) => jobs.push(self.job(ended, log)),
                     (None, Some(times), Some(token)) => {
                         let lease = LeaseId { item: self.key(ended.place), token };
-                        lost.push(self.lost((lease, times), ended.attempt, ended.sent));
+                        let which = (ended.attempt, ended.round);
+                        lost.push(self.lost((lease, times), which, ended.sent));
                     }
                     _ => {}
                 }
@@ -216,8 +242,10 @@ impl Reader {
     }
 
     fn is_wanted(&self, seq: Seq, ended: &Ended) -> bool {
-        self.wanted.filter.attempt.is_none_or(|attempt| attempt == ended.attempt)
-            && !self.reopened.iter().any(|round| round.outdates(seq, ended))
+        let filter = self.wanted.filter;
+        let is_outdated = || self.reopened.iter().any(|round| round.outdates(seq, ended));
+        filter.wants_attempt(ended.attempt, ended.round)
+            && (filter.wants_outdated() || !is_outdated())
     }
 
     /// Leaves out the attempts that were followed by another.
@@ -227,8 +255,11 @@ impl Reader {
         }
         let look = self.service.about(self.wanted.run.into(), move |subject, _| {
             let is_last = |ended: &Ended| {
-                let item = subject.run.item(ended.place.0, ended.place.1);
-                ended.is_final || item.is_none_or(|item| item.attempts().0 <= ended.attempt)
+                let (task, item) = ended.place;
+                let item = subject.run.item(task, item);
+                let is_now = subject.run.task(task).round().0 == ended.round;
+                let is_last = is_now && item.is_none_or(|item| item.attempts().0 <= ended.attempt);
+                ended.is_final || is_last
             };
             Ok(ended.into_iter().filter(is_last).collect())
         });
@@ -240,7 +271,7 @@ impl Reader {
     }
 
     fn job(&self, ended: Ended, log: LogRef) -> Job {
-        let origin = self.origin(ended.place, ended.attempt);
+        let origin = self.origin(ended.place, (ended.attempt, ended.round));
         let owner = Owner { item: self.key(ended.place), token: ended.token };
         Job { origin, owner, log, sent: ended.sent, lost_at: None }
     }
@@ -248,10 +279,10 @@ impl Reader {
     fn lost(
         &self,
         (lease, (since, until)): (LeaseId, (Timestamp, Timestamp)),
-        attempt: u16,
+        which: (u16, u16),
         sent: Sent,
     ) -> Lost {
-        let origin = self.origin((lease.item.task, lease.item.item), attempt);
+        let origin = self.origin((lease.item.task, lease.item.item), which);
         Lost { origin, lease, since, until, has_started: true, sent }
     }
 
@@ -273,8 +304,9 @@ impl Reader {
             };
             let (attempt, since, sent) = (open.attempts, open.since, open.sent.clone());
             let is_it = open.token == lease.token;
-            if is_it && self.wanted.filter.attempt.is_none_or(|only| only == attempt) {
-                let lost = self.lost((lease, (since, now)), attempt, sent);
+            let round = self.attempts.round(lease.item.task);
+            if is_it && self.wanted.filter.wants_attempt(attempt, round) {
+                let lost = self.lost((lease, (since, now)), (attempt, round), sent);
                 left.push(Lost { has_started, ..lost });
             }
         }
@@ -306,10 +338,10 @@ impl Reader {
         self.send(jobs.collect(), lines).await
     }
 
-    fn origin(&self, (task, item): Place, attempt: u16) -> Origin {
+    fn origin(&self, (task, item): Place, (attempt, round): (u16, u16)) -> Origin {
         let names = &self.wanted.names;
         let item = names.has_item(task, item).then_some(item.0);
-        Origin { task: names.task(task), item, attempt }
+        Origin { task: names.task(task), item, attempt, round }
     }
 
     /// Reads the logs of attempts that have ended to their end.
@@ -375,9 +407,10 @@ impl Reader {
             let Some(open) = self.attempts.open(place) else { continue };
             let (attempt, sent) = (open.attempts, open.sent.clone());
             let is_news = open.token == lease.token && log.frames > sent.frames;
-            if is_news && self.wanted.filter.attempt.is_none_or(|only| only == attempt) {
+            let round = self.attempts.round(lease.item.task);
+            if is_news && self.wanted.filter.wants_attempt(attempt, round) {
                 let owner = Owner { item: lease.item, token: Some(lease.token) };
-                let origin = self.origin(place, attempt);
+                let origin = self.origin(place, (attempt, round));
                 jobs.push((place, Job { origin, owner, log, sent, lost_at: None }));
             }
         }

@@ -16,6 +16,8 @@ pub(super) struct Origin {
     pub item: Option<u32>,
     /// The attempt.
     pub attempt: u16,
+    /// The round of the task, from 0.
+    pub round: u16,
 }
 
 /// How far the log of an attempt has been sent.
@@ -41,6 +43,7 @@ impl Sent {
                 task: origin.task.clone(),
                 item: origin.item,
                 attempt: origin.attempt,
+                round: origin.round,
                 stream,
                 seq: u64::from(frame.sequence),
                 text,
@@ -96,6 +99,7 @@ pub(super) fn remark(origin: &Origin, time: Time, text: String) -> LogChunk {
         task: origin.task.clone(),
         item: origin.item,
         attempt: origin.attempt,
+        round: origin.round,
         stream: LogStream::Worker,
         seq: 0,
         text,
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin {
-        Origin { task: "a".to_owned(), item: None, attempt: 1 }
+        Origin { task: "a".to_owned(), item: None, attempt: 1, round: 0 }
     }
 
     fn frames(pieces: &[(Stream, &[u8])]) -> Vec<Chunk> {

@@ -10,6 +10,7 @@ use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
 use stores::StoreError;
 
 use crate::handle::Gone;
+use crate::views::money;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -132,7 +133,14 @@ pub(super) fn no_such_item(run: RunId, name: &str, item: u32) -> Refusal {
 pub(super) fn no_such_attempt(run: RunId, attempt: u16, attempts: u16) -> Refusal {
     let detail = format!("there is no attempt {attempt}: there have been {attempts} so far");
     not_found(code::NO_SUCH_TASK, "No such attempt", detail)
-        .hint("Attempts are counted from 1, anew after each retry by hand.")
+        .hint("Attempts are counted from 1, anew in each round: --round names an earlier one.")
+        .run(run)
+}
+
+pub(super) fn no_such_round(run: RunId, round: u32, rounds: u16) -> Refusal {
+    let detail = format!("there is no round {round}: there have been {rounds} so far");
+    not_found(code::NO_SUCH_TASK, "No such round", detail)
+        .hint(format!("`autoglm get {run} TASK` lists the rounds of a task."))
         .run(run)
 }
 
@@ -152,6 +160,14 @@ pub(super) fn content_changed(run: RunId) -> Refusal {
 
 pub(super) fn run_ended(run: RunId, status: RunStatus) -> Refusal {
     conflict(code::RUN_ENDED, "The run has ended", format!("run {run} has ended: {status}"))
+        .run(run)
+}
+
+pub(super) fn cost_limit(run: RunId, cost_micro: u64, limit_micro: u64) -> Refusal {
+    let [cost, limit] = [cost_micro, limit_micro].map(money);
+    let detail = format!("the attempts of run {run} have cost {cost}, of at most {limit}");
+    conflict(code::COST_LIMIT, "The run has cost as much as it may", detail)
+        .hint(format!("Raise the limit first: `autoglm edit {run} --set cost_limit=...`."))
         .run(run)
 }
 
@@ -181,6 +197,26 @@ pub(super) fn begun(run: RunId, name: &str, why: &str) -> Refusal {
     let detail = format!("task `{name}` of run {run} {why}: it cannot be changed any more");
     conflict(code::BEGUN, "The task has begun", detail)
         .hint(format!("`autoglm fork {run} --from {name}` begins there again in a new run."))
+        .run(run)
+}
+
+/// Items that are to be marked have begun, or have ended: the first of them, and how many there are
+/// among those that were named.
+pub(super) fn begun_items(
+    run: RunId,
+    (task, item): (&str, u32),
+    why: &str,
+    (begun, named): (usize, usize),
+) -> Refusal {
+    let others = match begun {
+        1 => String::new(),
+        _ => format!(", and so on: {begun} of the {named} items that were named have begun"),
+    };
+    let detail = format!("item `{task}[{item}]` of run {run} {why}{others}; nothing was changed");
+    conflict(code::BEGUN, "The item has begun", detail)
+        .hint(format!(
+            "`autoglm get {run} {task}` shows the items: name those that have not begun."
+        ))
         .run(run)
 }
 

@@ -1,12 +1,15 @@
 //! A run at a moment, with its names: what every view of a run is made from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use engine::Engine;
 use engine::state::Run;
 use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp};
+use spec::Definition;
 
 use super::names::Names;
+use crate::fleet::Enforced;
 use crate::handle::View;
 use crate::shelf::Shelf;
 
@@ -20,6 +23,8 @@ pub(crate) struct Subject<'a> {
     pub engine: &'a Engine,
     /// The texts of all runs around it.
     shelf: &'a Shelf,
+    /// What nodes hold attempts to.
+    pub enforced: Option<&'a Enforced>,
     /// The names of its tasks.
     pub names: Names,
     /// The moment.
@@ -34,7 +39,8 @@ impl<'a> Subject<'a> {
             .fans()
             .filter_map(|(task, _)| Some((task, view.shelf.list(&run.item_list(task)?)?)));
         let names = Names::new(view.shelf.definition(&run.admitted().definition), late.collect());
-        Some(Self { id, run, engine: view.engine, shelf: view.shelf, names, now: view.now })
+        let View { engine, shelf, enforced, now, .. } = *view;
+        Some(Self { id, run, engine, shelf, enforced, names, now })
     }
 
     /// An item of any run around it, as somebody would ask for it: `train`, `wide[3] of run 7`.
@@ -51,6 +57,11 @@ impl<'a> Subject<'a> {
         let number = if is_fan_out { format!("[{}]", item.item) } else { String::new() };
         let of = if item.run == self.id { String::new() } else { format!(" of run {}", item.run) };
         format!("{name}{number}{of}")
+    }
+
+    /// The text of the run.
+    pub(super) fn definition(&self) -> Option<Arc<Definition>> {
+        self.shelf.definition(&self.run.admitted().definition)
     }
 
     /// A task of the run.

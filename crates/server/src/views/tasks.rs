@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use model::{Graph, Span, TaskId, TaskStatus};
-use protocol::api::{Counts, RunDetail, Seconds, TaskSummary, Time};
+use protocol::api::{Counts, RunDetail, RunEnvironment, Seconds, TaskSummary, Time};
+use spec::EnvironmentSnapshot;
 
 use super::page::Page;
 use super::runs::{counts, summary};
@@ -24,9 +25,24 @@ pub(crate) fn detail(subject: &Subject<'_>, status: Option<TaskStatus>, page: Pa
     RunDetail {
         run: summary(subject),
         params: subject.names.params(),
+        environment: subject.names.environment().map(environment),
         forked_from: None,
         tasks: tasks.collect(),
         next,
+    }
+}
+
+/// An environment as it is sent.
+pub fn environment(snapshot: &EnvironmentSnapshot) -> RunEnvironment {
+    RunEnvironment {
+        name: snapshot.name.clone(),
+        description: snapshot.description.clone(),
+        queue: snapshot.queue.clone(),
+        env: snapshot.env.clone(),
+        params: snapshot.params.iter().map(|(name, it)| (name.clone(), it.clone())).collect(),
+        secrets: snapshot.secrets.clone(),
+        max_parallel: snapshot.max_parallel,
+        timeout_seconds: snapshot.timeout_us.map(|timeout| Seconds(Span(timeout))),
     }
 }
 

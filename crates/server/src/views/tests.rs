@@ -15,7 +15,7 @@ use protocol::api::Storage;
 use spec::Source;
 
 use super::Subject;
-use crate::fleet::LiveLogs;
+use crate::fleet::{Enforced, LiveLogs};
 use crate::handle::View;
 use crate::shelf::Shelf;
 
@@ -41,6 +41,7 @@ pub(crate) struct Stage {
     pub engine: Engine,
     pub shelf: Shelf,
     pub live_logs: LiveLogs,
+    pub enforced: Enforced,
     pub journal: Vec<Entry>,
     pub grants: VecDeque<Grant>,
     pub started: VecDeque<Grant>,
@@ -57,6 +58,7 @@ impl Stage {
             engine: Engine::new(),
             shelf: Shelf::default(),
             live_logs: LiveLogs::default(),
+            enforced: Enforced::default(),
             journal: Vec::new(),
             grants: VecDeque::new(),
             started: VecDeque::new(),
@@ -143,6 +145,7 @@ impl Stage {
             failure: options.failure,
             timeout: options.timeout,
             concurrency: options.concurrency,
+            cost_limit_micro: options.cost_limit_micro,
             trace: 0,
         };
         let request = RequestId(1);
@@ -200,6 +203,8 @@ impl Stage {
             engine: &self.engine,
             shelf: &self.shelf,
             live_logs: &self.live_logs,
+            enforced: Some(&self.enforced),
+            pools: &[],
             now: self.now,
             storage: Storage::Ok,
             durable: self.engine.state().last(),
@@ -211,6 +216,8 @@ impl Stage {
             engine: &self.engine,
             shelf: &self.shelf,
             live_logs: &self.live_logs,
+            enforced: Some(&self.enforced),
+            pools: &[],
             now: self.now,
             storage: Storage::Ok,
             durable: Seq(0),

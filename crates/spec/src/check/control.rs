@@ -206,8 +206,17 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
     found.all(|other| other == first).then_some(first)
 }
 
-const NOT_FOR_CONTROL: &[&str] =
-    &["foreach", "retry", "timeout", "max_parallel", "locks", "rate", "artifacts", "cache"];
+const NOT_FOR_CONTROL: &[&str] = &[
+    "foreach",
+    "retry",
+    "timeout",
+    "max_parallel",
+    "locks",
+    "rate",
+    "breaker",
+    "artifacts",
+    "cache",
+];
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
@@ -215,6 +224,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "sleep",
     "emit",
     "http",
+    "function",
     "llm_generate",
     "llm_embed",
     "decision",
@@ -231,6 +241,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "compensate",
     "locks",
     "rate",
+    "breaker",
     "artifacts",
     "cache",
     "workflow",
@@ -317,11 +328,12 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 13] = [
+    const KINDS: [&str; 14] = [
         "noop",
         "sleep",
         "emit",
         "http",
+        "function",
         "llm_generate",
         "llm_embed",
         "decision",
@@ -364,6 +376,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("sleep", task.sleep.is_some()),
         ("emit", task.emit.is_some()),
         ("http", task.http.is_some()),
+        ("function", task.function.is_some()),
         ("llm_generate", task.llm_generate.is_some()),
         ("llm_embed", task.llm_embed.is_some()),
         ("tasks", task.tasks.is_some()),
@@ -389,6 +402,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("grace", task.grace.is_some()),
         ("locks", task.locks.is_some()),
         ("rate", task.rate.is_some()),
+        ("breaker", task.breaker.is_some()),
         ("deadline", task.deadline.is_some()),
         ("artifacts", task.artifacts.is_some()),
         ("cache", task.cache.is_some()),

@@ -60,8 +60,7 @@ pub(super) fn known(foreach: &Placed<Foreach>, faults: &mut Faults) -> Known {
         SourceFile::Lines(path) => ItemsSource::Lines(path.value.as_str().into()),
         SourceFile::Matrix(matrix) => combinations(matrix, faults),
     };
-    let is_late = !matches!(source, ItemsSource::Lines(_)) && names_more_than_parameters(&source);
-    match is_late {
+    match names_more_than_parameters(&source) {
         true => {
             Known::Late(LateItems { source, max_items: max_items.unwrap_or(LATE_ITEMS_DEFAULT) })
         }

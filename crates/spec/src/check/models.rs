@@ -2,7 +2,7 @@
 //! all runs.
 
 use model::Span;
-use model::shared::Spending;
+use model::shared::{Spending, Unit};
 use serde_json::{Value as Json, json};
 
 use super::check_name;
@@ -82,16 +82,18 @@ impl<'f> Models<'f> {
     pub(super) fn spent(self, call: Called<'_>) -> impl Iterator<Item = Spending> {
         let model = call.model.and_then(|name| self.get(&name.value));
         let spendings = model.map(|model| {
-            let budget = |what: &str, limit: u64, amount: u64| Spending {
+            let budget = |what: &str, limit: u64, amount: u64, unit: Unit| Spending {
                 name: format!("{}/{what}", whose(model)).into(),
                 amount: narrow(amount.clamp(1, limit)),
                 limit: narrow(limit),
                 per: MINUTE,
+                unit,
             };
             let requests = model.requests_per_minute.as_ref().map(|it| it.value.0);
             let tokens = model.tokens_per_minute.as_ref().map(|it| it.value.0);
-            let requests = requests.map(|limit| budget("requests", limit, 1));
-            let tokens = tokens.map(|limit| budget("tokens", limit, tokens_of(call.settings)));
+            let requests = requests.map(|limit| budget("requests", limit, 1, Unit::Requests));
+            let tokens =
+                tokens.map(|limit| budget("tokens", limit, tokens_of(call.settings), Unit::Tokens));
             requests.into_iter().chain(tokens)
         });
         spendings.into_iter().flatten()

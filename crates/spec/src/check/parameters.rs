@@ -32,14 +32,13 @@ pub(crate) fn parameters<'d>(
 }
 
 fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
-    let Declaration { name, kind, default, description, rules } = declaration;
+    let Declaration { name, default, description, rules, .. } = declaration;
     check_name("a parameter", name, faults);
     if name.value.contains('=') {
         let message = "the name of a parameter has a `=` in it";
         faults.push(Fault::new(code::BAD_NAME, name.extent, message));
     }
-    let inferred = || default.as_ref().map(|default| kind_of(&default.value));
-    let kind = kind.or_else(inferred).unwrap_or_default();
+    let kind = declared_kind(declaration);
     let rules = self::rules(rules, kind, faults);
     let default = default.as_ref().and_then(|default| {
         let converted = convert(&default.value, kind);
@@ -77,6 +76,12 @@ fn parameter(declaration: &Declaration, faults: &mut Faults) -> Declared {
         },
     };
     Declared { parameter, extent: name.extent }
+}
+
+/// The type that a declaration gives, or that of its default.
+pub(super) fn declared_kind(declaration: &Declaration) -> ParameterType {
+    let inferred = || declaration.default.as_ref().map(|default| kind_of(&default.value));
+    declaration.kind.or_else(inferred).unwrap_or_default()
 }
 
 fn kind_of(default: &Json) -> ParameterType {

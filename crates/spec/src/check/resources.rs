@@ -7,7 +7,11 @@ use crate::code;
 use crate::definition::Limits;
 use crate::diagnostic::{Fault, Faults};
 use crate::file::Resources;
+use crate::limits::MEMORY_LIMIT_BYTES_MIN;
 use crate::source::Extent;
+
+/// A core, in thousandths.
+const CORE_MILLI: u64 = 1_000;
 
 /// What an attempt asks for. What has a limit and no request asks for its limit.
 pub(super) fn request(resources: Option<&Resources>) -> Request {
@@ -31,7 +35,7 @@ pub(super) fn request(resources: Option<&Resources>) -> Request {
 
 /// The limits of an attempt, if there are any. Each is at least what is asked for.
 pub(super) fn limits(resources: Option<&Resources>, faults: &mut Faults) -> Option<Limits> {
-    let Resources { requests, limits, .. } = resources?;
+    let Resources { requests, limits, pids, pin, .. } = resources?;
     let mut check = |what: &str, extent: Extent, (asked, limit): (Option<u64>, u64)| {
         if asked.is_some_and(|asked| asked > limit) {
             let message = format!("the limit of `{what}` is smaller than its request");
@@ -54,6 +58,19 @@ pub(super) fn limits(resources: Option<&Resources>, faults: &mut Faults) -> Opti
         let asked = asked.map(|(_, amount)| *amount);
         (name.value.clone(), check(&name.value, name.extent, (asked, *limit)))
     });
-    let limits = Limits { cpu_milli, memory_bytes, custom: custom.collect() };
+    let custom = custom.collect();
+    if let Some(memory) = memory.filter(|memory| memory.value.0 < MEMORY_LIMIT_BYTES_MIN) {
+        let message = "no process starts with so little memory";
+        let fault = Fault::new(code::BAD_VALUE, memory.extent, message);
+        faults.push(fault.hint("the least limit is 8Mi"));
+    }
+    let is_pinned = pin.as_ref().is_some_and(|pin| pin.value.0);
+    let cores = request(resources).cpu_milli;
+    if let Some(pin) = pin.as_ref().filter(|_| is_pinned && !cores.is_multiple_of(CORE_MILLI)) {
+        let message = "`pin` takes whole cores";
+        let fault = Fault::new(code::BAD_VALUE, pin.extent, message);
+        faults.push(fault.hint("ask for a whole number of `cpu`, or leave `pin` out"));
+    }
+    let limits = Limits { cpu_milli, memory_bytes, pids: *pids, pin: is_pinned, custom };
     (limits != Limits::default()).then_some(limits)
 }

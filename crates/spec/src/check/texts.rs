@@ -13,11 +13,14 @@ use super::Outer;
 use super::artifacts;
 use super::control::result_source;
 use super::decisions::rules_of;
+use super::find::{find_word, marked_line};
 use super::graph::TaskGraph;
 use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
 use super::steps::{Group, Role, Step, Steps, Target};
+use super::types::Shapes;
+use super::without_item;
 use crate::code;
 use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
@@ -58,6 +61,8 @@ pub(crate) struct Names<'f> {
     pub params: Vec<&'f str>,
     pub env: Vec<&'f str>,
     pub secrets: SecretNames<'f>,
+    /// What the parameters are, as far as it is known.
+    pub shapes: Shapes,
 }
 
 impl<'f> Names<'f> {
@@ -69,19 +74,20 @@ impl<'f> Names<'f> {
             params: params.map(|declaration| declaration.name.value.as_str()).collect(),
             env: env.flat_map(|env| &env.0).map(|(name, _)| name.value.as_str()).collect(),
             secrets: SecretNames::of(file),
+            shapes: Shapes::of(file),
         }
     }
 }
 
 /// Who uses a text, and so what it may name.
 #[derive(Clone, Copy, Default)]
-struct User {
+pub(super) struct User {
     /// The task; nothing before any task, when parameters alone are known.
-    step: Option<u32>,
+    pub(super) step: Option<u32>,
     has_item: bool,
     has_batch: bool,
     /// Whether parameters are known without `params`, as in rules.
-    has_bare_parameters: bool,
+    pub(super) has_bare_parameters: bool,
     has_result: bool,
     has_output: bool,
     /// Whether all tasks have ended, as for the outputs of a file.
@@ -100,6 +106,7 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let others = scene.file.environments.as_ref().map_or(&[][..], |it| &it.0);
     let mut checker = Checker {
         secrets: &scene.names.secrets,
+        shapes: &scene.names.shapes,
         environment: environment(),
         source: scene.text,
         params: &scene.names.params,
@@ -136,17 +143,18 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     scene.graph.check_orders(scene.steps, orders, faults);
 }
 
-struct Checker<'f, 'm> {
+pub(super) struct Checker<'f, 'm> {
     secrets: &'f SecretNames<'f>,
-    environment: Environment<'static>,
+    pub(super) shapes: &'f Shapes,
+    pub(super) environment: Environment<'static>,
     source: &'f str,
     params: &'f [&'f str],
     env: &'f [&'f str],
-    steps: &'f Steps<'f>,
+    pub(super) steps: &'f Steps<'f>,
     calls: &'f BTreeMap<u32, Call>,
     outer: &'f Outer,
     orders: Vec<Order>,
-    faults: &'m mut Faults,
+    pub(super) faults: &'m mut Faults,
 }
 
 impl<'f> Checker<'f, '_> {
@@ -289,6 +297,7 @@ impl<'f> Checker<'f, '_> {
     }
 
     fn check_foreach(&mut self, foreach: &'f Foreach, user: User) {
+        self.check_items(foreach, user);
         match &foreach.source {
             SourceFile::Values(_) => {}
             SourceFile::Expression(text) => self.check_expression(Some(text), user),
@@ -302,7 +311,7 @@ impl<'f> Checker<'f, '_> {
                     }
                 }
             }
-            SourceFile::Lines(path) => self.check(path, Form::Template, User::default()),
+            SourceFile::Lines(path) => self.check(path, Form::Template, user),
         }
     }
 
@@ -359,6 +368,7 @@ impl<'f> Checker<'f, '_> {
             let extent = self.locate(text.extent, &content, reference.range.clone());
             self.check_reference(&reference, extent, user);
         }
+        self.check_types(text, &content, user);
     }
 
     fn unreadable(
@@ -463,7 +473,7 @@ impl<'f> Checker<'f, '_> {
             ("tasks", Some(step), _) => {
                 self.check_task_reference(reference, extent, Some(step));
             }
-            (root, Some(_), _) => {
+            (root, Some(step), _) => {
                 let message = match root {
                     "items" if !user.has_batch => "without `batch` in its `foreach`",
                     "item" | "index" if !user.has_item => "without `foreach`",
@@ -474,7 +484,14 @@ impl<'f> Checker<'f, '_> {
                     _ => return,
                 };
                 let message = format!("`{root}` is not defined in a task {message}");
-                self.faults.push(Fault::new(code::TEMPLATE_NAME, extent, message));
+                let is_item = matches!(root, "item" | "index" | "items") && !user.has_item;
+                let reason = without_item::reason(&self.steps.list[step as usize], self.steps);
+                let (message, hint) = match reason.filter(|_| is_item) {
+                    Some((reason, hint)) => (reason, Some(hint)),
+                    None => (message, None),
+                };
+                let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
+                self.faults.push(fault.hint_if(hint));
             }
         }
     }
@@ -554,7 +571,7 @@ impl<'f> Checker<'f, '_> {
 
     /// Where a piece of a text stands in the file. Quotes and indentation may move it: it is found
     /// as the same occurrence of the same words, else the whole text is shown.
-    fn locate(&self, whole: Extent, content: &str, range: Range<usize>) -> Extent {
+    pub(super) fn locate(&self, whole: Extent, content: &str, range: Range<usize>) -> Extent {
         let Some(words) = content.get(range.clone()).filter(|words| !words.is_empty()) else {
             return whole;
         };
@@ -568,23 +585,4 @@ impl<'f> Checker<'f, '_> {
             None => whole,
         }
     }
-}
-
-/// A line of a text, counted from 1, without the white space around it.
-fn marked_line(content: &str, number: usize) -> Option<Range<usize>> {
-    let line = content.lines().nth(number.checked_sub(1)?)?.trim();
-    let start = line.as_ptr() as usize - content.as_ptr() as usize;
-    (!line.is_empty()).then(|| start..start + line.len())
-}
-
-/// Where a name stands as a whole word between marks.
-fn find_word(content: &str, name: &str) -> Option<Range<usize>> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let from = content.find("{{").into_iter().chain(content.find("{%")).min()?;
-    content[from..].match_indices(name).map(|(at, _)| from + at).find_map(|at| {
-        let before = content[..at].chars().next_back();
-        let behind = content[at + name.len()..].chars().next();
-        let whole = !before.is_some_and(is_word) && !behind.is_some_and(is_word);
-        whole.then(|| at..at + name.len())
-    })
 }

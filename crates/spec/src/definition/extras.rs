@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use model::bounds::Bounds;
 use model::work::{Collect, Placement};
 use model::{Digest, ItemId, Span, TaskId};
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub(crate) struct Extras {
     pub cache: Option<CacheRule>,
 }
 
-/// The most that an attempt may use; nothing is without limit.
+/// The most that an attempt may use, and how it uses it; what is left out is without limit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Thousandths of a CPU.
@@ -42,9 +43,25 @@ pub struct Limits {
     /// Bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
+    /// Processes and threads at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u64>,
+    /// Whether it runs on cores that no other such attempt runs on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pin: bool,
     /// Amounts of something else, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, u64>,
+}
+
+impl Limits {
+    /// What a worker has to keep. Amounts of something else are counted, and nobody can hold a
+    /// process to them.
+    #[must_use]
+    pub const fn bounds(&self) -> Bounds {
+        let Self { cpu_milli, memory_bytes, pids, pin, custom: _ } = self;
+        Bounds { cpu_milli: *cpu_milli, memory_bytes: *memory_bytes, pids: *pids, pin: *pin }
+    }
 }
 
 /// What makes an attempt the same as an earlier one, whose outputs are then taken.

@@ -1,6 +1,8 @@
 //! What tasks have come to: the answers that texts and expressions ask for. Whoever keeps the
 //! outputs gives them; nothing here looks for them.
 
+use std::path::Path;
+
 use model::{ItemId, RunId, TaskId, TaskStatus};
 use serde_json::Value as Json;
 
@@ -30,6 +32,15 @@ pub trait Upstream {
     fn item_value(&self, task: TaskId, item: ItemId) -> Option<Json> {
         let _ = (task, item);
         None
+    }
+
+    /// The content of a file that an output names and whose lines are items: of at most
+    /// [`LIST_BYTES_MAX`](crate::limits::LIST_BYTES_MAX) bytes. Read once, when they are asked for.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    fn file(&self, path: &Path) -> Result<Vec<u8>, String> {
+        Err(format!("`{}` cannot be read here", path.display()))
     }
 
     /// The turn of the loop that a task is in, from 1.

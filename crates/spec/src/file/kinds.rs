@@ -85,6 +85,7 @@ impl TaskFile {
         let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
+        let function = || of(CallKind::Function, self.function.as_deref());
         let generate = || {
             let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
             Some(Called { model, ..of(CallKind::Generate, self.llm_generate.as_deref())? })
@@ -93,7 +94,12 @@ impl TaskFile {
             let model = self.llm_embed.as_ref()?.value.file.0.as_ref();
             Some(Called { model, ..of(CallKind::Embed, self.llm_embed.as_deref())? })
         };
-        noop.or_else(sleep).or_else(emit).or_else(http).or_else(generate).or_else(embed)
+        noop.or_else(sleep)
+            .or_else(emit)
+            .or_else(http)
+            .or_else(function)
+            .or_else(generate)
+            .or_else(embed)
     }
 }
 

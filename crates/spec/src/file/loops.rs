@@ -34,7 +34,7 @@ pub(crate) enum SourceFile {
     /// First, end and step: whole numbers, or templates that become some.
     Range([Placed<String>; 3]),
     Matrix(MatrixFile),
-    /// The lines of a file beside this one.
+    /// The lines of a file that is there when the run is submitted, or that a task has written.
     Lines(Placed<String>),
 }
 
@@ -64,6 +64,10 @@ const KEYS: [&str; 9] = [
     "max_parallel",
     "batch",
 ];
+
+/// What `lines` is, for the schema.
+const LINES: &str = "A file, relative to this one: an item a line. Read when submitted, or, if an \
+     output of a task names it, when its turn comes. The lines of a `.jsonl` file are JSON.";
 
 /// A schema with a description of its own.
 fn described(schema: &Schema, text: &str) -> Schema {
@@ -99,7 +103,7 @@ inline_schema!(Foreach, |generator| {
                         "additionalProperties": list
                     },
                     "lines": {
-                        "description": "A file, relative to this one: an item a line.",
+                        "description": LINES,
                         "type": "string"
                     },
                     "exclude": described(&objects, "Combinations that a matrix leaves out."),

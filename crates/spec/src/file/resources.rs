@@ -7,9 +7,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::values::{Cpu, Memory, Whole, inline_schema};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
-use crate::limits::NAME_BYTES_MAX;
-use crate::node::{Content, Node};
-use crate::read::{Placed, Read, mapping};
+use crate::limits::{NAME_BYTES_MAX, PIDS_MAX};
+use crate::node::{Content, Kind, Node};
+use crate::read::{Placed, Read, mapping, wrong_type};
 use crate::source::Extent;
 
 /// The largest custom amount.
@@ -30,6 +30,25 @@ pub(crate) struct Resources {
     pub extent: Extent,
     pub requests: Amounts,
     pub limits: Amounts,
+    /// Processes and threads at a time.
+    pub pids: Option<u64>,
+    /// Where it says that the attempt has cores of its own.
+    pub pin: Option<Placed<Pin>>,
+}
+
+/// `pin: true`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pin(pub bool);
+
+impl Read for Pin {
+    const TAKES: &'static str = "`true` or `false`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match node.scalar().map(|scalar| scalar.kind()) {
+            Some(Kind::Bool(is_on)) => Some(Self(is_on)),
+            _ => wrong_type(node, key, faults),
+        }
+    }
 }
 
 fn amounts_schema() -> serde_json::Value {
@@ -56,9 +75,19 @@ inline_schema!(Resources, |_generator| {
         "properties": amounts_schema(),
         "additionalProperties": other
     });
+    let mut limits = amounts.clone();
+    limits["properties"]["pids"] = serde_json::json!({
+        "description": "Processes and threads at a time.",
+        "type": "integer", "minimum": 1, "maximum": PIDS_MAX
+    });
     let mut properties = amounts_schema();
-    properties["requests"] = amounts.clone();
-    properties["limits"] = amounts;
+    properties["requests"] = amounts;
+    properties["limits"] = limits;
+    properties["pin"] = serde_json::json!({
+        "description": "Whether each attempt runs on cores that no other such attempt runs on. It \
+                        asks for whole ones then.",
+        "type": "boolean"
+    });
     json_schema!({
         "type": "object",
         "properties": properties,
@@ -98,6 +127,11 @@ impl Amounts {
                 let fault = Fault::new(code::UNKNOWN_KEY, extent, message);
                 faults.push(fault.hint(format!("write `{ours}`")));
             }
+            "pids" => {
+                let message = "`pids` is a limit: nothing is reserved of it";
+                let fault = Fault::new(code::UNKNOWN_KEY, extent, message);
+                faults.push(fault.hint("write `limits: {pids: ...}`"));
+            }
             _ if name.is_empty() || name.len() > NAME_BYTES_MAX => {
                 let message = "the name of a resource has 1 to 200 bytes";
                 faults.push(Fault::new(code::BAD_NAME, extent, message));
@@ -127,8 +161,9 @@ impl Read for Resources {
                     resources.requests = Amounts::read(&entry.value, key, faults)?;
                 }
                 "limits" if is_mapping => {
-                    resources.limits = Amounts::read(&entry.value, key, faults)?;
+                    resources.read_limits(&entry.value, faults)?;
                 }
+                "pin" => resources.pin = Placed::read(&entry.value, key, faults),
                 _ if requests.is_some() => {
                     let message = format!("`{key}` stands beside `requests`");
                     let fault = Fault::new(code::CONFLICT, entry.key_extent, message);
@@ -138,5 +173,19 @@ impl Read for Resources {
             }
         }
         Some(resources)
+    }
+}
+
+impl Resources {
+    fn read_limits(&mut self, node: &Node<'_>, faults: &mut Faults) -> Option<()> {
+        for entry in mapping::<Amounts>(node, "limits", faults)? {
+            if entry.key == "pids" {
+                let pids = Whole::<1, PIDS_MAX>::read(&entry.value, "pids", faults);
+                self.pids = pids.map(|pids| pids.0);
+            } else {
+                self.limits.add((&entry.key, entry.key_extent), &entry.value, faults);
+            }
+        }
+        Some(())
     }
 }

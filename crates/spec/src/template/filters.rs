@@ -9,6 +9,8 @@ use std::{io, iter};
 use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, filters};
 
+pub(super) mod trial;
+
 /// Bytes that a filter may be given, written as JSON, and bytes that it may make of them.
 const BYTES_MAX: usize = 64 << 20;
 /// Parts that a list may be cut into, and places that one part may be filled up to.

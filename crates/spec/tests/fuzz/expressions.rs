@@ -25,10 +25,11 @@ pub(crate) fn files(expression: &str, text: &str) -> Vec<Value> {
     let rules = json!([
         {"rule": expression, "action": {"value": marked}}, {"action": {"value": text}},
     ]);
+    let list = format!("{{{{ [{expression}, 1] }}}}");
     let tasks = [
         json!({"when": expression, "script": text}),
-        json!({"foreach": expression, "script": marked}),
-        json!({"foreach": {"values": marked, "batch": 3}, "script": "true"}),
+        json!({"foreach": format!("[{expression}]"), "script": marked}),
+        json!({"foreach": {"values": list, "batch": 3}, "script": "true"}),
         json!({"decision": rules}),
         json!({"result": expression}),
         json!({"until": expression, "command": ["echo", text, marked]}),

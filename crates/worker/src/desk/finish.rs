@@ -32,6 +32,9 @@ impl Desk {
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
         }
+        if let Some(line) = live.held.on_end(outcome) {
+            self.say(ticket, &line);
+        }
         if let Some(reason) = reason {
             let reason = match &live.veil {
                 Some(veil) => veil.mask.apply(reason.as_bytes()).into_owned(),
@@ -116,9 +119,10 @@ impl Desk {
     fn never_was(
         &mut self,
         ticket: Ticket,
-        live: Live,
+        mut live: Live,
         (outcome, reason): (Outcome, Option<String>),
     ) -> News {
+        self.cores.put(&mut live.held);
         self.log.begin(ticket, live.lease);
         if let Some(reason) = reason {
             self.say(ticket, &reason);

@@ -34,6 +34,7 @@ impl Executor for Processes {
             work_dir: attempt.needs_work_dir.then_some(work_dir),
             output_file,
             output_cap_bytes: model::limits::LOG_BYTES_MAX,
+            limits: attempt.limits,
         });
     }
 
@@ -56,11 +57,11 @@ impl Processes {
             Event::Output { ticket, stream, bytes, .. } => {
                 (ticket, Happened::Output(stream, bytes))
             }
-            Event::Exited { ticket, how, oom, usage, has_output_file, .. } => {
+            Event::Exited { ticket, how, oom, forks_refused, usage, has_output_file, .. } => {
                 let outcome = outcome(&how, oom);
                 let reason = match how {
                     Exit::SpawnFailed { message, .. } => Some(message),
-                    _ => None,
+                    _ => (forks_refused > 0).then(|| refused(forks_refused)),
                 };
                 let left = Left::Files { has_outputs: has_output_file };
                 let finished = Finished { usage, reason, left, ..Finished::new(outcome) };
@@ -71,12 +72,17 @@ impl Processes {
     }
 }
 
+fn refused(times: u64) -> String {
+    format!("{times} times it was refused another process: it had as many as it may have")
+}
+
 fn outcome(how: &Exit, oom: bool) -> Outcome {
     match *how {
         Exit::Code(0) => Outcome::Succeeded,
-        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
-        Exit::Signal { .. } if oom => Outcome::Failed(Failure::OutOfMemory),
-        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
         Exit::SpawnFailed { errno, .. } => Outcome::Failed(Failure::Spawn(errno)),
+        // What a process says of the death of its child is not what went wrong.
+        _ if oom => Outcome::Failed(Failure::OutOfMemory),
+        Exit::Code(code) => Outcome::Failed(Failure::Exit(code)),
+        Exit::Signal { signal, .. } => Outcome::Failed(Failure::Signal(signal)),
     }
 }

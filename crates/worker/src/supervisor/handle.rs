@@ -80,7 +80,7 @@ impl Supervisor {
 
     /// Adds the start of a process to the next flush.
     pub fn start(&mut self, start: Start) {
-        wire::put(&mut self.waiting, &Command::Start(start));
+        wire::put(&mut self.waiting, &Command::Start(Box::new(start)));
     }
 
     /// Adds the end of a process to the next flush. A process that has ended is left alone.

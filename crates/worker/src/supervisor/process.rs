@@ -18,6 +18,7 @@ use rustix::fs::Access;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
+use super::cgroup::{Confinement, Group, Readings};
 use super::spawn::{Child, Spawner};
 use super::wire::{Exit, Start, Step};
 
@@ -39,6 +40,8 @@ pub struct Process {
     pub oom_kills_before: u64,
     /// What becomes of its output.
     pub output: OutputCount,
+    /// Its control group, if it has one of its own.
+    group: Option<Group>,
     /// Its stdout and stderr, as long as it has not closed them.
     pipes: [Option<OwnedFd>; 2],
     output_file: PathBuf,
@@ -79,15 +82,24 @@ pub struct Ended {
     pub usage: Usage,
     /// Whether its output file is there.
     pub has_output_file: bool,
+    /// What its control group told.
+    pub readings: Readings,
+    /// Its control group, if that cannot be removed yet.
+    pub group: Option<Group>,
 }
 
 impl Process {
     /// Starts a process.
-    pub fn start(start: Start, spawner: &Spawner) -> Result<Self, Exit> {
+    pub fn start(start: Start, spawner: &Spawner, confinement: &Confinement) -> Result<Self, Exit> {
         let started = Instant::now();
-        let Child { pid, stdout, stderr } = spawner.spawn(&start)?;
-        let exit = rustix::process::pidfd_open(pid, PidfdFlags::empty())
-            .map_err(|error| abandon(pid, error))?;
+        let group = group(&start, confinement)?;
+        let doors = group.as_ref().map(Group::doors).unwrap_or_default();
+        let started_one = spawner.spawn(&start, &doors).and_then(|child| {
+            let exit = rustix::process::pidfd_open(child.pid, PidfdFlags::empty());
+            exit.map_err(|error| abandon(child.pid, error)).map(|exit| (child, exit))
+        });
+        let (Child { pid, stdout, stderr }, exit) =
+            started_one.inspect_err(|_| group.iter().for_each(give_up))?;
         Ok(Self {
             ticket: start.ticket,
             pid,
@@ -97,6 +109,7 @@ impl Process {
             kill_at: None,
             oom_kills_before: 0,
             output: OutputCount { left: start.output_cap_bytes, ..OutputCount::default() },
+            group,
             pipes: [Some(stdout), Some(stderr)],
             output_file: start.output_file,
         })
@@ -104,7 +117,11 @@ impl Process {
 
     /// Ends a process that cannot be watched, and says so.
     pub fn abandon(self, error: Errno) -> Exit {
-        abandon(self.pid, error)
+        let exit = abandon(self.pid, error);
+        if let Some(group) = self.group {
+            give_up(&group);
+        }
+        exit
     }
 
     /// The pipe of a stream, unless it is closed.
@@ -139,22 +156,47 @@ impl Process {
         let _ = rustix::process::kill_process_group(self.pid, signal);
     }
 
+    /// Kills what is in its control group besides: after its end, nothing is to be left.
+    pub fn kill_group(&self) {
+        self.group.iter().for_each(Group::kill);
+    }
+
     /// Reaps the process, which has ended: from here on its id means nothing.
     pub fn reap(self, now: Instant) -> io::Result<Ended> {
         let pid = self.pid.as_raw_nonzero().get().unsigned_abs();
         let reaped = wait4::try_wait4_pid(pid)?
             .ok_or_else(|| io::Error::other("a process whose end was reported still runs"))?;
         let cpu = reaped.rusage.utime + reaped.rusage.stime;
+        let readings = self.group.as_ref().map(Group::readings).unwrap_or_default();
         Ok(Ended {
             how: exit(reaped.status),
             usage: Usage {
                 wall_us: now.duration_since(self.started).as_micros() as u64,
-                cpu_us: cpu.as_micros() as u64,
-                peak_rss_kib: reaped.rusage.maxrss / 1024,
+                cpu_us: readings.cpu_us.unwrap_or(cpu.as_micros() as u64),
+                peak_rss_kib: readings.peak_bytes.unwrap_or(reaped.rusage.maxrss) / 1024,
             },
+            readings,
+            group: self.group.filter(|group| !group.remove()),
             has_output_file: rustix::fs::access(&self.output_file, Access::EXISTS).is_ok(),
         })
     }
+}
+
+/// A control group for what is started, if it needs one and can have one.
+fn group(start: &Start, confinement: &Confinement) -> Result<Option<Group>, Exit> {
+    if !start.limits.need_group() {
+        return Ok(None);
+    }
+    confinement.group(start.ticket, &start.limits).map_err(|error| Exit::SpawnFailed {
+        errno: error.raw_os_error().unwrap_or(0),
+        message: format!("cannot limit it: {error}"),
+    })
+}
+
+/// Removes a group in which nothing was to run. If something does, the next supervisor finds it.
+fn give_up(group: &Group) {
+    group.kill();
+    group.remove();
 }
 
 /// Ends a process that runs but cannot be watched, for want of file descriptors or the like.

@@ -22,6 +22,7 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use rustix::time::Timespec;
 
+use super::cgroup::{Confinement, Group};
 use super::children::{Children, Strangers};
 use super::oom::OomKills;
 use super::outbox::{Flushed, Outbox};
@@ -94,12 +95,19 @@ pub struct Reactor {
     strangers: Strangers,
     sweep_at: Option<Instant>,
     oom_kills: OomKills,
+    confinement: Confinement,
+    /// Groups of attempts that have ended, in which something still is.
+    closing: Vec<Group>,
     buffer: Vec<u8>,
 }
 
 impl Reactor {
     /// A supervisor without tasks.
-    pub fn new(inbox: OwnedFd, outbox: Outbox, state_dir: &Path) -> io::Result<Self> {
+    pub fn new(
+        (inbox, outbox): (OwnedFd, Outbox),
+        state_dir: &Path,
+        confinement: Confinement,
+    ) -> io::Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &inbox, Source::Inbox.data(), EventFlags::IN)?;
         Ok(Self {
@@ -119,13 +127,16 @@ impl Reactor {
             strangers: Strangers::default(),
             sweep_at: None,
             oom_kills: OomKills::new(Instant::now()),
+            confinement,
+            closing: Vec::new(),
             buffer: vec![0; BUFFER_BYTES],
         })
     }
 
     /// Obeys the worker until it is gone.
     pub fn serve(&mut self, leftovers: u32) -> io::Result<()> {
-        self.outbox.push(&Event::Ready { leftovers });
+        let enforcement = self.confinement.enforcement().clone();
+        self.outbox.push(&Event::Ready { leftovers, enforcement });
         self.flush()?;
         let mut ready = [MaybeUninit::uninit(); EVENTS_PER_TURN];
         while !self.worker_gone {
@@ -146,12 +157,13 @@ impl Reactor {
     }
 
     /// Kills every descendant, waits until none is left, and forgets them.
-    pub fn kill_everything(&mut self) -> io::Result<()> {
+    pub fn kill_everything(mut self) -> io::Result<()> {
         for process in self.processes.values_mut() {
             process.signal(Step::Kill);
+            process.kill_group();
         }
         self.children.kill_all()?;
-        self.processes.clear();
+        self.confinement.close();
         Ok(())
     }
 
@@ -187,7 +199,7 @@ impl Reactor {
         let mut rest = bytes.as_slice();
         while let Some(command) = wire::take(&mut rest)? {
             match command {
-                Command::Start(start) => self.start(start, now),
+                Command::Start(start) => self.start(*start, now),
                 Command::Stop(ticket, kind) => self.stop(ticket, kind, now),
             }
         }
@@ -214,6 +226,7 @@ impl Reactor {
                 ticket,
                 how,
                 oom: false,
+                forks_refused: 0,
                 usage: Usage::default(),
                 stopped_by: None,
                 has_output_file: false,
@@ -228,7 +241,7 @@ impl Reactor {
             let message = format!("attempt {} runs already", ticket.0);
             return Err(Exit::SpawnFailed { errno: 0, message });
         }
-        let process = Process::start(start, &self.spawner)?;
+        let process = Process::start(start, &self.spawner, &self.confinement)?;
         let data = Source::Exit(process.pid).data();
         match epoll::add(&self.epoll, &process.exit, data, EventFlags::IN) {
             Ok(()) => Ok(process),
@@ -282,6 +295,7 @@ impl Reactor {
         let Some(process) = self.processes.get_mut(&pid) else { return Ok(()) };
         let stopped_by = process.stopped_by;
         process.signal(Step::Kill);
+        process.kill_group();
         // What is in the pipes now is all: a process that escaped may hold them open for ever.
         for stream in [Stream::Out, Stream::Err] {
             let readable = self.processes[&pid].readable(stream);
@@ -298,16 +312,25 @@ impl Reactor {
             let (over_cap_bytes, stalled_bytes) = (output.over_cap, output.stalled);
             self.outbox.push(&Event::Dropped { ticket, over_cap_bytes, stalled_bytes });
         }
-        let killed = matches!(ended.how, Exit::Signal { signal: 9, .. });
-        let by_us = stopped_by == Some(Step::Kill);
+        let oom = stopped_by != Some(Step::Kill)
+            && match ended.readings.oom_kills {
+                // A process that it started may be the victim: what it then says is no reason.
+                Some(kills) => kills > 0 && ended.how != Exit::Code(0),
+                None => {
+                    let is_killed = matches!(ended.how, Exit::Signal { signal: 9, .. });
+                    is_killed && self.oom_kills.rose_since(before, now)
+                }
+            };
         self.outbox.push(&Event::Exited {
             ticket,
             how: ended.how,
-            oom: killed && !by_us && self.oom_kills.rose_since(before, now),
+            oom,
+            forks_refused: ended.readings.forks_refused,
             usage: ended.usage,
             stopped_by,
             has_output_file: ended.has_output_file,
         });
+        self.closing.extend(ended.group);
         self.sweep_at = Some(now);
         Ok(())
     }
@@ -362,7 +385,12 @@ impl Reactor {
                 epoll::add(&self.epoll, exit, data, EventFlags::IN)?;
             }
         }
-        let idle = self.processes.is_empty() && self.strangers.is_empty();
+        self.closing.retain(|group| {
+            group.kill();
+            !group.remove()
+        });
+        let is_quiet = self.strangers.is_empty() && self.closing.is_empty();
+        let idle = self.processes.is_empty() && is_quiet;
         self.sweep_at = (!idle).then(|| now + SWEEP_EVERY);
         if idle {
             // Nobody's directory shall be kept busy.

@@ -18,18 +18,23 @@ use nix::sys::signal::{SigSet, Signal};
 use rustix::fs::{Access, OFlags};
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, Resource, Rlimit};
+use rustix::thread::CpuSet;
 
 use super::wire::{Exit, Start};
-use super::{COOKIE_VARIABLE, TICKET_VARIABLE};
+use super::{COOKIE_VARIABLE, TICKET_VARIABLE, enter};
 
 /// Where a program without a slash is looked for when no `PATH` is set, as `execvp` has it.
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
+/// The binary that this process and its children run, wherever it lies and even if it is gone.
+const OWN_PROGRAM: &str = "/proc/self/exe";
 
 /// What all children have in common.
 pub struct Spawner {
     inherited: Vec<CString>,
     attributes: PosixSpawnAttr,
     open_files: OpenFiles,
+    /// The cores that the supervisor may run on.
+    cores: CpuSet,
     /// Files that whoever started the worker has left open; children do not get them.
     leaked: Vec<RawFd>,
 }
@@ -72,28 +77,40 @@ impl Spawner {
         attributes.set_sigmask(&SigSet::empty())?;
         // Rust programs ignore it; a child would inherit that.
         attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
-        Ok(Self { inherited, attributes, open_files: OpenFiles::raise()?, leaked: leaked()? })
+        let cores = rustix::thread::sched_getaffinity(None)?;
+        let open_files = OpenFiles::raise()?;
+        Ok(Self { inherited, attributes, open_files, cores, leaked: leaked()? })
     }
 
-    /// Starts a process. It enters the process's directory and leaves the supervisor there.
-    pub fn spawn(&self, start: &Start) -> Result<Child, Exit> {
+    /// Starts a process, which first enters its groups by these files. The supervisor enters the
+    /// process's directory and stays there.
+    pub fn spawn(&self, start: &Start, doors: &[PathBuf]) -> Result<Child, Exit> {
         if let Some(dir) = &start.work_dir {
             fs::create_dir_all(dir).map_err(|error| failed("cannot make", dir, error))?;
         }
         // Always, even if the path is that of the last one: the directory may be another.
         rustix::process::chdir(&start.cwd)
             .map_err(|error| failed("cannot enter", &start.cwd, error.into()))?;
-        self.spawn_here(start).map_err(|error| {
+        self.spawn_here(start, doors).map_err(|error| {
             let program = start.argv.first().map_or(Path::new(""), Path::new);
             failed("cannot start", program, error)
         })
     }
 
-    fn spawn_here(&self, start: &Start) -> io::Result<Child> {
-        let arguments =
+    fn spawn_here(&self, start: &Start, doors: &[PathBuf]) -> io::Result<Child> {
+        let mut argv =
             start.argv.iter().map(|argument| c_string(argument)).collect::<io::Result<Vec<_>>>()?;
         let program = start.argv.first().ok_or_else(|| invalid("the command is empty"))?;
-        let program = c_string(find(program, start)?.as_os_str())?;
+        let mut program = find(program, start)?;
+        if !doors.is_empty() {
+            // Its own error would be but an exit code of the step.
+            rustix::fs::access(&program, Access::EXEC_OK)?;
+            let step = enter::arguments(doors, program.as_os_str());
+            let step = step.map(|argument| c_string(&argument)).collect::<io::Result<Vec<_>>>()?;
+            argv.splice(0..0, step);
+            program = OWN_PROGRAM.into();
+        }
+        let program = c_string(program.as_os_str())?;
 
         let own = start
             .env
@@ -118,11 +135,30 @@ impl Spawner {
         }
         let spawn = || {
             let Self { attributes, .. } = self;
-            nix::spawn::posix_spawnp(&program, &files, attributes, &arguments, &environment)
+            nix::spawn::posix_spawnp(&program, &files, attributes, &argv, &environment)
         };
-        let pid = self.open_files.with_inherited(spawn)??;
+        let spawn = || self.open_files.with_inherited(spawn);
+        let pid = self.on_cores(&start.limits.cores, spawn)???;
         let pid = Pid::from_raw(pid.as_raw()).expect("a child's id is not 0");
+        if start.limits.nice > 0 {
+            // Whatever it has started by now is in its process group. It may have ended.
+            let nice = i32::from(start.limits.nice);
+            let _ = rustix::process::setpriority_pgrp(Some(pid), nice);
+        }
         Ok(Child { pid, stdout, stderr })
+    }
+
+    /// Does something that inherits the cores that this thread may run on.
+    fn on_cores<T>(&self, cores: &[u32], action: impl FnOnce() -> T) -> io::Result<T> {
+        if cores.is_empty() {
+            return Ok(action());
+        }
+        let mut set = CpuSet::new();
+        cores.iter().for_each(|core| set.set(*core as usize));
+        rustix::thread::sched_setaffinity(None, &set)?;
+        let result = action();
+        rustix::thread::sched_setaffinity(None, &self.cores)?;
+        Ok(result)
     }
 }
 

@@ -5,6 +5,7 @@
 //! descriptor. A frame that does not parse is an error, never a panic: it means that something else
 //! wrote into the pipe.
 
+mod limits;
 #[cfg(test)]
 mod tests;
 
@@ -13,8 +14,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 use artifacts::logs::{Stream, Ticket};
+use model::bounds::Enforcement;
 use model::outcome::Usage;
 use model::{Span, Timestamp};
+
+pub use limits::Limits;
 
 /// Bytes of one frame without its length: far above a start command at its limits.
 const FRAME_BYTES_MAX: usize = 64 << 20;
@@ -23,7 +27,7 @@ const FRAME_BYTES_MAX: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Start a process.
-    Start(Start),
+    Start(Box<Start>),
     /// End a process that was started; nothing happens if it has already ended.
     Stop(Ticket, StopKind),
 }
@@ -45,6 +49,8 @@ pub struct Start {
     pub output_file: PathBuf,
     /// Bytes of stdout and stderr together that are kept; what comes after is drained and dropped.
     pub output_cap_bytes: u64,
+    /// What the process is held to, as far as [`Event::Ready`] says that it can be.
+    pub limits: Limits,
 }
 
 /// How a process is ended.
@@ -66,6 +72,8 @@ pub enum Event {
     Ready {
         /// How many processes an earlier supervisor had left behind. They are gone.
         leftovers: u32,
+        /// What processes can be held to.
+        enforcement: Enforcement,
     },
     /// A process runs.
     Started {
@@ -102,8 +110,10 @@ pub enum Event {
         ticket: Ticket,
         /// How it ended.
         how: Exit,
-        /// Whether the kernel killed it for want of memory.
+        /// Whether the kernel killed it, or one of its processes, for want of memory.
         oom: bool,
+        /// How often it was refused another process, because it had all that it may have.
+        forks_refused: u64,
         /// What it used.
         usage: Usage,
         /// The last step of the kill ladder that was taken before it ended.
@@ -219,7 +229,7 @@ impl Frame for Command {
     fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let mut body = Body(body);
         let command = match body.u8()? {
-            0 => Self::Start(Start::decode(&mut body)?),
+            0 => Self::Start(Box::new(Start::decode(&mut body)?)),
             1 => Self::Stop(Ticket(body.u64()?), StopKind::Term { grace: Span(body.u64()?) }),
             2 => Self::Stop(Ticket(body.u64()?), StopKind::Kill),
             _ => return Err(Malformed),
@@ -245,6 +255,7 @@ impl Start {
             put_bytes(out, work_dir.as_os_str().as_bytes());
         }
         put_bytes(out, self.output_file.as_os_str().as_bytes());
+        self.limits.encode(out);
     }
 
     fn decode(body: &mut Body<'_>) -> Result<Self, Malformed> {
@@ -258,6 +269,7 @@ impl Start {
             cwd: body.os_string()?.into(),
             work_dir: if body.bool()? { Some(body.os_string()?.into()) } else { None },
             output_file: body.os_string()?.into(),
+            limits: Limits::decode(body)?,
         })
     }
 }
@@ -265,9 +277,10 @@ impl Start {
 impl Frame for Event {
     fn encode(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Ready { leftovers } => {
+            Self::Ready { leftovers, enforcement } => {
                 out.push(0);
                 put_u32(out, *leftovers);
+                limits::encode_enforcement(enforcement, out);
             }
             Self::Started { ticket, pid, at } => {
                 out.push(1);
@@ -284,12 +297,21 @@ impl Frame for Event {
                 put_u64(out, *over_cap_bytes);
                 put_u64(out, *stalled_bytes);
             }
-            Self::Exited { ticket, how, oom, usage, stopped_by, has_output_file } => {
+            Self::Exited {
+                ticket,
+                how,
+                oom,
+                forks_refused,
+                usage,
+                stopped_by,
+                has_output_file,
+            } => {
                 out.push(5);
                 put_u64(out, ticket.0);
                 put_u64(out, usage.wall_us);
                 put_u64(out, usage.cpu_us);
                 put_u64(out, usage.peak_rss_kib);
+                put_u64(out, *forks_refused);
                 out.push(u8::from(*oom));
                 out.push(u8::from(*has_output_file));
                 out.push(stopped_by.map_or(0, |step| step as u8 + 1));
@@ -301,7 +323,10 @@ impl Frame for Event {
     fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let mut body = Body(body);
         let event = match body.u8()? {
-            0 => Self::Ready { leftovers: body.u32()? },
+            0 => Self::Ready {
+                leftovers: body.u32()?,
+                enforcement: limits::decode_enforcement(&mut body)?,
+            },
             1 => Self::Started {
                 ticket: Ticket(body.u64()?),
                 pid: body.u32()?,
@@ -325,6 +350,7 @@ impl Frame for Event {
                     cpu_us: body.u64()?,
                     peak_rss_kib: body.u64()?,
                 },
+                forks_refused: body.u64()?,
                 oom: body.bool()?,
                 has_output_file: body.bool()?,
                 stopped_by: match body.u8()? {

@@ -1,26 +1,10 @@
-#!/bin/busybox sh
-# The first process of the machine that loses its power. On the console it says what the journal
-# has, then does work and says what was acknowledged, until it is cut off.
-/bin/busybox --install -s /bin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-mount -t tmpfs tmp /tmp
-for module in /modules/*.ko; do
-    insmod "$module"
-done
+# The machine that loses its power. On the console it says what the journal has, then does work and
+# says what was acknowledged, until it is cut off.
 # Nothing reaches the disk unless somebody asks for it.
 echo 0 > /proc/sys/vm/dirty_writeback_centisecs
 echo 90 > /proc/sys/vm/dirty_ratio
 echo 90 > /proc/sys/vm/dirty_background_ratio
-mount -t ext4 -o ro /dev/vda /tools
 mount -t ext4 -o commit=300 /dev/vdb /state
-export AUTOGLM_HOME=/state/home HOME=/tmp LD_LIBRARY_PATH=/tools PATH=/tools:/bin
-for setting in $(cat /proc/cmdline); do
-    case "$setting" in AUTOGLM_*) export "$setting" ;; esac
-done
-mkdir -p /lib64
-ln -s /tools/ld.so /lib64/ld-linux-x86-64.so.2
 
 if [ -e /state/home/journal.sqlite ]; then
     autoglm journal verify -o json > /tmp/verified && echo "JOURNAL sound" || echo "JOURNAL unsound"

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod binary;
 pub(crate) mod journal;
+pub(crate) mod machine;
 pub(crate) mod processes;
 pub(crate) mod random;
 pub(crate) mod wait;

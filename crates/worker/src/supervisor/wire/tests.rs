@@ -1,5 +1,7 @@
 //! Every frame comes back as it went in, and no bytes make a panic.
 
+use model::bounds::Means;
+
 use super::*;
 
 fn start() -> Start {
@@ -11,13 +13,27 @@ fn start() -> Start {
         work_dir: Some("/tmp/work dir".into()),
         output_file: OsString::from_vec(b"/tmp/\xff".to_vec()).into(),
         output_cap_bytes: 16 << 20,
+        limits: Limits::default(),
     }
 }
 
 fn commands() -> Vec<Command> {
     vec![
-        Command::Start(start()),
-        Command::Start(Start { work_dir: None, argv: vec![], env: vec![], ..start() }),
+        Command::Start(Box::new(start())),
+        Command::Start(Box::new(Start { work_dir: None, argv: vec![], env: vec![], ..start() })),
+        Command::Start(Box::new(Start {
+            limits: Limits {
+                cpu_max_milli: Some(1_500),
+                cpu_weight_milli: 1_000,
+                memory_max_bytes: None,
+                memory_low_bytes: 7,
+                is_swap_off: true,
+                pids_max: Some(1),
+                nice: 19,
+                cores: vec![0, 3],
+            },
+            ..start()
+        })),
         Command::Stop(Ticket(u64::MAX), StopKind::Term { grace: Span::secs(10) }),
         Command::Stop(Ticket(0), StopKind::Kill),
     ]
@@ -28,13 +44,21 @@ fn events() -> Vec<Event> {
         ticket: Ticket(3),
         how,
         oom: flag,
+        forks_refused: 11,
         usage: Usage { wall_us: 1, cpu_us: 2, peak_rss_kib: 3 },
         stopped_by,
         has_output_file: !flag,
     };
     let (ticket, at) = (Ticket(9), Timestamp(1_234));
     vec![
-        Event::Ready { leftovers: 2 },
+        Event::Ready {
+            leftovers: 2,
+            enforcement: Enforcement {
+                cpu: Means::CgroupV1,
+                memory: Means::None { reason: "why".into() },
+                pids: Means::CgroupV2,
+            },
+        },
         Event::Started { ticket, pid: 4_000_000, at },
         Event::Output { ticket, stream: Stream::Out, at, bytes: b"a\0\xff\n".to_vec() },
         Event::Output { ticket, stream: Stream::Err, at, bytes: vec![] },

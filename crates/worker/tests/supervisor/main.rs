@@ -6,29 +6,30 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy cannot tell tests that bring their own harness")]
 
+mod fixture;
+mod limits;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
 
 use artifacts::logs::Ticket;
 use libtest_mimic::{Arguments, Trial};
 use model::Span;
-use model::outcome::Usage;
 use rustix::process::{Pid, Signal};
-use tempfile::TempDir;
 use worker::supervisor::{
-    self, Config, Event, EventReader, Exit, HIDDEN_ARGUMENT, Start, Step, StopKind, Stream,
-    Supervisor,
+    self, Config, Event, Exit, HIDDEN_ARGUMENT, Start, Step, StopKind, Stream, Supervisor,
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use fixture::{
+    CAP, Fixture, all_gone, another_state, is_gone, listen, script, signal, state, until,
+};
+
 const STAND_IN_WORKER: &str = "stand-in-worker";
-const CAP: u64 = 1 << 20;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);
@@ -50,7 +51,7 @@ fn trials() -> Vec<Trial> {
             Ok(())
         })
     };
-    vec![
+    let mut trials = vec![
         trial("exit_codes_signals_and_usage", exit_codes_signals_and_usage),
         trial("what_a_process_is_given", what_a_process_is_given),
         trial("programs_are_found_by_the_tasks_path", programs_are_found_by_the_tasks_path),
@@ -69,7 +70,9 @@ fn trials() -> Vec<Trial> {
         trial("what_a_killed_supervisor_left_is_killed", what_a_killed_supervisor_left_is_killed),
         trial("what_hides_is_killed", what_hides_is_killed)
             .with_ignored_flag(!supervisor::can_group()),
-    ]
+    ];
+    trials.extend(limits::trials());
+    trials
 }
 
 /// A script that leaves a child in its group and one that escaped it, says who they are, and waits.
@@ -77,162 +80,6 @@ const FAMILY: &str = "sleep 1000 & echo $!; setsid sh -c 'sleep 1000 & echo $!; 
                       echo $$; wait";
 /// How many processes [`FAMILY`] names.
 const FAMILY_SIZE: usize = 4;
-
-/// A supervisor and what it said.
-struct Fixture {
-    supervisor: Supervisor,
-    events: Receiver<Event>,
-    seen: Vec<Event>,
-}
-
-impl Fixture {
-    fn new(state: &Path) -> Self {
-        let (supervisor, reader) = Supervisor::launch(&Config::new(state.into())).unwrap();
-        Self { supervisor, events: listen(reader), seen: Vec::new() }
-    }
-
-    fn start(&mut self, start: Start) {
-        self.supervisor.start(start);
-        self.supervisor.flush().unwrap();
-    }
-
-    /// Waits for the first event that answers, those already seen included.
-    fn wait<T>(&mut self, mut answer: impl FnMut(&Event) -> Option<T>) -> T {
-        if let Some(answer) = self.seen.iter().find_map(&mut answer) {
-            return answer;
-        }
-        loop {
-            let event = self.events.recv_timeout(PATIENCE).expect("the event never came");
-            self.seen.push(event);
-            if let Some(answer) = self.seen.last().and_then(&mut answer) {
-                return answer;
-            }
-        }
-    }
-
-    fn ended(&mut self, ticket: u64) -> Ended {
-        self.wait(|event| match event.clone() {
-            Event::Exited { ticket: Ticket(of), how, oom, usage, stopped_by, has_output_file }
-                if of == ticket =>
-            {
-                Some(Ended { how, oom, usage, stopped_by, has_output_file })
-            }
-            _ => None,
-        })
-    }
-
-    /// What a process has written to a stream so far.
-    fn output(&self, ticket: u64, stream: Stream) -> Vec<u8> {
-        let mut all = Vec::new();
-        for event in &self.seen {
-            match event {
-                Event::Output { ticket: of, stream: to, bytes, .. }
-                    if of.0 == ticket && *to == stream =>
-                {
-                    all.extend(bytes);
-                }
-                _ => {}
-            }
-        }
-        all
-    }
-
-    fn stdout(&self, ticket: u64) -> String {
-        String::from_utf8(self.output(ticket, Stream::Out)).unwrap()
-    }
-
-    /// Waits until a process has written `count` lines.
-    fn lines(&mut self, ticket: u64, count: usize) -> Vec<String> {
-        while self.stdout(ticket).lines().count() < count {
-            let event = self.events.recv_timeout(PATIENCE).expect("the lines never came");
-            self.seen.push(event);
-        }
-        self.stdout(ticket).lines().map(str::to_owned).collect()
-    }
-
-    fn dropped(&mut self, ticket: u64) -> (u64, u64) {
-        self.wait(|event| match event {
-            Event::Dropped { ticket: of, over_cap_bytes, stalled_bytes } if of.0 == ticket => {
-                Some((*over_cap_bytes, *stalled_bytes))
-            }
-            _ => None,
-        })
-    }
-
-    fn children(&self) -> usize {
-        let pid = self.supervisor.pid();
-        let list = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        list.split_whitespace().count()
-    }
-}
-
-#[derive(Debug)]
-struct Ended {
-    how: Exit,
-    oom: bool,
-    usage: Usage,
-    stopped_by: Option<Step>,
-    has_output_file: bool,
-}
-
-fn listen(mut reader: EventReader) -> Receiver<Event> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut batch = Vec::new();
-        while reader.read(&mut batch).unwrap() {
-            for event in batch.drain(..) {
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        }
-    });
-    receiver
-}
-
-fn script(ticket: u64, script: &str) -> Start {
-    Start {
-        ticket: Ticket(ticket),
-        argv: ["sh", "-eu", "-c", script].map(Into::into).to_vec(),
-        env: vec![],
-        cwd: "/".into(),
-        work_dir: None,
-        output_file: "/nowhere".into(),
-        output_cap_bytes: CAP,
-    }
-}
-
-fn state() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
-
-fn another_state() -> TempDir {
-    state()
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "never happened: {what}");
-        thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Gone or a zombie that its parent has yet to reap.
-fn is_gone(pid: &str) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
-    stat.rsplit(") ").next().unwrap().starts_with(['Z', 'X'])
-}
-
-fn all_gone(pids: &[String]) {
-    for pid in pids {
-        until(&format!("the end of {pid}"), || is_gone(pid));
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    rustix::process::kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
-}
 
 /// Launches a supervisor, starts one script, prints what it writes, and never ends by itself.
 fn stand_in_worker(state: &Path, text: &str) {
@@ -532,7 +379,7 @@ fn all_die_with_the_worker() {
     all_gone(&family);
     let mut next = Fixture::new(state.path());
     let leftovers = next.wait(|event| match event {
-        Event::Ready { leftovers } => Some(*leftovers),
+        Event::Ready { leftovers, .. } => Some(*leftovers),
         _ => None,
     });
     assert_eq!(leftovers, 0, "the supervisor itself has cleaned up");
@@ -569,7 +416,7 @@ fn what_a_killed_supervisor_left_is_killed() {
 
     let mut next = Fixture::new(state.path());
     let leftovers = next.wait(|event| match event {
-        Event::Ready { leftovers } => Some(*leftovers),
+        Event::Ready { leftovers, .. } => Some(*leftovers),
         _ => None,
     });
     assert!(family.iter().all(|pid| is_gone(pid)), "it was ready before they were gone");

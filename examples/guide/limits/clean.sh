@@ -1,0 +1,1 @@
+../sharing/say.sh

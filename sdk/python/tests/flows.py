@@ -1,0 +1,91 @@
+"""Workflows that the tests run. Workers import this module."""
+
+import os
+import sys
+import time
+
+from openglm import current, progress, task, workflow
+
+
+@task
+def words(text: str) -> list:
+    return text.split()
+
+
+@task
+def size(word: str) -> int:
+    print(f"sizing {word}")
+    return len(word)
+
+
+@task
+def total(sizes: list, base: int) -> dict:
+    return {"total": sum(sizes) + base}
+
+
+@workflow
+def letters(text: str = "a bc def", base: int = 1):
+    """Counts letters."""
+    return total(size.map(words(text)), base)["total"]
+
+
+@task(retry={"limit": 1, "backoff": "10ms"})
+def flaky(folder: str) -> str:
+    marker = os.path.join(folder, "tried")
+    if not os.path.exists(marker):
+        open(marker, "w").close()
+        raise ConnectionError("the first time always fails")
+    return "worked"
+
+
+@workflow
+def retried(folder: str):
+    return flaky(folder)
+
+
+@task
+def refuse(why: str):
+    raise ValueError(why)
+
+
+@workflow
+def refused(why: str = "no"):
+    return refuse(why)
+
+
+@task
+def who() -> dict:
+    attempt = current()
+    assert attempt is not None
+    progress(1, 2, "half way")
+    return {
+        "task": attempt.task,
+        "attempt": attempt.attempt,
+        "token": attempt.token > 0,
+        "folder": attempt.folder.is_dir(),
+        "python": sys.executable,
+    }
+
+
+@workflow
+def identified():
+    return who()
+
+
+@task
+def slow(seconds: float) -> str:
+    time.sleep(seconds)
+    return "rested"
+
+
+@workflow
+def resting(seconds: float = 30.0):
+    return slow(seconds)
+
+
+@workflow
+def branching(score: float = 0.5):
+    good = size.options(name="good", when=score > 0.9)
+    bad = size.options(name="bad", when=~(score > 0.9))
+    good("good")
+    bad("worse")
