@@ -104,7 +104,6 @@ mod tests {
     use clap::CommandFactory;
     use protocol::api::RunRef;
 
-    use crate::commands::get::What;
 
     use super::*;
 

@@ -36,9 +36,7 @@ pub(crate) use environments::{
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;
-pub(crate) use kinds::{
-    Called, Container, Embeds, Emit, Generates, Http, Noop, Settings, Sleep,
-};
+pub(crate) use kinds::{Called, Container, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use models::{ModelFile, Models};

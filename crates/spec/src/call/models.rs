@@ -24,13 +24,13 @@ pub(crate) fn check_schema(schema: &Json) -> Result<(), String> {
     const PLACE: &str = "schema:answer";
     let mut compiler = boon::Compiler::new();
     compiler.use_loader(Box::new(Nowhere));
-    let compiled = compiler
-        .add_resource(PLACE, schema.clone())
-        .and_then(|()| compiler.compile(PLACE, &mut boon::Schemas::new()));
-    compiled.map(drop).map_err(|error| {
+    let in_words = |error: &boon::CompileError| {
         let words = format!("{error:#}").replace(PLACE, "");
         words.split_whitespace().collect::<Vec<_>>().join(" ")
-    })
+    };
+    compiler.add_resource(PLACE, schema.clone()).map_err(|error| in_words(&error))?;
+    let compiled = compiler.compile(PLACE, &mut boon::Schemas::new());
+    compiled.map(drop).map_err(|error| in_words(&error))
 }
 
 /// Schemas name nothing elsewhere: neither files nor the web are read for them.

@@ -198,7 +198,8 @@ mod tests {
              models:\n  m: {endpoint: 'https://a.example/v1/', api_key: '{{ secrets.k }}', \
              requests_per_minute: 60, tokens_per_minute: 1000}\n\
              rates: {mine: 5/s}\n\
-             tasks:\n  ask: {rate: mine, llm_generate: {model: m, prompt: twelve bytes, max_tokens: 20}}\n  \
+             tasks:\n  ask:\n    rate: mine\n    \
+             llm_generate: {model: m, prompt: twelve bytes, max_tokens: 20}\n  \
              long: {llm_generate: {model: m, prompt: x, max_tokens: 9999}}\n  \
              embed: {llm_embed: {model: m, input: [four, five]}}\n",
         );
@@ -217,7 +218,8 @@ mod tests {
     fn what_waits_for_another_machine_asks_for_little_of_this_one() {
         let workflow = check(
             "models: {m: {endpoint: 'http://a.example/v1'}}\n\
-             tasks:\n  a: {llm_generate: {model: m, prompt: x}}\n  b: {http: 'http://a.example'}\n  \
+             tasks:\n  a: {llm_generate: {model: m, prompt: x}}\n  \
+             b: {http: 'http://a.example'}\n  \
              c: {http: 'http://a.example', resources: {cpu: 2}}\n  d: {script: 'true'}\n",
         );
         let cpu = |task: usize| {

@@ -1,19 +1,21 @@
-//! The thread on which attempts wait for other machines: one for all of them, started when the first
-//! attempt needs it. What happens to them comes back through the worker's inbox.
+//! The thread on which attempts wait for other machines: one for all of them, started when the
+//! first attempt needs it. What happens to them comes back through the worker's inbox.
 //!
 //! It knows of no kind of work: an attempt is a future that ends.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use artifacts::logs::Stream;
 use model::Span;
+use model::limits::LOG_BYTES_MAX;
 use model::outcome::{Failure, Outcome, Spent};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::JoinError;
 
 use super::{Finished, Happened};
 use crate::inbox::{Event, Slot};
@@ -39,7 +41,7 @@ impl Network {
     where
         F: Future<Output = Finished> + Send + 'static,
     {
-        let teller = Teller { ticket, slot: slot.clone(), spent: Arc::default(), is_quiet: false };
+        let teller = Teller::new(ticket, slot.clone());
         let runtime = match self.runtime() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -51,17 +53,21 @@ impl Network {
             }
         };
         let (stop, stopped) = oneshot::channel::<()>();
-        let work = job(teller.clone());
+        let work = runtime.spawn(job(teller.clone()));
         runtime.spawn(async move {
             let since = Instant::now();
             teller.put(Happened::Started);
+            let giving_up = work.abort_handle();
             let mut finished = tokio::select! {
                 biased;
-                _ = stopped => Finished::stopped(),
-                finished = work => finished,
+                _ = stopped => {
+                    giving_up.abort();
+                    Finished::stopped()
+                }
+                finished = work => finished.unwrap_or_else(|panic| crashed(&panic)),
             };
             finished.usage.wall_us = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-            finished.spent = *teller.spent.lock().unwrap_or_else(PoisonError::into_inner);
+            finished.spent = teller.tally().spent;
             teller.end(finished);
         });
         self.jobs.insert(ticket, stop);
@@ -116,17 +122,34 @@ impl Drop for Network {
     }
 }
 
+/// An attempt that ended by a fault of ours: it ends all the same, and the others go on.
+fn crashed(panic: &JoinError) -> Finished {
+    let reason = Some(format!("the worker has a fault, please report it: {panic}"));
+    Finished { reason, ..Finished::new(Outcome::Failed(Failure::Crashed)) }
+}
+
 /// Tells what happens to one attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Teller {
     ticket: Ticket,
     slot: Slot,
-    spent: Arc<Mutex<Spent>>,
+    tally: Arc<Mutex<Tally>>,
     /// Whether its log is left alone.
     is_quiet: bool,
 }
 
+/// What is counted of an attempt.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    spent: Spent,
+    log_bytes: u64,
+}
+
 impl Teller {
+    fn new(ticket: Ticket, slot: Slot) -> Self {
+        Self { ticket, slot, tally: Arc::default(), is_quiet: false }
+    }
+
     /// The same, that says nothing in the log.
     pub(crate) fn quiet(&self) -> Self {
         Self { is_quiet: true, ..self.clone() }
@@ -137,22 +160,43 @@ impl Teller {
         self.output(Stream::Err, format!("autoglm: {text}\n").into_bytes());
     }
 
-    /// Adds to its log.
+    /// Adds to its log, up to what may be kept of an attempt.
     pub(crate) fn output(&self, stream: Stream, bytes: Vec<u8>) {
-        if !self.is_quiet {
+        if self.is_quiet {
+            return;
+        }
+        let (before, after) = {
+            let mut tally = self.lock();
+            let before = tally.log_bytes;
+            tally.log_bytes = before.saturating_add(bytes.len() as u64);
+            (before, tally.log_bytes)
+        };
+        if after <= LOG_BYTES_MAX {
             self.put(Happened::Output(stream, bytes));
+        } else if before <= LOG_BYTES_MAX {
+            let note = b"autoglm: the log is full: what follows is not kept\n".to_vec();
+            self.put(Happened::Output(Stream::Err, note));
         }
     }
 
     /// Adds to what it has spent.
     pub(crate) fn spend(&self, more: Spent) {
-        let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        *spent = Spent {
+        let mut tally = self.lock();
+        let spent = tally.spent;
+        tally.spent = Spent {
             requests: spent.requests.saturating_add(more.requests),
             tokens_in: spent.tokens_in.saturating_add(more.tokens_in),
             tokens_out: spent.tokens_out.saturating_add(more.tokens_out),
             cost_micro: spent.cost_micro.saturating_add(more.cost_micro),
         };
+    }
+
+    fn tally(&self) -> Tally {
+        *self.lock()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn end(&self, finished: Finished) {
@@ -184,5 +228,40 @@ impl From<Trouble> for Finished {
     fn from(Trouble { failure, reason, retry_after }: Trouble) -> Self {
         let outcome = Outcome::Failed(failure);
         Self { reason: Some(reason), retry_after, ..Self::new(outcome) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Told;
+    use super::*;
+
+    #[test]
+    fn a_log_is_bounded_and_says_so_once() {
+        let told = Told::new();
+        for _ in 0..20 {
+            told.teller.output(Stream::Out, vec![b'x'; 1 << 20]);
+        }
+        let (out, err) = told.logs();
+        assert_eq!(out.len() as u64, LOG_BYTES_MAX);
+        assert_eq!(err, "autoglm: the log is full: what follows is not kept\n");
+    }
+
+    #[test]
+    fn a_fault_of_ours_ends_one_attempt_alone() {
+        let (slot, inbox) = crate::inbox::inbox().unwrap();
+        let mut network = Network::default();
+        let none = |_: Teller| async { panic!("on purpose") };
+        network.begin(Ticket(1), &slot, none);
+        let until = Instant::now() + std::time::Duration::from_secs(10);
+        let outcome = loop {
+            assert!(Instant::now() < until, "its end is told");
+            if let Some(Event::Happened(told)) = inbox.take()
+                && let Some((_, Happened::Ended(finished))) = told.into_iter().next()
+            {
+                break finished.outcome;
+            }
+        };
+        assert_eq!(outcome, Outcome::Failed(Failure::Crashed));
     }
 }

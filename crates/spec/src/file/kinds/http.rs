@@ -52,7 +52,8 @@ record! {
         max_bytes: Memory,
         /// How many redirects are followed. 10 if it is left out.
         redirects: Whole<0, 50>,
-        /// Whether it may go to link-local addresses, where clouds keep the credentials of machines.
+        /// Whether it may go to link-local addresses, where clouds keep the credentials of
+        /// machines.
         allow_link_local: Switch,
     }
     foreign: HTTP

@@ -44,8 +44,8 @@ record! {
         seed: Number,
         /// What else is sent to the server, as it stands here. The texts are templates.
         parameters: Parameters,
-        /// The JSON Schema that the answer has to fit; `json` for any object. The answer is then the
-        /// output `json`, too.
+        /// The JSON Schema that the answer has to fit; `json` for any object. The answer is then
+        /// the output `json`, too.
         response_format: Placed<Format>,
         /// How often the model is told what is wrong with an answer that does not fit, and asked
         /// again. 2 if it is left out.

@@ -1,5 +1,5 @@
-//! Requests against real servers that misbehave. Each fault ends in its own failure, in bounded time
-//! and memory.
+//! Requests against real servers that misbehave. Each fault ends in its own failure, in bounded
+//! time and memory.
 
 use std::io::Write as _;
 use std::net::TcpStream;
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::executors::network::testing::{Server, Told, answer};
+
+mod tls;
 
 fn get(url: impl Into<String>) -> HttpRequest {
     HttpRequest {
@@ -365,14 +367,15 @@ fn a_stop_gives_the_connection_up_at_once() {
     }
     network.stop(Ticket(1));
     assert_eq!(seen.recv_timeout(Duration::from_secs(5)), Ok(true), "the server sees its end");
-    let ended = || {
-        let crate::inbox::Event::Happened(told) = inbox.take()? else { return None };
-        told.into_iter().find_map(|(_, happened)| match happened {
-            crate::executors::Happened::Ended(finished) => Some(Some(finished)),
-            _ => Some(None),
-        })
-    };
-    let finished = std::iter::from_fn(ended).flatten().next().expect("its end is told");
+    let told = std::iter::from_fn(|| inbox.take()).flat_map(|event| match event {
+        crate::inbox::Event::Happened(told) => told,
+        _ => Vec::new(),
+    });
+    let mut ends = told.filter_map(|(_, happened)| match happened {
+        crate::executors::Happened::Ended(finished) => Some(finished),
+        _ => None,
+    });
+    let finished = ends.next().expect("its end is told");
     assert_eq!(finished.outcome, Finished::stopped().outcome);
     assert_eq!(finished.spent.requests, 1);
 }

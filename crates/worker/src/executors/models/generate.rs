@@ -1,5 +1,5 @@
-//! A model goes on with a conversation. An answer that does not fit its schema goes back to the model
-//! with what is wrong about it, a few times.
+//! A model goes on with a conversation. An answer that does not fit its schema goes back to the
+//! model with what is wrong about it, a few times.
 
 use model::outcome::Failure;
 use model::work::models::Generate;

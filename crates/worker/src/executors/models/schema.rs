@@ -23,13 +23,12 @@ impl Schema {
         let mut schemas = boon::Schemas::new();
         let mut compiler = boon::Compiler::new();
         compiler.use_loader(Box::new(Nowhere));
-        let index = compiler
-            .add_resource(PLACE, schema)
-            .and_then(|()| compiler.compile(PLACE, &mut schemas))
-            .map_err(|error| {
-                let reason = format!("`response_format` is no JSON Schema: {error:#}");
-                Trouble::new(Failure::Render, reason)
-            })?;
+        let wrong = |error: boon::CompileError| {
+            let reason = format!("`response_format` is no JSON Schema: {error:#}");
+            Trouble::new(Failure::Render, reason)
+        };
+        compiler.add_resource(PLACE, schema).map_err(wrong)?;
+        let index = compiler.compile(PLACE, &mut schemas).map_err(wrong)?;
         Ok(Self { schemas, index })
     }
 

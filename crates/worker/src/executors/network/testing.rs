@@ -97,10 +97,7 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new() -> Self {
         let (slot, inbox) = inbox().expect("a pipe");
-        Self {
-            teller: Teller { ticket: Ticket(1), slot, spent: Arc::default(), is_quiet: false },
-            inbox,
-        }
+        Self { teller: Teller::new(Ticket(1), slot), inbox }
     }
 
     /// What stands in the log by now: what the other side said, and what the worker did.
@@ -120,6 +117,6 @@ impl Told {
     }
 
     pub(crate) fn spent(&self) -> Spent {
-        *self.teller.spent.lock().expect("nobody panics with it")
+        self.teller.tally().spent
     }
 }
