@@ -34,6 +34,7 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of `retry.memory`", "GrowthFile"),
     ("Of `function`", "FunctionFile"),
     ("Of `batch` of a function", "BatchFile"),
+    ("Of `container`", "ContainerFile"),
     ("Of `http`", "HttpFile"),
     ("Of `auth` of a request", "AuthFile"),
     ("Of `basic` of a request", "BasicFile"),

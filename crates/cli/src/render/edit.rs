@@ -98,6 +98,7 @@ mod tests {
         the run  priority     50    80
         train    retry.limit  0     3
         1 task added to run 7: more
+        warning: no worker has room for b
         train is running: it cannot be changed any more
         ");
         assert_eq!(
