@@ -86,7 +86,11 @@ mod tests {
             trials: 1,
             ..open.clone()
         };
-        insta::assert_snapshot!(breakers(&[open, tried], Time(Timestamp(0)), Tone::PLAIN), @r"");
+        insta::assert_snapshot!(breakers(&[open, tried], Time(Timestamp(0)), Tone::PLAIN), @r"
+        BREAKER  STATE      OPEN FOR  FAILURES  TRIALS  LAST FAILURE
+        search   open       12.0s            5       0  HTTP 503
+        search   half-open  -                5       1  HTTP 503
+        ");
     }
 
     #[test]
@@ -99,7 +103,10 @@ mod tests {
             available: -120,
             full_in_seconds: Seconds(Span::millis(60_120)),
         };
-        insta::assert_snapshot!(budgets(&[budget], Tone::PLAIN), @r"");
+        insta::assert_snapshot!(budgets(&[budget], Tone::PLAIN), @r"
+        BUDGET  LEFT     OF  UNIT    EACH   FULL IN
+        tokens  -120  60000  tokens  1m 0s  1m 0s
+        ");
     }
 
     #[test]
