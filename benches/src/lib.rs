@@ -88,6 +88,7 @@ pub fn admission(parts: &GraphParts) -> Admission {
         failure: FailurePolicy::FailFast,
         timeout: None,
         concurrency: None,
+        cost_limit_micro: None,
         trace: 1,
     };
     let graph = Graph::new(run.graph, parts.clone()).expect("a valid graph");

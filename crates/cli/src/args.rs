@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 the run failed, 2 usage, 3 the run was cancelled, 4 invali
 /// Durable workflows and a resource scheduler in one binary.
 #[derive(Debug, Parser)]
 #[command(name = "autoglm", version, after_help = EXAMPLES, styles = STYLES)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(max_term_width = 100)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub global: Global,
@@ -146,7 +146,7 @@ mod tests {
         let Ok(Arguments { command: Some(Command::Get(get)), .. }) = parse("autoglm get") else {
             panic!("another command")
         };
-        assert_eq!(get.run, RunRef::Last);
+        assert!(matches!(get.what, crate::commands::get::What::Run(RunRef::Last)));
         for line in ["autoglm get x", "autoglm stop", "autoglm explain 3", "autoglm run"] {
             assert!(parse(line).is_err(), "{line}");
         }

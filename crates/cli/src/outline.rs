@@ -70,6 +70,9 @@ pub(crate) enum Action {
     End { outputs: BTreeMap<String, String> },
     /// Time passes.
     Wait { seconds: Option<Seconds>, until: Option<String> },
+    /// A file is waited for, or an address that answers with a status.
+    #[serde(rename = "wait")]
+    Look { file: Option<Text>, http: Option<Text>, status: Option<u64> },
     /// A person is asked.
     Approval { message: Text, timeout_seconds: Option<Seconds>, otherwise: Option<&'static str> },
     /// A signal is waited for.
@@ -148,6 +151,7 @@ impl<'w> Outline<'w> {
         let is_conditional = |condition: EdgeCondition| condition != EdgeCondition::Succeeded;
         policy.must_ask()
             || !policy.kind.is_work()
+            || self.definition.looked_for(task).is_some()
             || policy.join != Join::All
             || Beside::of(task, policy, self.definition) != Beside::default()
             || self.before[task.0 as usize].iter().any(|edge| is_conditional(edge.1))
@@ -162,6 +166,7 @@ impl<'w> Outline<'w> {
         let after = self.before[task.0 as usize].iter();
         let after = after.map(|&(from, condition)| After { task: name(from), is: is(condition) });
         let is_work = policy.kind.is_work();
+        let is_look = matches!(sketch.does, Does::LooksFor(..));
         Step {
             task: name(task),
             after: after.collect(),
@@ -170,7 +175,7 @@ impl<'w> Outline<'w> {
             when: sketch.when,
             items: self.items(task, sketch.items),
             resources: if is_work { resources(&policy.request) } else { BTreeMap::new() },
-            variables: if is_work { sketch.variables } else { Vec::new() },
+            variables: if is_work && !is_look { sketch.variables } else { Vec::new() },
             working_dir: sketch.working_dir.map(Text::from),
             does: self.action(task, sketch.does),
             beside: Beside::of(task, policy, self.definition),
@@ -211,6 +216,11 @@ impl<'w> Outline<'w> {
                     _ => None,
                 };
                 Action::Wait { seconds: fixed, until }
+            }
+            Does::LooksFor(at, status) => {
+                let at = Some(Text::from(at));
+                let (file, http) = if status.is_none() { (at, None) } else { (None, at) };
+                Action::Look { file, http, status }
             }
             Does::Asks(message) => {
                 let (timeout_seconds, otherwise) = patience(kind, "rejected");

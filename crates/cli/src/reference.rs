@@ -17,7 +17,9 @@ fn commands() -> String {
     let mut root = Arguments::command().term_width(100);
     root.build();
     let mut text = String::new();
-    for command in root.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
+    let is_shown =
+        |command: &&mut clap::Command| !command.is_hide_set() && command.get_name() != "help";
+    for command in root.get_subcommands_mut().filter(is_shown) {
         let help = command.render_help().to_string();
         let lines: Vec<_> = help.lines().map(str::trim_end).collect();
         let help = lines.join("\n");

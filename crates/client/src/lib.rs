@@ -13,10 +13,11 @@ mod stream;
 use std::path::Path;
 
 use protocol::api::{
-    ArtifactList, ArtifactsQuery, Edit, EditPlan, Event, EventsQuery, ExplainQuery, Explanation,
-    Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery,
-    Mark, MarkReport, Progress, ProgressQuery, Retry, RetryPlan, RunDetail, RunList, RunRef,
-    RunSummary, RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+    ArtifactList, ArtifactsQuery, BreakerList, BudgetList, Edit, EditPlan, Event, EventsQuery,
+    ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
+    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList, Progress, ProgressQuery, Retry,
+    RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit,
+    Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -61,6 +62,14 @@ impl Client {
             request = request.header(IDEMPOTENCY_KEY, key)?;
         }
         self.socket.ask(request).await
+    }
+
+    /// The processes in which functions stay warm.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn pools(&self) -> Result<PoolList, Error> {
+        self.socket.ask(Request::get(route::POOLS)).await
     }
 
     /// A page of runs, newest first.
@@ -158,6 +167,39 @@ impl Client {
     /// [`Error::Refused`] when there is no such run, or it has ended.
     pub async fn stop(&self, run: RunRef, kind: StopMode) -> Result<RunSummary, Error> {
         self.socket.ask(Request::post(route::STOP, &Stop { kind })?.run(run)).await
+    }
+
+    /// Lets nothing more of a run start; what runs goes on. When this returns, that is durable.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run, or it has ended.
+    pub async fn pause(&self, run: RunRef) -> Result<RunSummary, Error> {
+        self.socket.ask(Request::post(route::PAUSE, &())?.run(run)).await
+    }
+
+    /// Lets a paused run go on.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run, it has ended, or it has cost as much as it
+    /// may.
+    pub async fn resume(&self, run: RunRef) -> Result<RunSummary, Error> {
+        self.socket.ask(Request::post(route::RESUME, &())?.run(run)).await
+    }
+
+    /// The circuit breakers that are known.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn breakers(&self) -> Result<BreakerList, Error> {
+        self.socket.ask(Request::get(route::BREAKERS)).await
+    }
+
+    /// The budgets that are known.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn budgets(&self) -> Result<BudgetList, Error> {
+        self.socket.ask(Request::get(route::BUDGETS)).await
     }
 
     /// Runs tasks of an ended run once more, or says which ones would.

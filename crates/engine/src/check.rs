@@ -149,17 +149,26 @@ fn check_workers(state: &State) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Who holds which lock follows from the live leases.
+/// Who holds which lock, and who tries which breaker, follows from the live leases.
 fn check_locks(state: &State) -> Result<(), Violation> {
     let mut shares = Shares { full_at: state.shares.full_at.clone(), ..Shares::default() };
+    shares.circuits.clone_from(&state.shares.circuits);
+    shares.circuits.values_mut().for_each(|circuit| circuit.trials.clear());
     for (&item, lease) in &state.leases {
-        shares.hold(&state.classes.get(lease.class).shared, item);
-        let class = state.run(item.run).map(|run| run.class(item.task));
+        shares.hold(&state.classes.get(lease.class).shared, item, lease.leased_at);
+        let class = state.run(item.run).map(|run| run.class_of(item.task, item.item));
         ensure(class == Some(lease.class), "S10", || {
             format!("the class of the lease of {item:?}")
         })?;
     }
-    ensure(shares == state.shares, "S10", || String::from("the holders of locks"))
+    ensure(shares == state.shares, "S10", || {
+        String::from("the holders of locks, or the trials of breakers")
+    })
+}
+
+/// Whether the time of a run in this status counts.
+const fn is_timed(status: model::RunStatus) -> bool {
+    matches!(status, model::RunStatus::Running | model::RunStatus::Paused)
 }
 
 fn check_indexes(state: &State) -> Result<(), Violation> {
@@ -177,12 +186,11 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
                 let retrying = run.item(task, item).map(|item| item.status());
                 if retrying == Some(TaskStatus::Retrying) {
                     let at = state.ready.retry_at(key.item(item)).unwrap_or_default();
-                    ready.insert_retry(run.ready_key(key), item, at);
+                    ready.insert_retry(run.item_key(key, item), item, at);
                 }
             }
         }
-        if let Some(deadline) = run.deadline().filter(|_| run.status() == model::RunStatus::Running)
-        {
+        if let Some(deadline) = run.deadline().filter(|_| is_timed(run.status())) {
             timers.insert((deadline, Timer::Run(id)));
         }
     }
@@ -237,6 +245,7 @@ mod tests {
             failure: FailurePolicy::FailFast,
             timeout: None,
             concurrency: None,
+            cost_limit_micro: None,
             trace: 1,
         };
         let mut engine = Engine::new();

@@ -7,12 +7,12 @@ use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Miss};
-use model::{ItemId, ItemKey, TaskKey, Timestamp};
+use model::{ItemId, ItemKey, Outcome, TaskKey, Timestamp};
 use scheduler::{Refusal, RefusalReason, Shortage};
 
 use crate::decide::{Legend, Limit, Order, Origin, order, problem, startable};
 use crate::engine::Engine;
-use crate::state::{ClassId, Run, State};
+use crate::state::{Circuit, ClassId, Run, State};
 
 /// Tasks that are looked at to say how much goes before something.
 const LOOKS_MAX: usize = 10_000;
@@ -79,12 +79,20 @@ impl Engine {
 
     fn refusal(&self, run: &Run, origin: Origin, ahead: Ahead) -> Vec<Blocker> {
         let task = origin.task().task;
+        if let Some(cause) = run.paused() {
+            let (cost_micro, limit_micro) =
+                (run.spent().cost_micro, run.admitted().cost_limit_micro);
+            return vec![Blocker::Paused { cause, cost_micro, limit_micro }];
+        }
         if let (Some(0), Some(limit)) = (run.allowance(task), run.policy(task).concurrency) {
             return vec![Blocker::TaskConcurrency { limit }];
         }
         let (problem, legend) = problem(self.state(), self.volatile(), self.now());
         let plan = scheduler::plan(&problem, FUEL);
-        let class_id = run.class(origin.task().task);
+        let class_id = match origin {
+            Origin::Task(key) => run.class(key.task),
+            Origin::Retry(item) => run.class_of(item.task, item.item),
+        };
         let behind = Blocker::Behind { items: ahead.items, tasks: ahead.tasks };
         let Some(class) = legend.classes.iter().position(|&class| class == class_id) else {
             return vec![Blocker::Run(run.status())];
@@ -151,6 +159,17 @@ impl Engine {
     fn shared_blocker(&self, run: &Run, class: ClassId, limit: &Limit) -> Blocker {
         let (state, shared) = (self.state(), &self.state().classes().get(class).shared);
         match limit {
+            Limit::Breaker(name) => {
+                let breaker = shared.breakers.iter().find(|breaker| breaker.name == *name);
+                let circuit = state.shares().circuit(name);
+                Blocker::Breaker {
+                    name: name.clone(),
+                    until: state.shares().open_until(name, self.now()),
+                    failures: circuit.map_or(0, Circuit::failures),
+                    last: circuit.map_or(Outcome::Succeeded, Circuit::last),
+                    trials: breaker.map_or(0, |breaker| breaker.trials),
+                }
+            }
             Limit::Run(_) => {
                 Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
             }

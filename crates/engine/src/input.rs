@@ -38,6 +38,20 @@ pub enum Input {
         /// [`StopCause::Stopped`] or [`StopCause::Terminated`].
         cause: StopCause,
     },
+    /// Nothing more of a run is to start until it is resumed.
+    Pause {
+        /// Who asks.
+        request: RequestId,
+        /// Which.
+        run: RunId,
+    },
+    /// A paused run is to go on.
+    Resume {
+        /// Who asks.
+        request: RequestId,
+        /// Which.
+        run: RunId,
+    },
     /// What did not succeed in an ended run is to run again; with `from`, that task and all that
     /// depends on it.
     Retry {
@@ -129,6 +143,8 @@ pub struct Amendment {
     pub priority: Priority,
     /// How many of its attempts may be leased at a time.
     pub concurrency: Option<u32>,
+    /// What its attempts may cost together, in millionths.
+    pub cost_limit_micro: Option<u64>,
 }
 
 /// What came of the tasks that an attempt wrote.
@@ -215,6 +231,10 @@ pub enum Answer {
         /// Where it stands.
         status: RunStatus,
     },
+    /// The run is paused.
+    Paused,
+    /// The run goes on.
+    Resumed,
     /// A new round of these tasks is open.
     Reopened {
         /// How many tasks.
@@ -248,8 +268,15 @@ pub enum Rejection {
     NotWaiting(TaskStatus),
     /// The task never waits for anybody.
     NothingToSay,
-    /// The run has ended.
+    /// The run has ended, or is being stopped.
     RunEnded(RunStatus),
+    /// The attempts of the run have cost as much as they may.
+    CostLimit {
+        /// What they have cost, in millionths.
+        cost_micro: u64,
+        /// What they may cost.
+        limit_micro: u64,
+    },
     /// The task has begun, or has ended.
     Begun(TaskId),
     /// The run was amended meanwhile: what was asked has to be made anew from it.

@@ -6,6 +6,7 @@ use core::hash::{BuildHasher, Hash};
 
 use model::collections::HashMap;
 use model::fact::{Restored, TaskImage, WorkerJoined};
+use model::outcome::Totals;
 use model::{Fact, IdSet, RunId, Seq, TaskKey, Timestamp};
 use rustc_hash::FxBuildHasher;
 
@@ -49,8 +50,11 @@ impl State {
             let run = &self.runs[&id];
             put_run(&mut list, id, run);
         }
+        // What is a trial follows from the breakers, which stand before the leases.
+        self.put_breakers(&mut list);
         self.put_leases(&mut list);
         self.put_budgets(&mut list);
+        self.put_spent(&mut list);
         let end = Restored::End { seq: self.last, at: self.at, epoch: self.epoch };
         self.put(&mut list, end);
         list
@@ -96,6 +100,21 @@ impl State {
         }
     }
 
+    fn put_breakers(&self, list: &mut Placed) {
+        for (name, circuit) in self.shares.circuits() {
+            self.put(list, Restored::Breaker(Box::new(circuit.image(name))));
+        }
+    }
+
+    fn put_spent(&self, list: &mut Placed) {
+        for (&run, known) in self.runs.iter().filter(|(_, run)| run.spent != Totals::default()) {
+            self.put(list, Restored::RunSpent { run, totals: known.spent });
+        }
+        for (tenant, totals) in &self.spent {
+            self.put(list, Restored::TenantSpent { tenant: tenant.clone(), totals: *totals });
+        }
+    }
+
     /// What is full is as if nothing had ever been spent of it.
     fn put_budgets(&self, list: &mut Placed) {
         let spent = self.shares.full_at.iter().filter(|&(_, &full_at)| full_at > self.at);
@@ -117,6 +136,7 @@ fn put_run(list: &mut Placed, id: RunId, run: &Run) {
             cause: run.cause,
             ended_at: run.ended_at,
             released: run.released,
+            paused: run.paused,
         },
     );
     // What makes a task a fan-out stands before the state of the task.

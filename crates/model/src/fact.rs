@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::control::{ControlAnswer, Verdict};
-use crate::outcome::{AttemptEnd, Outcome, OutputRef, Then};
+use crate::outcome::{AttemptEnd, Outcome, OutputRef, Then, Totals};
 use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
@@ -115,6 +115,18 @@ pub enum Fact {
         /// Why.
         cause: StopCause,
     },
+    /// Nothing more of a run starts until somebody lets it; what runs goes on.
+    RunPaused {
+        /// The run.
+        run: RunId,
+        /// Why.
+        cause: PauseCause,
+    },
+    /// A paused run goes on.
+    RunResumed {
+        /// The run.
+        run: RunId,
+    },
     /// Nothing of a run is left to do.
     RunEnded {
         /// The run.
@@ -216,6 +228,9 @@ pub struct RunAdmitted {
     pub timeout: Option<Span>,
     /// How many of its attempts may be leased at a time.
     pub concurrency: Option<u32>,
+    /// What its attempts may cost together before it pauses, in millionths of the currency of the
+    /// price table.
+    pub cost_limit_micro: Option<u64>,
     /// The W3C trace id that all of its work carries.
     pub trace: u128,
 }
@@ -236,6 +251,8 @@ pub struct RunAmended {
     pub priority: Priority,
     /// How many of its attempts may be leased at a time from now on.
     pub concurrency: Option<u32>,
+    /// What its attempts may cost together, from now on.
+    pub cost_limit_micro: Option<u64>,
 }
 
 /// Why a run is amended.
@@ -343,6 +360,15 @@ impl StopCause {
     }
 }
 
+/// Why a run is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PauseCause {
+    /// A person paused it.
+    Asked,
+    /// Its attempts have cost as much as they may.
+    CostLimit,
+}
+
 /// Which items of a task a new round runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RoundScope {
@@ -376,6 +402,8 @@ pub enum Restored {
         ended_at: Option<Timestamp>,
         /// The last stage whose tasks have been told apart.
         released: Stage,
+        /// Why it is paused, if it is.
+        paused: Option<PauseCause>,
     },
     /// Tasks in the same state.
     Tasks {
@@ -429,6 +457,22 @@ pub enum Restored {
         /// When it would be full again, if nothing more were spent.
         full_at: Timestamp,
     },
+    /// A circuit breaker that has something to tell.
+    Breaker(Box<BreakerImage>),
+    /// What the attempts of a run that have ended spent.
+    RunSpent {
+        /// The run.
+        run: RunId,
+        /// How much.
+        totals: Totals,
+    },
+    /// What the attempts of all runs of a tenant spent.
+    TenantSpent {
+        /// The tenant.
+        tenant: Box<str>,
+        /// How much.
+        totals: Totals,
+    },
     /// The end of the snapshot: the last fact that it covers.
     End {
         /// The last sequence number covered.
@@ -438,6 +482,21 @@ pub enum Restored {
         /// The term it was written in.
         epoch: Epoch,
     },
+}
+
+/// The state of a circuit breaker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BreakerImage {
+    /// Its name.
+    pub name: Box<str>,
+    /// How many attempts have failed in a row.
+    pub failures: u32,
+    /// How often it has been opened since it was last closed.
+    pub openings: u8,
+    /// It is open until this time, and lets trials through from then on; `None` if it is closed.
+    pub open_until: Option<Timestamp>,
+    /// The last failure that counted.
+    pub last: Outcome,
 }
 
 /// What a control answer has made of a task, besides its status.
@@ -469,6 +528,8 @@ pub struct ItemImage {
     pub failures: u8,
     /// How many of them were lost with their worker.
     pub losses: u8,
+    /// How many of them made the next ask for more memory.
+    pub growths: u8,
 }
 
 /// The state of a task in a snapshot.

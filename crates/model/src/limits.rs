@@ -23,6 +23,8 @@ pub const INLINE_BYTES_MAX: usize = 64 << 10;
 pub const OUTPUT_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one attempt's stdout and stderr that are kept.
 pub const LOG_BYTES_MAX: u64 = 16 << 20;
+/// Times that an item asks for more memory than before.
+pub const GROWTHS_MAX: u8 = 7;
 /// Leases that a worker holds beyond what it can run at once.
 pub const PREFILL_MAX: u32 = 256;
 /// Ended runs that stay in memory before the oldest are archived.

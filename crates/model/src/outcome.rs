@@ -118,6 +118,8 @@ pub struct ErrorName(pub u32);
 impl ErrorName {
     /// The hash of a name, `ValueError` or `package.module.Name`. It is stored, so it is for ever:
     /// FNV-1a in 64 bits, mixed, the upper half.
+    ///
+    /// [`ErrorName::reported`] says which name of an error is meant.
     #[must_use]
     pub const fn of(name: &str) -> Self {
         let bytes = name.as_bytes();
@@ -128,6 +130,20 @@ impl ErrorName {
             at += 1;
         }
         Self((mix(hash) >> 32) as u32)
+    }
+
+    /// Which of its names an error is reported by: the first that is watched, or else the first.
+    /// `names` begins with its own, those of its bases follow; each may be there in full and in
+    /// short. `None` without a name.
+    #[must_use]
+    pub fn reported<'a>(
+        names: impl IntoIterator<Item = &'a str>,
+        watched: &[Self],
+    ) -> Option<Self> {
+        let mut names = names.into_iter().map(Self::of);
+        let own = names.next()?;
+        let mut all = core::iter::once(own).chain(names);
+        Some(all.find(|name| watched.contains(name)).unwrap_or(own))
     }
 }
 
@@ -181,6 +197,32 @@ impl Spent {
     }
 }
 
+/// What many attempts spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Totals {
+    /// How many requests they made.
+    pub requests: u64,
+    /// How many tokens they sent.
+    pub tokens_in: u64,
+    /// How many tokens came back.
+    pub tokens_out: u64,
+    /// What that cost, in millionths of the currency of the price table.
+    pub cost_micro: u64,
+}
+
+impl Totals {
+    /// The same with one attempt more. A sum stops at its largest value.
+    #[must_use]
+    pub const fn with(self, spent: Spent) -> Self {
+        Self {
+            requests: self.requests.saturating_add(spent.requests as u64),
+            tokens_in: self.tokens_in.saturating_add(spent.tokens_in),
+            tokens_out: self.tokens_out.saturating_add(spent.tokens_out),
+            cost_micro: self.cost_micro.saturating_add(spent.cost_micro),
+        }
+    }
+}
+
 /// Where the output of an attempt rests: the last of its frames, which leads to those before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LogRef {
@@ -225,6 +267,21 @@ mod tests {
         // Stored in journals: these numbers never change.
         let known = ["", "ValueError", "requests.exceptions.ConnectionError"].map(ErrorName::of);
         assert_eq!(known, [3_280_043_009, 181_900_836, 142_472_251].map(ErrorName));
+    }
+
+    #[test]
+    fn an_error_goes_by_the_first_of_its_names_that_is_watched() {
+        let names = ["app.Busy", "Busy", "ConnectionError", "OSError"];
+        let reported = |watched: &[&str]| {
+            let watched: alloc::vec::Vec<_> =
+                watched.iter().map(|name| ErrorName::of(name)).collect();
+            ErrorName::reported(names, &watched)
+        };
+        assert_eq!(reported(&[]), Some(ErrorName::of("app.Busy")));
+        assert_eq!(reported(&["OSError", "Busy"]), Some(ErrorName::of("Busy")));
+        assert_eq!(reported(&["OSError"]), Some(ErrorName::of("OSError")));
+        assert_eq!(reported(&["KeyError"]), Some(ErrorName::of("app.Busy")));
+        assert_eq!(ErrorName::reported([], &[]), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Settings only. What follows from them is decided in the engine.
 
 use crate::control::{Join, Kind};
+use crate::outcome::{ErrorName, Failure, Outcome, Unreached};
 use crate::shared::{Deadline, Shared};
 use crate::{Request, Span, TaskId};
 use alloc::boxed::Box;
@@ -158,6 +159,110 @@ pub struct RetryPolicy {
     pub only_exit_codes: Box<[i32]>,
     /// These exit codes are never followed by a retry.
     pub never_exit_codes: Box<[i32]>,
+    /// If not empty, only what one of these matches is followed by a retry.
+    pub on: Box<[Rule]>,
+    /// What one of these matches is never followed by a retry.
+    pub never: Box<[Rule]>,
+    /// How an attempt that follows one without enough memory asks for more; `None` if it does not.
+    pub memory: Option<MemoryGrowth>,
+}
+
+impl RetryPolicy {
+    /// The names of errors that rules tell apart: of an error that goes by several, the first of
+    /// these is reported ([`ErrorName::reported`]).
+    pub fn watched(&self) -> impl Iterator<Item = ErrorName> + '_ {
+        self.on.iter().chain(&self.never).filter_map(|rule| match rule {
+            Rule::Raised(name) => Some(*name),
+            _ => None,
+        })
+    }
+}
+
+/// A kind of bad end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// Every one that is not of the workflow itself.
+    Any,
+    /// What may pass by itself: time-outs, and [`Failure::is_transient`].
+    Transient,
+    /// Its time was up, or nothing came for longer than is waited for.
+    TimeOut,
+    /// A process ended with a code that is not 0.
+    Exit,
+    /// A process was ended by a signal.
+    Signal,
+    /// It had not enough memory.
+    OutOfMemory,
+    /// The process that served the call ended in its middle.
+    Crash,
+    /// No whole answer was had.
+    Connection,
+    /// The answer is not what it has to be.
+    Answer,
+    /// A server answered with this HTTP status.
+    Status(u16),
+    /// A server answered with a status of these hundred: `5` is 500 to 599.
+    StatusClass(u8),
+    /// The call raised an error of this name.
+    Raised(ErrorName),
+}
+
+impl Rule {
+    /// Whether this is such an end. No rule matches a good end, or one that was asked for.
+    #[must_use]
+    pub fn matches(self, outcome: Outcome) -> bool {
+        let failure = match outcome {
+            Outcome::TimedOut => {
+                return matches!(self, Self::Any | Self::Transient | Self::TimeOut);
+            }
+            Outcome::Failed(failure) => failure,
+            _ => return false,
+        };
+        match (self, failure) {
+            (Self::Any, _) => !matches!(
+                failure,
+                Failure::Unsatisfiable
+                    | Failure::Control
+                    | Failure::Rejected
+                    | Failure::TurnsUsedUp
+            ),
+            (Self::Transient, _) => failure.is_transient(),
+            (Self::TimeOut, Failure::Unreachable(Unreached::Slow))
+            | (Self::Exit, Failure::Exit(_))
+            | (Self::Signal, Failure::Signal(_))
+            | (Self::OutOfMemory, Failure::OutOfMemory)
+            | (Self::Crash, Failure::Crashed)
+            | (Self::Connection, Failure::Unreachable(_))
+            | (Self::Answer, Failure::Answer) => true,
+            (Self::Status(wanted), Failure::Status(status)) => wanted == status,
+            (Self::StatusClass(wanted), Failure::Status(status)) => {
+                u16::from(wanted) == status / 100
+            }
+            (Self::Raised(wanted), Failure::Raised(name)) => wanted == name,
+            _ => false,
+        }
+    }
+}
+
+/// How much more memory is asked for after an attempt had not enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemoryGrowth {
+    /// What the amount is multiplied with each time, in thousandths. More than 1000.
+    pub factor_milli: u32,
+    /// No attempt asks for more bytes than this.
+    pub max_bytes: u64,
+}
+
+impl MemoryGrowth {
+    /// What is asked for after so many attempts that had not enough. Never less than `base`.
+    #[must_use]
+    pub fn grown(self, base: u64, times: u8) -> u64 {
+        let step = |bytes: u64| {
+            let grown = u128::from(bytes) * u128::from(self.factor_milli) / 1_000;
+            u64::try_from(grown).unwrap_or(u64::MAX).min(self.max_bytes)
+        };
+        (0..times).fold(base, |bytes, _| step(bytes).max(bytes))
+    }
 }
 
 impl Default for RetryPolicy {
@@ -169,6 +274,9 @@ impl Default for RetryPolicy {
             backoff_max: Span::secs(300),
             only_exit_codes: Box::default(),
             never_exit_codes: Box::default(),
+            on: Box::default(),
+            never: Box::default(),
+            memory: None,
         }
     }
 }
@@ -181,4 +289,38 @@ pub enum FailurePolicy {
     FailFast,
     /// Only what depends on the failed task is skipped.
     Continue,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_match_what_they_name_and_nothing_else() {
+        let slow = Outcome::Failed(Failure::Unreachable(Unreached::Slow));
+        let status = |status| Outcome::Failed(Failure::Status(status));
+        let raised = |name| Outcome::Failed(Failure::Raised(ErrorName::of(name)));
+        assert!(Rule::TimeOut.matches(Outcome::TimedOut) && Rule::TimeOut.matches(slow));
+        assert!(Rule::Connection.matches(slow) && !Rule::Connection.matches(status(503)));
+        assert!(
+            Rule::StatusClass(5).matches(status(503)) && !Rule::Status(500).matches(status(503))
+        );
+        assert!(Rule::Raised(ErrorName::of("KeyError")).matches(raised("KeyError")));
+        assert!(!Rule::Raised(ErrorName::of("KeyError")).matches(raised("ValueError")));
+        assert!(Rule::Any.matches(Outcome::Failed(Failure::Answer)));
+        assert!(!Rule::Transient.matches(Outcome::Failed(Failure::Answer)));
+        for ended in [Outcome::Succeeded, Outcome::Cancelled, Outcome::Terminated, Outcome::Lost] {
+            assert!(!Rule::Any.matches(ended) && !Rule::Transient.matches(ended));
+        }
+    }
+
+    #[test]
+    fn memory_grows_up_to_its_cap_and_never_shrinks() {
+        let growth = MemoryGrowth { factor_milli: 2_000, max_bytes: 5 << 30 };
+        let grown = [0, 1, 2, 3, 9].map(|times| growth.grown(1 << 30, times) >> 30);
+        assert_eq!(grown, [1, 2, 4, 5, 5]);
+        assert_eq!(growth.grown(8 << 30, 3), 8 << 30);
+        let steep = MemoryGrowth { factor_milli: u32::MAX, max_bytes: u64::MAX };
+        assert_eq!(steep.grown(u64::MAX / 2, 7), u64::MAX);
+    }
 }

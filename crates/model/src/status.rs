@@ -102,7 +102,8 @@ impl RunStatus {
             (self, next),
             (Queued, Running | Stopping)
                 | (Running, Paused | Stopping | Succeeded | Failed)
-                | (Paused, Running | Stopping)
+                // What ran when it was paused may have been the last.
+                | (Paused, Running | Stopping | Succeeded | Failed)
                 | (Stopping, Failed | Cancelled)
                 // A retry by hand opens a new round in an ended run.
                 | (Succeeded | Failed | Cancelled, Running)

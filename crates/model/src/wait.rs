@@ -6,6 +6,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::fact::PauseCause;
+use crate::outcome::Outcome;
 use crate::status::{RunStatus, TaskStatus};
 use crate::{ItemKey, TaskId, Timestamp, WorkerId};
 
@@ -35,6 +37,15 @@ pub enum Blocker {
     Handler,
     /// Its run is not in a state in which tasks start.
     Run(RunStatus),
+    /// Its run is paused.
+    Paused {
+        /// Why.
+        cause: PauseCause,
+        /// What its attempts have cost so far, in millionths.
+        cost_micro: u64,
+        /// What they may cost.
+        limit_micro: Option<u64>,
+    },
     /// It failed or was lost and waits for its next attempt.
     Backoff {
         /// Not before this time.
@@ -65,6 +76,19 @@ pub enum Blocker {
         name: Box<str>,
         /// When it will have enough, if nobody spends of it before.
         until: Timestamp,
+    },
+    /// A circuit breaker lets nobody try, or has as many who try as it lets.
+    Breaker {
+        /// Its name.
+        name: Box<str>,
+        /// Until when it is open; `None` if it is being tried.
+        until: Option<Timestamp>,
+        /// How many attempts have failed in a row.
+        failures: u32,
+        /// The last of these failures.
+        last: Outcome,
+        /// How many may try at a time, as this task says.
+        trials: u32,
     },
     /// No worker is connected.
     NoWorker,

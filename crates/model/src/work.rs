@@ -12,9 +12,11 @@ use crate::{Digest, Span};
 
 pub mod container;
 pub mod http;
+pub mod models;
 
 use container::Container;
 use http::HttpRequest;
+use models::ModelCall;
 
 /// The work of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +68,68 @@ pub enum Does {
     Http(Box<HttpRequest>),
     /// What runs in a container.
     Container(Box<Container>),
+    /// A call of a language model.
+    Model(Box<ModelCall>),
+    /// A function is called.
+    Call(Box<Call>),
+}
+
+/// A function of the user's, called in a process that stays warm.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// `package.module:name`, or a name in the workflow's own module.
+    pub handler: String,
+    /// JSON: what it is called with. An object by name, a list by place.
+    pub arguments: Vec<u8>,
+    /// The interpreter, or the folder of its environment; empty for the worker's own choice.
+    pub python: String,
+    /// How many items one call may take, if it takes several.
+    pub batch: Option<Batch>,
+    /// How many calls are sent ahead to a process that is busy.
+    pub prefetch: u32,
+    /// What its processes may use, and how long they stay.
+    pub keep: Keep,
+}
+
+/// What the processes of a function may use, and how long they stay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Keep {
+    /// How many calls a process serves before it is replaced.
+    pub calls_max: Option<u32>,
+    /// How long a process stays that has nothing to do.
+    pub idle: Option<Span>,
+    /// How many bytes of memory a process may have.
+    pub memory_bytes_max: Option<u64>,
+}
+
+/// Processes of functions that are alike, as their worker last saw them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// The interpreter.
+    pub python: String,
+    /// Where they were started.
+    pub folder: String,
+    /// How many there are.
+    pub processes: u32,
+    /// How many are in a call.
+    pub busy: u32,
+    /// Calls that wait for one.
+    pub waiting: u64,
+    /// Calls that have ended.
+    pub calls: u64,
+    /// Processes that ended by themselves.
+    pub crashes: u64,
+    /// What all of them have of the memory.
+    pub memory_bytes: u64,
+}
+
+/// Items that are worked on by one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Batch {
+    /// How many at most.
+    pub items_max: u32,
+    /// How long an item waits for others while nothing else of its task runs.
+    pub window: Span,
 }
 
 impl Default for Does {

@@ -79,6 +79,7 @@ fn every_golden_file_belongs_to_a_kind() {
             "graph",
             "graph_control",
             "graph_shared",
+            "graph_calls",
             "generation",
             "frame_batch",
             "frame_history",

@@ -21,12 +21,16 @@ const PLAIN: u32 = 1;
 /// The layout with control flow: conditions on edges, and tasks that no worker runs.
 const CONTROL: u32 = 2;
 
-/// The layout with what runs share, and deadlines. The newest that this build reads.
+/// The layout with what runs share, and deadlines.
+const SHARED: u32 = 3;
+
+/// The layout with rules for retries, circuit breakers and budgets that settle. The newest that
+/// this build reads.
 ///
 /// The lowest layout is written that can say what the graph says: an older build refuses the others
 /// instead of leaving out what it does not know, and a graph that needs nothing new keeps its
 /// content address.
-const SHARED: u32 = 3;
+const CALLS: u32 = 4;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {
@@ -75,8 +79,8 @@ pub fn encode(parts: &GraphParts) -> Vec<u8> {
 /// The bytes are no graph, of a newer version, or above the limits of a run.
 pub fn decode(bytes: &[u8]) -> Result<GraphParts, DecodeError> {
     let form = GraphForm::decode(bytes)?;
-    if !(PLAIN..=SHARED).contains(&form.version) {
-        let (version, known) = (form.version, SHARED);
+    if !(PLAIN..=CALLS).contains(&form.version) {
+        let (version, known) = (form.version, CALLS);
         return Err(DecodeError::Newer { what: "graph", version, known });
     }
     let policies = form.policies.into_iter().map(policy::read);

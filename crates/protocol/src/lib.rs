@@ -19,6 +19,6 @@ pub mod record;
 /// it in its first fact; a reader that meets a greater one stops there instead of guessing.
 ///
 /// 2 has control flow: answers to tasks, and tasks whose edges need not all be met. 3 has runs that
-/// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, and what
-/// attempts spent.
+/// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
+/// attempts spent, circuit breakers, and runs that pause.
 pub const FORMAT: u32 = 4;

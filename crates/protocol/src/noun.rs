@@ -5,10 +5,11 @@
 //! told from what was written.
 
 use model::control::Verdict;
-use model::fact::{LossCause, RoundScope, StopCause};
+use model::fact::{LossCause, PauseCause, RoundScope, StopCause};
 use model::message::StopKind;
 use model::outcome::{ErrorName, Failure, OutputRef, Unreached};
 use model::policy::{FailurePolicy, Priority, Stage};
+use model::shared::Unit;
 use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
 
 use crate::error::DecodeError;
@@ -43,6 +44,8 @@ macro_rules! number {
 
 number!(LossCause { Expired = 1, Replaced = 2, DiedWithLeader = 3 });
 number!(StopCause { TaskFailed = 1, TimedOut = 2, Stopped = 3, Terminated = 4 });
+number!(PauseCause { Asked = 1, CostLimit = 2 });
+number!(Unit { Attempts = 0, Requests = 1, Tokens = 2 });
 number!(RoundScope { Unsuccessful = 1, All = 2 });
 number!(Stage { Ordinary = 0, Compensation = 1, Handlers = 2, Finally = 3 });
 number!(FailurePolicy { FailFast = 1, Continue = 2 });

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use engine::state::State;
 use engine::{Amendment, Answer, Generated, Input};
-use model::fact::Marked;
+use model::fact::{Marked, RunAdmitted, RunAmended};
 use model::graph::GraphParts;
 use model::limits::OUTPUT_BYTES_MAX;
 use model::message::{AttemptEvent, FromWorker, LeaseId, News};
@@ -39,16 +39,36 @@ pub(crate) struct Base {
     pub run: RunId,
     pub graph: Arc<Graph>,
     pub definition: Arc<Definition>,
+    pub settings: Settings,
+}
+
+/// The settings of a run itself, apart from those of its tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
     pub priority: Priority,
     pub concurrency: Option<u32>,
+    pub cost_limit_micro: Option<u64>,
+}
+
+impl From<&RunAdmitted> for Settings {
+    fn from(run: &RunAdmitted) -> Self {
+        let &RunAdmitted { priority, concurrency, cost_limit_micro, .. } = run;
+        Self { priority, concurrency, cost_limit_micro }
+    }
+}
+
+impl From<&RunAmended> for Settings {
+    fn from(run: &RunAmended) -> Self {
+        let &RunAmended { priority, concurrency, cost_limit_micro, .. } = run;
+        Self { priority, concurrency, cost_limit_micro }
+    }
 }
 
 /// What a run is to go by.
 pub(crate) struct Edited {
     pub parts: GraphParts,
     pub definition: Arc<Definition>,
-    pub priority: Priority,
-    pub concurrency: Option<u32>,
+    pub settings: Settings,
 }
 
 impl Base {
@@ -60,8 +80,7 @@ impl Base {
             run,
             graph: Arc::clone(seen.graph()),
             definition: shelf.definition(&admitted.definition)?,
-            priority: admitted.priority,
-            concurrency: admitted.concurrency,
+            settings: Settings::from(admitted),
         })
     }
 
@@ -70,7 +89,7 @@ impl Base {
     /// # Errors
     /// The graph is none, for people.
     pub(crate) fn version(&self, edited: Edited) -> Result<Version, String> {
-        let Edited { parts, definition, priority, concurrency } = edited;
+        let Edited { parts, definition, settings } = edited;
         let (digest, graph_bytes) = named(protocol::graph::encode(&parts));
         let graph = Graph::new(digest, parts).map_err(|error| format!("{error:?}"))?;
         let (text, definition_bytes) = named(definition.to_bytes());
@@ -79,8 +98,9 @@ impl Base {
             base: self.graph.digest(),
             graph: Arc::new(graph),
             definition: text,
-            priority,
-            concurrency,
+            priority: settings.priority,
+            concurrency: settings.concurrency,
+            cost_limit_micro: settings.cost_limit_micro,
         };
         let stored = vec![(digest, graph_bytes), (text, definition_bytes)];
         Ok(Version { amendment, definition, stored })
@@ -89,8 +109,7 @@ impl Base {
     /// The same settings of the run with another graph.
     fn edited(&self, extended: Extended) -> Edited {
         let Extended { parts, definition, .. } = extended;
-        let (priority, concurrency) = (self.priority, self.concurrency);
-        Edited { parts, definition: Arc::new(definition), priority, concurrency }
+        Edited { parts, definition: Arc::new(definition), settings: self.settings }
     }
 
     /// What the next version is made from, once this one counts.
@@ -258,9 +277,12 @@ pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
     let mut run = Extended { parts, definition, added: 0 };
     if let Some(text) = &edit.add {
         let added = Fragment { by: None, item: None, text: text.as_bytes() };
-        run = run.definition.extend(&run.parts, added).map_err(|errors| invalid(&errors))?;
+        run = run.definition.extend(&run.parts, added).map_err(|mut errors| {
+            errors.file = edit.add_name.clone().unwrap_or_default();
+            invalid(&errors)
+        })?;
     }
-    let (mut priority, mut concurrency) = (base.priority, base.concurrency);
+    let mut settings = base.settings;
     match &edit.task {
         Some(task) => {
             let set = edit.set.iter().map(|(key, value)| {
@@ -272,12 +294,12 @@ pub(crate) fn edited(base: &Base, edit: &Edit) -> Result<Edited, Refusal> {
         }
         None => {
             for (key, value) in &edit.set {
-                set_of_run((&mut priority, &mut concurrency), key, &as_written(value))
+                set_of_run(&mut settings, key, &as_written(value))
                     .map_err(|reason| problem::unfit(base.run, &reason))?;
             }
         }
     }
-    Ok(Edited { priority, concurrency, ..base.edited(run) })
+    Ok(Edited { settings, ..base.edited(run) })
 }
 
 fn as_written(value: &Value) -> String {
@@ -285,26 +307,26 @@ fn as_written(value: &Value) -> String {
 }
 
 /// Sets a setting of the run itself.
-fn set_of_run(
-    (priority, concurrency): (&mut Priority, &mut Option<u32>),
-    key: &str,
-    value: &str,
-) -> Result<(), String> {
+fn set_of_run(settings: &mut Settings, key: &str, value: &str) -> Result<(), String> {
+    let is_none = matches!(value, "none" | "null");
     match key {
         "priority" => {
             let given = value.parse().ok().map(Priority).filter(|given| *given <= Priority::MAX);
-            *priority = given.ok_or_else(|| format!("`{value}` is no number from 0 to 100"))?;
+            settings.priority =
+                given.ok_or_else(|| format!("`{value}` is no number from 0 to 100"))?;
         }
-        "concurrency" if value == "none" || value == "null" => *concurrency = None,
-        "concurrency" => {
+        "max_parallel" | "concurrency" if is_none => settings.concurrency = None,
+        "max_parallel" | "concurrency" => {
             let given = value.parse().ok().filter(|&given: &u32| given > 0);
-            *concurrency =
+            settings.concurrency =
                 Some(given.ok_or_else(|| format!("`{value}` is no whole number from 1"))?);
         }
+        "cost_limit" if is_none => settings.cost_limit_micro = None,
+        "cost_limit" => settings.cost_limit_micro = Some(spec::money_micro(value)?),
         _ => {
             return Err(format!(
-                "`{key}` is no setting of a run; there are priority and concurrency, and those \
-                 of a task if one is named"
+                "`{key}` is no setting of a run; there are priority, max_parallel and cost_limit, \
+                 and those of a task if one is named"
             ));
         }
     }
@@ -317,12 +339,17 @@ mod tests {
 
     #[test]
     fn settings_of_a_run_are_read_as_in_a_file() {
-        let (mut priority, mut concurrency) = (Priority::default(), Some(3));
-        let mut set = |key, value| set_of_run((&mut priority, &mut concurrency), key, value);
+        let mut settings = Settings { concurrency: Some(3), ..Settings::default() };
+        let mut set = |key, value| set_of_run(&mut settings, key, value);
         assert_eq!((set("priority", "80"), set("concurrency", "none")), (Ok(()), Ok(())));
-        for (key, value) in [("priority", "101"), ("concurrency", "0"), ("timeout", "1h")] {
+        assert_eq!(set("cost_limit", "2.5"), Ok(()));
+        assert_eq!((set("max_parallel", "2"), set("max_parallel", "none")), (Ok(()), Ok(())));
+        let wrong =
+            [("priority", "101"), ("concurrency", "0"), ("timeout", "1h"), ("cost_limit", "-1")];
+        for (key, value) in wrong {
             assert!(set(key, value).is_err(), "{key}={value}");
         }
-        assert_eq!((priority, concurrency), (Priority(80), None));
+        let (priority, concurrency, cost_limit_micro) = (Priority(80), None, Some(2_500_000));
+        assert_eq!(settings, Settings { priority, concurrency, cost_limit_micro });
     }
 }

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -40,8 +41,8 @@ pub(crate) struct Look {
 #[derive(Debug)]
 pub(crate) struct Looked {
     pub ask: Ask,
-    /// The keys, by item; none where a file could not be read.
-    pub keys: Vec<Option<Digest>>,
+    /// The keys, by item; or why there are none, which is an error of the task.
+    pub keys: Result<Vec<Digest>, String>,
     /// Outputs of items that were done before.
     pub hits: Vec<(ItemId, Vec<u8>)>,
 }
@@ -49,7 +50,7 @@ pub(crate) struct Looked {
 /// The keys of a task that has begun, for when it has succeeded.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    pub by_item: Vec<Option<Digest>>,
+    pub by_item: Vec<Digest>,
     /// How long its outputs may be taken, in microseconds.
     pub expires: Option<u64>,
 }
@@ -62,7 +63,7 @@ impl Keys {
         item: ItemId,
         (at, outputs): (Timestamp, &[u8]),
     ) -> Option<CacheEntry> {
-        let key = (*self.by_item.get(item.0 as usize)?)?;
+        let key = *self.by_item.get(item.0 as usize)?;
         let until = self.expires.map(|expires| Timestamp(at.0.saturating_add(expires)));
         Some(CacheEntry { key, outputs: outputs.to_vec(), run: task.run, at, until })
     }
@@ -135,11 +136,11 @@ impl Keeper {
     fn look(&mut self, look: Look) -> Looked {
         let Look { ask, items, now } = look;
         let mut files = Files::default();
-        let keys: Vec<Option<Digest>> = items.iter().map(|same| files.key(same)).collect();
+        let keys: Result<Vec<Digest>, String> = items.iter().map(|same| files.key(same)).collect();
         let mut hits = Vec::new();
-        if let Some(catalog) = self.catalog() {
-            for (item, key) in (0..).map(ItemId).zip(&keys) {
-                let found = key.and_then(|key| catalog.cached(&key, now).ok().flatten());
+        if let (Ok(keys), Some(catalog)) = (&keys, self.catalog()) {
+            for (item, key) in (0..).map(ItemId).zip(keys) {
+                let found = catalog.cached(key, now).ok().flatten();
                 hits.extend(found.map(|entry| (item, entry.outputs)));
             }
         }
@@ -164,47 +165,66 @@ impl Keeper {
 /// Files that rules name, each read once for all items of a task.
 #[derive(Default)]
 struct Files {
-    known: BTreeMap<(PathBuf, Vec<String>), Option<Digest>>,
+    known: BTreeMap<(PathBuf, Vec<String>), Result<Digest, String>>,
 }
 
 impl Files {
-    /// The key of an attempt; `None` if a file that counts cannot be read.
-    fn key(&mut self, same: &Sameness) -> Option<Digest> {
+    /// The key of an attempt, or why a file that counts cannot be read.
+    fn key(&mut self, same: &Sameness) -> Result<Digest, String> {
         let named = (same.folder.clone(), same.files.clone());
         let files = self.known.entry(named);
-        let files = (*files.or_insert_with(|| content(&same.folder, &same.files)))?;
+        let files = files.or_insert_with(|| content(&same.folder, &same.files)).clone()?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"autoglm cache 1\n");
         hasher.update(&files.0);
         hasher.update(same.value.to_string().as_bytes());
-        Some(Digest(*hasher.finalize().as_bytes()))
+        Ok(Digest(*hasher.finalize().as_bytes()))
     }
 }
 
-/// The names and the content of all files that fit, in order. A pattern that nothing fits counts
-/// as such.
-fn content(folder: &Path, patterns: &[String]) -> Option<Digest> {
+/// The names and the content of all files that fit, in order. A pattern that nothing fits is an
+/// error: whoever names a file means it, and without it every later run would be the same.
+fn content(folder: &Path, patterns: &[String]) -> Result<Digest, String> {
     let mut hasher = blake3::Hasher::new();
     let mut count = 0;
     for pattern in patterns {
-        let whole = Path::new(&glob::Pattern::escape(folder.to_str()?)).join(pattern);
         hasher.update(pattern.as_bytes());
         hasher.update(b"\n");
-        let mut found: Vec<PathBuf> =
-            glob::glob(whole.to_str()?).ok()?.collect::<Result<_, _>>().ok()?;
-        found.sort();
-        for path in found.into_iter().filter(|path| path.is_file()) {
-            count += 1;
-            if count > FILES_MAX {
-                return None;
-            }
-            let digest = artifacts::objects::hash(&File::open(&path).ok()?).ok()?;
-            hasher.update(path.strip_prefix(folder).unwrap_or(&path).to_str()?.as_bytes());
+        let found = matching(folder, pattern)?;
+        count += found.len();
+        if count > FILES_MAX {
+            return Err(format!("the cache looks at more than {FILES_MAX} files"));
+        }
+        for path in found {
+            let digest = File::open(&path).and_then(|file| artifacts::objects::hash(&file));
+            let digest = digest.map_err(|error| {
+                format!("a file of the cache cannot be read: {}: {error}", path.display())
+            })?;
+            hasher.update(path.strip_prefix(folder).unwrap_or(&path).as_os_str().as_bytes());
             hasher.update(b"\n");
             hasher.update(&digest.0);
         }
     }
-    Some(Digest(*hasher.finalize().as_bytes()))
+    Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+/// The files that fit a pattern, in order; at least one.
+fn matching(folder: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let unusable = |why: String| format!("`{pattern}` of the cache cannot be looked up: {why}");
+    let escaped = folder.to_str().map(glob::Pattern::escape);
+    let whole = escaped.map(|folder| Path::new(&folder).join(pattern));
+    let whole = whole.as_deref().and_then(Path::to_str);
+    let whole = whole.ok_or_else(|| unusable("the folder is no UTF-8".to_owned()))?;
+    let found = glob::glob(whole).map_err(|error| unusable(error.to_string()))?;
+    let found: Result<Vec<PathBuf>, _> = found.collect();
+    let mut found = found.map_err(|error| unusable(error.to_string()))?;
+    found.retain(|path| path.is_file());
+    found.sort();
+    if found.is_empty() {
+        let folder = folder.display();
+        return Err(format!("the cache looks at `{pattern}`, and no such file is in {folder}"));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -226,12 +246,23 @@ mod tests {
         };
         let key = |same: &Sameness| Files::default().key(same);
         let first = key(&same(1, "*.csv"));
-        assert!(first.is_some() && first == key(&same(1, "*.csv")));
+        assert!(first.is_ok() && first == key(&same(1, "*.csv")));
         assert_ne!(first, key(&same(2, "*.csv")));
-        assert_ne!(first, key(&same(1, "*.txt")));
+        assert_ne!(first, key(&same(1, "a.*")), "the pattern counts");
         fs::write(folder.path().join("b.txt"), "1").expect("written");
         assert_eq!(first, key(&same(1, "*.csv")), "it does not count");
         fs::write(folder.path().join("a.csv"), "2").expect("written");
         assert_ne!(first, key(&same(1, "*.csv")));
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_no_key() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("data")).expect("made");
+        for pattern in ["nosuchfile.txt", "*.csv", "data", "data/**"] {
+            let why = content(folder.path(), &[pattern.to_owned()]).expect_err(pattern);
+            let is = format!("the cache looks at `{pattern}`, and no such file is in ");
+            assert!(why.starts_with(&is), "{why}");
+        }
     }
 }

@@ -110,6 +110,14 @@ impl Driver {
     pub(crate) fn looked(&mut self, looked: Looked) {
         let Looked { ask, keys, hits } = looked;
         let Some(mut reply) = self.looking.remove(&ask.task) else { return };
+        let keys = match keys {
+            Ok(keys) => keys,
+            Err(reason) => {
+                let held = self.give_answer(ask, Reply::invalid(&reason), Vec::new());
+                debug_assert!(held, "it has no list that needs room");
+                return;
+            }
+        };
         let state = self.parts.engine.state();
         let Some(run) = state.run(ask.task.run) else { return };
         let definition = self.parts.shelf.definition(&run.admitted().definition);

@@ -19,7 +19,7 @@ use model::control::Verdict;
 use model::fact::{Marked, StopCause};
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::Delivery;
+use model::work::{Delivery, Pool};
 use model::{
     Digest, Fact, IdSet, ItemId, ItemKey, RunId, Seq, Span, TaskId, TaskKey, Timestamp, Token,
 };
@@ -67,10 +67,16 @@ pub(crate) enum Event {
     LogsGrew(Vec<(LeaseId, LogRef)>),
     /// A node has said what attempts are held to on it.
     Enforces(Box<str>, Enforcement),
+    /// How the processes of functions fare.
+    Pools(Vec<Pool>),
     /// A checked workflow is to run.
     Submit(Box<Admission>, oneshot::Sender<Result<Answer, Unadmitted>>),
     /// A run is to end.
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
+    /// Nothing more of a run is to start.
+    Pause { run: RunId, reply: oneshot::Sender<Answer> },
+    /// A paused run is to go on.
+    Resume { run: RunId, reply: oneshot::Sender<Answer> },
     /// Somebody says what a task waits for.
     Settle(Box<Settlement>, oneshot::Sender<Answer>),
     /// A run is to go on.
@@ -158,6 +164,8 @@ pub(crate) struct Driver {
     fleet: Fleet,
     live_logs: LiveLogs,
     enforced: Enforced,
+    /// How the processes of functions fare, as their worker last said.
+    pools: Vec<Pool>,
     storage_is: api::Storage,
     /// The durable state as a state of its own: while nothing can be stored, memory is ahead.
     durable_copy: Option<Replayed>,
@@ -201,6 +209,7 @@ impl Driver {
             fleet: Fleet::default(),
             live_logs: LiveLogs::default(),
             enforced: Enforced::default(),
+            pools: Vec::new(),
             storage_is: if reads_only { api::Storage::ReadOnly } else { api::Storage::Ok },
             durable_copy: None,
             batches: VecDeque::new(),
@@ -283,12 +292,21 @@ impl Driver {
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
             Event::Enforces(node, enforcement) => self.enforced.note(node, enforcement),
+            Event::Pools(pools) => self.pools = pools,
             // Unanswered: its process is about to end.
             Event::Submit(..) | Event::Retry { .. } if self.is_closed => {}
             Event::Submit(admission, reply) => self.submit(*admission, reply),
             Event::Stop { run, cause, reply } => {
                 let request = self.request(move |answer| drop(reply.send(answer)));
                 self.step(Input::Stop { request, run, cause });
+            }
+            Event::Pause { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Pause { request, run });
+            }
+            Event::Resume { run, reply } => {
+                let request = self.request(move |answer| drop(reply.send(answer)));
+                self.step(Input::Resume { request, run });
             }
             Event::Settle(settlement, reply) => self.settle_task(*settlement, reply),
             Event::Retry { run, from, reply } => {

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 
 use crate::driver::Event;
 
@@ -40,6 +40,11 @@ impl Mailbox {
     /// Tells what attempts are held to on a node. Only for those who ask.
     pub fn enforces(&self, node: &str, enforcement: Enforcement) {
         let _ = self.inbox.send(Event::Enforces(node.into(), enforcement));
+    }
+
+    /// Tells how the processes of functions fare. Only for those who watch.
+    pub fn pools(&self, pools: Vec<Pool>) {
+        let _ = self.inbox.send(Event::Pools(pools));
     }
 }
 

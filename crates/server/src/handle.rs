@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use engine::{Amendment, Answer, Engine};
 use model::control::Verdict;
 use model::fact::{Marked, RunAdmitted, StopCause};
+use model::work::Pool;
 use model::{Digest, Graph, IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 use protocol::api::Storage;
 use spec::Definition;
@@ -45,6 +46,8 @@ pub struct View<'a> {
     pub live_logs: &'a LiveLogs,
     /// What nodes hold attempts to; `None` of a run that has left memory.
     pub enforced: Option<&'a Enforced>,
+    /// How the processes of functions fare.
+    pub pools: &'a [Pool],
     /// The driver's clock.
     pub now: Timestamp,
     /// Whether facts can be stored at the moment.
@@ -165,6 +168,22 @@ impl Handle {
     /// [`Gone`].
     pub async fn stop(&self, run: RunId, cause: StopCause) -> Result<Answer, Gone> {
         self.request(|reply| Event::Stop { run, cause, reply }).await
+    }
+
+    /// Lets nothing more of a run start.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn pause(&self, run: RunId) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Pause { run, reply }).await
+    }
+
+    /// Lets a paused run go on.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn resume(&self, run: RunId) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Resume { run, reply }).await
     }
 
     /// Says to a task what it waits for. `output` becomes its outputs: canonical JSON.

@@ -98,6 +98,7 @@ fn admission(
         failure: compiled.options.failure,
         timeout: compiled.options.timeout,
         concurrency: compiled.options.concurrency,
+        cost_limit_micro: compiled.options.cost_limit_micro,
         trace: 0,
     };
     let name = compiled.options.name;

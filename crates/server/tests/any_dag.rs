@@ -99,6 +99,7 @@ fn admitted(failure: FailurePolicy) -> RunAdmitted {
         failure,
         timeout: None,
         concurrency: None,
+        cost_limit_micro: None,
         trace: 1,
     }
 }

@@ -331,6 +331,7 @@ impl Coordinator {
                         definition: amendment.definition,
                         priority: amendment.priority,
                         concurrency: amendment.concurrency,
+                        cost_limit_micro: amendment.cost_limit_micro,
                     }))
                 })
             }

@@ -122,6 +122,7 @@ impl Rehearsal<'_> {
             failure: options.failure,
             timeout: options.timeout,
             concurrency: options.concurrency,
+            cost_limit_micro: options.cost_limit_micro,
             trace: 0,
         };
         let (request, graph) = (RequestId(1), Arc::clone(self.graph));

@@ -55,6 +55,7 @@ pub fn generated(
             definition: admitted.definition,
             priority: admitted.priority,
             concurrency: admitted.concurrency,
+            cost_limit_micro: admitted.cost_limit_micro,
         });
         found.push(Generated { lease, amendment, reason: None });
     }
@@ -112,10 +113,13 @@ pub fn edit(
         let writers = store.writers.get(&base).cloned().unwrap_or_default();
         store.keep(stage, graph, base, writers)
     };
+    let limit = run.admitted.cost_limit_micro;
     let (run, definition) = (run.admitted.run, run.admitted.definition);
     let (priority, concurrency) = (edit.priority, edit.concurrency);
     let amended = graph.digest();
-    let amendment = Amendment { run, base, graph, definition, priority, concurrency };
+    let cost_limit_micro = limit;
+    let amendment =
+        Amendment { run, base, graph, definition, priority, concurrency, cost_limit_micro };
     Some((amendment, amended))
 }
 

@@ -155,6 +155,7 @@ pub fn admission(run: &RunPlan, graph: &Graph) -> RunAdmitted {
         failure: run.failure,
         timeout: run.timeout,
         concurrency: run.concurrency,
+        cost_limit_micro: None,
         trace: u128::from(run.seed),
     }
 }

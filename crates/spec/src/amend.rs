@@ -35,8 +35,8 @@ pub struct Edit {
 /// The keys that can be changed, beside `resources.NAME`.
 const KEYS: [&str; 9] = [
     "priority",
-    "concurrency",
     "max_parallel",
+    "retry",
     "retry.limit",
     "retry.backoff",
     "retry.backoff_max",
@@ -154,6 +154,9 @@ impl Wanted {
         }
         if let Some(grace) = task.grace {
             policy.grace = grace.0;
+        }
+        if let Some(Retry::Limit(limit)) = &task.retry {
+            policy.retry.limit = u8::try_from(limit.0).unwrap_or(u8::MAX);
         }
         if let Some(Retry::Rules(rules)) = &task.retry {
             let retry = &mut policy.retry;

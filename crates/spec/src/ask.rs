@@ -60,7 +60,9 @@ impl Reply {
         Self { answer, output: Some(bytes), list: None }
     }
 
-    fn invalid(reason: &str) -> Self {
+    /// That it cannot be worked out, and why.
+    #[must_use]
+    pub fn invalid(reason: &str) -> Self {
         const CHARS_MAX: usize = 2_000;
         let reason: String = reason.chars().take(CHARS_MAX).collect();
         let output = json!({"error": reason}).to_string().into_bytes();
@@ -132,8 +134,8 @@ impl Scene<'_> {
                 }
             };
             if holds {
-                let output = json!({"rule": number, "route": rule.name, "value": rule.value});
-                return Ok(Reply::with(ControlAnswer::Route(rule.route), &output));
+                let answer = ControlAnswer::Route(rule.route);
+                return Ok(Reply::with(answer, &rule.output(number)));
             }
         }
         let output = json!({"rule": null, "route": null, "value": null});

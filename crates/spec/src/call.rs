@@ -9,12 +9,15 @@ use serde_json::Value as Json;
 
 mod builtin;
 mod container;
+pub(crate) mod function;
 mod http;
+mod models;
 
 pub(crate) use container::{
     gpus as container_gpus, mount as container_mount, pull as container_pull,
 };
 pub(crate) use http::{StatusRange, json_path};
+pub(crate) use models::check_schema;
 
 /// A kind of work. Its name is the key of the file that makes a task one of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +33,28 @@ pub enum CallKind {
     Http,
     /// What runs in a container.
     Container,
+    /// A function is called in a process that stays warm.
+    Function,
+    /// A language model generates text.
+    #[serde(rename = "llm_generate")]
+    Generate,
+    /// A model embeds texts.
+    #[serde(rename = "llm_embed")]
+    Embed,
 }
 
 impl CallKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Noop, Self::Sleep, Self::Emit, Self::Http, Self::Container];
+    pub const ALL: [Self; 8] = [
+        Self::Noop,
+        Self::Sleep,
+        Self::Emit,
+        Self::Function,
+        Self::Http,
+        Self::Generate,
+        Self::Embed,
+        Self::Container,
+    ];
 
     /// The key of the file.
     #[must_use]
@@ -43,32 +63,37 @@ impl CallKind {
             Self::Noop => "noop",
             Self::Sleep => "sleep",
             Self::Emit => "emit",
+            Self::Function => "function",
             Self::Http => "http",
             Self::Container => "container",
+            Self::Generate => "llm_generate",
+            Self::Embed => "llm_embed",
         }
     }
 
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit | Self::Container => false,
-            Self::Http => true,
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function | Self::Container => false,
+            Self::Http | Self::Generate | Self::Embed => true,
         }
     }
 
     /// What a worker must have for it, beside cores and memory: an amount by this name.
     pub(crate) const fn needs(self) -> Option<&'static str> {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit | Self::Http => None,
             Self::Container => Some(model::resources::CONTAINER),
+            _ => None,
         }
     }
 
     /// The keys of its settings, at the top, in which whole texts may be secrets.
     pub(crate) const fn secret_keys(self) -> &'static [&'static str] {
         match self {
-            Self::Noop | Self::Sleep | Self::Emit | Self::Container => &[],
+            Self::Noop | Self::Sleep | Self::Emit | Self::Function | Self::Container => &[],
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
+            // The check puts it there.
+            Self::Generate | Self::Embed => &["models"],
         }
     }
 
@@ -84,6 +109,9 @@ impl CallKind {
             Self::Emit => builtin::emit(settings),
             Self::Http => http::work(settings),
             Self::Container => container::work(settings),
+            Self::Function => function::call(settings),
+            Self::Generate => models::generate(settings),
+            Self::Embed => models::embed(settings),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::code;
 use crate::compile::{ComputedItems, RunOptions};
 use crate::decision::Decision;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Faults, Lines};
-use crate::extend::{LIBRARY, expand};
+use crate::extend::{LIBRARY, MODELS, add_models, expand};
 use crate::file::{
     DecisionFile, Declaration, DeclaredRules, NamedTask, OnFailure, TaskFile, WorkflowFile,
 };
@@ -35,14 +35,17 @@ mod control;
 mod copies;
 mod decisions;
 mod fan_out;
+mod find;
 pub(crate) mod fragment;
 mod graph;
 mod links;
 mod look;
+mod models;
 mod names;
 mod order;
 pub(crate) mod parameters;
 mod resources;
+mod retries;
 pub(crate) mod secrets;
 mod sharing;
 mod steps;
@@ -50,6 +53,7 @@ mod surroundings;
 mod task;
 pub(crate) mod texts;
 pub(crate) mod types;
+mod without_item;
 
 use calls::Ground;
 pub(crate) use names::fits;
@@ -120,18 +124,25 @@ fn check_text(
     let uses = match uses {
         Ok(uses) => uses,
         Err(told) => {
-            let file = Path::new(&source.name).with_file_name(LIBRARY).display().to_string();
-            ground.told.extend(
-                told.diagnostics
-                    .into_iter()
-                    .map(|diagnostic| Diagnostic { file: Some(file.clone()), ..diagnostic }),
-            );
+            tell(told, LIBRARY, source, ground);
             return None;
         }
     };
+    let library = source.folder.join(MODELS);
+    if let Err(told) = add_models(&mut root, &|| (ground.read)(&library).ok()) {
+        tell(told, MODELS, source, ground);
+        return None;
+    }
     let workflow = check_root(source, (text, root, &uses.implied), ground, faults);
     uses.explain(faults);
     workflow
+}
+
+/// Tells what is wrong in a file beside.
+fn tell(told: Diagnostics, name: &str, source: &Source, ground: &mut Ground<'_>) {
+    let file = Path::new(&source.name).with_file_name(name).display().to_string();
+    let named = told.diagnostics.into_iter();
+    ground.told.extend(named.map(|it| Diagnostic { file: Some(file.clone()), ..it }));
 }
 
 fn check_root(
@@ -242,7 +253,10 @@ fn check_unit(
     texts::check(scene, faults);
     let checked =
         control::Checked { steps: &steps, decisions: &decisions, graph: &graph, calls: &calls };
-    let defaults = task::Defaults { inherited, sharing: sharing::Sharing::of(file, faults) };
+    let models = models::Models::of(file);
+    models.check(&names.secrets, faults);
+    let sharing = sharing::Sharing::of(file, faults);
+    let defaults = task::Defaults { inherited, sharing, models };
     let compiled = task::compile(checked, defaults, faults);
     let copied = copies::collect(&steps, &lines, faults);
     if !faults.is_empty() {
@@ -430,6 +444,7 @@ fn options(source: &Source, file: &WorkflowFile, faults: &mut Faults) -> RunOpti
         failure: file.on_failure.map(failure).unwrap_or_default(),
         timeout: time_limit(file.timeout.as_ref(), faults),
         concurrency: file.max_parallel.and_then(|count| u32::try_from(count.0).ok()),
+        cost_limit_micro: file.cost_limit.as_ref().map(|limit| limit.value.0),
         priority: priority(file.priority).unwrap_or_default(),
         queue: file.queue.as_ref().map(|queue| queue.value.clone()),
     }

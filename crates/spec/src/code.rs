@@ -79,5 +79,7 @@ pub const SECRET_PLACE: Code = Code("E0165");
 pub const UNKNOWN_SECRET: Code = Code("E0166");
 /// An expression that can never be worked out, whatever its names stand for.
 pub const EXPRESSION_TYPE: Code = Code("E0167");
+/// A model that the workflow does not have.
+pub const UNKNOWN_MODEL: Code = Code("E0168");
 /// A task asks for more than any node of the cluster has.
 pub const FITS_NO_NODE: Code = Code("E0170");

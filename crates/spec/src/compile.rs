@@ -42,6 +42,8 @@ pub struct RunOptions {
     pub timeout: Option<Span>,
     /// How many of its attempts may run at once.
     pub concurrency: Option<u32>,
+    /// What its attempts may cost together before it pauses, in millionths.
+    pub cost_limit_micro: Option<u64>,
     /// The priority of tasks that name none; theirs are in the graph's policies.
     pub priority: Priority,
     /// The queue that its runs wait in; `default` if nothing is said.

@@ -1,7 +1,7 @@
 //! Decisions as they are stored: rules in order, each with the number of its route.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 /// The rules of a decision. The first that holds is its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,13 @@ pub(crate) struct Rule {
     /// The value that it gives.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub value: Json,
+}
+
+impl Rule {
+    /// The outputs of the decision when this rule, of this number from 1, has fired.
+    pub(crate) fn output(&self, number: u32) -> Json {
+        json!({"rule": number, "route": self.name, "value": self.value})
+    }
 }
 
 impl Decision {

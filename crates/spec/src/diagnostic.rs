@@ -23,7 +23,7 @@ pub enum Severity {
 }
 
 /// A place in a file, with the line that it lies on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// Counted from 1.
     pub line: u32,
@@ -212,6 +212,11 @@ impl Faults {
         if !self.hushed.contains(&extent) {
             self.hushed.push(extent);
         }
+    }
+
+    /// Whether something is told of this very place.
+    pub(crate) fn is_told(&self, extent: Extent) -> bool {
+        self.is_full() || self.kept.iter().any(|fault| fault.extent == Some(extent))
     }
 
     /// Whether further faults are only counted: a hint for them need not be looked for.

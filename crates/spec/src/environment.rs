@@ -10,14 +10,15 @@ use serde_json::{Map, Value as Json};
 
 use crate::code;
 use crate::definition::TaskDefinition;
-use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::params::{Located, Workflow, fault};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::limits::DIAGNOSTICS_MAX;
+use crate::params::{Located, Workflow, declared_here, fault, first_of};
 use crate::secret::{SourceText, whole};
 use crate::suggest::did_you_mean;
 use crate::template::words;
 
 /// All environments of a file, and the secrets that every run of it knows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Surroundings {
     pub environments: Vec<Environment>,
     /// The default at first, then the one that was asked for.
@@ -31,6 +32,8 @@ pub(crate) struct Surroundings {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     pub name: String,
+    /// Where it is declared.
+    pub place: Place,
     pub description: Option<String>,
     pub env: Vec<(String, Located)>,
     pub params: BTreeMap<String, Json>,
@@ -147,6 +150,7 @@ impl Surroundings {
                 others.join("`, `"),
                 if others.len() == 1 { "has" } else { "have" }
             )),
+            related: self.chosen().map(|it| declared_here(&it.place)).into_iter().collect(),
             ..fault(code, format!("task `{task}` uses the {what} `{name}`, unknown {place}"))
         }
     }
@@ -164,6 +168,37 @@ impl Workflow {
         self.surroundings.chosen().map(|chosen| chosen.name.as_str())
     }
 
+    /// Checks each environment: what the tasks name and only another environment has.
+    ///
+    /// # Errors
+    /// All that environments lack.
+    pub fn check_environments(&self) -> Result<(), Diagnostics> {
+        let mut surroundings = self.surroundings.clone();
+        let mut missing = Vec::new();
+        for environment in 0..surroundings.environments.len() {
+            surroundings.chosen = Some(environment);
+            missing.extend(surroundings.missing(&self.tasks));
+        }
+        self.lacking(missing)
+    }
+
+    /// Checks the chosen environment alone.
+    ///
+    /// # Errors
+    /// All that it lacks.
+    pub fn check_environment(&self) -> Result<(), Diagnostics> {
+        self.lacking(self.surroundings.missing(&self.tasks))
+    }
+
+    fn lacking(&self, mut diagnostics: Vec<Diagnostic>) -> Result<(), Diagnostics> {
+        if diagnostics.is_empty() {
+            return Ok(());
+        }
+        let omitted = diagnostics.len().saturating_sub(DIAGNOSTICS_MAX);
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+        Err(Diagnostics { file: self.file.clone(), diagnostics, omitted })
+    }
+
     /// Chooses an environment; `None` leaves the default.
     ///
     /// # Errors
@@ -178,8 +213,12 @@ impl Workflow {
             None => {
                 let hint = unknown_hint(name, self.environments());
                 let message = format!("there is no environment `{name}`");
-                let diagnostic =
-                    Diagnostic { hint: Some(hint), ..fault(code::UNKNOWN_ENVIRONMENT, message) };
+                let first = self.surroundings.environments.first();
+                let diagnostic = Diagnostic {
+                    hint: Some(hint),
+                    related: first.map(|first| first_of(&first.place)).into_iter().collect(),
+                    ..fault(code::UNKNOWN_ENVIRONMENT, message)
+                };
                 Err(Diagnostics { file: self.file, diagnostics: vec![diagnostic], omitted: 0 })
             }
         }

@@ -7,6 +7,7 @@
 
 use model::collections::HashMap;
 
+use crate::call::CallKind;
 use crate::check::parameters::{Declared, parameters};
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
@@ -14,19 +15,22 @@ use crate::file::{Declarations, TaskFile};
 use crate::limits::{DEPTH_MAX, TEMPLATE_CHAIN_MAX};
 use crate::node::{Content, Entry, Node, Scalar};
 use crate::params::ParameterType;
-use crate::read::{Read, unknown_key};
+use crate::read::Read;
 use crate::source::Extent;
 use crate::suggest::did_you_mean;
 
 mod arguments;
 mod flat;
 mod library;
+mod models;
 mod substitute;
+mod unused;
 mod uses;
 
 use arguments::Arguments;
 pub(crate) use library::{Beside, LIBRARY};
 use library::{NAMING, holds_own_words, is_own_word, name_parameters, relocate};
+pub(crate) use models::{MODELS, add_models};
 use substitute::Budget;
 pub(crate) use uses::Uses;
 
@@ -44,7 +48,7 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
 /// Keys that say what a task does.
-const KINDS: [&str; 14] = [
+const KINDS: [&str; 17] = [
     "script",
     "command",
     "noop",
@@ -52,6 +56,9 @@ const KINDS: [&str; 14] = [
     "emit",
     "http",
     "container",
+    "function",
+    "llm_generate",
+    "llm_embed",
     "tasks",
     "decision",
     "approval",
@@ -119,13 +126,26 @@ pub(crate) fn expand<'s>(
     expander.holders(entries, &[]);
     let Expander { uses, .. } = expander;
     let names: Vec<&str> = templates.keys().map(String::as_str).collect();
+    let params = declared_params(entries);
+    let params = params.as_deref().filter(|_| !has_own_words);
+    let known = unused::Known { text, templates: &names, params };
     let templates = templates.iter().filter(|(_, template)| !template.is_beside);
     for (name, template) in templates.clone() {
         if !uses.contains(template.extent) {
-            check_unused(name, template, &names, faults);
+            unused::check(name, template, &known, faults);
         }
     }
     Ok(uses)
+}
+
+/// The parameters that a file declares, if it does.
+fn declared_params<'e>(entries: &'e [Entry<'_>]) -> Option<Vec<&'e str>> {
+    let params = entries.iter().find(|entry| entry.key == "params");
+    match params.map(|params| &params.value.content) {
+        None => Some(Vec::new()),
+        Some(Content::Map(params)) => Some(params.iter().map(|entry| &*entry.key).collect()),
+        Some(_) => None,
+    }
 }
 
 fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Template<'s>> {
@@ -138,7 +158,9 @@ fn templates<'s>(node: &Node<'s>, faults: &mut Faults) -> HashMap<String, Templa
     };
     let templates = entries.iter().filter_map(|entry| {
         let (name, extent) = (entry.key.to_string(), entry.key_extent);
-        if is_reserved(&name) {
+        // What a kind of work means may be said otherwise: the template goes before.
+        let is_kind = CallKind::ALL.iter().any(|kind| kind.key() == name);
+        if is_reserved(&name) && !is_kind {
             let message = format!("a template cannot be called `{name}`: that is a key of tasks");
             faults.push(Fault::new(code::BAD_NAME, extent, message));
             return None;
@@ -199,17 +221,6 @@ fn defaults<'s>(params: &Node<'s>) -> Vec<(String, Node<'s>)> {
     };
     let found = entries.iter().filter_map(|it| Some((it.key.to_string(), default(it)?)));
     found.collect()
-}
-
-/// A template that no task extends is not read, but a mistyped key in it is told.
-fn check_unused(name: &str, template: &Template<'_>, names: &[&str], faults: &mut Faults) {
-    for entry in &template.body {
-        let key = &*entry.key;
-        if !is_reserved(key) && !names.contains(&key) {
-            let noun = format!("the template `{name}`");
-            unknown_key(entry, &noun, (TaskFile::KEYS, crate::file::TASK_FOREIGN), faults);
-        }
-    }
 }
 
 struct Expander<'t, 's, 'f> {

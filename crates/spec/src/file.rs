@@ -6,22 +6,27 @@
 use crate::read::{Placed, choice, record};
 
 mod artifacts;
+mod breakers;
 mod calls;
 mod decision;
 mod depends;
 mod environments;
 mod expression;
 pub(crate) mod foreign;
+mod function;
 mod kinds;
 pub(crate) mod labels;
 mod loops;
+mod models;
 mod resources;
+mod retries;
 mod shapes;
 mod sharing;
 mod values;
 mod waiting;
 
 pub(crate) use artifacts::{ArtifactsFile, Cache, OutFile};
+pub(crate) use breakers::{BreakerRules, Breakers, TaskBreaker};
 pub(crate) use calls::{Arguments, Outputs};
 pub(crate) use decision::{ActionFile, DecisionFile};
 pub(crate) use depends::{Dependency, Depends, JoinFile};
@@ -30,20 +35,23 @@ pub(crate) use environments::{
 };
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
-pub(crate) use kinds::{Called, Container, Emit, Http, Noop, Settings, Sleep};
+pub(crate) use function::Function;
+pub(crate) use kinds::{Called, Container, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
+pub(crate) use models::{ModelFile, Models};
 pub(crate) use resources::{Amounts, Resources};
+pub(crate) use retries::{RetryFile, RetryRule};
 pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
 pub(crate) use sharing::{Counted, Deadline, Rates};
 pub(crate) use values::{
-    Bound, Command, Cpu, Duration, Memory, OneOrMany, Retry, Shell, Version, Whole,
+    Bound, Command, Cpu, Duration, Memory, Money, OneOrMany, Retry, Shell, Version, Whole,
 };
 pub(crate) use waiting::{
     Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
 };
 
-use crate::limits::{RETRIES_MAX, ROUNDS_MAX};
+use crate::limits::ROUNDS_MAX;
 use crate::params::ParameterType;
 
 record! {
@@ -90,6 +98,14 @@ record! {
         /// Budgets that tasks may spend of: `60/m`, or more. Those of one name are shared by all
         /// runs.
         rates: Box<Rates>,
+        /// Circuit breakers that tasks may keep to, by name: after so many failures in a row nobody
+        /// tries for a while. Those of one name are shared by all runs.
+        breakers: Box<Breakers>,
+        /// What the attempts of a run may cost together: when they have, it pauses. An amount in the
+        /// currency of the prices, such as `5` or `0.50`.
+        cost_limit: Placed<Money>,
+        /// Language models that tasks call, by name.
+        models: Box<Models>,
         /// By when the tasks that say nothing of it must have ended: so long after the run began,
         /// or at a time.
         deadline: Placed<Deadline>,
@@ -136,6 +152,13 @@ record! {
         http: Box<Placed<Settings<Http>>>,
         /// Runs something in a container.
         container: Box<Placed<Settings<Container>>>,
+        /// Calls a Python function in a process that stays warm: `package.module:name`, the name of
+        /// one in `functions.py` beside the file, or more.
+        function: Box<Placed<Settings<Function>>>,
+        /// Asks a language model to generate text.
+        llm_generate: Box<Placed<Settings<Generates>>>,
+        /// Asks a model to embed texts.
+        llm_embed: Box<Placed<Settings<Embeds>>>,
         /// Makes a group: tasks that are depended on, repeated or left out together.
         tasks: Box<Placed<Tasks>>,
         /// Makes a decision: the first rule that holds says which tasks run.
@@ -194,7 +217,10 @@ record! {
         /// The locks that each attempt holds while it runs.
         locks: Box<Counted>,
         /// The budgets that each attempt spends of when it starts: 1, or the number behind a name.
+        /// Of requests and tokens that is what is reserved, until it says what it spent.
         rate: Box<Counted>,
+        /// The circuit breaker that the attempts keep to: its name, or a mapping.
+        breaker: Box<TaskBreaker>,
         /// By when the task must have ended: so long after the run began, or at a time. What has
         /// not begun by then does not begin, and what runs is ended.
         deadline: Box<Placed<Deadline>>,
@@ -206,25 +232,6 @@ record! {
         on: HandlerEvent,
     }
     foreign: foreign::TASK
-}
-
-record! {
-    /// When an attempt that failed is followed by another.
-    struct RetryFile("`retry`", "a mapping such as `{limit: 3, backoff: 5s}`") {
-        /// How many attempts may follow the first.
-        limit: Whole<0, { RETRIES_MAX as u64 }>,
-        /// The wait before the first retry; each further wait is twice as long. 1 s if left out.
-        backoff: Placed<Duration>,
-        /// No wait is longer than this. 5 min if left out.
-        backoff_max: Placed<Duration>,
-        /// Only these exit codes are followed by a retry.
-        exit_codes: OneOrMany<Whole<0, 255>>,
-        /// These exit codes are never followed by a retry.
-        not_exit_codes: OneOrMany<Whole<0, 255>>,
-        /// How many attempts may follow one whose worker was lost. 16 if left out.
-        loss_limit: Whole<0, { RETRIES_MAX as u64 }>,
-    }
-    foreign: foreign::RETRY
 }
 
 record! {

@@ -47,8 +47,8 @@ pub use cluster::{Cluster, Node, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,
-    Does, Limits, RenderError, Rendered, Sameness, Sketch, SketchedItems, SketchedRule,
-    SketchedText, TaskOutputs, Upstream, Written, label,
+    Does, Fired, Limits, Looked, RenderError, Rendered, Sameness, Sketch, SketchedItems,
+    SketchedRule, SketchedText, TaskOutputs, Upstream, Written, label,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use environment::EnvironmentSnapshot;
@@ -57,3 +57,4 @@ pub use fragment::{Extended, Fragment};
 pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, params_file};
 pub use schema::{schema, tests_schema};
 pub use source::Source;
+pub use units::money_micro;

@@ -20,6 +20,8 @@ pub const ANCESTOR_STEPS_MAX: usize = 50_000_000;
 pub const DURATION_SECS_MAX: u64 = 10 * 365 * 86_400;
 /// Retries that a file may ask for.
 pub const RETRIES_MAX: u8 = u8::MAX;
+/// What memory may be multiplied with from one attempt to the next.
+pub const GROWTH_MAX: u32 = 100;
 /// Turns that a loop may be given.
 pub const ROUNDS_MAX: u16 = 10_000;
 /// Turns of a loop that does not say how many there may be.

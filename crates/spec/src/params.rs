@@ -219,6 +219,7 @@ impl Workflow {
         });
         Diagnostic {
             hint: Some(hint),
+            related: self.parameters.iter().take(1).map(|it| first_of(&it.place)).collect(),
             ..fault(code::UNKNOWN_PARAMETER, format!("there is no parameter `{name}`"))
         }
     }
@@ -285,7 +286,14 @@ impl Parameter {
 
     fn missing(&self) -> Diagnostic {
         Diagnostic {
-            hint: Some(format!("give it with `-p {}=...`", self.name)),
+            hint: Some(match self.kind {
+                ParameterType::Secret => format!(
+                    "say where it is to be found: `-p {0}=env:NAME`, `-p {0}=file:PATH` or \
+                     `-p {0}=credentials:NAME`",
+                    self.name
+                ),
+                _ => format!("give it with `-p {}=...`", self.name),
+            }),
             related: self.declared_here(),
             ..fault(
                 code::MISSING_PARAMETER,
@@ -295,8 +303,18 @@ impl Parameter {
     }
 
     fn declared_here(&self) -> Vec<Related> {
-        vec![Related { place: self.place.clone(), label: "declared here".to_owned() }]
+        vec![declared_here(&self.place)]
     }
+}
+
+/// Where something is declared that was chosen or given outside of the file.
+pub(crate) fn declared_here(place: &Place) -> Related {
+    Related { place: place.clone(), label: "declared here".to_owned() }
+}
+
+/// Where those are declared that there are, when another one is asked for.
+pub(crate) fn first_of(place: &Place) -> Related {
+    Related { place: place.clone(), label: "the first that is declared".to_owned() }
 }
 
 /// A diagnostic that does not lie in the file.

@@ -96,6 +96,15 @@ pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
     narrow(milli).ok_or_else(|| format!("`{text}` is not a number of CPUs"))
 }
 
+/// Money in millionths: `5`, `0.50`.
+///
+/// # Errors
+/// The text is no amount, or has more than six decimals.
+pub fn money_micro(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    narrow(scaled(text, 1_000_000)).ok_or_else(|| format!("`{text}` is not an amount of money"))
+}
+
 /// Bytes: `512Mi`, `1G`, `1.5Gi`, `1048576`.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let text = text.trim();
@@ -144,6 +153,13 @@ fn scaled(text: &str, scale: u128) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_comes_out_even() {
+        let micro = |text: &str| money_micro(text).ok();
+        assert_eq!(["5", "0.50", "0.000001"].map(micro), [Some(5_000_000), Some(500_000), Some(1)]);
+        assert_eq!(["", "-1", "5$", "0.0000001", "1e3"].map(micro), [None; 5]);
+    }
 
     #[test]
     fn durations() {

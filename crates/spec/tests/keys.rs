@@ -30,6 +30,19 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of `cache`", "CacheFile"),
     ("Of a rate", "RateFile"),
     ("Of `sleep`", "SleepFile"),
+    ("Of a breaker", "BreakerFile"),
+    ("Of `retry.memory`", "GrowthFile"),
+    ("Of `function`", "FunctionFile"),
+    ("Of `batch` of a function", "BatchFile"),
+    ("Of `http`", "HttpFile"),
+    ("Of `auth` of a request", "AuthFile"),
+    ("Of `basic` of a request", "BasicFile"),
+    ("Of `tls` of a request", "TlsFile"),
+    ("Of a model", "ModelFile"),
+    ("Of the `price` of a model", "PriceFile"),
+    ("Of `llm_generate`", "GenerateFile"),
+    ("Of `llm_embed`", "EmbedFile"),
+    ("Of `container`", "ContainerFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];

@@ -23,6 +23,8 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::TasksCancelled { run, .. }
         | Fact::TasksUnsatisfiable { run, .. }
         | Fact::RunStopping { run, .. }
+        | Fact::RunPaused { run, .. }
+        | Fact::RunResumed { run }
         | Fact::RunEnded { run, .. }
         | Fact::RoundOpened { run, .. }
         | Fact::DeadlinePassed { run, .. }
@@ -30,8 +32,11 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::RunAmended(amended) => Some(amended.run),
         Fact::Marked(marked) => Some(marked.run),
         Fact::Restored(piece) => match **piece {
+            Restored::Breaker(_) | Restored::TenantSpent { .. } => None,
             Restored::Counters { .. } | Restored::Budget { .. } | Restored::End { .. } => None,
-            Restored::Run { run, .. } | Restored::Tasks { run, .. } => Some(run),
+            Restored::Run { run, .. }
+            | Restored::Tasks { run, .. }
+            | Restored::RunSpent { run, .. } => Some(run),
             Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
             Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
         },

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
@@ -14,14 +15,16 @@ use model::bounds::Enforcement;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
-use model::work::{Assignment, Collect, Does};
+use model::work::{Assignment, Collect, Does, Pool};
 use model::{AttemptId, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
+use crate::executors::function::is_process;
 use crate::executors::{
-    Attempt, Builtin, Containers, Ending, Executor, Happened, Http, Network, Processes, Tools,
+    Attempt, Builtin, Containers, Ending, Executor, Functions, Happened, Http, Models, Network,
+    Processes, Tools,
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
@@ -80,6 +83,8 @@ enum Kind {
     Builtin,
     Http,
     Container,
+    Function,
+    Model,
 }
 
 /// An attempt that is not started yet: artifacts are being put in their places.
@@ -102,6 +107,8 @@ pub(crate) struct Desk {
     network: Network,
     http: Http,
     containers: Containers,
+    functions: Functions,
+    models: Models,
     providers: Providers,
     log: logs::Writer,
     /// Where attempts leave their outputs.
@@ -138,6 +145,8 @@ impl Desk {
             network: Network::default(),
             http: Http::default(),
             containers: Containers::new(home),
+            functions: Functions::new(home),
+            models: Models::default(),
             providers: Providers::default(),
             log,
             outputs,
@@ -165,6 +174,8 @@ impl Desk {
         self.network.abandon();
         self.http.abandon();
         self.containers.abandon();
+        self.functions.abandon();
+        self.models.abandon();
         for (ticket, _) in self.live.drain() {
             self.log.finish(ticket, self.at);
         }
@@ -200,7 +211,8 @@ impl Desk {
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
         let (held, limits) = match kind {
-            Kind::Builtin | Kind::Http => Default::default(),
+            // Processes of functions serve many attempts: they have a bound of their own.
+            Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
             Kind::Process => {
                 let can = &self.enforcement;
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
@@ -267,6 +279,8 @@ impl Desk {
             Does::Emit(outputs) => self.builtin.start(attempt, Task::Emit(outputs), tools),
             Does::Http(request) => self.http.start(attempt, *request, tools),
             Does::Container(container) => self.containers.start(attempt, *container, tools),
+            Does::Call(call) => self.functions.start(attempt, *call, tools),
+            Does::Model(call) => self.models.start(attempt, *call, tools),
         }
     }
 
@@ -313,6 +327,8 @@ impl Desk {
             Kind::Builtin => self.builtin.stop(ticket, how, tools),
             Kind::Http => self.http.stop(ticket, how, tools),
             Kind::Container => self.containers.stop(ticket, how, tools),
+            Kind::Function => self.functions.stop(ticket, how, tools),
+            Kind::Model => self.models.stop(ticket, how, tools),
         }
     }
 
@@ -343,11 +359,17 @@ impl Desk {
                 return Some(News::Ready(enforcement));
             }
             Event::Started { at, .. } | Event::Output { at, .. } => self.at = at,
-            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } => {
+            Event::Dropped { ticket, over_cap_bytes, stalled_bytes } if !is_process(ticket) => {
                 self.log.note_dropped(ticket, self.at, over_cap_bytes, stalled_bytes);
                 return None;
             }
-            Event::Exited { .. } => {}
+            Event::Dropped { .. } | Event::Exited { .. } => {}
+        }
+        if is_process(event_ticket(&event)?) {
+            let Self { supervisor, slot, network, .. } = self;
+            let tools = &mut Tools { supervisor, slot, network };
+            self.functions.supervised(event, tools);
+            return None;
         }
         let (ticket, happened) = Processes::happened(event)?;
         self.hear(ticket, happened)
@@ -369,12 +391,27 @@ impl Desk {
 
     /// When an executor has something to tell by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.builtin.next_deadline()
+        let builtin = self.builtin.next_deadline();
+        builtin.into_iter().chain(self.functions.next_deadline()).min()
+    }
+
+    /// How the processes of functions fare, if that is to be told again.
+    pub(crate) fn pools(&mut self) -> Option<Vec<Pool>> {
+        self.functions.report(Instant::now())
+    }
+
+    /// Where executors hear from processes of their own; the next turn listens.
+    pub(crate) fn calls(&self) -> Option<BorrowedFd<'_>> {
+        self.functions.as_fd()
     }
 
     /// What has happened by itself until now.
     pub(crate) fn tick(&mut self) -> Vec<News> {
-        let happened = self.builtin.take(Instant::now());
+        let now = Instant::now();
+        let mut happened = self.builtin.take(now);
+        let Self { supervisor, slot, network, .. } = self;
+        let tools = &mut Tools { supervisor, slot, network };
+        happened.extend(self.functions.turn(now, tools));
         if !happened.is_empty() {
             self.at = wall_clock();
         }
@@ -429,6 +466,19 @@ fn kind(does: &Does) -> Kind {
         Does::Nothing | Does::Sleep(_) | Does::Emit(_) => Kind::Builtin,
         Does::Http(_) => Kind::Http,
         Does::Container(_) => Kind::Container,
+        Does::Model(_) => Kind::Model,
+        Does::Call(_) => Kind::Function,
+    }
+}
+
+/// Whose an event is; nobody's, if it is of the supervisor itself.
+fn event_ticket(event: &Event) -> Option<Ticket> {
+    match *event {
+        Event::Ready { .. } => None,
+        Event::Started { ticket, .. }
+        | Event::Output { ticket, .. }
+        | Event::Dropped { ticket, .. }
+        | Event::Exited { ticket, .. } => Some(ticket),
     }
 }
 

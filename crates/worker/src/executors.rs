@@ -14,14 +14,18 @@ use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
 mod containers;
+pub(crate) mod function;
 mod http;
+mod models;
 mod network;
 mod process;
 
 pub(crate) use builtin::Builtin;
 pub(crate) use containers::Containers;
 pub use containers::is_offered;
+pub(crate) use function::Functions;
 pub(crate) use http::Http;
+pub(crate) use models::Models;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;
 

@@ -2,7 +2,7 @@
 //! for both at once saves a thread in between, and with it a wake-up for each process that ends.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub(crate) enum Event {
     Happened(Vec<(Ticket, Happened)>),
     /// The supervisor is gone.
     SupervisorGone,
+    /// A process of functions says something.
+    Calls,
     /// The worker is to end.
     Shutdown,
 }
@@ -66,8 +68,14 @@ impl Inbox {
         self.events.try_recv().ok()
     }
 
-    /// Waits for an event, from other threads or the supervisor; `None` when time is up.
-    pub(crate) fn wait(&self, supervisor: &mut EventReader, patience: Duration) -> Option<Event> {
+    /// Waits for an event, from other threads, the supervisor or processes of functions; `None`
+    /// when time is up.
+    pub(crate) fn wait(
+        &self,
+        supervisor: &mut EventReader,
+        calls: Option<BorrowedFd<'_>>,
+        patience: Duration,
+    ) -> Option<Event> {
         if let Some(event) = self.take() {
             return Some(event);
         }
@@ -75,10 +83,12 @@ impl Inbox {
         let mut sources = [
             PollFd::from_borrowed_fd(supervisor.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN),
+            // Without functions the bell stands in for them.
+            PollFd::from_borrowed_fd(calls.unwrap_or(self.bell.as_fd()), PollFlags::IN),
         ];
         // Interrupted: whoever calls comes again.
         poll(&mut sources, patience.as_ref()).ok()?;
-        let [spoke, rang] = sources.map(|source| !source.revents().is_empty());
+        let [spoke, rang, called] = sources.map(|source| !source.revents().is_empty());
         if rang {
             let _ = rustix::io::read(&self.bell, &mut [0u8; 8]);
         }
@@ -89,6 +99,6 @@ impl Inbox {
                 _ => Event::SupervisorGone,
             });
         }
-        self.take()
+        self.take().or_else(|| called.then_some(Event::Calls))
     }
 }

@@ -20,7 +20,7 @@ use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::bounds::Enforcement;
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
-use model::work::{Delivery, Dispatch, Work};
+use model::work::{Delivery, Dispatch, Pool, Work};
 use model::{Request, Span, Timestamp};
 
 use crate::desk::{Desk, Ended, News, name};
@@ -60,6 +60,8 @@ pub trait Outbox: Send {
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>);
     /// Tells what attempts are held to here.
     fn enforces(&self, enforcement: Enforcement);
+    /// Tells how the processes of functions fare, now and then.
+    fn pools(&self, pools: Vec<Pool>);
 }
 
 /// A worker that runs. Dropping it ends everything that it runs. If its supervisor dies, it goes on
@@ -182,7 +184,7 @@ impl Loop {
     fn run(&mut self) -> Over {
         loop {
             let patience = self.patience();
-            let mut next = self.inbox.wait(&mut self.events, patience);
+            let mut next = self.inbox.wait(&mut self.events, self.desk.calls(), patience);
             for _ in 0..EVENTS_PER_TURN {
                 let Some(event) = next.take().or_else(|| self.inbox.take()) else { break };
                 if let Some(over) = self.handle(event) {
@@ -259,6 +261,8 @@ impl Loop {
                     self.hear(news);
                 }
             }
+            // The turn of the desk hears it.
+            Event::Calls => {}
             Event::SupervisorGone => return Some(Over::SupervisorGone),
             Event::Shutdown => return Some(Over::Shutdown),
         }
@@ -339,6 +343,9 @@ impl Loop {
         let grown = self.desk.grown();
         if !grown.is_empty() {
             self.outbox.logs_grew(grown);
+        }
+        if let Some(pools) = self.desk.pools() {
+            self.outbox.pools(pools);
         }
     }
 

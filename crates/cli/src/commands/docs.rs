@@ -11,14 +11,16 @@ use super::plan;
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::inputs::Inputs;
 use crate::outline::Outline;
 use crate::output::Format;
 use crate::render::markdown::{Page, Param, render};
-use crate::workflow::{WorkflowFile, compile, pair, params};
+use crate::workflow::{WorkflowFile, compile};
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm docs digits.yaml > digits.md
+  autoglm docs digits.yaml -E production --param-file big.yaml
 
 The page has the parameters, the tasks, and a graph in the notation of Mermaid. A parameter that has
 to be given may be left out, unless the tasks cannot be told without it.";
@@ -30,9 +32,8 @@ pub(crate) struct Docs {
     /// The workflow file, YAML or JSON
     pub file: PathBuf,
 
-    /// A parameter of the workflow; may be given again
-    #[arg(short, long = "param", value_name = "NAME=VALUE", value_parser = pair)]
-    pub params: Vec<(String, String)>,
+    #[command(flatten)]
+    pub inputs: Inputs,
 }
 
 impl Docs {
@@ -58,11 +59,14 @@ fn page(docs: &Docs, workflow: Workflow, context: &Context) -> Result<Page> {
         name: parameter.name.clone(),
         kind: json!(parameter.kind).as_str().unwrap_or_default().to_owned(),
         default: parameter.default.clone(),
+        rules: parameter.rules.clone(),
         description: parameter.description.clone(),
     });
     let parameters = parameters.collect();
-    let given = with_stand_ins(workflow.params(), params(&docs.params));
-    let (graph, definition) = plan::graph(compile(workflow, (None, &given), context.tone)?)?;
+    let values = docs.inputs.values(&workflow, context.tone)?;
+    let given = with_stand_ins(workflow.params(), values);
+    let given = (docs.inputs.environment.as_deref(), &given);
+    let (graph, definition) = plan::graph(compile(workflow, given, context.tone)?)?;
     let outline = Outline::new(&graph, &definition);
     Ok(Page {
         name: definition.name().to_owned(),
@@ -81,8 +85,12 @@ fn with_stand_ins(
     mut given: BTreeMap<String, Value>,
 ) -> BTreeMap<String, Value> {
     for parameter in parameters.iter().filter(|parameter| parameter.default.is_none()) {
+        let rules = &parameter.rules;
         given.entry(parameter.name.clone()).or_insert_with(|| match parameter.kind {
-            ParameterType::Int | ParameterType::Float => json!(1),
+            _ if !rules.choices.is_empty() => rules.choices[0].clone(),
+            ParameterType::Int | ParameterType::Float => {
+                json!(rules.min.as_ref().or(rules.max.as_ref()).cloned().unwrap_or(1.into()))
+            }
             ParameterType::Bool => json!(true),
             ParameterType::List => json!([]),
             ParameterType::Object => json!({}),

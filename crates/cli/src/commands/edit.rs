@@ -20,15 +20,17 @@ use crate::workflow::{WorkflowFile, pair};
 const EXAMPLES: &str = "\
 Examples:
   autoglm edit 7 --set priority=80                     The run
+  autoglm edit 7 --set cost_limit=8                    What it may cost before it pauses
   autoglm edit 7 train --set priority=90 --set retry.limit=3
-  autoglm edit 7 shards --set concurrency=4            How many items of a fan-out at a time
+  autoglm edit 7 shards --set max_parallel=4           How many items of a fan-out at a time
   autoglm edit 7 train --set resources.memory=8Gi --yes
   autoglm edit 7 --add more.yaml                       Tasks that may depend on those there are
   autoglm edit 7 train --set timeout=2h --preview      Only show what would change
 
-Settings of a task change as long as nothing of it has begun; its concurrency changes at any time.
-Settings: priority, concurrency, timeout, grace, retry.limit, retry.backoff, retry.backoff_max,
-resources.cpu, resources.memory, resources.NAME.
+Settings of a task change as long as nothing of it has begun; its max_parallel changes at any time.
+Settings of a run: priority, max_parallel, cost_limit. Of a task: priority, max_parallel, timeout,
+grace, retry, retry.limit, retry.backoff, retry.backoff_max, resources.cpu, resources.memory,
+resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";
 
@@ -106,8 +108,9 @@ impl EditRun {
             return Err(bad_argument("a setting is given twice"));
         }
         let add = self.add.as_deref().map(WorkflowFile::read).transpose()?;
+        let add_name = add.as_ref().map(|file| file.source.name.clone());
         let add = add.map(|file| file.text());
-        Ok(Edit { task: self.task.clone(), set, add, preview: true })
+        Ok(Edit { task: self.task.clone(), set, add, add_name, preview: true })
     }
 }
 

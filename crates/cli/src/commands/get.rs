@@ -1,4 +1,4 @@
-//! `get`: one run with its tasks, or the items of one of its tasks.
+//! `get`: one run with its tasks, the items of one of its tasks, or what all runs share.
 
 use clap::Args;
 use model::TaskStatus;
@@ -10,22 +10,25 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
-use crate::render::{items, run};
+use crate::render::{items, now, pools, run, sharing};
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm get                        The last run
   autoglm get 7 --status failed
-  autoglm get 7 train                The items of a fan-out
-  autoglm get 7 -o json | jq .run.status";
+  autoglm get 7 train                Its items, its outputs, the rule that fired
+  autoglm get 7 -o json | jq .run.status
+  autoglm get breakers               Which circuit breakers are open, and since what
+  autoglm get budgets                How much of each rate is left
+  autoglm get pools                  The processes in which functions stay warm";
 
-/// Show a run with its tasks, or the items of a task.
+/// Show a run with its tasks, the items of a task and what they left, breakers, budgets or pools.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// The run: its number, or `last`
-    #[arg(value_parser = run_ref, default_value = "last")]
-    pub run: RunRef,
+    /// The run: its number, or `last`; or `breakers`, `budgets` or `pools`
+    #[arg(value_name = "RUN", value_parser = what, default_value = "last")]
+    pub what: What,
 
     /// One of its tasks, to see its items
     pub task: Option<String>,
@@ -46,20 +49,83 @@ pub(crate) struct Get {
 impl Get {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         let session = reader(context).await?;
+        let run = match self.what {
+            What::Run(run) => run,
+            What::Breakers => return self.breakers(context, &session).await,
+            What::Budgets => return self.budgets(context, &session).await,
+            What::Pools => return self.pools(context, &session).await,
+        };
         match &self.task {
-            Some(task) => self.items(context, &session, task).await?,
-            None => self.tasks(context, &session).await?,
+            Some(task) => self.items(context, (&session, run), task).await?,
+            None => self.tasks(context, (&session, run)).await?,
         }
         Ok(Exit::Ok)
     }
 
-    async fn tasks(&self, context: &Context, session: &Session) -> Result<()> {
+    async fn breakers(&self, context: &Context, session: &Session) -> Result<Exit> {
+        let list = session.client.breakers().await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json_list(&list, &list.breakers)?,
+            Format::Name => {
+                let names = list.breakers.iter().map(|breaker| format!("{}\n", breaker.name));
+                output.text(&names.collect::<String>())?;
+            }
+            Format::Table | Format::Wide if list.breakers.is_empty() => {
+                context.say(sharing::NO_BREAKERS);
+            }
+            Format::Table | Format::Wide => {
+                output.text(&sharing::breakers(&list.breakers, now(), output.tone))?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    async fn budgets(&self, context: &Context, session: &Session) -> Result<Exit> {
+        let list = session.client.budgets().await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json_list(&list, &list.budgets)?,
+            Format::Name => {
+                let names = list.budgets.iter().map(|budget| format!("{}\n", budget.name));
+                output.text(&names.collect::<String>())?;
+            }
+            Format::Table | Format::Wide if list.budgets.is_empty() => {
+                context.say(sharing::NO_BUDGETS);
+            }
+            Format::Table | Format::Wide => {
+                output.text(&sharing::budgets(&list.budgets, output.tone))?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    async fn pools(&self, context: &Context, session: &Session) -> Result<Exit> {
+        let list = session.client.pools().await?;
+        let output = context.output;
+        match output.format {
+            Format::Json | Format::Jsonl => output.json_list(&list, &list.pools)?,
+            Format::Name => {
+                let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
+                output.text(&folders.collect::<String>())?;
+            }
+            Format::Table | Format::Wide if list.pools.is_empty() => {
+                context.say(pools::EMPTY.trim_end());
+            }
+            Format::Table | Format::Wide => {
+                output.text(&pools::render(&list.pools, output.tone))?;
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    async fn tasks(&self, context: &Context, (session, run): (&Session, RunRef)) -> Result<()> {
         let query = TasksQuery {
             status: self.status,
             limit: Some(self.limit),
             cursor: self.cursor.clone(),
         };
-        let detail = session.client.run(self.run, &query).await?;
+        let detail = session.client.run(run, &query).await?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&detail),
@@ -76,13 +142,18 @@ impl Get {
         }
     }
 
-    async fn items(&self, context: &Context, session: &Session, task: &str) -> Result<()> {
+    async fn items(
+        &self,
+        context: &Context,
+        (session, run): (&Session, RunRef),
+        task: &str,
+    ) -> Result<()> {
         let query = ItemsQuery {
             status: self.status,
             limit: Some(self.limit),
             cursor: self.cursor.clone(),
         };
-        let list = session.client.items(self.run, task, &query).await?;
+        let list = session.client.items(run, task, &query).await?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json_list(&list, &list.items),
@@ -92,6 +163,28 @@ impl Get {
             }
             Format::Table | Format::Wide => output.text(&items::render(&list, output.tone)),
         }
+    }
+}
+
+/// What is to be shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// A run.
+    Run(RunRef),
+    /// All circuit breakers.
+    Breakers,
+    /// All budgets.
+    Budgets,
+    /// The processes of functions.
+    Pools,
+}
+
+fn what(text: &str) -> std::result::Result<What, String> {
+    match text {
+        "breakers" => Ok(What::Breakers),
+        "budgets" => Ok(What::Budgets),
+        "pools" => Ok(What::Pools),
+        _ => run_ref(text).map(What::Run),
     }
 }
 

@@ -38,6 +38,9 @@ pub(crate) enum Action {
 impl Journal {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let (folder, output) = (context.home.folder(), context.output);
+        if !context.home.has_state() {
+            return Err(super::no_runs());
+        }
         match self.action {
             Action::Verify => {
                 let report = journal::verify(folder)?;

@@ -53,6 +53,9 @@ impl List {
                 let names: String = list.runs.iter().map(|run| format!("{}\n", run.run)).collect();
                 output.text(&names)?;
             }
+            Format::Table | Format::Wide if self.limit == 0 => {
+                context.say("None is shown: -n 0 asks for none.");
+            }
             Format::Table | Format::Wide if list.runs.is_empty() => {
                 let is_narrowed =
                     self.status.is_some() || self.name.is_some() || !self.labels.is_empty();

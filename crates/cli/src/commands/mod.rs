@@ -21,6 +21,7 @@ pub(crate) mod journal;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod mark;
+pub(crate) mod pause;
 pub(crate) mod plan;
 pub(crate) mod reject;
 pub(crate) mod resume;
@@ -55,12 +56,12 @@ use crate::quantity::Limit;
 pub(crate) enum Command {
     /// Run a workflow, or go on with it where it stopped
     Run(run::Run),
-    /// Go on with a run that has not ended
+    /// Go on with a run that has not ended, or is paused
     Resume(resume::Resume),
     /// List runs, newest first
     #[command(visible_alias = "ls")]
     List(list::List),
-    /// Show a run with its tasks, or the items of a task
+    /// Show a run with its tasks, the items of a task, breakers or budgets
     Get(get::Get),
     /// Show what tasks wrote
     Logs(logs::Logs),
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Stop(stop::StopRun),
     /// End a run at once: tasks are killed, nothing else runs
     Terminate(terminate::Terminate),
+    /// Let nothing more of a run start; what runs goes on
+    Pause(pause::Pause),
     /// Say yes to a task that waits for an approval
     Approve(approve::Approve),
     /// Say no to a task that waits for an approval: it fails
@@ -158,6 +161,7 @@ impl Command {
             Self::Events(command) => block_on(command.run(context)),
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
+            Self::Pause(command) => block_on(command.run(context)),
             Self::Approve(command) => block_on(command.run(context)),
             Self::Reject(command) => block_on(command.run(context)),
             Self::Signal(command) => block_on(command.run(context)),
@@ -245,8 +249,8 @@ async fn tell<T>(
     tell_by(async || context.home.attach_or_hold().await, say).await
 }
 
-/// The same for what is said and done at once: when nobody holds the state, a process is started for
-/// it, which stays if it is needed. See [`hand_over`].
+/// The same for what is said and done at once: when nobody holds the state, a process is started
+/// for it, which stays if it is needed. See [`hand_over`].
 async fn told<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,

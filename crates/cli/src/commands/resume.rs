@@ -1,4 +1,5 @@
-//! `resume`: go on with a run that has not ended, with the text that it began with.
+//! `resume`: go on with a run that has not ended, with the text that it began with. What is paused
+//! is not any more.
 
 use clap::Args;
 use client::Client;
@@ -18,7 +19,7 @@ Examples:
   autoglm resume 7
   autoglm resume 7 --detach  In the background";
 
-/// Go on with a run that has not ended.
+/// Go on with a run that has not ended, or is paused.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Resume {
@@ -44,6 +45,10 @@ impl Resume {
             Some(run) => open_run(&session.client, run).await?,
             None => last_open_run(&session.client).await?,
         };
+        if run.is_paused {
+            session.client.resume(run.number.into()).await?;
+        }
+        let run = run.number;
         session.begin()?;
         let note = format!("Run {run} goes on.");
         if self.detach && !session.is_own() {
@@ -55,8 +60,14 @@ impl Resume {
     }
 }
 
-/// The number of a run; an error if it has ended.
-async fn open_run(client: &Client, run: RunRef) -> Result<RunId> {
+/// A run that goes on.
+struct Open {
+    number: RunId,
+    is_paused: bool,
+}
+
+/// A run; an error if it has ended.
+async fn open_run(client: &Client, run: RunRef) -> Result<Open> {
     let query = TasksQuery { limit: Some(1), ..TasksQuery::default() };
     let run = client.run(run, &query).await?.run;
     if run.status.is_final() {
@@ -64,15 +75,20 @@ async fn open_run(client: &Client, run: RunRef) -> Result<RunId> {
         let hint = format!("run again what did not succeed: autoglm retry {}", run.run);
         return Err(Error::new(Exit::Conflict, code::RUN_ENDED, message).hint(hint));
     }
-    Ok(run.run)
+    Ok(Open { number: run.run, is_paused: run.status == RunStatus::Paused })
 }
 
-async fn last_open_run(client: &Client) -> Result<RunId> {
+async fn last_open_run(client: &Client) -> Result<Open> {
     let mut last = None;
     for &status in RunStatus::ALL.iter().filter(|status| !status.is_final()) {
         let query = RunsQuery { status: Some(status), limit: Some(1), ..RunsQuery::default() };
-        last = last.max(client.runs(&query).await?.runs.first().map(|run| run.run));
+        let found = client.runs(&query).await?.runs.first().map(|run| (run.run, run.status));
+        last = last.max(found);
     }
+    let last = last.map(|(number, status)| {
+        let is_paused = status == RunStatus::Paused;
+        Open { number, is_paused }
+    });
     last.ok_or_else(|| {
         Error::new(Exit::NotFound, code::NO_SUCH_RUN, "every run has ended")
             .hint("start one: autoglm run FILE")

@@ -45,9 +45,12 @@ pub(super) fn line(run: RunId, wait: &WaitingTask, now: Time, tone: Tone) -> Str
     format!("{sign} {name} waits{left} for {what}{message} ({command})")
 }
 
-/// Rounded up, so that a wait that has just begun shows its whole length.
+/// Rounded up, so that a wait that has just begun shows its whole length; a short one to tenths.
 const fn whole_seconds(span: Span) -> Span {
-    Span::secs(span.0.div_ceil(1_000_000))
+    match span.0 {
+        0..=500_000 => Span::millis(span.0.div_ceil(100_000) * 100),
+        _ => Span::secs(span.0.div_ceil(1_000_000)),
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +65,12 @@ mod tests {
     fn wait(task: &str, kind: WaitKind, seconds: Option<u64>, message: &str) -> WaitingTask {
         let until = seconds.map(|seconds| Time(NOW.0 + Span::micros(seconds * 1_000_000 - 5)));
         WaitingTask { task: task.to_owned(), kind, until, message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_short_wait_is_not_told_as_a_second() {
+        let told = |us| span(Seconds(whole_seconds(Span::micros(us))));
+        assert_eq!([told(299_900), told(999_000), told(1_200_000)], ["300ms", "1s", "2s"]);
     }
 
     #[test]

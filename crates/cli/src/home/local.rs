@@ -9,7 +9,7 @@ use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::resources::CONTAINER;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use model::{Request, Span};
 use server::Mode;
 use worker::{Node, NodeConfig};
@@ -135,6 +135,10 @@ impl worker::Outbox for ToServer {
 
     fn enforces(&self, enforcement: Enforcement) {
         self.0.enforces(NODE_NAME, enforcement);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

@@ -32,6 +32,10 @@ pub(crate) fn render(plan: &EditPlan, tone: Tone) -> String {
         let tasks = plural(plan.added_total, "task");
         text.push_str(&format!("{tasks} added to run {}: {}\n", plan.run, names(plan)));
     }
+    for warning in &plan.warnings {
+        let label = tone.paint(Paint::Warn, "warning");
+        text.push_str(&format!("{label}: {}\n", printable(warning)));
+    }
     for refused in &plan.refused {
         let line = format!("{} {}: it cannot be changed any more", refused.task, refused.reason);
         text.push_str(&format!("{}\n", tone.paint(Paint::Bad, &printable(&line))));
@@ -86,6 +90,7 @@ mod tests {
             added: vec!["more".to_owned()],
             added_total: 1,
             refused: vec![Refused { task: "train".to_owned(), reason: "is running".to_owned() }],
+            warnings: vec!["no worker has room for b".to_owned()],
         };
         insta::assert_snapshot!(render(&plan, Tone::PLAIN), @r"
         In run 7, this changes:

@@ -64,6 +64,7 @@ mod tests {
             task: task.map(str::to_owned),
             count: None,
             status: None,
+            rule: None,
             text: text.to_owned(),
         };
         let mut rows = Rows::new(Tone::PLAIN);

@@ -69,6 +69,7 @@ mod tests {
             status,
             summary: "no worker has room for it".to_owned(),
             reason: None,
+            decided: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,

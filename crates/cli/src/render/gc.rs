@@ -4,9 +4,12 @@ use protocol::api::GcReport;
 
 use super::plural;
 
+/// Numbers, or ranges of them, that are written out; the other runs are counted.
+const RANGES_SHOWN: usize = 20;
+
 /// Whether there is nothing to take away.
 pub(crate) fn is_nothing(report: &GcReport) -> bool {
-    GcReport { runs_kept: 0, ..*report } == GcReport::default()
+    GcReport { runs_kept: 0, ..report.clone() } == GcReport::default()
 }
 
 /// What went, or would go, a line each.
@@ -16,18 +19,43 @@ pub(crate) fn render(report: &GcReport, is_done: bool) -> String {
         return format!("There is nothing to remove; {kept} kept.\n");
     }
     let mut text = String::from(if is_done { "Removed:\n" } else { "This would be removed:\n" });
-    let mut line = |count: u64, what: &str, bytes: Option<u64>| {
+    let line = |text: &mut String, count: u64, what: &str, bytes: Option<u64>| {
         if count > 0 {
             let size = bytes.map_or_else(String::new, |bytes| format!(", {}", size(bytes)));
             text.push_str(&format!("  {}{size}\n", plural(count, what)));
         }
     };
-    line(report.runs, "ended run", Some(report.history_bytes));
-    line(report.log_segments, "log segment", Some(report.log_bytes));
-    line(report.work_folders, "work folder", None);
-    line(report.objects, "unneeded object", Some(report.object_bytes));
+    line(&mut text, report.runs, "ended run", Some(report.history_bytes));
+    if !report.numbers.is_empty() {
+        text.push_str(&format!("    {}\n", numbers(report)));
+    }
+    line(&mut text, report.log_segments, "log segment", Some(report.log_bytes));
+    line(&mut text, report.work_folders, "work folder", None);
+    line(&mut text, report.objects, "unneeded object", Some(report.object_bytes));
     text.push_str(&format!("{kept} kept.\n"));
     text
+}
+
+/// Which runs, as far as they are named: `1-10, 12 and 30 more`.
+fn numbers(report: &GcReport) -> String {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for &number in &report.numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let shown = ranges.iter().take(RANGES_SHOWN);
+    let named: u64 = shown.clone().map(|(first, last)| last - first + 1).sum();
+    let shown = shown.map(|&(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    let more = match report.runs.saturating_sub(named) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("runs {}{more}", shown.collect::<Vec<_>>().join(", "))
 }
 
 /// A number of bytes as people read it: `340 B`, `1.5 MiB`.
@@ -53,6 +81,7 @@ mod tests {
     fn what_goes_is_listed_and_what_does_not_is_left_out() {
         let report = GcReport {
             runs: 12,
+            numbers: vec![1, 2, 3, 5],
             runs_kept: 1,
             history_bytes: 3_500,
             log_segments: 1,
@@ -64,6 +93,7 @@ mod tests {
         insta::assert_snapshot!(render(&report, false), @r"
         This would be removed:
           12 ended runs, 3.4 KiB
+            runs 1-3, 5 and 8 more
           1 log segment, 64.0 MiB
           2 unneeded objects, 90 B
         1 ended run kept.

@@ -71,8 +71,8 @@ impl LineWriter {
         lines.collect()
     }
 
-    /// The line that names a round and an attempt, where another was shown before; what that one had
-    /// begun is ended first.
+    /// The line that names a round and an attempt, where another was shown before; what that one
+    /// had begun is ended first.
     fn head(&mut self, chunk: &LogChunk) -> String {
         let (place, now) = ((chunk.task.clone(), chunk.item), (chunk.round, chunk.attempt));
         let before = self.shown.insert(place, now);

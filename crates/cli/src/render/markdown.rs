@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
+use spec::Rules;
 
 use super::{outline, shell_word};
 use crate::outline::{Action, Step};
@@ -39,6 +40,9 @@ pub(crate) struct Param {
     pub kind: String,
     /// What it is when it is not given; `None` if it has to be given.
     pub default: Option<Value>,
+    /// What its value must be beyond its type.
+    #[serde(flatten)]
+    pub rules: Rules,
     /// What it is for.
     pub description: Option<String>,
 }
@@ -84,7 +88,30 @@ fn param_row(parameter: &Param) -> String {
         Some(value) => code(&value.to_string()),
     };
     let description = plain(parameter.description.as_deref().unwrap_or_default());
-    format!("| {} | {} | {default} | {description} |\n", code(&parameter.name), parameter.kind)
+    let kind = format!("{}{}", parameter.kind, rules(&parameter.rules));
+    format!("| {} | {kind} | {default} | {description} |\n", code(&parameter.name))
+}
+
+/// What a value must be beyond its type, to follow that.
+fn rules(rules: &Rules) -> String {
+    let mut text = String::new();
+    if !rules.choices.is_empty() {
+        let choices = rules.choices.iter().map(|choice| match choice {
+            Value::String(text) => code(text),
+            other => code(&other.to_string()),
+        });
+        text.push_str(&format!(", one of {}", choices.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(pattern) = &rules.pattern {
+        text.push_str(&format!(", as {}", code(&pattern.to_string())));
+    }
+    match (&rules.min, &rules.max) {
+        (None, None) => {}
+        (Some(min), None) => text.push_str(&format!(", at least {min}")),
+        (None, Some(max)) => text.push_str(&format!(", at most {max}")),
+        (Some(min), Some(max)) => text.push_str(&format!(", {min} to {max}")),
+    }
+    text
 }
 
 fn task_row(step: &Step) -> String {
@@ -156,7 +183,10 @@ fn shape(step: &Step) -> (&'static str, &'static str) {
         Action::Decision { .. } | Action::Result { .. } => ("{", "}"),
         Action::Loop { .. } => ("{{", "}}"),
         Action::End { .. } => ("((", "))"),
-        Action::Wait { .. } | Action::Approval { .. } | Action::Signal { .. } => ("([", "])"),
+        Action::Wait { .. }
+        | Action::Look { .. }
+        | Action::Approval { .. }
+        | Action::Signal { .. } => ("([", "])"),
     }
 }
 

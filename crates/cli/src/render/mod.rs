@@ -9,13 +9,15 @@ pub(crate) mod log;
 pub(crate) mod markdown;
 pub(crate) mod outline;
 pub(crate) mod plan;
+pub(crate) mod pools;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod sharing;
 pub(crate) mod summary;
 
 use model::TaskStatus;
-use protocol::api::{Counts, Seconds, TaskSummary, Time};
+use protocol::api::{Counts, RunSummary, Seconds, TaskSummary, Time};
 
 use crate::style::{self, Tone};
 use crate::table::printable;
@@ -27,6 +29,15 @@ pub(crate) fn duration(seconds: Seconds) -> String {
         0..1_000_000 => format!("{}ms", us / 1_000),
         1_000_000..60_000_000 => format!("{}.{}s", us / 1_000_000, us / 100_000 % 10),
         _ => seconds.0.to_string(),
+    }
+}
+
+/// How long a run took, or takes: what was run again by hand for itself, and then all of it.
+fn took(run: &RunSummary) -> String {
+    let all = duration(run.duration_seconds);
+    match run.again_seconds {
+        Some(again) => format!("{}, {all} since it was accepted", duration(again)),
+        None => all,
     }
 }
 

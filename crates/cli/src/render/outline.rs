@@ -24,7 +24,7 @@ pub(crate) const fn kind(step: &Step) -> &'static str {
         Action::Result { .. } => "result",
         Action::Loop { .. } => "loop",
         Action::End { .. } => "end",
-        Action::Wait { .. } => "wait",
+        Action::Wait { .. } | Action::Look { .. } => "wait",
         Action::Approval { .. } => "approval",
         Action::Signal { .. } => "signal",
     }
@@ -63,6 +63,13 @@ fn does_text(does: &Action) -> Option<String> {
             format!("{body} until {until}, at most {}", plural(u64::from(*rounds_max), "round"))
         }
         Action::Wait { seconds: Some(seconds), .. } => span(*seconds),
+        Action::Look { file, http, status } => match (file, http) {
+            (_, Some(http)) => format!("for {} to answer {}", http.text, status.unwrap_or(200)),
+            (file, None) => {
+                let file = file.as_ref().map_or("", |file| &file.text);
+                format!("for the file {file}")
+            }
+        },
         Action::Wait { until, .. } => {
             until.as_ref().map_or_else(String::new, |until| format!("until {until}"))
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::api::{RunDetail, RunSummary, TaskSummary};
 
-use super::{counts, duration, duration_or_none, items_done, reasons};
+use super::{counts, duration_or_none, items_done, reasons, took};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -28,6 +28,10 @@ pub(crate) fn render(detail: &RunDetail, wide: bool, tone: Tone) -> String {
     }
     if let Some(place) = place(detail.run.environment.as_deref(), &detail.run.queue) {
         text.push_str(&format!("{} {place}\n", tone.paint(Paint::Faint, "Env:   ")));
+    }
+    if let Some(spent) = detail.run.spent {
+        let line = super::sharing::spent(spent, detail.run.cost_limit);
+        text.push_str(&format!("{} {line}\n", tone.paint(Paint::Faint, "Spent: ")));
     }
     if let Some(from) = detail.forked_from {
         let line = tone.paint(Paint::Faint, "From:  ");
@@ -66,14 +70,15 @@ pub(super) fn labels(labels: &BTreeMap<String, String>) -> String {
 fn head(run: &RunSummary, tone: Tone) -> String {
     let title = format!("Run {} of {}", run.run, printable(&run.name));
     let status = tone.paint(style::of_run(run.status), run.status.as_str());
-    let cause = run.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    let cause = run.cause.as_ref().or(run.paused.as_ref());
+    let cause = cause.map_or_else(String::new, |cause| format!(" ({cause})"));
     let verb = if run.status.is_final() { "after" } else { "for" };
     let items = counts(&run.items, tone);
     let path = printable(&run.path);
     format!(
         "{}: {status}{cause} {verb} {}\n{} {items}\n{} {path}\n",
         tone.paint(Paint::Head, &title),
-        duration(run.duration_seconds),
+        took(run),
         tone.paint(Paint::Faint, "Items: "),
         tone.paint(Paint::Faint, "File:  "),
     )

@@ -25,7 +25,7 @@ pub(crate) fn render(runs: &[RunSummary], now: Time, wide: bool, tone: Tone) -> 
             Cell::from(run.status.as_str()).paint(style::of_run(run.status)),
             Cell::from(format!("{}/{}", run.tasks.ended(), run.tasks.total())),
             Cell::from(format!("{}/{}", run.items.ended(), run.items.total())),
-            Cell::from(duration(run.duration_seconds)),
+            Cell::from(duration(run.again_seconds.unwrap_or(run.duration_seconds))),
             Cell::from(age(run.created, now)),
         ];
         if wide {

@@ -24,6 +24,7 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
         created: START,
         ended: status.is_final().then(|| after(72)),
         duration_seconds: Seconds(Span::secs(72)),
+        again_seconds: None,
         tasks: counts([
             (TaskStatus::Succeeded, 1),
             (TaskStatus::Failed, 1),
@@ -35,6 +36,9 @@ pub(crate) fn run(status: RunStatus) -> RunSummary {
             (TaskStatus::Skipped, 1),
         ]),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
         environment: None,
         queue: "default".to_owned(),

@@ -3,7 +3,7 @@
 use model::RunStatus;
 use protocol::api::{RunDetail, TaskSummary};
 
-use super::{counts, duration, plural};
+use super::{counts, plural, took};
 use crate::style::{self, Paint, Tone};
 use crate::table::printable;
 
@@ -40,7 +40,7 @@ pub(crate) fn render(detail: &RunDetail, failed: &[FailedTask], tone: Tone) -> S
         "Run {} ({}) {status}{cause} in {}: {}\n",
         run.run,
         printable(&run.name),
-        duration(run.duration_seconds),
+        took(run),
         counts(&run.items, tone),
     ));
     if matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
@@ -64,7 +64,15 @@ fn failure(run: u64, failed: &FailedTask, tone: Tone) -> String {
         return format!("{title}: {}{reason}\n", printable(trouble));
     }
     let attempts = plural(task.attempts, "attempt");
-    let mut text = format!("{title}: {} after {attempts}\n", printable(trouble));
+    let after = match (task.fan_out, task.items.total()) {
+        (false, _) => format!("after {attempts}"),
+        // An attempt each is what everybody expects.
+        (true, items) => {
+            let of = format!("in {} of {}", task.items.failed(), plural(items, "item"));
+            if task.attempts > items { format!("{of}, {attempts} in all") } else { of }
+        }
+    };
+    let mut text = format!("{title}: {} {after}\n", printable(trouble));
     for line in lines {
         text.push_str(&format!("    {}\n", printable(line)));
     }
@@ -88,7 +96,7 @@ mod tests {
             lines: vec!["Traceback:".to_owned(), "ValueError: 3".to_owned()],
         };
         insta::assert_snapshot!(render(&detail, &[failed], Tone::PLAIN), @r"
-        ✗ train: exit 3 after 38 attempts
+        ✗ train: exit 3 in 1 of 36 items, 38 attempts in all
             Traceback:
             ValueError: 3
           All that it wrote: autoglm logs 7 train --item 4

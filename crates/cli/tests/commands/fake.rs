@@ -142,7 +142,7 @@ async fn health() -> Json<Health> {
 
 async fn runs(State(stage): State<Stage>, uri: Uri) -> Json<RunList> {
     stage.note(uri.to_string());
-    Json(RunList { runs: vec![summary(stage.status())], next: None })
+    Json(RunList { runs: vec![summary(stage.status())], ..RunList::default() })
 }
 
 async fn submit(State(stage): State<Stage>, Json(submit): Json<Submit>) -> Response {
@@ -202,8 +202,9 @@ async fn items(State(stage): State<Stage>, Query(query): Query<ItemsQuery>) -> J
         duration_seconds: None,
         trouble: Some("exit 3".to_owned()),
         reason: None,
+        outputs: None,
     };
-    Json(ItemList { rounds: Vec::new(), items: vec![item], next: None })
+    Json(ItemList { items: vec![item], ..ItemList::default() })
 }
 
 async fn explain() -> Json<Explanation> {
@@ -215,6 +216,7 @@ async fn explain() -> Json<Explanation> {
         status: TaskStatus::Pending,
         summary: "it waits for a task".to_owned(),
         reason: None,
+        decided: None,
         blockers: vec![blocker],
         position: None,
         position_tasks: None,
@@ -249,6 +251,7 @@ async fn events(State(stage): State<Stage>, uri: Uri) -> Response {
         task: task.map(str::to_owned),
         count: None,
         status: None,
+        rule: None,
         text: text.to_owned(),
     };
     let admitted = event(3, "run_admitted", None, "run 7 of flow was accepted");
@@ -308,9 +311,13 @@ fn summary(status: RunStatus) -> RunSummary {
         created: START,
         ended: None,
         duration_seconds: Seconds(Span::millis(1_500)),
+        again_seconds: None,
         tasks: counts(status),
         items: counts(status),
         round: 0,
+        paused: None,
+        spent: None,
+        cost_limit: None,
         labels: [].into(),
         environment: None,
         queue: "default".to_owned(),

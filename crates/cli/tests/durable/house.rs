@@ -10,7 +10,7 @@ use model::Request;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::work::{Delivery, Dispatch};
+use model::work::{Delivery, Dispatch, Pool};
 use server::{Config, Handle, Holder, Keep, Mode, View};
 use worker::{Node, NodeConfig, supervisor};
 
@@ -45,6 +45,10 @@ impl worker::Outbox for ToServer {
 
     fn enforces(&self, enforcement: Enforcement) {
         self.0.enforces("local", enforcement);
+    }
+
+    fn pools(&self, pools: Vec<Pool>) {
+        self.0.pools(pools);
     }
 }
 

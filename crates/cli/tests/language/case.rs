@@ -99,7 +99,8 @@ pub(crate) fn all() -> Vec<Case> {
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
         // A file with an underscore in front belongs to a case.
         let is_own = path.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('_'));
-        let is_beside = path.file_name().is_some_and(|name| name == "templates.yaml");
+        let is_beside =
+            path.file_name().is_some_and(|name| name == "templates.yaml" || name == "models.yaml");
         is_own && !is_beside && ["yaml", "json"].contains(&kind)
     };
     files().into_iter().filter(|path| is_case(path)).map(Case::read).collect()

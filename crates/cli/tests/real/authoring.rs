@@ -182,7 +182,10 @@ name: orders
 description: Ships orders.
 params:
   day: {type: string, description: "Which day, or `all`"}
-  limit: {type: int, default: 3}
+  limit: {type: int, default: 3, min: 1, max: 9}
+  size: {enum: [small, large]}
+  code: {type: string, default: a1, pattern: "[a-z][0-9]"}
+environments: {prod: {env: {R: eu}}}
 tasks:
   read: {script: "echo {{ params.day }}"}
   judge:
@@ -200,6 +203,10 @@ tasks:
 fn a_workflow_is_described_as_a_page() {
     let home = Home::new();
     home.write("orders.yaml", DOCUMENTED);
+    home.write("given.yaml", "limit: 2\n");
+    let given = ["docs", "orders.yaml", "-E", "prod", "--param-file", "given.yaml"];
+    assert_eq!(home.run(&given).code, 0);
+    assert_eq!(home.run(&["docs", "orders.yaml", "-E", "dev"]).code, 4);
     let page = home.run(&["docs", "orders.yaml"]);
     assert_eq!(page.code, 0, "{}", page.stderr);
     insta::assert_snapshot!(page.stdout, @r##"
@@ -208,7 +215,7 @@ fn a_workflow_is_described_as_a_page() {
     Ships orders.
 
     ```sh
-    autoglm run orders.yaml -p day=...
+    autoglm run orders.yaml -p day=... -p size=...
     ```
 
     ## Parameters
@@ -216,7 +223,9 @@ fn a_workflow_is_described_as_a_page() {
     | Name | Type | Default | Description |
     |---|---|---|---|
     | `day` | string | must be given | Which day, or \`all\` |
-    | `limit` | int | `3` |  |
+    | `limit` | int, 1 to 9 | `3` |  |
+    | `size` | string, one of `small`, `large` | must be given |  |
+    | `code` | string, as `[a-z][0-9]` | `a1` |  |
 
     ## Tasks
 
@@ -291,4 +300,62 @@ fn a_run_shows_the_environment_that_it_began_with() {
     assert_eq!(runs["runs"][0]["queue"], "default");
     let list = home.run(&["list", "-o", "wide"]).stdout;
     assert!(list.lines().nth(2).expect("two runs").ends_with("production   urgent"), "{list}");
+}
+
+/// Of several files each is told of, whatever is wrong with another; an environment and parameters
+/// are checked as a run would.
+#[test]
+fn validate_goes_on_behind_a_file_that_cannot_be_read() {
+    let home = Home::new();
+    home.write("bad.yaml", "tasks: {a: {script: x, depends_on: b}}\n");
+    let text = "environments: {dev: {env: {A: x}}, prod: {}}\n\
+                params: {n: {type: int}}\n\
+                tasks: {a: {script: 'echo {{ env.A }} {{ params.n }}'}}\n";
+    home.write("fine.yaml", text);
+    let told = home.run(&["validate", "gone.yaml", "bad.yaml", "fine.yaml", "-E", "dev"]);
+    assert_eq!(told.code, 5, "{}", told.stderr);
+    assert!(told.stderr.contains("E0502") && told.stderr.contains("E0117"), "{}", told.stderr);
+    assert_eq!(told.stdout, "fine.yaml: valid, 1 task\n");
+    let told = home.run(&["validate", "fine.yaml"]);
+    assert!(told.code == 4 && told.stderr.contains("in the environment `prod`"), "{}", told.stderr);
+    let told = home.run(&["validate", "fine.yaml", "-E", "dev", "-p", "n=x"]);
+    assert!(told.code == 4 && told.stderr.contains("E0128"), "{}", told.stderr);
+    assert_eq!(home.run(&["validate", "fine.yaml", "-E", "dev", "-p", "n=3"]).code, 0);
+}
+
+const LOOKING: &str = r#"
+on_failure: continue
+environments: {prod: {env: {R: eu}}}
+params: {flag: ready.flag, tok: {type: secret}}
+tasks:
+  file: {wait: {file: "{{ params.flag }}", every: 200ms, timeout: 60s}}
+  address: {depends_on: file, wait: {http: "http://127.0.0.1:1/", timeout: 60s}}
+  say: {script: "echo {{ env.R }}", env: {TOKEN: "{{ params.tok }}"}}
+"#;
+
+/// What a wait looks for is told in words, before the run and while it goes on, without the script
+/// that does it. Variables of the file are filled in, and secrets are not.
+#[test]
+fn what_is_looked_for_is_told_in_words() {
+    let home = Home::new();
+    home.write("looking.yaml", LOOKING);
+    let given = ["looking.yaml", "-E", "prod"];
+    let missing = home.run(&[&["run"][..], &given, &["--dry-run"]].concat());
+    assert!(missing.stderr.contains("`-p tok=env:NAME`"), "{}", missing.stderr);
+    let given = [&given[..], &["-p", "tok=env:TOKEN"]].concat();
+    let dry = home.run(&[&["run"][..], &given, &["--dry-run"]].concat()).stdout;
+    assert!(dry.contains("wait       for the file ready.flag\n"), "{dry}");
+    assert!(dry.contains("wait       for http://127.0.0.1:1/ to answer 200\n"), "{dry}");
+    assert!(dry.contains("script     echo eu\n") && !dry.contains("env:TOKEN"), "{dry}");
+    assert!(!dry.contains("AUTOGLM_WAIT_FOR"), "{dry}");
+    let plan = home.run(&[&["plan"][..], &given].concat()).stdout;
+    assert!(plan.contains("wait  for the file ready.flag"), "{plan}");
+
+    let run = home.start(&[&["run"][..], &given].concat());
+    let waits = "it waits for the file {{ params.flag }}, and has for ";
+    wait::until("the wait is explained", PATIENCE, || {
+        home.run(&["explain", "last", "file"]).stdout.contains(waits).then_some(())
+    });
+    home.run(&["terminate", "last"]);
+    run.finish();
 }

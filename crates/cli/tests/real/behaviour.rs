@@ -1,8 +1,10 @@
 //! What each command does on the real thing, in brief: how it ends, what it prints, what it leaves.
 
+mod decisions;
 mod ending;
 mod repeating;
 mod tasks;
+mod telling;
 
 use std::process::Command;
 use std::time::{Duration, Instant};

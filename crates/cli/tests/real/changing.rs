@@ -161,6 +161,29 @@ fn tasks_that_cannot_be_added_fail_their_writer_with_the_reason() {
     assert!(reason.contains("nobody"), "{reason}");
 }
 
+/// What is wrong with a file names it; a need that no worker has is told; the words are those of a
+/// file.
+fn edits_tell_what_they_come_to(home: &Home) {
+    home.write("bad.yaml", "tasks: {x: {script: \"true\", depends_on: nope}}\n");
+    let bad = home.run(&["edit", "1", "--add", "bad.yaml", "--yes"]);
+    assert!(bad.stderr.contains(" --> bad.yaml:1:"), "{}", bad.stderr);
+    let plan = home.json(&["edit", "1", "--set", "max_parallel=3", "--preview"]);
+    assert_eq!(plan["changes"][0]["to"], "3");
+    let plan = home.json(&["edit", "1", "third", "--set", "retry=3", "--preview"]);
+    assert_eq!(
+        (&plan["changes"][0]["key"], &plan["changes"][0]["to"]),
+        (&"retry.limit".into(), &"3".into())
+    );
+    let large = ["edit", "1", "third", "--set", "resources.cpu=100", "--preview"];
+    let warned = home.run(&large);
+    let warning = "warning: no worker has room for third, which is to need 100 CPU\n";
+    assert!(warned.stdout.contains(warning), "{}", warned.stdout);
+    assert_eq!(
+        home.json(&["edit", "1", "third", "--set", "resources.cpu=2", "--preview"])["warnings"],
+        Value::Null
+    );
+}
+
 #[test]
 fn a_run_is_edited_and_tasks_are_passed_over_while_it_goes_on() {
     let home = Home::new();
@@ -194,6 +217,7 @@ fn a_run_is_edited_and_tasks_are_passed_over_while_it_goes_on() {
         let refused = home.run(arguments);
         assert_eq!(refused.code, code, "{arguments:?}: {}", refused.stderr);
     }
+    edits_tell_what_they_come_to(&home);
     home.write("go", "");
     let ran = running.finish();
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -303,4 +327,29 @@ tasks:
     assert_eq!(retried.code, 0, "{}", retried.stderr);
     let marks = home.lines("marks");
     assert_eq!(marks[marks.len() - 2..], ["one", "end 1 5"], "who asks for it again gets it");
+}
+
+/// The first item holds the others up.
+const WIDE: &str = r#"
+tasks:
+  each:
+    foreach: {range: 10}
+    max_parallel: 1
+    script: 'until test -e "$FOLDER/go"; do sleep 0.02; done'
+"#;
+
+#[test]
+fn items_that_have_begun_are_named_and_not_their_task() {
+    let home = Home::new();
+    let flow = home.write("flow.yaml", WIDE);
+    let running = home.start(&["run", &flow]);
+    let skipped = || (home.run(&["skip", "1", "each[8-9]"]).code == 0).then_some(());
+    wait::until("the run is there", PATIENCE, skipped);
+    let again = home.run(&["skip", "1", "each[7-9]"]);
+    assert_eq!(again.code, 6, "{}", again.stderr);
+    let why = "item `each[8]` of run 1 is skipped, and so on: 2 of the 3 items that were named";
+    assert!(again.stderr.contains(why), "{}", again.stderr);
+    home.write("go", "");
+    assert_eq!(running.finish().code, 0);
+    home.wait_until_quiet();
 }

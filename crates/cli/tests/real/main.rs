@@ -16,6 +16,7 @@ mod first_job;
 mod full_disk;
 mod kill;
 mod limits;
+mod network;
 mod output;
 mod power_cut;
 mod serving;

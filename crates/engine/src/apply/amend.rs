@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use model::fact::RunAmended;
 use model::status::TaskStatus;
-use model::{Graph, IdSet, ItemId, TaskId, TaskKey, Timestamp};
+use model::{Graph, IdSet, ItemId, RunId, TaskId, TaskKey, Timestamp};
 
 use crate::state::{ClassId, Fan, Item, Run, State, Task, loops};
 
@@ -29,6 +29,7 @@ impl State {
         let Some(run) = self.runs.get_mut(&id) else { return };
         run.amend(amended, graph, classes);
         let new: Vec<_> = run.graph.tasks().skip(known).collect();
+        self.intern_all_grown(id);
         self.put_indexed(indexed);
         self.advance_all(id, new, at);
     }
@@ -40,19 +41,39 @@ impl State {
             let (ready, retrying) = run.waiting_items(key.task);
             if ready + retrying > 0 {
                 let (class, place) = run.ready_key(key);
-                taken.push((key, self.ready.take(class, place)));
+                let index = run.graph.policy_index(key.task);
+                let grown = run.grown.range((index, 0)..=(index, u8::MAX)).map(|(_, &grown)| grown);
+                let mut classes: Vec<_> = grown.chain([class]).collect();
+                classes.sort_unstable();
+                classes.dedup();
+                let waiting = classes.into_iter().flat_map(|class| self.ready.take(class, place));
+                let waiting = waiting.collect();
+                taken.push((key, waiting));
             }
         }
         taken
     }
 
+    /// Policies have other numbers now: the classes of what has grown are found anew.
+    fn intern_all_grown(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        run.grown.clear();
+        let mut grown: Vec<(TaskKey, u8)> = Vec::new();
+        for task in run.graph.tasks().filter(|&task| run.policy(task).retry.memory.is_some()) {
+            let items = (0..run.item_count(task)).filter_map(|item| run.item(task, ItemId(item)));
+            let growths = items.map(Item::growths).filter(|&growths| growths > 0);
+            grown.extend(growths.map(|growths| (TaskKey { run: id, task }, growths)));
+        }
+        grown.sort_unstable();
+        grown.dedup();
+        grown.into_iter().for_each(|(key, growths)| self.intern_grown(key, growths));
+    }
+
     fn put_indexed(&mut self, indexed: Vec<Indexed>) {
         for (key, waiting) in indexed {
             self.index_task(key);
-            let Some(run) = self.runs.get(&key.run) else { continue };
-            let place = run.ready_key(key);
             for (at, item) in waiting {
-                self.ready.insert_retry(place, item, at);
+                self.insert_retry(key, item, at);
             }
         }
     }
@@ -74,6 +95,7 @@ impl Run {
         let admitted = &mut self.admitted;
         (admitted.graph, admitted.definition) = (amended.graph, amended.definition);
         (admitted.priority, admitted.concurrency) = (amended.priority, amended.concurrency);
+        admitted.cost_limit_micro = amended.cost_limit_micro;
         let known = self.graph.len();
         (self.loops, self.classes, self.graph) = (loops(&graph), classes, graph);
         let graph = Arc::clone(&self.graph);

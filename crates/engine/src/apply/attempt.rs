@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use model::fact::AttemptsEnded;
-use model::outcome::{Outcome, Then};
+use model::outcome::{Failure, Outcome, Spent, Then};
+use model::policy::Policy;
 use model::status::TaskStatus;
 use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, WorkerId};
 
@@ -18,12 +19,13 @@ impl State {
         (seq, at): (Seq, Timestamp),
     ) {
         let Some(run) = self.runs.get(&key.run) else { return };
-        let (place, count) = (run.ready_key(key), items.end.saturating_sub(items.start));
-        self.shares.spend(&self.classes.get(place.0).shared, count, at);
+        let (class, count) = (run.class(key.task), items.end.saturating_sub(items.start));
+        self.shares.spend(&self.classes.get(class).shared, count, at);
         for item in items.map(ItemId) {
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
             run.set_item(key.task, item, old.leased(), at);
+            let place = run.item_key(key, item);
             let lease = Lease {
                 token: seq.into(),
                 worker,
@@ -46,7 +48,7 @@ impl State {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.take(item, &class.amounts);
         }
-        self.shares.hold(&class.shared, item);
+        self.shares.hold(&class.shared, item, lease.leased_at);
         self.leases.insert(item, lease);
     }
 
@@ -104,19 +106,22 @@ impl State {
     pub(super) fn attempts_ended(&mut self, ended: &AttemptsEnded, at: Timestamp) {
         let key = ended.task;
         for &(item, end) in &ended.ends {
+            self.account(key.item(item), ended.outcome, (end.spent, at));
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
-            let place = run.ready_key(key);
+            let class = run.class_of(key.task, item);
             let before = run.task(key.task).status();
             let lost = run.status_when_lost(key.task);
-            let after = run.set_item(key.task, item, item_after(old, ended, lost), at);
+            let grows = grows(run.policy(key.task), ended);
+            let counted = if grows { old.grown() } else { old };
+            let after = run.set_item(key.task, item, item_after(counted, ended, lost), at);
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if end.usage.wall_us > 0 {
-                self.classes.observe(place.0, end.usage.wall_us);
+                self.classes.observe(class, end.usage.wall_us);
             }
             if let Then::Retry { at } = ended.then {
-                self.ready.insert_retry(place, item, at);
+                self.insert_retry(key, item, at);
             }
             if after.is_final() && !before.is_final() {
                 self.follow(key, at);
@@ -124,15 +129,51 @@ impl State {
         }
     }
 
+    /// What an attempt that has ended means for what is counted beyond it: costs, budgets, breakers.
+    fn account(&mut self, item: ItemKey, outcome: Outcome, (spent, at): (Spent, Timestamp)) {
+        if let Some(lease) = self.leases.get(&item) {
+            let shared = &self.classes.get(lease.class).shared;
+            self.shares.settle(shared, spent, at);
+            self.shares.learn(shared, (item, outcome), at);
+        }
+        let Some(run) = self.runs.get_mut(&item.run).filter(|_| spent != Spent::NOTHING) else {
+            return;
+        };
+        run.spent = run.spent.with(spent);
+        let totals = self.spent.entry(run.admitted.tenant.clone()).or_default();
+        *totals = totals.with(spent);
+    }
+
+    /// An item waits for its next attempt, in the class of what it asks for.
+    pub(super) fn insert_retry(&mut self, key: TaskKey, item: ItemId, at: Timestamp) {
+        let growths = self.runs.get(&key.run).and_then(|run| run.item(key.task, item));
+        self.intern_grown(key, growths.map_or(0, Item::growths));
+        let Some(run) = self.runs.get(&key.run) else { return };
+        self.ready.insert_retry(run.item_key(key, item), item, at);
+    }
+
     pub(super) fn leases_returned(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
         for item in items.iter().map(ItemId) {
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
-            run.set_item(key.task, item, old.with_status(TaskStatus::Ready), at);
+            // What asks for more than its task says is not one of its ready items.
+            if old.growths() > 0 {
+                run.set_item(key.task, item, old.with_status(TaskStatus::Retrying), at);
+                self.insert_retry(key, item, at);
+            } else {
+                run.set_item(key.task, item, old.with_status(TaskStatus::Ready), at);
+            }
         }
         self.index_task(key);
     }
+}
+
+/// Whether what follows such an end asks for more memory.
+fn grows(policy: &Policy, ended: &AttemptsEnded) -> bool {
+    policy.retry.memory.is_some()
+        && ended.outcome == Outcome::Failed(Failure::OutOfMemory)
+        && ended.then != Then::Final
 }
 
 /// An item after one of its attempts has ended; `lost` is where one stands that is lost for good.

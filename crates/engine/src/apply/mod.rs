@@ -44,6 +44,8 @@ impl State {
             Fact::TasksCancelled { run, tasks } => self.tasks_cancelled(*run, tasks, at),
             Fact::TasksUnsatisfiable { run, tasks } => self.tasks_unsatisfiable(*run, tasks, at),
             Fact::RunStopping { run, cause } => self.run_stopping(*run, *cause),
+            Fact::RunPaused { run, cause } => self.run_paused(*run, *cause),
+            Fact::RunResumed { run } => self.run_resumed(*run),
             Fact::RunEnded { run, status } => self.run_ended(*run, *status, at),
             Fact::RoundOpened { run, tasks, scope } => self.round_opened(*run, tasks, *scope, at),
             Fact::ItemsReopened { task, items } => self.items_reopened(*task, items, at),

@@ -8,7 +8,7 @@ use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 
-use crate::state::{Fate, Item, Lease, State, Timer};
+use crate::state::{Circuit, Fate, Item, Lease, State, Timer};
 
 impl State {
     pub(super) fn restored(&mut self, restored: &Restored, recorded: (Seq, Timestamp)) {
@@ -19,15 +19,16 @@ impl State {
                     self.classes.restore_mean(request, *mean);
                 }
             }
-            Restored::Run { run, status, cause, ended_at, released } => {
+            Restored::Run { run, status, cause, ended_at, released, paused } => {
                 self.disarm_run_timer(*run);
                 self.forget_begun_waits(*run);
                 let Some(found) = self.runs.get_mut(run) else { return };
                 (found.status, found.cause, found.ended_at) = (*status, *cause, *ended_at);
                 (found.opened_at, found.released) = (recorded.1, *released);
+                found.paused = *paused;
                 if status.is_final() {
                     self.ended.push_back(*run);
-                } else if *status == RunStatus::Running {
+                } else if matches!(status, RunStatus::Running | RunStatus::Paused) {
                     self.arm_run_timer(*run);
                 }
             }
@@ -40,7 +41,7 @@ impl State {
                     token: *token,
                     worker: *worker,
                     round: run.task(item.task).round(),
-                    class: run.class(item.task),
+                    class: run.class_of(item.task, item.item),
                     leased_at: recorded.1,
                     started_at: None,
                     overran: false,
@@ -54,12 +55,21 @@ impl State {
                 }
             }
             Restored::Retry { item, at } => {
-                let Some(run) = self.runs.get(&item.run) else { return };
-                let place = run.ready_key(item.task_key());
-                self.ready.insert_retry(place, item.item, *at);
+                self.insert_retry(item.task_key(), item.item, *at);
             }
             Restored::Budget { name, full_at } => {
                 self.shares.full_at.insert(name.clone(), *full_at);
+            }
+            Restored::Breaker(image) => {
+                self.shares.circuits.insert(image.name.clone(), Circuit::from(&**image));
+            }
+            Restored::RunSpent { run, totals } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.spent = *totals;
+                }
+            }
+            Restored::TenantSpent { tenant, totals } => {
+                self.spent.insert(tenant.clone(), *totals);
             }
             Restored::End { seq, at, epoch } => {
                 (self.last, self.at, self.epoch) = (*seq, *at, *epoch);
@@ -95,6 +105,9 @@ impl State {
                 run.items.shift(old, image.item.status, 1);
             }
         }
+        for task in tasks.iter().map(TaskId) {
+            self.intern_grown(TaskKey { run: id, task }, image.item.growths);
+        }
     }
 
     /// Stands before the state of the task, which is then that of the fan-out, or of the wait.
@@ -125,6 +138,7 @@ impl State {
             *slot = Item::from(image);
         }
         fan.rebuild_ready();
+        self.intern_grown(key, image.growths);
     }
 
     /// Derives what a snapshot leaves out: how many tasks are open, and what is ready. An admission

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::fact::{RoundScope, RunAdmitted, StopCause};
+use model::fact::{PauseCause, RoundScope, RunAdmitted, StopCause};
 use model::outcome::{Failure, Outcome};
 use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
@@ -120,29 +120,44 @@ impl State {
 
     fn drop_retries(&mut self, key: TaskKey) {
         let Some(run) = self.runs.get(&key.run) else { return };
-        let place = run.ready_key(key);
         let Some(fan) = run.fan(key.task) else {
-            return self.ready.remove_retry(place, ItemId(0));
+            return self.ready.remove_retry(run.item_key(key, ItemId(0)), ItemId(0));
         };
         if fan.tally().of(TaskStatus::Retrying) == 0 {
             return;
         }
-        for (item, _) in (0..).zip(fan.items()).filter(|x| x.1.status() == TaskStatus::Retrying) {
-            self.ready.remove_retry(place, ItemId(item));
+        let numbered = (0..).map(ItemId).zip(fan.items());
+        for (item, _) in numbered.filter(|(_, item)| item.status() == TaskStatus::Retrying) {
+            self.ready.remove_retry(run.item_key(key, item), item);
+        }
+    }
+
+    /// Its time goes on while it is paused.
+    pub(super) fn run_paused(&mut self, id: RunId, cause: PauseCause) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        if run.status == RunStatus::Running {
+            (run.status, run.paused) = (RunStatus::Paused, Some(cause));
+        }
+    }
+
+    pub(super) fn run_resumed(&mut self, id: RunId) {
+        let Some(run) = self.runs.get_mut(&id) else { return };
+        if run.status == RunStatus::Paused {
+            (run.status, run.paused) = (RunStatus::Running, None);
         }
     }
 
     pub(super) fn run_stopping(&mut self, id: RunId, cause: StopCause) {
         self.disarm_run_timer(id);
         let Some(run) = self.runs.get_mut(&id) else { return };
-        run.status = RunStatus::Stopping;
+        (run.status, run.paused) = (RunStatus::Stopping, None);
         run.cause = Some(cause);
     }
 
     pub(super) fn run_ended(&mut self, id: RunId, status: RunStatus, at: Timestamp) {
         self.disarm_run_timer(id);
         let Some(run) = self.runs.get_mut(&id) else { return };
-        run.status = status;
+        (run.status, run.paused) = (status, None);
         run.ended_at = Some(at);
         self.ended.push_back(id);
     }

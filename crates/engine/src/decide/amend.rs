@@ -54,11 +54,12 @@ impl Turn<'_> {
             definition: amendment.definition,
             priority: amendment.priority,
             concurrency: amendment.concurrency,
+            cost_limit_micro: amendment.cost_limit_micro,
         };
         let known = run.admitted();
         let old = (known.graph, known.definition, known.priority, known.concurrency);
         let new = (amended.graph, amended.definition, amended.priority, amended.concurrency);
-        if old != new {
+        if old != new || known.cost_limit_micro != amended.cost_limit_micro {
             self.record_with(Fact::RunAmended(Box::new(amended)), &amendment.graph);
             self.watch_deadlines(amendment.run);
         }

@@ -9,13 +9,16 @@ use model::hash::mix;
 use model::limits::{ITEMS_PER_FACT_MAX, RETRY_AFTER_MAX};
 use model::message::{AttemptEvent, LeaseId, Report};
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
-use model::policy::RetryPolicy;
+use model::policy::{RetryPolicy, Rule};
+use model::resources::ResourceId;
 use model::status::RunStatus;
 use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, WorkerId};
 
+use scheduler::fits;
+
 use super::Turn;
 use crate::input::Effect;
-use crate::state::Item;
+use crate::state::{Item, Run};
 
 /// A loss is followed by another attempt at once: the node is gone, the task is not wrong.
 const RETRY_AFTER_LOSS: Span = Span::ZERO;
@@ -170,7 +173,9 @@ impl Turn<'_> {
         let ending = run.status() == RunStatus::Stopping && !run.is_handler(item.task);
         let retry = &run.graph().policy(item.task).retry;
         let late = self.is_late(run, item.task);
-        if ending || late || !may_retry(retry, record, outcome) {
+        let hopeless =
+            outcome == Outcome::Failed(Failure::OutOfMemory) && !self.can_grow(run, item, record);
+        if ending || late || hopeless || !may_retry(retry, record, outcome) {
             return Some(Then::Final);
         }
         let wait = match outcome {
@@ -179,23 +184,47 @@ impl Turn<'_> {
         };
         Some(Then::Retry { at: self.now + wait })
     }
+
+    /// Whether what an attempt asks for that follows one without enough memory fits a worker. Where
+    /// there is none, one may come.
+    fn can_grow(&self, run: &Run, item: ItemKey, record: Item) -> bool {
+        let policy = run.policy(item.task);
+        let Some(growth) = policy.retry.memory else { return true };
+        let mut asked = self.state.classes.get(run.class(item.task)).amounts.clone();
+        let memory = &mut asked[usize::from(ResourceId::MEMORY.0)];
+        *memory = growth.grown(*memory, record.grown().growths());
+        let mut workers = self.state.workers().filter(|(_, known)| !known.gone).peekable();
+        workers.peek().is_none() || workers.any(|(_, known)| fits(&asked, &known.capacity) > 0)
+    }
 }
 
 fn may_retry(policy: &RetryPolicy, item: Item, outcome: Outcome) -> bool {
     match outcome {
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => false,
         Outcome::Lost => item.losses() < policy.loss_limit,
-        Outcome::TimedOut => item.failures() < policy.limit,
-        Outcome::Failed(failure) => {
-            item.failures() < policy.limit && failure.is_transient() && code_allows(policy, failure)
+        Outcome::TimedOut | Outcome::Failed(_) => {
+            item.failures() < policy.limit && is_chosen(policy, outcome)
         }
     }
 }
 
-fn code_allows(policy: &RetryPolicy, failure: Failure) -> bool {
-    let Failure::Exit(code) = failure else { return policy.only_exit_codes.is_empty() };
-    let chosen = policy.only_exit_codes.is_empty() || policy.only_exit_codes.contains(&code);
-    chosen && !policy.never_exit_codes.contains(&code)
+/// Whether the rules of a policy let a bad end be followed by a retry. What never does outdoes
+/// what does; an exit code that is named, or would have to be, outdoes all other rules.
+fn is_chosen(policy: &RetryPolicy, outcome: Outcome) -> bool {
+    let matches = |rules: &[Rule]| rules.iter().any(|rule| rule.matches(outcome));
+    if matches(&policy.never) {
+        return false;
+    }
+    let only_codes = !policy.only_exit_codes.is_empty();
+    match outcome {
+        Outcome::Failed(Failure::Exit(code)) if policy.never_exit_codes.contains(&code) => false,
+        Outcome::Failed(Failure::Exit(code)) if only_codes => {
+            policy.only_exit_codes.contains(&code)
+        }
+        _ if !policy.on.is_empty() => matches(&policy.on),
+        Outcome::Failed(failure) => !only_codes && failure.is_transient(),
+        _ => true,
+    }
 }
 
 /// The wait before the next attempt: it doubles with each failure up to its cap, and the upper half
@@ -250,5 +279,33 @@ mod tests {
         assert_eq!(retried, [true, false, false]);
         assert!(!may_retry(&policy, record.failed(), Outcome::Failed(Failure::Exit(3))));
         assert!(may_retry(&policy, record.failed(), Outcome::Lost));
+    }
+
+    #[test]
+    fn rules_choose() {
+        let retried = |on: &[Rule], never: &[Rule], only: &[i32]| {
+            let policy = RetryPolicy {
+                limit: 1,
+                on: on.into(),
+                never: never.into(),
+                only_exit_codes: only.into(),
+                ..RetryPolicy::default()
+            };
+            let ends = [
+                Outcome::TimedOut,
+                Outcome::Failed(Failure::Exit(3)),
+                Outcome::Failed(Failure::Exit(4)),
+                Outcome::Failed(Failure::Status(503)),
+                Outcome::Failed(Failure::Answer),
+            ];
+            ends.map(|end| may_retry(&policy, Item::new(TaskStatus::Running), end))
+        };
+        assert_eq!(retried(&[], &[], &[]), [true, true, true, true, false]);
+        assert_eq!(retried(&[Rule::TimeOut], &[], &[]), [true, false, false, false, false]);
+        assert_eq!(retried(&[Rule::Any], &[Rule::Exit], &[]), [true, false, false, true, true]);
+        // A code that is named is retried besides what the rules name; others are not.
+        assert_eq!(retried(&[Rule::Transient], &[], &[3]), [true, true, false, true, false]);
+        assert_eq!(retried(&[Rule::Answer], &[], &[3]), [false, true, false, false, true]);
+        assert_eq!(retried(&[], &[], &[3]), [true, true, false, false, false]);
     }
 }

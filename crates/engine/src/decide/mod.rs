@@ -10,6 +10,7 @@ mod attempt;
 mod control;
 mod deadline;
 mod mark;
+mod pause;
 mod place;
 mod problem;
 mod progress;
@@ -98,6 +99,8 @@ impl<'a> Turn<'a> {
                 self.volatile.generated.clear();
             }
             Input::Stop { request, run, cause } => self.stop(request, run, cause),
+            Input::Pause { request, run } => self.pause(request, run),
+            Input::Resume { request, run } => self.resume(request, run),
             Input::Retry { request, run, from } => self.retry(request, run, from),
             Input::Answered(answered) => self.answered(*answered),
             Input::Settle { request, task, verdict, output } => {

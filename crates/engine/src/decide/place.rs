@@ -15,6 +15,7 @@ use super::allowances::Limit;
 use super::deadline::may_start;
 use super::problem::{Legend, Origin, problem};
 use crate::input::Effect;
+use crate::state::ClassId;
 
 /// What was planned last, and whether anything has changed since.
 #[derive(Debug, Default)]
@@ -23,7 +24,8 @@ pub(crate) struct Planning {
     pub(crate) changed: bool,
     /// When the last problem was made.
     pub(crate) planned_at: Timestamp,
-    /// When a budget that has refused something will have enough for it.
+    /// When a budget that has refused something will have enough for it, or a breaker that did
+    /// lets somebody try.
     pub(crate) enough_at: Option<Timestamp>,
     /// What the numbers of the problem under way stand for.
     asked: Option<Legend>,
@@ -57,7 +59,7 @@ impl Turn<'_> {
         for placement in &plan.placements {
             self.lease(&legend, placement, &mut granted);
         }
-        self.note_budgets(&legend, plan);
+        self.note_shares(&legend, plan);
         for (worker, items) in granted {
             self.grant(worker, items);
         }
@@ -73,7 +75,8 @@ impl Turn<'_> {
     ) {
         let worker = legend.workers[placement.node as usize];
         let origin = legend.groups[placement.class as usize][placement.group as usize];
-        let mut left = placement.count.min(self.acceptable(worker, origin.task()));
+        let class = legend.classes[placement.class as usize];
+        let mut left = placement.count.min(self.acceptable(worker, origin.task(), class));
         while left > 0 {
             let items = match origin {
                 Origin::Task(key) => {
@@ -95,13 +98,13 @@ impl Turn<'_> {
     }
 
     /// How many items of a task a worker may take by the state of this moment.
-    fn acceptable(&self, worker: WorkerId, key: TaskKey) -> u32 {
+    fn acceptable(&self, worker: WorkerId, key: TaskKey, class: ClassId) -> u32 {
         let (Some(known), Some(run)) = (self.state.worker(worker), self.state.run(key.run)) else {
             return 0;
         };
         let session = self.volatile.sessions.get(&worker);
         let lively = session.is_some_and(|session| session.is_lively(self.now));
-        let class = self.state.classes.get(run.class(key.task));
+        let class = self.state.classes.get(class);
         let request = &class.amounts;
         let late = run.task_deadline(key.task).is_some_and(|deadline| deadline <= self.now);
         if known.gone || !lively || late || !may_start(run.status()) {
@@ -110,7 +113,7 @@ impl Turn<'_> {
         if fits(request, &known.capacity) == 0 {
             return 0;
         }
-        // What takes a lock or spends of a budget does not wait at a worker.
+        // What takes a lock, spends of a budget or keeps to a breaker does not wait at a worker.
         let alone = !class.shared.is_empty();
         let ahead = if alone { 0 } else { PREFILL_MAX.saturating_sub(known.unstarted) };
         let room = fits(request, &known.free()).saturating_add(ahead);
@@ -120,14 +123,20 @@ impl Turn<'_> {
         room.min(of_run).min(shared).min(run.allowance(key.task).unwrap_or(u32::MAX))
     }
 
-    /// Remembers when the first class that a budget has refused may try again.
-    fn note_budgets(&mut self, legend: &Legend, plan: &Plan) {
+    /// Remembers when the first class that a budget or a breaker has refused may try again.
+    fn note_shares(&mut self, legend: &Legend, plan: &Plan) {
         let enough = plan.refusals.iter().filter_map(|refusal| {
             let RefusalReason::Draw { allowance } = refusal.reason else { return None };
-            let Limit::Budget(_) = legend.limits[allowance as usize] else { return None };
-            let class = self.state.classes.get(legend.classes[refusal.class as usize]);
-            let budgets = class.shared.budgets.iter();
-            budgets.map(|spending| self.state.shares.enough_at(spending, self.now)).max()
+            let shares = &self.state.shares;
+            match &legend.limits[allowance as usize] {
+                Limit::Run(_) | Limit::Lock(_) => None,
+                Limit::Breaker(name) => shares.open_until(name, self.now),
+                Limit::Budget(_) => {
+                    let class = self.state.classes.get(legend.classes[refusal.class as usize]);
+                    let budgets = class.shared.budgets.iter();
+                    budgets.map(|spending| shares.enough_at(spending, self.now)).max()
+                }
+            }
         });
         self.volatile.planning.enough_at = enough.filter(|&at| at > self.now).min();
     }

@@ -8,7 +8,7 @@ use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp, WorkerId};
 use scheduler::{Class, Group, Node, Problem, fits};
 
 use super::Volatile;
-use super::allowances::{Allowances, Limit};
+use super::allowances::{Allowances, Limit, Seen};
 use super::deadline::may_start;
 use crate::state::{ClassId, ReadyKey, Run, State};
 
@@ -59,6 +59,7 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
         });
     }
     let mut allowances = Allowances::default();
+    let seen = Seen { shares: &state.shares, now };
     for id in state.ready.classes() {
         let class = state.classes.get(id);
         // One more than may be had, so that somebody is refused and it is known why.
@@ -72,7 +73,7 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
         if groups.is_empty() {
             continue;
         }
-        allowances.widen(&class.shared, &state.shares);
+        allowances.widen(&class.shared, seen);
         legend.classes.push(id);
         legend.groups.push(origins.into_iter().map(|(_, origin)| origin).collect());
         problem.classes.push(Class {
@@ -83,9 +84,9 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
         });
     }
     for (class, &id) in problem.classes.iter_mut().zip(&legend.classes) {
-        class.draws = allowances.draws(&state.classes.get(id).shared, &state.shares);
+        class.draws = allowances.draws(&state.classes.get(id).shared, seen);
     }
-    (problem.allowances, legend.limits) = allowances.finish(&state.shares, now);
+    (problem.allowances, legend.limits) = allowances.finish(seen);
     (problem, legend)
 }
 

@@ -37,7 +37,10 @@ impl Turn<'_> {
                     self.record(Fact::RunEnded { run: id, status });
                 }
                 Some(stage) if stage > run.released => self.release(id, stage),
-                Some(_) => return self.ask(id),
+                Some(_) => {
+                    self.keep_to_cost_limit(id);
+                    return self.ask(id);
+                }
             }
         }
     }
@@ -80,7 +83,7 @@ impl Turn<'_> {
         let ordinary = !run.is_handler(key.task);
         let policy = run.policy(key.task).failure.unwrap_or(run.admitted().failure);
         let stops = policy == FailurePolicy::FailFast && !run.graph().expects_failure(key.task);
-        if ordinary && stops && run.status() == RunStatus::Running {
+        if ordinary && stops && is_under_way(run.status()) {
             self.begin_stop(key.run, StopCause::TaskFailed);
         }
     }
@@ -157,6 +160,11 @@ impl Turn<'_> {
     }
 }
 
+/// Whether a run may still be stopped by a failure.
+const fn is_under_way(status: RunStatus) -> bool {
+    matches!(status, RunStatus::Running | RunStatus::Paused)
+}
+
 /// Whether a loop has failed with its body in this round, and its run is to stop because of that.
 fn has_stopping_loop(run: &Run) -> bool {
     let opened_ms = run.opened_at().since(run.admitted_at()).0 / 1_000;
@@ -168,7 +176,7 @@ fn has_stopping_loop(run: &Run) -> bool {
             && !run.is_handler(task)
             && run.is_troubled_by(task, run.task(task).status())
     };
-    run.status() == RunStatus::Running && run.troubled > 0 && run.loops.iter().any(stops)
+    is_under_way(run.status()) && run.troubled > 0 && run.loops.iter().any(stops)
 }
 
 /// How a run ends, or would if all of its handlers ended well.

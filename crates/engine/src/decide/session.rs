@@ -273,11 +273,13 @@ impl Turn<'_> {
         let lease = self.state.lease(key)?;
         let run = self.state.run(key.run)?;
         let policy = run.graph().policy(key.task);
+        // An item that had not enough memory asks for more than its task says.
+        let request = &self.state.classes.get(lease.class).request;
         let attempt = run.item(key.task, key.item)?.attempts();
         Some(Grant {
             attempt: AttemptId { key, round: lease.round, attempt },
             token: lease.token,
-            request: policy.request.clone(),
+            request: request.clone(),
             grace: policy.grace,
         })
     }

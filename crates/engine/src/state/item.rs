@@ -2,14 +2,20 @@
 
 use model::Attempt;
 use model::fact::ItemImage;
+use model::limits::GROWTHS_MAX;
 use model::status::TaskStatus;
 
-/// Status (4 bits), attempts (12), failures (8) and losses (8) of an item in its round. Counters
-/// stop at their largest value. All zero is a pending item.
+/// Status (4 bits), attempts (9), growths (3), failures (8) and losses (8) of an item in its round.
+/// Counters stop at their largest value. All zero is a pending item.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Item(u32);
 
-const ATTEMPTS_MAX: u32 = (1 << 12) - 1;
+const ATTEMPTS_MAX: u32 = (1 << 9) - 1;
+const GROWTHS_SHIFT: u32 = 13;
+
+// A first attempt, and what may follow failures and losses, each counted up to 255.
+const _: () = assert!(ATTEMPTS_MAX > 2 * u8::MAX as u32);
+const _: () = assert!(GROWTHS_MAX == 7);
 
 impl Item {
     /// An item that was never tried.
@@ -28,6 +34,12 @@ impl Item {
     #[must_use]
     pub const fn attempts(self) -> Attempt {
         Attempt((self.0 >> 4 & ATTEMPTS_MAX) as u16)
+    }
+
+    /// How many of them made the next ask for more memory.
+    #[must_use]
+    pub const fn growths(self) -> u8 {
+        (self.0 >> GROWTHS_SHIFT) as u8 & GROWTHS_MAX
     }
 
     /// How many of them failed or overran.
@@ -62,6 +74,12 @@ impl Item {
         if self.failures() == u8::MAX { self } else { Self(self.0 + (1 << 16)) }
     }
 
+    /// The item, asking for more memory than before.
+    #[must_use]
+    pub const fn grown(self) -> Self {
+        if self.growths() == GROWTHS_MAX { self } else { Self(self.0 + (1 << GROWTHS_SHIFT)) }
+    }
+
     /// The item with one more loss.
     #[must_use]
     pub const fn lost(self) -> Self {
@@ -76,6 +94,7 @@ impl Item {
             attempts: self.attempts(),
             failures: self.failures(),
             losses: self.losses(),
+            growths: self.growths(),
         }
     }
 }
@@ -86,6 +105,7 @@ impl From<ItemImage> for Item {
         Self(
             image.status as u32
                 | attempts << 4
+                | u32::from(image.growths.min(GROWTHS_MAX)) << GROWTHS_SHIFT
                 | u32::from(image.failures) << 16
                 | u32::from(image.losses) << 24,
         )
@@ -106,10 +126,11 @@ mod tests {
     fn counters_stop_at_their_largest_value_and_touch_nothing_else() {
         let mut item = Item::new(TaskStatus::Ready);
         for _ in 0..5_000 {
-            item = item.leased().failed().lost();
+            item = item.leased().failed().lost().grown();
         }
         let image = item.image();
-        assert_eq!((image.attempts, image.failures, image.losses), (Attempt(4_095), 255, 255));
+        let counted = (image.attempts, image.failures, image.losses, image.growths);
+        assert_eq!(counted, (Attempt(511), 255, 255, 7));
         assert_eq!(image.status, TaskStatus::Leased);
         assert_eq!(Item::from(image), item);
         assert_eq!(Item::default().status(), TaskStatus::Pending);

@@ -5,6 +5,7 @@
 //! the facts.
 
 mod change;
+mod circuit;
 mod class;
 mod fan;
 mod index;
@@ -16,11 +17,14 @@ mod tally;
 mod task;
 mod worker;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 
 use model::collections::HashMap;
+use model::outcome::Totals;
 use model::{Digest, Epoch, ItemKey, RunId, Seq, TaskKey, Timestamp, WorkerId};
 
+pub use circuit::{Circuit, Stand};
 pub use class::{Class, ClassId, Classes};
 pub use fan::Fan;
 pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
@@ -50,6 +54,8 @@ pub struct State {
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
     pub(crate) leases: HashMap<ItemKey, Lease>,
     pub(crate) shares: Shares,
+    /// What the attempts of each tenant's runs spent.
+    pub(crate) spent: BTreeMap<Box<str>, Totals>,
     pub(crate) ready: ReadyIndex,
     pub(crate) timers: Timers,
 }
@@ -130,10 +136,32 @@ impl State {
         &self.shares
     }
 
+    /// What the attempts of the runs of each tenant spent, by tenant; those that spent nothing are
+    /// missing.
+    pub fn spent(&self) -> impl Iterator<Item = (&str, Totals)> {
+        self.spent.iter().map(|(tenant, &totals)| (&**tenant, totals))
+    }
+
     /// Whether nothing is left to do in any run.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.runs.len() == self.ended.len()
+    }
+
+    /// Makes the class of what an item of a task asks for after so many growths.
+    pub(crate) fn intern_grown(&mut self, key: TaskKey, growths: u8) {
+        let Some(run) = self.runs.get_mut(&key.run) else { return };
+        let place = (run.graph.policy_index(key.task), growths);
+        if growths == 0 || run.grown.contains_key(&place) {
+            return;
+        }
+        let policy = run.graph.policy(key.task);
+        let mut request = policy.request.clone();
+        if let Some(growth) = policy.retry.memory {
+            request.memory_bytes = growth.grown(request.memory_bytes, growths);
+        }
+        let class = self.classes.intern(&request, &policy.shared);
+        run.grown.insert(place, class);
     }
 
     /// Puts a task into the ready index if it has ready items, and takes it out if it has none.

@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use model::control::{Join, Kind};
-use model::fact::{ControlImage, RunAdmitted, StopCause};
+use model::fact::{ControlImage, PauseCause, RunAdmitted, StopCause};
+use model::outcome::Totals;
 use model::policy::{Policy, Stage};
 use model::shared::Deadline;
 use model::status::{RunStatus, TaskStatus};
@@ -25,6 +26,10 @@ pub struct Run {
     pub(crate) graph: Arc<Graph>,
     pub(crate) status: RunStatus,
     pub(crate) cause: Option<StopCause>,
+    /// Why it is paused, if it is.
+    pub(crate) paused: Option<PauseCause>,
+    /// What its attempts spent that have ended.
+    pub(crate) spent: Totals,
     pub(crate) ended_at: Option<Timestamp>,
     /// When the round that is open began: what the run's time limit counts from.
     pub(crate) opened_at: Timestamp,
@@ -34,6 +39,8 @@ pub struct Run {
     pub(crate) loops: Box<[TaskId]>,
     /// The class of each policy of the graph.
     pub(crate) classes: Vec<ClassId>,
+    /// The class of a policy after so many growths, as far as there has been one.
+    pub(crate) grown: BTreeMap<(usize, u8), ClassId>,
     /// Items by status.
     pub(crate) items: Tally,
     /// Tasks that have not ended, by stage.
@@ -85,12 +92,15 @@ impl Run {
             graph,
             status: RunStatus::Running,
             cause: None,
+            paused: None,
+            spent: Totals::default(),
             ended_at: None,
             opened_at: at,
             tasks,
             fans,
             loops,
             classes,
+            grown: BTreeMap::new(),
             items,
             open,
             released: Stage::Ordinary,
@@ -147,6 +157,24 @@ impl Run {
     #[must_use]
     pub const fn cause(&self) -> Option<StopCause> {
         self.cause
+    }
+
+    /// Why it is paused, if it is.
+    #[must_use]
+    pub const fn paused(&self) -> Option<PauseCause> {
+        self.paused
+    }
+
+    /// What its attempts spent that have ended, in all rounds.
+    #[must_use]
+    pub const fn spent(&self) -> Totals {
+        self.spent
+    }
+
+    /// Whether its attempts have cost as much as they may.
+    #[must_use]
+    pub fn is_at_cost_limit(&self) -> bool {
+        self.admitted.cost_limit_micro.is_some_and(|limit| self.spent.cost_micro >= limit)
     }
 
     /// Its items by status.
@@ -222,6 +250,20 @@ impl Run {
     #[must_use]
     pub fn class(&self, task: TaskId) -> ClassId {
         self.classes[self.graph.policy_index(task)]
+    }
+
+    /// The class of what an item asks for: more memory than its task says, after attempts that had
+    /// not enough.
+    #[must_use]
+    pub fn class_of(&self, task: TaskId, item: ItemId) -> ClassId {
+        let growths = self.item(task, item).map_or(0, Item::growths);
+        match growths {
+            0 => self.class(task),
+            _ => {
+                let place = (self.graph.policy_index(task), growths);
+                self.grown.get(&place).copied().unwrap_or_else(|| self.class(task))
+            }
+        }
     }
 
     /// When the run has taken as long as it may.
@@ -444,6 +486,12 @@ impl Run {
             | inverse(priority.0) << 32
             | u64::from(u32::MAX - self.graph.rank(key.task));
         (self.class(key.task), ReadyKey { urgency, run: key.run, task: key.task })
+    }
+
+    /// The class of an item and the place of its task.
+    #[must_use]
+    pub fn item_key(&self, key: TaskKey, item: ItemId) -> (ClassId, ReadyKey) {
+        (self.class_of(key.task, item), self.ready_key(key).1)
     }
 }
 

@@ -1,32 +1,45 @@
-//! What all runs share: who holds which lock, and how much of each budget is spent.
+//! What all runs share: who holds which lock, how much of each budget is spent, which circuit
+//! breakers are open.
 //!
 //! Who holds a lock is derived from the live leases. A budget is a token bucket, kept as one time:
 //! when it would be full again if nothing more were spent (the generic cell rate algorithm as
 //! virtual scheduling: ITU-T I.371; ATM Forum, Traffic Management 4.1, section 4.4.2). An amount
 //! costs its share of the time in which the bucket fills, in whole microseconds, rounded up, so
-//! that never more is spent than there is.
+//! that never more is spent than there is. What is only known in the end is reserved first, and set
+//! right then: the bucket may then be in debt, and is never more than full.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 
-use model::shared::{Lock, Shared, Spending};
+use model::outcome::{Outcome, Spent};
+use model::shared::{Breaker, Lock, Shared, Spending};
 use model::{ItemKey, Span, Timestamp};
 
-/// All locks that are held and all budgets of which something was spent.
+use super::circuit::{Circuit, Stand};
+
+/// All locks that are held, all budgets of which something was spent, and all breakers that have
+/// something to tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shares {
     /// By name, who holds it, and how many may as it says.
     pub(crate) holders: BTreeMap<Box<str>, BTreeMap<ItemKey, u32>>,
     /// When each budget would be full again. Those that are full may be missing.
     pub(crate) full_at: BTreeMap<Box<str>, Timestamp>,
+    /// The breakers that are not closed, or have counted a failure.
+    pub(crate) circuits: BTreeMap<Box<str>, Circuit>,
 }
 
 /// What one spending costs: the time in which as much flows back, rounded up. At least 1 us.
 #[must_use]
 pub fn cost(spending: &Spending) -> Span {
+    cost_of(spending, spending.amount.into()).max(Span(1))
+}
+
+/// What so much of a budget costs.
+fn cost_of(spending: &Spending, amount: u64) -> Span {
     let limit = u128::from(spending.limit.max(1));
-    let cost = (u128::from(spending.amount) * u128::from(spending.per.0)).div_ceil(limit);
-    Span(u64::try_from(cost).unwrap_or(u64::MAX).max(1))
+    let cost = (u128::from(amount) * u128::from(spending.per.0)).div_ceil(limit);
+    Span(u64::try_from(cost).unwrap_or(u64::MAX))
 }
 
 impl Shares {
@@ -64,7 +77,55 @@ impl Shares {
             let open = spending.per.0.saturating_sub(self.backlog(&spending.name, now).0);
             u32::try_from(open / cost(spending).0).unwrap_or(u32::MAX)
         });
-        locks.chain(budgets).min().unwrap_or(u32::MAX)
+        let breakers = shared.breakers.iter().map(|breaker| {
+            let trying = self.trying(&breaker.name);
+            self.passes(breaker, now).saturating_sub(trying)
+        });
+        locks.chain(budgets).chain(breakers).min().unwrap_or(u32::MAX)
+    }
+
+    /// A circuit breaker that is not closed, or has counted a failure.
+    #[must_use]
+    pub fn circuit(&self, name: &str) -> Option<&Circuit> {
+        self.circuits.get(name)
+    }
+
+    /// All such breakers, by name.
+    pub fn circuits(&self) -> impl Iterator<Item = (&str, &Circuit)> {
+        self.circuits.iter().map(|(name, circuit)| (&**name, circuit))
+    }
+
+    /// All budgets of which something was spent and has not flowed back at `now`, by name, with how
+    /// long each needs to be full.
+    pub fn backlogs(&self, now: Timestamp) -> impl Iterator<Item = (&str, Span)> {
+        let spent = self.full_at.iter().filter(move |&(_, &full_at)| full_at > now);
+        spent.map(move |(name, &full_at)| (&**name, full_at.since(now)))
+    }
+
+    /// How many live leases try whether a breaker may close again.
+    #[must_use]
+    pub fn trying(&self, name: &str) -> u32 {
+        let trials = self.circuits.get(name).map_or(0, |circuit| circuit.trials.len());
+        u32::try_from(trials).unwrap_or(u32::MAX)
+    }
+
+    /// How many attempts a breaker lets through at `now`, those that are trying it included.
+    #[must_use]
+    pub fn passes(&self, breaker: &Breaker, now: Timestamp) -> u32 {
+        match self.circuits.get(&breaker.name).map(|circuit| circuit.stand(now)) {
+            None | Some(Stand::Closed) => u32::MAX,
+            Some(Stand::Open(_)) => 0,
+            Some(Stand::HalfOpen) => breaker.trials,
+        }
+    }
+
+    /// When a breaker that is open lets somebody try.
+    #[must_use]
+    pub fn open_until(&self, name: &str, now: Timestamp) -> Option<Timestamp> {
+        match self.circuits.get(name)?.stand(now) {
+            Stand::Open(until) => Some(until),
+            Stand::Closed | Stand::HalfOpen => None,
+        }
     }
 
     /// When a budget has enough for one spending, if nobody spends of it before.
@@ -74,7 +135,13 @@ impl Shares {
         now + Span(backlog.saturating_add(cost(spending).0).saturating_sub(spending.per.0))
     }
 
-    pub(crate) fn hold(&mut self, shared: &Shared, item: ItemKey) {
+    /// An attempt that takes `shared` is leased at `at`.
+    pub(crate) fn hold(&mut self, shared: &Shared, item: ItemKey, at: Timestamp) {
+        for Breaker { name, .. } in &shared.breakers {
+            if let Some(circuit) = self.circuits.get_mut(name).filter(|it| it.is_trial(at)) {
+                circuit.trials.insert(item);
+            }
+        }
         for Lock { name, holders_max } in &shared.locks {
             match self.holders.get_mut(name) {
                 Some(holders) => {
@@ -87,7 +154,13 @@ impl Shares {
         }
     }
 
+    /// The lease is over.
     pub(crate) fn release(&mut self, shared: &Shared, item: ItemKey) {
+        for Breaker { name, .. } in &shared.breakers {
+            if let Some(circuit) = self.circuits.get_mut(name) {
+                circuit.trials.remove(&item);
+            }
+        }
         for Lock { name, .. } in &shared.locks {
             let Some(holders) = self.holders.get_mut(name) else { continue };
             holders.remove(&item);
@@ -113,14 +186,48 @@ impl Shares {
     }
 }
 
+impl Shares {
+    /// Sets right what was reserved for an attempt that has ended at `at`, where it says what it
+    /// spent.
+    pub(crate) fn settle(&mut self, shared: &Shared, spent: Spent, at: Timestamp) {
+        for spending in &shared.budgets {
+            let Some(charged) = spending.unit.charged(spent) else { continue };
+            let (reserved, charged) = (cost(spending), cost_of(spending, charged));
+            let full_at = self.full_at.get(&spending.name).copied().unwrap_or(at).max(at);
+            let settled = (full_at + charged - reserved).max(at);
+            if settled > at {
+                self.full_at.insert(spending.name.clone(), settled);
+            } else {
+                self.full_at.remove(&spending.name);
+            }
+        }
+    }
+
+    /// Lets the breakers of an attempt know how it ended. Before its lease is released.
+    pub(crate) fn learn(
+        &mut self,
+        shared: &Shared,
+        (item, outcome): (ItemKey, Outcome),
+        at: Timestamp,
+    ) {
+        for breaker in &shared.breakers {
+            let known = self.circuits.remove(&breaker.name);
+            if let Some(circuit) = Circuit::after(known, breaker, (item, outcome), at) {
+                self.circuits.insert(breaker.name.clone(), circuit);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use model::hash::mix;
+    use model::shared::Unit;
     use model::{ItemId, RunId, TaskId};
 
     fn spending(amount: u32, limit: u32, per: Span) -> Spending {
-        Spending { name: "api".into(), amount, limit, per }
+        Spending { name: "api".into(), unit: Unit::Attempts, amount, limit, per }
     }
 
     fn budget(spending: Spending) -> Shared {
@@ -168,6 +275,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_reserved_is_set_right_in_the_end() {
+        let tokens = Spending { unit: Unit::Tokens, ..spending(100, 600, Span::secs(60)) };
+        let (shared, now) = (budget(tokens), Timestamp(1_000_000));
+        let spent = |tokens_in| Spent { requests: 1, tokens_in, ..Spent::NOTHING };
+        let backlog = |ends: &[Spent], later: u64| {
+            let mut shares = Shares::default();
+            shares.spend(&shared, 1, now);
+            let at = now + Span::secs(later);
+            ends.iter().for_each(|&end| shares.settle(&shared, end, at));
+            shares.backlog("api", at)
+        };
+        assert_eq!(backlog(&[spent(100)], 0), Span::secs(10));
+        assert_eq!(backlog(&[spent(40)], 0), Span::secs(4));
+        // What has flowed back in the meantime does not flow back twice.
+        assert_eq!(backlog(&[spent(40)], 5), Span::ZERO);
+        // More than there ever is: a debt.
+        assert_eq!(backlog(&[spent(900)], 0), Span::secs(90));
+        assert_eq!(backlog(&[spent(900)], 20), Span::secs(80));
+        assert_eq!(backlog(&[Spent::NOTHING], 0), Span::secs(10));
+        assert_eq!(backlog(&[spent(0)], 0), Span::ZERO);
+    }
+
+    #[test]
     fn each_who_asks_for_a_lock_sees_all_who_hold_it() {
         let lock = |holders_max| Shared {
             locks: [Lock { name: "db".into(), holders_max }].into(),
@@ -175,18 +305,18 @@ mod tests {
         };
         let mut shares = Shares::default();
         let item = |item| ItemKey { run: RunId(1), task: TaskId(0), item: ItemId(item) };
-        shares.hold(&lock(3), item(0));
-        shares.hold(&lock(3), item(1));
+        shares.hold(&lock(3), item(0), Timestamp(1));
+        shares.hold(&lock(3), item(1), Timestamp(1));
         let allowed = |shares: &Shares| [1, 2, 3].map(|n| shares.allowed(&lock(n), Timestamp(1)));
         assert_eq!(allowed(&shares), [0, 0, 1]);
-        shares.hold(&lock(1), item(2));
+        shares.hold(&lock(1), item(2), Timestamp(1));
         // Who holds it alone lets nobody in, whatever the others say.
         shares.release(&lock(3), item(0));
         shares.release(&lock(3), item(1));
         assert_eq!(allowed(&shares), [0, 0, 0]);
         shares.release(&lock(1), item(2));
-        shares.hold(&lock(3), item(0));
-        shares.hold(&lock(3), item(1));
+        shares.hold(&lock(3), item(0), Timestamp(1));
+        shares.hold(&lock(3), item(1), Timestamp(1));
         shares.release(&lock(3), item(0));
         shares.release(&lock(3), item(1));
         assert_eq!((allowed(&shares), shares), ([1, 2, 3], Shares::default()));

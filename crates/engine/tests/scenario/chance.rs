@@ -11,7 +11,7 @@ use model::graph::GraphParts;
 use model::hash::mix;
 use model::message::{AttemptEvent, Grant, Report};
 use model::policy::{FailurePolicy, Policy, Trigger};
-use model::shared::{Deadline, Lock, Spending};
+use model::shared::{Deadline, Lock, Spending, Unit};
 use model::{
     Digest, Graph, IdSet, ItemId, Outcome, RunId, RunStatus, Span, TaskId, TaskKey, TaskStatus,
 };
@@ -39,7 +39,13 @@ impl Chance {
         }
         if self.once_in(4) {
             let (amount, limit) = (1 + self.below(2) as u32, 3);
-            let spending = Spending { name: "api".into(), amount, limit, per: Span::secs(7) };
+            let spending = Spending {
+                name: "api".into(),
+                unit: Unit::Attempts,
+                amount,
+                limit,
+                per: Span::secs(7),
+            };
             policy.shared.budgets = [spending].into();
         }
         if self.once_in(4) {

@@ -13,7 +13,7 @@ use model::control::{ControlAnswer, Verdict};
 use model::fact::{Marked, RunAdmitted, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind};
-use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Usage};
+use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Spent, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::{
     Digest, Epoch, Fact, Graph, IdSet, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
@@ -63,6 +63,11 @@ pub fn graph(tasks: usize, edges: &[(u32, u32)]) -> GraphParts {
 impl House {
     /// A leader with one worker of `cores`.
     pub fn new(cores: u64) -> Self {
+        Self::offering(cpu(cores * 1_000))
+    }
+
+    /// A leader with one worker that offers this.
+    pub fn offering(offers: Request) -> Self {
         let mut house = Self {
             engine: Engine::new(),
             now: Timestamp(1_000_000),
@@ -76,7 +81,7 @@ impl House {
             numbers: BTreeMap::new(),
         };
         house.step(Input::Lead { epoch: Epoch(1) });
-        house.hello("w", cores, Some(Span::secs(60)));
+        house.greet("w", offers, Some(Span::secs(60)));
         house
     }
 
@@ -144,10 +149,14 @@ impl House {
     }
 
     pub fn hello(&mut self, name: &str, cores: u64, lease: Option<Span>) {
+        self.greet(name, cpu(cores * 1_000), lease);
+    }
+
+    pub fn greet(&mut self, name: &str, offers: Request, lease: Option<Span>) {
         let session = self.numbers.get(name).map_or(1, |numbers| numbers.0 + 1);
         self.numbers.insert(name.to_owned(), (session, 0));
         let reports_from = self.numbers.get("reports").map_or(1, |numbers| numbers.0);
-        self.say(name, News::Hello { offers: cpu(cores * 1_000), lease, reports_from });
+        self.say(name, News::Hello { offers, lease, reports_from });
     }
 
     pub fn say(&mut self, name: &str, news: News) {
@@ -196,6 +205,7 @@ impl House {
             failure: FailurePolicy::FailFast,
             timeout: None,
             concurrency: None,
+            cost_limit_micro: None,
             trace: 0,
         };
         change(&mut run);
@@ -214,6 +224,7 @@ impl House {
             definition: known.admitted().definition,
             priority: known.admitted().priority,
             concurrency: known.admitted().concurrency,
+            cost_limit_micro: known.admitted().cost_limit_micro,
         }
     }
 
@@ -294,6 +305,14 @@ impl House {
         let usage = Usage { wall_us: 1_000_000, cpu_us: 1, peak_rss_kib: 1 };
         let end = AttemptEnd { usage, ..AttemptEnd::default() };
         let event = AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None };
+        self.report(vec![Report { lease: grant.lease(), event }]);
+    }
+
+    /// An attempt ends that spent something, or was asked to wait.
+    pub fn end_call(&mut self, grant: &Grant, outcome: Outcome, call: (Spent, Option<Span>)) {
+        let (spent, retry_after) = call;
+        let end = AttemptEnd { spent, ..AttemptEnd::default() };
+        let event = AttemptEvent::Ended { outcome, end, tasks: None, retry_after };
         self.report(vec![Report { lease: grant.lease(), event }]);
     }
 

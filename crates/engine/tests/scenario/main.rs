@@ -2,10 +2,13 @@
 //! against replay and snapshot by the [`house`].
 
 mod amend;
+mod calls;
 mod chance;
 mod control;
+mod grown;
 mod house;
 mod mark;
+mod paused;
 mod sharing;
 
 use engine::{Answer, Rejection};

@@ -6,7 +6,7 @@ use model::fact::{Fact, Restored, StopCause};
 use model::graph::GraphParts;
 use model::message::{AttemptEvent, Grant, Report, StopKind};
 use model::policy::{FailurePolicy, Priority, Trigger};
-use model::shared::{Deadline, Lock, Shared, Spending};
+use model::shared::{Deadline, Lock, Shared, Spending, Unit};
 use model::status::TaskStatus::{Cancelled, Ready, Running, Skipped, Succeeded, TimedOut};
 use model::wait::Blocker;
 use model::{IdSet, ItemId, Outcome, RunId, RunStatus, Span, TaskId, TaskKey, Timestamp};
@@ -23,17 +23,17 @@ fn lock(holders_max: u32) -> Shared {
 }
 
 fn rate(amount: u32, limit: u32, per: Span) -> Shared {
-    let spending = Spending { name: "api".into(), amount, limit, per };
+    let spending = Spending { name: "api".into(), unit: Unit::Attempts, amount, limit, per };
     Shared { budgets: [spending].into(), ..Shared::default() }
 }
 
 /// A fan-out of `items` that all take `shared`.
-fn sharing(items: u32, shared: Shared) -> GraphParts {
+pub fn sharing(items: u32, shared: Shared) -> GraphParts {
     let parts = GraphParts { fan_outs: vec![(0, items)], ..graph(1, &[]) };
     with(parts, 0, |p| p.shared = shared)
 }
 
-fn blockers(house: &House, run: RunId, item: u32) -> Vec<Blocker> {
+pub fn blockers(house: &House, run: RunId, item: u32) -> Vec<Blocker> {
     let key = TaskKey { run, task: TaskId(0) }.item(ItemId(item));
     house.engine.explain(key).expect("known").blockers
 }

@@ -43,6 +43,9 @@ pub struct Edit {
     /// The text of tasks that are added, as a workflow file has them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub add: Option<String>,
+    /// What that text is called where something is wrong with it: the name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add_name: Option<String>,
     /// Whether only to say what would change.
     #[serde(default)]
     pub preview: bool,
@@ -65,6 +68,9 @@ pub struct EditPlan {
     /// What cannot be changed any more. If there is any, nothing is.
     #[serde(default)]
     pub refused: Vec<Refused>,
+    /// What is done and may not be meant: tasks that ask for more than any worker has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A setting that changes.

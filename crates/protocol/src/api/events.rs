@@ -36,6 +36,9 @@ pub struct Event {
     /// The status that follows: of the task's items, or of the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// Of a decision, the number of the rule that fired, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<u32>,
     /// A sentence, for people.
     pub text: String,
 }

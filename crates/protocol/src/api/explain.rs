@@ -3,7 +3,7 @@
 use model::{RunId, TaskStatus};
 use serde::{Deserialize, Serialize};
 
-use super::{Time, text};
+use super::{Decided, Time, text};
 
 /// Which item to explain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub struct Explanation {
     /// worked out, or which secret could not be had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Of a decision that has been made, the rule that fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
     /// All that keeps it from starting; empty when nothing does.
     #[serde(default)]
     pub blockers: Vec<Blocker>,

@@ -17,10 +17,13 @@ pub struct Gc {
 }
 
 /// What went, or would go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GcReport {
     /// Ended runs.
     pub runs: u64,
+    /// Their numbers, ascending; at most [`PAGE_SIZE_MAX`](super::PAGE_SIZE_MAX).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<u64>,
     /// Ended runs that stay.
     pub runs_kept: u64,
     /// Bytes of their histories.

@@ -16,8 +16,8 @@ pub struct LogsQuery {
     /// Only of this attempt; without it, of the last attempt of each item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u16>,
-    /// Only of this round of each task, from 0; without it, of the last that was opened by hand, and
-    /// of all turns of loops since.
+    /// Only of this round of each task, from 0; without it, of the last that was opened by hand,
+    /// and of all turns of loops since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u16>,
     /// Whether to send all rounds and attempts.

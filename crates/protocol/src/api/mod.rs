@@ -14,10 +14,12 @@ mod explain;
 mod gc;
 mod health;
 mod logs;
+mod pools;
 mod problem;
 pub mod route;
 mod run;
 mod run_ref;
+mod sharing;
 mod submit;
 mod task;
 mod text;
@@ -33,13 +35,17 @@ pub use explain::{Blocker, ExplainQuery, Explanation, Placement};
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
 pub use logs::{LogChunk, LogStream, LogsQuery};
+pub use pools::{Pool, PoolList};
 pub use problem::{Diagnostic, Problem, code};
 pub use run::{RunDetail, RunEnvironment, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
+pub use sharing::{
+    BreakerList, BreakerSummary, BudgetList, BudgetSummary, Money, Spent, TenantSpent,
+};
 pub use submit::{
     Disposition, Retry, RetryPlan, RetryTask, Say, Settle, Stop, StopMode, Submit, Submitted,
 };
-pub use task::{Again, ItemList, ItemSummary, ItemsQuery, RoundSummary, TaskSummary};
+pub use task::{Again, Decided, ItemList, ItemSummary, ItemsQuery, RoundSummary, TaskSummary};
 pub use time::{Seconds, Time};
 
 /// The media type of a single answer.

@@ -39,6 +39,8 @@ pub mod code {
     pub const UNFIT: Code = Code("E0214");
     /// What the run was made from is not stored.
     pub const NO_SOURCES: Code = Code("E0215");
+    /// The attempts of the run have cost as much as they may.
+    pub const COST_LIMIT: Code = Code("E0219");
     /// There is no such artifact: it was never left, or nothing names it any more.
     pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }

@@ -4,6 +4,8 @@
 
 /// `GET`: [`Health`](super::Health).
 pub const HEALTH: &str = "/api/v1/health";
+/// `GET`: [`PoolList`](super::PoolList).
+pub const POOLS: &str = "/api/v1/pools";
 /// `POST` [`Submit`](super::Submit): [`Submitted`](super::Submitted), status 201.
 /// `GET` with [`RunsQuery`](super::RunsQuery): [`RunList`](super::RunList), newest first.
 pub const RUNS: &str = "/api/v1/runs";
@@ -22,6 +24,15 @@ pub const EVENTS: &str = "/api/v1/runs/{run}/events";
 pub const PROGRESS: &str = "/api/v1/runs/{run}/progress";
 /// `POST` [`Stop`](super::Stop): [`RunSummary`](super::RunSummary), status 202.
 pub const STOP: &str = "/api/v1/runs/{run}/stop";
+/// `POST` without a body: nothing more of the run starts. [`RunSummary`](super::RunSummary), status
+/// 202.
+pub const PAUSE: &str = "/api/v1/runs/{run}/pause";
+/// `POST` without a body: a paused run goes on. [`RunSummary`](super::RunSummary), status 202.
+pub const RESUME: &str = "/api/v1/runs/{run}/resume";
+/// `GET`: [`BreakerList`](super::BreakerList).
+pub const BREAKERS: &str = "/api/v1/breakers";
+/// `GET`: [`BudgetList`](super::BudgetList).
+pub const BUDGETS: &str = "/api/v1/budgets";
 /// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
 pub const RETRY: &str = "/api/v1/runs/{run}/retry";
 /// `POST` [`Edit`](super::Edit): [`EditPlan`](super::EditPlan), status 200.

@@ -6,7 +6,7 @@ use model::{RunId, RunStatus, TaskStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Counts, Seconds, TaskSummary, Time, text};
+use super::{Counts, Money, Seconds, Spent, TaskSummary, TenantSpent, Time, text};
 
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct RunList {
     /// The cursor of the next page; `None` on the last one.
     #[serde(default)]
     pub next: Option<String>,
+    /// What the runs of each tenant have spent, those that are not on the page too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantSpent>,
 }
 
 /// A run in short.
@@ -63,6 +66,9 @@ pub struct RunSummary {
     /// Why it ended or is to end early: `task failed`, `timed out`, `stopped`, `terminated`.
     #[serde(default)]
     pub cause: Option<String>,
+    /// Why it is paused: `asked` or `cost limit`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
     /// The workflow file.
     pub path: String,
     /// When it was accepted.
@@ -72,6 +78,9 @@ pub struct RunSummary {
     pub ended: Option<Time>,
     /// From acceptance to the end, or until now.
     pub duration_seconds: Seconds,
+    /// The same from the last retry by hand; left out without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_seconds: Option<Seconds>,
     /// Its tasks by status.
     pub tasks: Counts,
     /// Their items by status; a task without a fan-out is one item.
@@ -79,6 +88,12 @@ pub struct RunSummary {
     /// The most rounds that one of its tasks has had after its first, by loops and by hand.
     #[serde(default)]
     pub round: u16,
+    /// What its attempts that have ended spent; missing when that is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
+    /// What they may cost together before it pauses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_limit: Option<Money>,
     /// What it is told apart by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

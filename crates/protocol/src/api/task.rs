@@ -84,9 +84,32 @@ pub struct ItemList {
     /// 1,000. Left out for a task that has had one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rounds: Vec<RoundSummary>,
+    /// Of a decision that has been made, the rule that fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    /// Whether outputs are left out, since those of the items before are long: a page of fewer
+    /// items has them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outputs_cut: bool,
     /// The cursor of the next page; `None` on the last one.
     #[serde(default)]
     pub next: Option<String>,
+}
+
+/// The rule of a decision that fired.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Its number, from 1.
+    pub rule: u32,
+    /// Its expression; left out for one that always holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// The name of the route that it led to, if that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// The value that it gave; left out if it gave none.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub value: Value,
 }
 
 /// A round of a task that is over.
@@ -144,4 +167,7 @@ pub struct ItemSummary {
     /// More on the trouble where that does not say it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What it left for later tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<Value>,
 }

@@ -1,14 +1,19 @@
 //! The policies of a graph, there and back. Whatever is as it mostly is costs nothing.
 
+mod rule;
+mod shared;
+
 use model::control::{Join, Kind};
 use model::policy::{Policy, RetryPolicy, Trigger};
-use model::shared::{Deadline, Lock, Shared, Spending};
+use model::shared::{Deadline, Shared};
 use model::{Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CONTROL, PLAIN, SHARED};
+use super::{CALLS, CONTROL, PLAIN, SHARED};
 use crate::error::DecodeError;
 use crate::noun::{Amounts, Nothing, Numbered, narrow, read_priority, required};
+use rule::{GrowthForm, RuleForm};
+use shared::{BreakerForm, LockForm, SpendingForm};
 
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct PolicyForm {
@@ -59,26 +64,14 @@ pub(super) struct PolicyForm {
     budgets: Vec<SpendingForm>,
     #[prost(oneof = "DeadlineForm", tags = "24, 25")]
     deadline: Option<DeadlineForm>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct LockForm {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(uint32, tag = "2")]
-    holders_max: u32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct SpendingForm {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(uint32, tag = "2")]
-    amount: u32,
-    #[prost(uint32, tag = "3")]
-    limit: u32,
-    #[prost(uint64, tag = "4")]
-    per_us: u64,
+    #[prost(message, repeated, tag = "26")]
+    retry_on: Vec<RuleForm>,
+    #[prost(message, repeated, tag = "27")]
+    retry_never: Vec<RuleForm>,
+    #[prost(message, optional, tag = "28")]
+    memory: Option<GrowthForm>,
+    #[prost(message, repeated, tag = "29")]
+    breakers: Vec<BreakerForm>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -125,11 +118,23 @@ impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
+        if self.is_of_calls() {
+            return CALLS;
+        }
         match (self.is_plain(), is_shared || self.deadline.is_some()) {
             (true, false) => PLAIN,
             (false, false) => CONTROL,
             (_, true) => SHARED,
         }
+    }
+
+    /// Whether only the fourth layout can say all of it.
+    fn is_of_calls(&self) -> bool {
+        !self.retry_on.is_empty()
+            || !self.retry_never.is_empty()
+            || self.memory.is_some()
+            || !self.breakers.is_empty()
+            || self.budgets.iter().any(SpendingForm::settles)
     }
 
     /// Whether the first layout can say all that the second can.
@@ -166,9 +171,13 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         asks: policy.asks,
         failure: policy.failure.map_or(0, Numbered::number),
         concurrency: policy.concurrency,
-        locks: policy.shared.locks.iter().map(write_lock).collect(),
-        budgets: policy.shared.budgets.iter().map(write_spending).collect(),
+        locks: policy.shared.locks.iter().map(shared::write_lock).collect(),
+        budgets: policy.shared.budgets.iter().map(shared::write_spending).collect(),
         deadline: policy.deadline.map(write_deadline),
+        retry_on: policy.retry.on.iter().map(|&it| rule::write(it)).collect(),
+        retry_never: policy.retry.never.iter().map(|&it| rule::write(it)).collect(),
+        memory: policy.retry.memory.map(rule::write_growth),
+        breakers: policy.shared.breakers.iter().map(shared::write_breaker).collect(),
     }
 }
 
@@ -183,6 +192,9 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
             backoff_max: Span(form.backoff_max_us),
             only_exit_codes: form.only_exit_codes.into(),
             never_exit_codes: form.never_exit_codes.into(),
+            on: all(form.retry_on, rule::read)?,
+            never: all(form.retry_never, rule::read)?,
+            memory: form.memory.map(rule::read_growth).transpose()?,
         },
         timeout: form.timeout_us.map(Span),
         grace: Span(form.grace_us),
@@ -197,36 +209,20 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
         },
         concurrency: form.concurrency,
         shared: Shared {
-            locks: form.locks.into_iter().map(read_lock).collect::<Result<_, _>>()?,
-            budgets: form.budgets.into_iter().map(read_spending).collect::<Result<_, _>>()?,
+            locks: all(form.locks, shared::read_lock)?,
+            budgets: all(form.budgets, shared::read_spending)?,
+            breakers: all(form.breakers, shared::read_breaker)?,
         },
         deadline: form.deadline.map(read_deadline),
     })
 }
 
-fn write_lock(lock: &Lock) -> LockForm {
-    LockForm { name: lock.name.to_string(), holders_max: lock.holders_max }
-}
-
-fn read_lock(form: LockForm) -> Result<Lock, DecodeError> {
-    let LockForm { name, holders_max } = form;
-    if holders_max == 0 {
-        return Err(DecodeError::Number { what: "holders of a lock", number: 0 });
-    }
-    Ok(Lock { name: name.into_boxed_str(), holders_max })
-}
-
-fn write_spending(spending: &Spending) -> SpendingForm {
-    let Spending { name, amount, limit, per } = spending;
-    SpendingForm { name: name.to_string(), amount: *amount, limit: *limit, per_us: per.0 }
-}
-
-fn read_spending(form: SpendingForm) -> Result<Spending, DecodeError> {
-    let SpendingForm { name, amount, limit, per_us } = form;
-    if !(1..=limit).contains(&amount) || per_us == 0 {
-        return Err(DecodeError::Number { what: "amount of a budget", number: amount.into() });
-    }
-    Ok(Spending { name: name.into_boxed_str(), amount, limit, per: Span(per_us) })
+/// Reads each of a list.
+fn all<F, T>(
+    forms: Vec<F>,
+    read: impl Fn(F) -> Result<T, DecodeError>,
+) -> Result<Box<[T]>, DecodeError> {
+    forms.into_iter().map(read).collect()
 }
 
 const fn write_deadline(deadline: Deadline) -> DeadlineForm {

@@ -2,8 +2,9 @@
 
 use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
-use model::policy::{FailurePolicy, Policy, Priority, RetryPolicy, Trigger};
-use model::shared::{Deadline, Lock, Shared, Spending};
+use model::outcome::ErrorName;
+use model::policy::{FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger};
+use model::shared::{Breaker, Deadline, Lock, Shared, Spending, Unit};
 use model::{Request, Span, TaskId, Timestamp};
 use proptest::collection::vec;
 use proptest::option::of;
@@ -36,6 +37,7 @@ fn policies() -> Vec<Policy> {
             backoff_max: Span::secs(300),
             only_exit_codes: [75, -1].into(),
             never_exit_codes: [2].into(),
+            ..RetryPolicy::default()
         },
         timeout: Some(Span::secs(60)),
         grace: Span::secs(10),
@@ -120,7 +122,7 @@ fn control_flow_is_written_as_its_golden_file_and_read_back() {
 
 fn shared_policies() -> Vec<Policy> {
     let lock = |name: &str, holders_max| Lock { name: name.into(), holders_max };
-    let spending = Spending { name: "api".into(), amount: 2, limit: 60, per: Span::secs(60) };
+    let spending = spending(Unit::Attempts);
     let shared = [
         Shared { locks: [lock("db", 1), lock("disk", u32::MAX)].into(), ..Shared::default() },
         Shared { budgets: [spending].into(), ..Shared::default() },
@@ -143,6 +145,81 @@ fn what_runs_share_is_written_as_its_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_shared")[0]), Ok(shared_sample()));
 }
 
+fn spending(unit: Unit) -> Spending {
+    Spending { name: "api".into(), unit, amount: 2, limit: 60, per: Span::secs(60) }
+}
+
+fn breaker(counts_transient: bool) -> Breaker {
+    let (open, open_max) = (Span::secs(30), Span::secs(600));
+    Breaker { name: "api".into(), failures: 5, open, open_max, trials: 2, counts_transient }
+}
+
+const RULES: [Rule; 12] = [
+    Rule::Any,
+    Rule::Transient,
+    Rule::TimeOut,
+    Rule::Exit,
+    Rule::Signal,
+    Rule::OutOfMemory,
+    Rule::Crash,
+    Rule::Connection,
+    Rule::Answer,
+    Rule::Status(429),
+    Rule::StatusClass(5),
+    Rule::Raised(ErrorName(u32::MAX)),
+];
+
+fn call_policies() -> Vec<Policy> {
+    let growth = MemoryGrowth { factor_milli: 2_000, max_bytes: 16 << 30 };
+    let retries = [
+        RetryPolicy { on: RULES.into(), ..RetryPolicy::default() },
+        RetryPolicy { never: RULES.into(), ..RetryPolicy::default() },
+        RetryPolicy { memory: Some(growth), ..RetryPolicy::default() },
+    ];
+    let budgets = [Unit::Requests, Unit::Tokens]
+        .map(|unit| Shared { budgets: [spending(unit)].into(), ..Shared::default() });
+    let breakers =
+        [false, true].map(|all| Shared { breakers: [breaker(all)].into(), ..Shared::default() });
+    let shared = budgets.into_iter().chain(breakers);
+    let retries = retries.map(|retry| Policy { retry, ..Policy::default() });
+    retries.into_iter().chain(shared.map(|shared| Policy { shared, ..Policy::default() })).collect()
+}
+
+fn call_sample() -> GraphParts {
+    let policies = call_policies();
+    let policy_of = (0..).take(policies.len()).collect();
+    GraphParts { policies, policy_of, ..GraphParts::default() }
+}
+
+#[test]
+fn how_calls_are_run_is_written_as_its_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", call_sample());
+    golden::check("graph_calls", &[encode(&call_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_calls")[0]), Ok(call_sample()));
+}
+
+#[test]
+fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
+    let refused = |policy: Policy| {
+        let parts =
+            GraphParts { policies: vec![policy], policy_of: vec![0], ..GraphParts::default() };
+        matches!(decode(&encode(&parts)), Err(DecodeError::Number { .. }))
+    };
+    let wrong = [
+        Breaker { failures: 0, ..breaker(true) },
+        Breaker { trials: 0, ..breaker(true) },
+        Breaker { open: Span::ZERO, ..breaker(true) },
+        Breaker { open_max: Span::secs(1), ..breaker(true) },
+    ];
+    for breaker in wrong {
+        let shared = Shared { breakers: [breaker].into(), ..Shared::default() };
+        assert!(refused(Policy { shared, ..Policy::default() }));
+    }
+    let memory = Some(MemoryGrowth { factor_milli: 1_000, max_bytes: 1 });
+    let retry = RetryPolicy { memory, ..RetryPolicy::default() };
+    assert!(refused(Policy { retry, ..Policy::default() }));
+}
+
 #[test]
 fn a_lock_for_nobody_and_a_budget_of_nothing_are_refused() {
     let refused = |shared: Shared| {
@@ -152,7 +229,7 @@ fn a_lock_for_nobody_and_a_budget_of_nothing_are_refused() {
     };
     let lock = Lock { name: "db".into(), holders_max: 0 };
     assert!(refused(Shared { locks: [lock].into(), ..Shared::default() }));
-    let spending = |amount, limit, per| Spending { name: "api".into(), amount, limit, per };
+    let spending = |amount, limit, per| Spending { amount, limit, per, ..spending(Unit::Attempts) };
     for wrong in [spending(0, 1, Span(1)), spending(2, 1, Span(1)), spending(1, 1, Span(0))] {
         assert!(refused(Shared { budgets: [wrong].into(), ..Shared::default() }));
     }
@@ -170,6 +247,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 3], "{:?}", parts.policies);
     }
+    for policy in call_policies() {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 4], "{:?}", parts.policies);
+    }
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
     assert_eq!(encode(&all_plain), encode(&sample()));
@@ -180,8 +261,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 4;
-    let expected = DecodeError::Newer { what: "graph", version: 4, known: 3 };
+    bytes[1] = 5;
+    let expected = DecodeError::Newer { what: "graph", version: 5, known: 4 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 

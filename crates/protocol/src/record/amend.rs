@@ -18,6 +18,7 @@ pub(super) fn write_amended(amended: &RunAmended) -> v1::RunAmended {
         definition: amended.definition.0.to_vec(),
         priority: amended.priority.0.into(),
         concurrency: amended.concurrency,
+        cost_limit_micro: amended.cost_limit_micro,
         generated_by: match amended.cause {
             AmendCause::Edited => None,
             AmendCause::Generated { task, item } => {
@@ -35,6 +36,7 @@ pub(super) fn read_amended(form: &v1::RunAmended) -> Result<RunAmended, DecodeEr
         definition: read_digest(&form.definition)?,
         priority: read_priority(form.priority)?,
         concurrency: form.concurrency,
+        cost_limit_micro: form.cost_limit_micro,
         cause: match &form.generated_by {
             None => AmendCause::Edited,
             Some(by) => AmendCause::Generated { task: TaskId(by.task), item: ItemId(by.item) },

@@ -2,10 +2,13 @@
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
-    RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
+    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
+    WorkerJoined,
 };
-use model::outcome::{AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Usage};
+use model::outcome::{
+    AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Usage,
+};
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
@@ -126,6 +129,30 @@ fn spent() -> impl Strategy<Value = Spent> {
     prop_oneof![Just(Spent::NOTHING), any]
 }
 
+fn totals() -> impl Strategy<Value = Totals> {
+    (number(), number(), number(), number()).prop_map(
+        |(requests, tokens_in, tokens_out, cost_micro)| Totals {
+            requests,
+            tokens_in,
+            tokens_out,
+            cost_micro,
+        },
+    )
+}
+
+fn breaker() -> impl Strategy<Value = Restored> {
+    (text(), any::<u32>(), any::<u8>(), of(at()), outcome()).prop_map(
+        |(name, failures, openings, open_until, last)| {
+            let image = BreakerImage { name, failures, openings, open_until, last };
+            Restored::Breaker(Box::new(image))
+        },
+    )
+}
+
+fn pause() -> impl Strategy<Value = PauseCause> {
+    select(vec![PauseCause::Asked, PauseCause::CostLimit])
+}
+
 fn cause() -> impl Strategy<Value = StopCause> {
     use StopCause::{Stopped, TaskFailed, Terminated, TimedOut};
     select(vec![TaskFailed, TimedOut, Stopped, Terminated])
@@ -139,7 +166,8 @@ fn admitted() -> impl Strategy<Value = RunAdmitted> {
     let names = (text(), text(), text());
     let digests = (of(digest()), digest(), digest(), digest(), digest());
     let policy = prop_oneof![Just(FailurePolicy::FailFast), Just(FailurePolicy::Continue)];
-    let rest = (0..=100_u8, policy, of(span()), of(any::<u32>()), any::<u128>());
+    let limits = (of(span()), of(any::<u32>()), of(number()));
+    let rest = (0..=100_u8, policy, limits, any::<u128>());
     (run(), names, digests, rest).prop_map(|(run, names, digests, rest)| RunAdmitted {
         run,
         key: digests.0,
@@ -152,9 +180,10 @@ fn admitted() -> impl Strategy<Value = RunAdmitted> {
         definition: digests.4,
         priority: Priority(rest.0),
         failure: rest.1,
-        timeout: rest.2,
-        concurrency: rest.3,
-        trace: rest.4,
+        timeout: rest.2.0,
+        concurrency: rest.2.1,
+        cost_limit_micro: rest.2.2,
+        trace: rest.3,
     })
 }
 
@@ -212,14 +241,16 @@ fn settled() -> impl Strategy<Value = Fact> {
 fn amended() -> impl Strategy<Value = RunAmended> {
     let generated = item().prop_map(|by| AmendCause::Generated { task: by.task, item: by.item });
     let cause = prop_oneof![Just(AmendCause::Edited), generated];
-    (run(), cause, digest(), digest(), 0..=100_u8, of(any::<u32>())).prop_map(
-        |(run, cause, graph, definition, priority, concurrency)| RunAmended {
+    let limits = (of(any::<u32>()), of(number()));
+    (run(), cause, digest(), digest(), 0..=100_u8, limits).prop_map(
+        |(run, cause, graph, definition, priority, (concurrency, cost_limit_micro))| RunAmended {
             run,
             cause,
             graph,
             definition,
             priority: Priority(priority),
             concurrency,
+            cost_limit_micro,
         },
     )
 }
@@ -253,12 +284,13 @@ fn control_image() -> impl Strategy<Value = ControlImage> {
 }
 
 fn item_image() -> impl Strategy<Value = ItemImage> {
-    (select(TaskStatus::ALL), any::<u16>(), any::<u8>(), any::<u8>()).prop_map(
-        |(status, attempts, failures, losses)| ItemImage {
+    (select(TaskStatus::ALL), any::<u16>(), any::<u8>(), any::<u8>(), any::<u8>()).prop_map(
+        |(status, attempts, failures, losses, growths)| ItemImage {
             status,
             attempts: Attempt(attempts),
             failures,
             losses,
+            growths,
         },
     )
 }
@@ -297,11 +329,15 @@ fn piece() -> impl Strategy<Value = Restored> {
     );
     prop_oneof![
         counters,
-        (run(), run_status(), of(cause()), of(at()), 0..4usize).prop_map(
-            |(run, status, cause, ended_at, stage)| {
-                Restored::Run { run, status, cause, ended_at, released: Stage::ALL[stage] }
+        (run(), run_status(), of(cause()), of(at()), 0..4usize, of(pause())).prop_map(
+            |(run, status, cause, ended_at, stage, paused)| {
+                let released = Stage::ALL[stage];
+                Restored::Run { run, status, cause, ended_at, released, paused }
             }
         ),
+        breaker(),
+        (run(), totals()).prop_map(|(run, totals)| Restored::RunSpent { run, totals }),
+        (text(), totals()).prop_map(|(tenant, totals)| Restored::TenantSpent { tenant, totals }),
         (run(), ids(), task_image()).prop_map(|(run, tasks, image)| Restored::Tasks {
             run,
             tasks,
@@ -336,6 +372,8 @@ fn plain() -> impl Strategy<Value = Fact> {
         }),
         item().prop_map(|item| Fact::AttemptOverran { item }),
         (run(), cause()).prop_map(|(run, cause)| Fact::RunStopping { run, cause }),
+        (run(), pause()).prop_map(|(run, cause)| Fact::RunPaused { run, cause }),
+        run().prop_map(|run| Fact::RunResumed { run }),
         (run(), run_status()).prop_map(|(run, status)| Fact::RunEnded { run, status }),
         (run(), ids(), scope).prop_map(|(run, tasks, scope)| Fact::RoundOpened {
             run,

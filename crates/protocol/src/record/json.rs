@@ -9,10 +9,10 @@ use core::ops::Range;
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
-    RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, PauseCause,
+    Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
 };
-use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Unreached};
+use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Totals, Unreached};
 use model::policy::{FailurePolicy, Stage};
 use model::{Fact, IdSet, ItemId, ItemKey, Outcome, Request, RunId, Span, TaskKey};
 use serde_json::{Map, Value, json};
@@ -54,13 +54,14 @@ pub fn fields(fact: &Fact) -> Value {
         | Fact::TasksUnsatisfiable { run, tasks }
         | Fact::DeadlinePassed { run, tasks } => of_tasks(*run, tasks),
         Fact::RunStopping { run, cause } => json!({ "run": run.0, "cause": stop_cause(*cause) }),
+        Fact::RunPaused { run, cause } => json!({ "run": run.0, "cause": pause_cause(*cause) }),
         Fact::RunEnded { run, status } => json!({ "run": run.0, "status": status.as_str() }),
         Fact::RoundOpened { run, tasks, scope } => {
             with(of_tasks(*run, tasks), json!({ "scope": round_scope(*scope) }))
         }
         Fact::RunAmended(amended) => run_amended(amended),
         Fact::Marked(marked) => self::marked(marked),
-        Fact::RunForgotten { run } => json!({ "run": run.0 }),
+        Fact::RunForgotten { run } | Fact::RunResumed { run } => json!({ "run": run.0 }),
         Fact::Restored(piece) => restored(piece),
     }
 }
@@ -91,6 +92,7 @@ fn run_admitted(admitted: &RunAdmitted) -> Value {
         "on_failure": failure_policy(admitted.failure),
         "timeout_seconds": admitted.timeout.map(Seconds),
         "concurrency": admitted.concurrency,
+        "cost_limit_micro": admitted.cost_limit_micro,
         "trace": format!("{:032x}", admitted.trace),
     })
 }
@@ -109,6 +111,7 @@ fn run_amended(amended: &RunAmended) -> Value {
         "definition": amended.definition.to_string(),
         "priority": amended.priority.0,
         "concurrency": amended.concurrency,
+        "cost_limit_micro": amended.cost_limit_micro,
     })
 }
 
@@ -175,12 +178,13 @@ fn restored(piece: &Restored) -> Value {
             let means: Vec<Value> = mean_wall_us.iter().map(mean).collect();
             json!({ "next_run": next_run.0, "next_worker": next_worker.0, "mean_wall": means })
         }
-        Restored::Run { run, status, cause, ended_at, released } => json!({
+        Restored::Run { run, status, cause, ended_at, released, paused } => json!({
             "run": run.0,
             "status": status.as_str(),
             "cause": cause.map(stop_cause),
             "ended_at": ended_at.map(Time),
             "released": stage(*released),
+            "paused": paused.map(pause_cause),
         }),
         Restored::Control { task, image } => with(of_task(*task), control_image(*image)),
         Restored::Tasks { run, tasks, image } => with(of_tasks(*run, tasks), task_image(image)),
@@ -198,6 +202,17 @@ fn restored(piece: &Restored) -> Value {
         }
         Restored::Retry { item, at } => with(of_item(*item), json!({ "at": Time(*at) })),
         Restored::Budget { name, full_at } => json!({ "name": name, "full_at": Time(*full_at) }),
+        Restored::Breaker(image) => json!({
+            "name": image.name,
+            "failures": image.failures,
+            "openings": image.openings,
+            "open_until": image.open_until.map(Time),
+            "last": outcome(image.last),
+        }),
+        Restored::RunSpent { run, totals: spent } => with(json!({ "run": run.0 }), totals(*spent)),
+        Restored::TenantSpent { tenant, totals: spent } => {
+            with(json!({ "tenant": tenant }), totals(*spent))
+        }
         Restored::End { seq, at, epoch } => {
             json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
         }
@@ -280,12 +295,22 @@ fn task_image(image: &TaskImage) -> Value {
     with(item_image(&image.item), task)
 }
 
+fn totals(totals: Totals) -> Value {
+    json!({
+        "requests": totals.requests,
+        "tokens_in": totals.tokens_in,
+        "tokens_out": totals.tokens_out,
+        "cost_micro": totals.cost_micro,
+    })
+}
+
 fn item_image(image: &ItemImage) -> Value {
     json!({
         "status": image.status.as_str(),
         "attempts": image.attempts.0,
         "failures": image.failures,
         "losses": image.losses,
+        "growths": image.growths,
     })
 }
 
@@ -351,6 +376,13 @@ const fn stop_cause(cause: StopCause) -> &'static str {
         StopCause::TimedOut => "timed_out",
         StopCause::Stopped => "stopped",
         StopCause::Terminated => "terminated",
+    }
+}
+
+const fn pause_cause(cause: PauseCause) -> &'static str {
+    match cause {
+        PauseCause::Asked => "asked",
+        PauseCause::CostLimit => "cost_limit",
     }
 }
 

@@ -80,6 +80,8 @@ kinds! {
     "tasks_cancelled": Fact::TasksCancelled { .. },
     "tasks_unsatisfiable": Fact::TasksUnsatisfiable { .. },
     "run_stopping": Fact::RunStopping { .. },
+    "run_paused": Fact::RunPaused { .. },
+    "run_resumed": Fact::RunResumed { .. },
     "run_ended": Fact::RunEnded { .. },
     "round_opened": Fact::RoundOpened { .. },
     "items_reopened": Fact::ItemsReopened { .. },
@@ -109,5 +111,8 @@ restored_kinds! {
     "restored_lease": Restored::Lease { .. },
     "restored_retry": Restored::Retry { .. },
     "restored_budget": Restored::Budget { .. },
+    "restored_breaker": Restored::Breaker(_),
+    "restored_run_spent": Restored::RunSpent { .. },
+    "restored_tenant_spent": Restored::TenantSpent { .. },
     "restored_end": Restored::End { .. },
 }

@@ -1,8 +1,10 @@
 //! From the stored form back to facts. Whatever the bytes were, this ends in a fact or an error.
 
-use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined};
+use model::fact::{
+    AttemptsEnded, BreakerImage, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined,
+};
 use model::limits::ITEMS_PER_FACT_MAX;
-use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Usage};
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals, Usage};
 use model::policy::Stage;
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
@@ -58,6 +60,10 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
         Kind::RunStopping(form) => {
             Fact::RunStopping { run: RunId(form.run), cause: Numbered::from_number(form.cause)? }
         }
+        Kind::RunPaused(form) => {
+            Fact::RunPaused { run: RunId(form.run), cause: Numbered::from_number(form.cause)? }
+        }
+        Kind::RunResumed(form) => Fact::RunResumed { run: RunId(form.run) },
         Kind::RunEnded(form) => {
             Fact::RunEnded { run: RunId(form.run), status: Numbered::from_number(form.status)? }
         }
@@ -140,6 +146,7 @@ fn run_admitted(form: v1::RunAdmitted) -> Result<RunAdmitted, DecodeError> {
         failure: Numbered::from_number(form.failure)?,
         timeout: form.timeout_us.map(Span),
         concurrency: form.concurrency,
+        cost_limit_micro: form.cost_limit_micro,
         trace: u128::from(form.trace_high) << 64 | u128::from(form.trace_low),
     })
 }
@@ -251,6 +258,10 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             cause: form.cause.map(Numbered::from_number).transpose()?,
             ended_at: form.ended_at.map(Timestamp),
             released: Stage::from_number(form.released)?,
+            paused: match form.paused {
+                0 => None,
+                number => Some(Numbered::from_number(number)?),
+            },
         },
         Piece::Tasks(form) => tasks_image(form)?,
         Piece::Items(form) => Restored::Items {
@@ -276,6 +287,20 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
         Piece::Budget(form) => {
             Restored::Budget { name: form.name.into_boxed_str(), full_at: Timestamp(form.full_at) }
         }
+        Piece::Breaker(form) => Restored::Breaker(Box::new(BreakerImage {
+            name: form.name.into_boxed_str(),
+            failures: form.failures,
+            openings: narrow("openings", form.openings)?,
+            open_until: form.open_until.map(Timestamp),
+            last: read_outcome(form.last, form.last_detail)?,
+        })),
+        Piece::RunSpent(form) => {
+            Restored::RunSpent { run: RunId(form.run), totals: totals(form.totals)? }
+        }
+        Piece::TenantSpent(form) => Restored::TenantSpent {
+            tenant: form.tenant.into_boxed_str(),
+            totals: totals(form.totals)?,
+        },
         Piece::End(form) => {
             Restored::End { seq: Seq(form.seq), at: Timestamp(form.at), epoch: Epoch(form.epoch) }
         }
@@ -314,6 +339,12 @@ fn tasks_image(form: v1::TasksImage) -> Result<Restored, DecodeError> {
     })
 }
 
+fn totals(form: Option<v1::Totals>) -> Result<Totals, DecodeError> {
+    let form = required("what was spent", form)?;
+    let v1::Totals { requests, tokens_in, tokens_out, cost_micro } = form;
+    Ok(Totals { requests, tokens_in, tokens_out, cost_micro })
+}
+
 fn item_image(form: Option<v1::ItemImage>) -> Result<ItemImage, DecodeError> {
     let form = required("the state of an item", form)?;
     Ok(ItemImage {
@@ -321,5 +352,6 @@ fn item_image(form: Option<v1::ItemImage>) -> Result<ItemImage, DecodeError> {
         attempts: Attempt(narrow("attempt", form.attempts)?),
         failures: narrow("number of failures", form.failures)?,
         losses: narrow("number of losses", form.losses)?,
+        growths: narrow("number of growths", form.growths)?,
     })
 }

@@ -2,11 +2,12 @@
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, Restored,
-    RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
+    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
+    WorkerJoined,
 };
 use model::outcome::{
-    AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Unreached, Usage,
+    AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Unreached, Usage,
 };
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
@@ -107,6 +108,9 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::ItemsReopened { task: TASK, items: ids() },
         Fact::DeadlinePassed { run: RUN, tasks: ids() },
         Fact::RunForgotten { run: RUN },
+        Fact::RunPaused { run: RUN, cause: PauseCause::Asked },
+        Fact::RunPaused { run: RUN, cause: PauseCause::CostLimit },
+        Fact::RunResumed { run: RUN },
     ];
     facts.extend(workers());
     facts.extend(runs());
@@ -124,7 +128,9 @@ fn amendments() -> Vec<Fact> {
     let amended = |cause, concurrency| {
         let priority = Priority(70);
         let (run, graph, definition) = (RUN, graph, definition);
-        let amended = RunAmended { run, cause, graph, definition, priority, concurrency };
+        let cost_limit_micro = None;
+        let amended =
+            RunAmended { run, cause, graph, definition, priority, concurrency, cost_limit_micro };
         Fact::RunAmended(Box::new(amended))
     };
     let generated = AmendCause::Generated { task: TASK.task, item: ItemId(9) };
@@ -202,8 +208,10 @@ pub(crate) fn control_facts() -> Vec<Fact> {
     let troubles =
         CONTROL_OUTCOMES.map(|trouble| TaskImage { trouble: Some(trouble), ..waiting_task() });
     let released = Stage::ALL.map(|released| {
-        let (status, cause, ended_at) = (RunStatus::Running, None, None);
-        Fact::Restored(Box::new(Restored::Run { run: RUN, status, cause, ended_at, released }))
+        let (status, cause, ended_at, paused) = (RunStatus::Running, None, None, None);
+        let run = RUN;
+        let image = Restored::Run { run, status, cause, ended_at, released, paused };
+        Fact::Restored(Box::new(image))
     });
     let ends = CONTROL_OUTCOMES.map(ended).into_iter();
     ends.chain(images.map(restored)).chain(troubles.map(restored)).chain(released).collect()
@@ -220,7 +228,42 @@ pub(crate) fn call_facts() -> Vec<Fact> {
     let alike = ended(Outcome::Succeeded, vec![spent(3), spent(4)]);
     let some = vec![spent(3), (ItemId(4), attempt_end(4)), spent(9)];
     let mixed = ended(Outcome::Succeeded, some);
-    CALL_OUTCOMES.map(bare).into_iter().chain([alike, mixed]).collect()
+    let image = ItemImage {
+        status: TaskStatus::Retrying,
+        attempts: Attempt(2),
+        failures: 1,
+        losses: 0,
+        growths: 7,
+    };
+    let grown = Restored::Items { task: TASK, items: ids(), image };
+    let paused = Restored::Run {
+        run: RUN,
+        status: RunStatus::Paused,
+        cause: None,
+        ended_at: None,
+        released: Stage::Ordinary,
+        paused: Some(PauseCause::CostLimit),
+    };
+    let pieces = [grown, paused].map(|piece| Fact::Restored(Box::new(piece)));
+    let limited = costly().into_iter().chain(pieces);
+    CALL_OUTCOMES.map(bare).into_iter().chain([alike, mixed]).chain(limited).collect()
+}
+
+/// An admission and an amendment with a limit on costs.
+fn costly() -> Vec<Fact> {
+    let facts = runs().into_iter().chain(amendments());
+    let limited = facts.filter_map(|fact| match fact {
+        Fact::RunAdmitted(mut admitted) => {
+            admitted.cost_limit_micro = Some(5_000_000);
+            Some(Fact::RunAdmitted(admitted))
+        }
+        Fact::RunAmended(mut amended) => {
+            amended.cost_limit_micro = Some(0);
+            Some(Fact::RunAmended(amended))
+        }
+        _ => None,
+    });
+    limited.collect()
 }
 
 fn workers() -> Vec<Fact> {
@@ -254,6 +297,7 @@ fn runs() -> Vec<Fact> {
         failure: FailurePolicy::Continue,
         timeout: Some(Span::secs(3_600)),
         concurrency: Some(16),
+        cost_limit_micro: None,
         trace: 0x0123_4567_89ab_cdef_0011_2233_4455_6677,
     };
     let bare = RunAdmitted {
@@ -296,6 +340,16 @@ fn ends() -> Vec<AttemptsEnded> {
     all
 }
 
+/// What many attempts can have spent.
+pub(crate) const TOTALS: Totals =
+    Totals { requests: 5_000_000_000, tokens_in: 7, tokens_out: 0, cost_micro: u64::MAX };
+
+fn breaker(open_until: Option<Timestamp>, openings: u8) -> Restored {
+    let last = Outcome::Failed(Failure::Status(503));
+    let name = "api".into();
+    Restored::Breaker(Box::new(BreakerImage { name, failures: 5, openings, open_until, last }))
+}
+
 fn pieces() -> Vec<Restored> {
     let item = TASK.item(ItemId(9));
     let mut pieces = vec![
@@ -310,6 +364,7 @@ fn pieces() -> Vec<Restored> {
             cause: None,
             ended_at: None,
             released: Stage::Ordinary,
+            paused: None,
         },
         Restored::Lease {
             item,
@@ -327,6 +382,10 @@ fn pieces() -> Vec<Restored> {
         },
         Restored::Retry { item, at: AT },
         Restored::Budget { name: "embeddings".into(), full_at: AT },
+        breaker(Some(AT), 1),
+        breaker(None, 0),
+        Restored::RunSpent { run: RUN, totals: TOTALS },
+        Restored::TenantSpent { tenant: "default".into(), totals: TOTALS },
         Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },
     ];
     pieces.extend(causes().map(|cause| Restored::Run {
@@ -335,9 +394,10 @@ fn pieces() -> Vec<Restored> {
         cause: Some(cause),
         ended_at: Some(AT),
         released: Stage::Ordinary,
+        paused: None,
     }));
     for &status in TaskStatus::ALL {
-        let image = ItemImage { status, attempts: Attempt(3), failures: 2, losses: 1 };
+        let image = ItemImage { status, attempts: Attempt(3), failures: 2, losses: 1, growths: 0 };
         pieces.push(Restored::Items { task: TASK, items: ids(), image });
     }
     pieces.extend(control_images().map(|image| Restored::Control { task: TASK, image }));
@@ -360,6 +420,7 @@ const fn waiting_task() -> TaskImage {
             attempts: Attempt(0),
             failures: 0,
             losses: 0,
+            growths: 0,
         },
         waiting_for: 2,
         undecided: 2,

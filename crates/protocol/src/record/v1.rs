@@ -3,8 +3,15 @@
 //! Ids stand flat in each form: a nested key would cost two bytes in every record. Sets and lists
 //! of items are packed as in [`crate::columns`].
 
+mod pieces;
+
 use crate::columns::Column;
 use crate::noun::{Amounts, Nothing, Output};
+pub(crate) use pieces::{
+    BreakerImage, BudgetImage, Control, ControlImage, Counters, EndMark, ItemImage, ItemsImage,
+    LeaseImage, MeanWall, Piece, Restored, RetryImage, RunImage, RunSpent, TasksImage, TenantSpent,
+    Totals, Wait,
+};
 
 /// One fact.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -12,7 +19,7 @@ pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24"
+                23, 24, 25, 26"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -68,6 +75,10 @@ pub(crate) enum Kind {
     ItemsReopened(TaskItems),
     #[prost(message, tag = "24")]
     DeadlinePassed(RunTasks),
+    #[prost(message, tag = "25")]
+    RunPaused(RunPaused),
+    #[prost(message, tag = "26")]
+    RunResumed(Run),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -238,6 +249,8 @@ pub(crate) struct RunAdmitted {
     pub(crate) trace_high: u64,
     #[prost(fixed64, tag = "15")]
     pub(crate) trace_low: u64,
+    #[prost(uint64, optional, tag = "16")]
+    pub(crate) cost_limit_micro: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -250,6 +263,14 @@ pub(crate) struct RunTasks {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct RunStopping {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) cause: u32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct RunPaused {
     #[prost(uint64, tag = "1")]
     pub(crate) run: u64,
     #[prost(uint32, tag = "2")]
@@ -352,6 +373,8 @@ pub(crate) struct RunAmended {
     /// Whose attempt wrote the new tasks; absent when a person edited the run.
     #[prost(message, optional, tag = "6")]
     pub(crate) generated_by: Option<TaskItem>,
+    #[prost(uint64, optional, tag = "7")]
+    pub(crate) cost_limit_micro: Option<u64>,
 }
 
 /// An item of a run that is named elsewhere.
@@ -406,198 +429,4 @@ pub(crate) enum MarkedWhy {
 pub(crate) struct ControlOf {
     #[prost(oneof = "Control", tags = "3, 4, 5, 6")]
     pub(crate) control: Option<Control>,
-}
-
-/// A piece of a snapshot.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Restored {
-    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
-    pub(crate) piece: Option<Piece>,
-}
-
-/// What a piece of a snapshot can be.
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub(crate) enum Piece {
-    #[prost(message, tag = "1")]
-    Counters(Counters),
-    #[prost(message, tag = "2")]
-    Run(RunImage),
-    #[prost(message, tag = "3")]
-    Tasks(TasksImage),
-    #[prost(message, tag = "4")]
-    Items(ItemsImage),
-    #[prost(message, tag = "5")]
-    Lease(LeaseImage),
-    #[prost(message, tag = "6")]
-    Retry(RetryImage),
-    #[prost(message, tag = "7")]
-    End(EndMark),
-    #[prost(message, tag = "8")]
-    Control(ControlImage),
-    #[prost(message, tag = "9")]
-    Budget(BudgetImage),
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Counters {
-    #[prost(uint64, tag = "1")]
-    pub(crate) next_run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) next_worker: u32,
-    #[prost(message, repeated, tag = "3")]
-    pub(crate) mean_wall_us: Vec<MeanWall>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct MeanWall {
-    #[prost(message, optional, tag = "1")]
-    pub(crate) request: Option<Amounts>,
-    #[prost(uint64, tag = "2")]
-    pub(crate) mean_us: u64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct RunImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) status: u32,
-    #[prost(uint32, optional, tag = "3")]
-    pub(crate) cause: Option<u32>,
-    #[prost(uint64, optional, tag = "4")]
-    pub(crate) ended_at: Option<u64>,
-    /// The stage, from 0 for the ordinary tasks.
-    #[prost(uint32, tag = "5")]
-    pub(crate) released: u32,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct TasksImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, repeated, tag = "2")]
-    pub(crate) tasks: Vec<u32>,
-    #[prost(message, optional, tag = "3")]
-    pub(crate) item: Option<ItemImage>,
-    #[prost(uint32, tag = "4")]
-    pub(crate) waiting_for: u32,
-    #[prost(uint32, tag = "5")]
-    pub(crate) round: u32,
-    /// One more than the value, so that "not yet" (`u32::MAX`) is 0 and costs nothing.
-    #[prost(uint32, tag = "6")]
-    pub(crate) started_ms: u32,
-    /// Likewise.
-    #[prost(uint32, tag = "7")]
-    pub(crate) ended_ms: u32,
-    /// 0 when there was none.
-    #[prost(uint32, tag = "8")]
-    pub(crate) trouble: u32,
-    #[prost(sint32, tag = "9")]
-    pub(crate) trouble_detail: i32,
-    /// How many more edges are undecided than must still be met. 0 where every edge must be met,
-    /// which was so for all tasks before this field was.
-    #[prost(sint32, tag = "10")]
-    pub(crate) undecided_more: i32,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct ItemImage {
-    #[prost(uint32, tag = "1")]
-    pub(crate) status: u32,
-    #[prost(uint32, tag = "2")]
-    pub(crate) attempts: u32,
-    #[prost(uint32, tag = "3")]
-    pub(crate) failures: u32,
-    #[prost(uint32, tag = "4")]
-    pub(crate) losses: u32,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct ItemsImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) task: u32,
-    #[prost(uint32, repeated, tag = "3")]
-    pub(crate) items: Vec<u32>,
-    #[prost(message, optional, tag = "4")]
-    pub(crate) image: Option<ItemImage>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct LeaseImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) task: u32,
-    #[prost(uint32, tag = "3")]
-    pub(crate) item: u32,
-    #[prost(uint64, tag = "4")]
-    pub(crate) token: u64,
-    #[prost(uint32, tag = "5")]
-    pub(crate) worker: u32,
-    #[prost(uint64, optional, tag = "6")]
-    pub(crate) started_at: Option<u64>,
-    #[prost(bool, tag = "7")]
-    pub(crate) overran: bool,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct RetryImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) task: u32,
-    #[prost(uint32, tag = "3")]
-    pub(crate) item: u32,
-    #[prost(uint64, tag = "4")]
-    pub(crate) at: u64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct BudgetImage {
-    #[prost(string, tag = "1")]
-    pub(crate) name: String,
-    #[prost(uint64, tag = "2")]
-    pub(crate) full_at: u64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct EndMark {
-    #[prost(uint64, tag = "1")]
-    pub(crate) seq: u64,
-    #[prost(uint64, tag = "2")]
-    pub(crate) at: u64,
-    #[prost(uint64, tag = "3")]
-    pub(crate) epoch: u64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct ControlImage {
-    #[prost(uint64, tag = "1")]
-    pub(crate) run: u64,
-    #[prost(uint32, tag = "2")]
-    pub(crate) task: u32,
-    #[prost(oneof = "Control", tags = "3, 4, 5, 6")]
-    pub(crate) control: Option<Control>,
-}
-
-/// What an answer can have made of a task.
-#[derive(Clone, PartialEq, prost::Oneof)]
-pub(crate) enum Control {
-    #[prost(message, tag = "3")]
-    FanOut(FanOut),
-    #[prost(uint32, tag = "4")]
-    Route(u32),
-    #[prost(message, tag = "5")]
-    Wait(Wait),
-    #[prost(uint32, tag = "6")]
-    Turn(u32),
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Wait {
-    /// When it ends by itself; absent when never.
-    #[prost(uint64, optional, tag = "1")]
-    pub(crate) until: Option<u64>,
 }

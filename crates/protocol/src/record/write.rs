@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use model::fact::{AttemptsEnded, ItemImage, Restored, RunAdmitted, WorkerJoined};
 use model::limits::ITEMS_PER_FACT_MAX;
-use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then};
+use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
 use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
 
 use super::v1::{self, Kind, Piece, Record};
@@ -45,6 +45,10 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
         Fact::RunStopping { run, cause } => {
             Kind::RunStopping(v1::RunStopping { run: run.0, cause: cause.number() })
         }
+        Fact::RunPaused { run, cause } => {
+            Kind::RunPaused(v1::RunPaused { run: run.0, cause: cause.number() })
+        }
+        Fact::RunResumed { run } => Kind::RunResumed(v1::Run { run: run.0 }),
         Fact::RunEnded { run, status } => {
             Kind::RunEnded(v1::RunEnded { run: run.0, status: status.number() })
         }
@@ -120,6 +124,7 @@ fn run_admitted(admitted: &RunAdmitted) -> v1::RunAdmitted {
         failure: admitted.failure.number(),
         timeout_us: admitted.timeout.map(|timeout| timeout.0),
         concurrency: admitted.concurrency,
+        cost_limit_micro: admitted.cost_limit_micro,
         trace_high: (admitted.trace >> 64) as u64,
         trace_low: admitted.trace as u64,
     }
@@ -218,13 +223,16 @@ fn restored(piece: &Restored) -> Piece {
                 mean_wall_us: mean.collect(),
             })
         }
-        Restored::Run { run, status, cause, ended_at, released } => Piece::Run(v1::RunImage {
-            released: released.number(),
-            run: run.0,
-            status: status.number(),
-            cause: cause.map(Numbered::number),
-            ended_at: ended_at.map(|at| at.0),
-        }),
+        Restored::Run { run, status, cause, ended_at, released, paused } => {
+            Piece::Run(v1::RunImage {
+                released: released.number(),
+                paused: paused.map_or(0, Numbered::number),
+                run: run.0,
+                status: status.number(),
+                cause: cause.map(Numbered::number),
+                ended_at: ended_at.map(|at| at.0),
+            })
+        }
         Restored::Tasks { run, tasks, image } => {
             let (trouble, trouble_detail) = image.trouble.map_or((0, 0), write_outcome);
             Piece::Tasks(v1::TasksImage {
@@ -267,10 +275,33 @@ fn restored(piece: &Restored) -> Piece {
         Restored::Budget { name, full_at } => {
             Piece::Budget(v1::BudgetImage { name: name.to_string(), full_at: full_at.0 })
         }
+        Restored::Breaker(image) => {
+            let (last, last_detail) = write_outcome(image.last);
+            Piece::Breaker(v1::BreakerImage {
+                name: image.name.to_string(),
+                failures: image.failures,
+                openings: image.openings.into(),
+                open_until: image.open_until.map(|until| until.0),
+                last,
+                last_detail,
+            })
+        }
+        Restored::RunSpent { run, totals: spent } => {
+            Piece::RunSpent(v1::RunSpent { run: run.0, totals: Some(totals(*spent)) })
+        }
+        Restored::TenantSpent { tenant, totals: spent } => Piece::TenantSpent(v1::TenantSpent {
+            tenant: tenant.to_string(),
+            totals: Some(totals(*spent)),
+        }),
         Restored::End { seq, at, epoch } => {
             Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
         }
     }
+}
+
+const fn totals(totals: Totals) -> v1::Totals {
+    let Totals { requests, tokens_in, tokens_out, cost_micro } = totals;
+    v1::Totals { requests, tokens_in, tokens_out, cost_micro }
 }
 
 fn item_image(image: &ItemImage) -> v1::ItemImage {
@@ -279,5 +310,6 @@ fn item_image(image: &ItemImage) -> v1::ItemImage {
         attempts: image.attempts.0.into(),
         failures: image.failures.into(),
         losses: image.losses.into(),
+        growths: image.growths.into(),
     }
 }

@@ -7,13 +7,13 @@ use axum::extract::State;
 use engine::{Answer, Rejection};
 use model::fact::{MarkCause, Marked};
 use model::limits::OUTPUT_BYTES_MAX;
-use model::{IdSet, RunId, TaskStatus};
+use model::{IdSet, ItemId, RunId, TaskId, TaskStatus};
 use protocol::api::{self, EditPlan, Mark, MarkReport, Part};
 
 use super::Shared;
 use super::extract::{Body, Target, task};
 use super::problem::{self, Refusal};
-use crate::amend::{self, Base};
+use crate::amend::{self, Base, Settings};
 use crate::handle::{Gone, Unadmitted, Version};
 use crate::views::{self, Side, Subject};
 
@@ -39,12 +39,38 @@ pub(super) async fn mark(
         Ok(Marked { run, tasks, items, status, cause, control, output: None })
     });
     let marked = check.await?;
+    let named = marked.clone();
     let (run, items) = (marked.run, marked.items.as_ref().map(|items| items.len() as u64));
     match service.context.handle.mark(marked, output).await? {
         Answer::Marked { tasks } => {
             Ok(Json(MarkReport { run, marked: items.unwrap_or(tasks as u64), status }))
         }
+        Answer::Rejected(Rejection::Begun(_)) if items.is_some() => {
+            Err(begun_items(&service, named).await)
+        }
         other => Err(refused(&service, run, &other).await),
+    }
+}
+
+/// Which of the items that were named have begun, or ended.
+async fn begun_items(service: &Shared, named: Marked) -> Refusal {
+    let run = named.run;
+    let look = service.about(run.into(), move |subject, _| {
+        let task = TaskId(named.tasks.iter().next().unwrap_or_default());
+        let items = named.items.iter().flat_map(IdSet::iter);
+        let status = |item| Some((item, subject.run.item(task, ItemId(item))?.status()));
+        let waits = |status| matches!(status, TaskStatus::Pending | TaskStatus::Ready);
+        let begun = items.filter_map(status).filter(|&(_, status)| !waits(status));
+        let begun: Vec<_> = begun.collect();
+        let named = named.items.as_ref().map_or(0, IdSet::len);
+        Ok((subject.names.task(task), begun.first().copied(), begun.len(), named))
+    });
+    match look.await {
+        Ok((task, Some((item, status)), begun, named)) => {
+            problem::begun_items(run, (&task, item), &format!("is {status}"), (begun, named))
+        }
+        Ok((task, ..)) => problem::begun(run, &task, "has begun"),
+        Err(refusal) => refusal,
     }
 }
 
@@ -153,14 +179,14 @@ async fn plan(
     let after = version.amendment.clone();
     let text = Arc::clone(&version.definition);
     let look = service.about(run.into(), move |subject, _| {
-        let before = Side {
-            graph: &base.graph,
-            definition: &base.definition,
-            priority: base.priority,
-            concurrency: base.concurrency,
+        let before =
+            Side { graph: &base.graph, definition: &base.definition, settings: base.settings };
+        let settings = Settings {
+            priority: after.priority,
+            concurrency: after.concurrency,
+            cost_limit_micro: after.cost_limit_micro,
         };
-        let (priority, concurrency) = (after.priority, after.concurrency);
-        let after = Side { graph: &after.graph, definition: &text, priority, concurrency };
+        let after = Side { graph: &after.graph, definition: &text, settings };
         Ok(views::edit(subject, &before, &after))
     });
     Ok((look.await?, version))
@@ -178,6 +204,9 @@ pub(super) async fn refused(service: &Shared, run: RunId, answer: &Answer) -> Re
         Rejection::RunEnded(status) => problem::run_ended(run, *status),
         Rejection::NothingToRetry => problem::nothing_to_retry(run),
         Rejection::Unfit(reason) => problem::unfit(run, reason),
+        Rejection::CostLimit { cost_micro, limit_micro } => {
+            problem::cost_limit(run, *cost_micro, *limit_micro)
+        }
         Rejection::Begun(task) => {
             let task = *task;
             let look = service.about(run.into(), move |subject, _| {

@@ -1,11 +1,11 @@
-//! Ending a run before it is done, and running it once more.
+//! Pausing a run, ending it before it is done, and running it once more.
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use engine::Answer;
 use model::fact::StopCause;
-use model::{IdSet, TaskId, TaskKey};
+use model::{IdSet, RunId, TaskId, TaskKey};
 use protocol::api::{Items, Part, Retry, RetryPlan, RunSummary, Stop, StopMode};
 
 use super::Shared;
@@ -19,15 +19,7 @@ pub(super) async fn stop(
     target: Target,
     Body(stop): Body<Stop>,
 ) -> Result<(StatusCode, Json<RunSummary>), Refusal> {
-    let check = service.about(target.run, |subject, view| {
-        let status = subject.run.status();
-        if status.is_final() {
-            return Err(problem::run_ended(subject.id, status));
-        }
-        problem::check_storage(view.storage)?;
-        Ok(subject.id)
-    });
-    let run = check.await?;
+    let run = may_change(&service, target).await?;
     let cause = match stop.kind {
         StopMode::Stop => StopCause::Stopped,
         StopMode::Terminate => StopCause::Terminated,
@@ -36,6 +28,46 @@ pub(super) async fn stop(
         Answer::Stopping { .. } => {}
         other => return Err(refused(&service, run, &other).await),
     }
+    told(&service, run).await
+}
+
+pub(super) async fn pause(
+    State(service): State<Shared>,
+    target: Target,
+) -> Result<(StatusCode, Json<RunSummary>), Refusal> {
+    let run = may_change(&service, target).await?;
+    match service.context.handle.pause(run).await? {
+        Answer::Paused => told(&service, run).await,
+        other => Err(refused(&service, run, &other).await),
+    }
+}
+
+pub(super) async fn resume(
+    State(service): State<Shared>,
+    target: Target,
+) -> Result<(StatusCode, Json<RunSummary>), Refusal> {
+    let run = may_change(&service, target).await?;
+    match service.context.handle.resume(run).await? {
+        Answer::Resumed => told(&service, run).await,
+        other => Err(refused(&service, run, &other).await),
+    }
+}
+
+/// A run that has not ended, when facts can be stored.
+async fn may_change(service: &Shared, target: Target) -> Result<RunId, Refusal> {
+    let look = service.about(target.run, |subject, view| {
+        let status = subject.run.status();
+        if status.is_final() {
+            return Err(problem::run_ended(subject.id, status));
+        }
+        problem::check_storage(view.storage)?;
+        Ok(subject.id)
+    });
+    look.await
+}
+
+/// Where a run stands that has heard what it was told.
+async fn told(service: &Shared, run: RunId) -> Result<(StatusCode, Json<RunSummary>), Refusal> {
     let summary = service.about(run.into(), |subject, _| Ok(views::summary(subject))).await?;
     Ok((StatusCode::ACCEPTED, Json(summary)))
 }

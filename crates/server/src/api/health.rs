@@ -1,11 +1,12 @@
-//! Who holds the state folder, and how it fares.
+//! Who holds the state folder, and how it and the processes of functions fare.
 
 use axum::Json;
 use axum::extract::State;
-use protocol::api::{Health, Time};
+use protocol::api::{Health, PoolList, Time};
 
 use super::Shared;
 use super::problem::Refusal;
+use crate::handle::View;
 
 pub(super) async fn health(State(service): State<Shared>) -> Result<Json<Health>, Refusal> {
     let context = &service.context;
@@ -23,4 +24,10 @@ pub(super) async fn health(State(service): State<Shared>) -> Result<Json<Health>
         storage,
         runs_active: runs_active as u64,
     }))
+}
+
+pub(super) async fn pools(State(service): State<Shared>) -> Result<Json<PoolList>, Refusal> {
+    let look = |view: &View<'_>| view.pools.iter().map(Into::into).collect();
+    let pools = service.context.handle.peek(look).await?;
+    Ok(Json(PoolList { pools }))
 }

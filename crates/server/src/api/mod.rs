@@ -14,6 +14,7 @@ mod extract;
 mod fork;
 mod gc;
 mod health;
+mod left;
 mod logs;
 mod lost;
 mod meter;
@@ -25,6 +26,7 @@ mod reasons;
 mod rounds;
 mod runs;
 mod settle;
+mod sharing;
 mod source;
 mod stored;
 mod stream;
@@ -118,6 +120,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
     let service = Arc::new(Service { context, stopping });
     Router::new()
         .route(route::HEALTH, get(health::health))
+        .route(route::POOLS, get(health::pools))
         .route(route::RUNS, get(runs::list).post(submit::submit))
         .route(route::RUN, get(runs::detail))
         .route(route::ITEMS, get(runs::items))
@@ -126,6 +129,10 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::EVENTS, get(events::events))
         .route(route::PROGRESS, get(progress::progress))
         .route(route::STOP, post(control::stop))
+        .route(route::PAUSE, post(control::pause))
+        .route(route::RESUME, post(control::resume))
+        .route(route::BREAKERS, get(sharing::breakers))
+        .route(route::BUDGETS, get(sharing::budgets))
         .route(route::RETRY, post(control::retry))
         .route(route::EDIT, post(change::edit))
         .route(route::MARK, post(change::mark))

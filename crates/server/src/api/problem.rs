@@ -10,6 +10,7 @@ use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
 use stores::StoreError;
 
 use crate::handle::Gone;
+use crate::views::money;
 
 /// Why a request is not answered as asked.
 #[derive(Debug)]
@@ -162,6 +163,14 @@ pub(super) fn run_ended(run: RunId, status: RunStatus) -> Refusal {
         .run(run)
 }
 
+pub(super) fn cost_limit(run: RunId, cost_micro: u64, limit_micro: u64) -> Refusal {
+    let [cost, limit] = [cost_micro, limit_micro].map(money);
+    let detail = format!("the attempts of run {run} have cost {cost}, of at most {limit}");
+    conflict(code::COST_LIMIT, "The run has cost as much as it may", detail)
+        .hint(format!("Raise the limit first: `autoglm edit {run} --set cost_limit=...`."))
+        .run(run)
+}
+
 pub(super) fn run_not_ended(run: RunId, status: RunStatus) -> Refusal {
     let detail = format!("run {run} is {status}; only what has ended can be retried");
     conflict(code::RUN_NOT_ENDED, "The run has not ended", detail)
@@ -188,6 +197,26 @@ pub(super) fn begun(run: RunId, name: &str, why: &str) -> Refusal {
     let detail = format!("task `{name}` of run {run} {why}: it cannot be changed any more");
     conflict(code::BEGUN, "The task has begun", detail)
         .hint(format!("`autoglm fork {run} --from {name}` begins there again in a new run."))
+        .run(run)
+}
+
+/// Items that are to be marked have begun, or have ended: the first of them, and how many there are
+/// among those that were named.
+pub(super) fn begun_items(
+    run: RunId,
+    (task, item): (&str, u32),
+    why: &str,
+    (begun, named): (usize, usize),
+) -> Refusal {
+    let others = match begun {
+        1 => String::new(),
+        _ => format!(", and so on: {begun} of the {named} items that were named have begun"),
+    };
+    let detail = format!("item `{task}[{item}]` of run {run} {why}{others}; nothing was changed");
+    conflict(code::BEGUN, "The item has begun", detail)
+        .hint(format!(
+            "`autoglm get {run} {task}` shows the items: name those that have not begun."
+        ))
         .run(run)
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use axum::Json;
 use axum::extract::State;
-use model::{ItemId, RunId, Seq, TaskId, TaskStatus};
+use model::{ItemId, RunId, Seq, TaskId, TaskKey, TaskStatus};
 use protocol::api::{
     ExplainQuery, Explanation, ItemList, ItemsQuery, RunDetail, RunList, RunsQuery, TaskSummary,
     TasksQuery,
@@ -16,8 +16,9 @@ use super::problem::{self, Refusal};
 use super::reasons::Facts;
 use super::source::Source;
 use super::stored::{Stored, blocking};
+use crate::handle::View;
 use crate::sources::Given;
-use crate::views;
+use crate::views::{self, Names, Subject};
 
 pub(super) async fn list(
     State(service): State<Shared>,
@@ -25,7 +26,8 @@ pub(super) async fn list(
 ) -> Result<Json<RunList>, Refusal> {
     let page = page(query.limit, query.cursor.as_deref())?;
     let (asked, limit) = (query.clone(), page.limit);
-    let listed = service.context.handle.ask(move |view| views::list(view, &asked, page)).await?;
+    let look = move |view: &View<'_>| (views::list(view, &asked, page), views::tenants(view));
+    let (listed, tenants) = service.context.handle.ask(look).await?;
     // Memory was asked first: what leaves it from now on is in both, and left out here.
     let older = service.consult(move |history| {
         history.list(&query, page.from, &listed.in_memory, limit + 1).map(|older| (listed, older))
@@ -36,7 +38,7 @@ pub(super) async fn list(
     runs.sort_unstable_by_key(|run| Reverse(run.run));
     let next = runs.get(limit).map(|next| next.run.to_string());
     runs.truncate(limit);
-    Ok(Json(RunList { runs, next }))
+    Ok(Json(RunList { runs, next, tenants }))
 }
 
 pub(super) async fn detail(
@@ -76,9 +78,15 @@ pub(super) async fn items(
         let items = list.items.iter().map(|item| ItemId(item.item));
         let reasons = items.map(|item| views::reason_at(subject, task, Some(item))).collect();
         let again = (subject.run.task(task).round().0 > 0).then_some((subject.id, task));
-        Ok((list, reasons, again, (subject.id, subject.run.admitted_seq())))
+        let left = (views::with_outputs(subject, task, &list), made(subject, task));
+        Ok((list, reasons, again, left, (subject.id, subject.run.admitted_seq())))
     });
-    let ((mut list, reasons, again, (run, admitted)), source) = look.await?;
+    let ((mut list, reasons, again, left, (run, admitted)), source) = look.await?;
+    let (outputs, made) = left;
+    service.lay_outputs(outputs, &mut list).await;
+    if let Some((names, task)) = made {
+        list.decided = service.decided(names, task).await;
+    }
     if let Some(task) = again {
         list.rounds = service.rounds(task, source.clone(), admitted).await;
     }
@@ -98,12 +106,26 @@ pub(super) async fn explain(
             problem::no_such_item(subject.id, &target.task, query.item.unwrap_or(0))
         })?;
         let reason = views::reason_at(subject, id, explanation.item.map(ItemId));
-        Ok((explanation, reason, (subject.id, subject.run.admitted_seq())))
+        let route = subject.run.route(id).map(|route| subject.names.route(id, route));
+        let made = made(subject, id).zip(route);
+        Ok((explanation, reason, made, (subject.id, subject.run.admitted_seq())))
     });
-    let ((mut explanation, reason, (run, admitted)), source) = look.await?;
+    let ((mut explanation, reason, made, (run, admitted)), source) = look.await?;
+    if let Some(((names, task), route)) = made
+        && let Some(decided) = service.decided(names, task).await
+    {
+        explanation.summary = format!("it has decided: {}", views::decided(&decided, route));
+        explanation.decided = Some(decided);
+    }
     let reasons = service.reasons(vec![reason], Facts { run, source, admitted }).await;
     explanation.reason = reasons.into_iter().next().flatten();
     Ok(Json(explanation))
+}
+
+/// A task that has succeeded, which may be a decision that was made.
+fn made(subject: &Subject<'_>, task: TaskId) -> Option<(Names, TaskKey)> {
+    let has_succeeded = subject.run.task(task).status() == TaskStatus::Succeeded;
+    has_succeeded.then(|| (subject.names.clone(), subject.key(task)))
 }
 
 /// Notes why tasks have ended that were never run. Facts are read only if there is such a task.

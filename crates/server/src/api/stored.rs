@@ -7,13 +7,13 @@ use std::sync::Arc;
 use artifacts::objects::Objects;
 use journal::Journal;
 use model::fact::{RunAdmitted, RunAmended};
-use model::policy::Priority;
 use model::{Digest, Graph, ItemKey};
 use spec::Definition;
 use stores::sqlite::{Options, SqliteJournal};
 
 use super::Context;
 use super::problem::{self, Refusal};
+use crate::amend::Settings;
 use crate::views::Side;
 
 /// The way to what is stored.
@@ -27,36 +27,34 @@ pub(super) struct Stored {
 pub(super) struct Named {
     pub graph: Digest,
     pub definition: Digest,
-    pub priority: Priority,
-    pub concurrency: Option<u32>,
+    pub settings: Settings,
 }
 
 /// The same, read.
 pub(super) struct Version {
     graph: Graph,
     definition: Definition,
-    priority: Priority,
-    concurrency: Option<u32>,
+    settings: Settings,
 }
 
 impl From<&RunAdmitted> for Named {
     fn from(run: &RunAdmitted) -> Self {
-        let &RunAdmitted { graph, definition, priority, concurrency, .. } = run;
-        Self { graph, definition, priority, concurrency }
+        let &RunAdmitted { graph, definition, .. } = run;
+        Self { graph, definition, settings: Settings::from(run) }
     }
 }
 
 impl From<&RunAmended> for Named {
     fn from(run: &RunAmended) -> Self {
-        let &RunAmended { graph, definition, priority, concurrency, .. } = run;
-        Self { graph, definition, priority, concurrency }
+        let &RunAmended { graph, definition, .. } = run;
+        Self { graph, definition, settings: Settings::from(run) }
     }
 }
 
 impl Version {
     pub(super) const fn side(&self) -> Side<'_> {
-        let Self { graph, definition, priority, concurrency } = self;
-        Side { graph, definition, priority: *priority, concurrency: *concurrency }
+        let Self { graph, definition, settings } = self;
+        Side { graph, definition, settings: *settings }
     }
 }
 
@@ -90,8 +88,7 @@ impl Stored {
         let graph = Graph::new(named.graph, protocol::graph::decode(&graph).ok()?).ok()?;
         let definition = self.object(&named.definition).ok()??;
         let definition = Definition::from_bytes(&definition).ok()?;
-        let Named { priority, concurrency, .. } = *named;
-        Some(Version { graph, definition, priority, concurrency })
+        Some(Version { graph, definition, settings: named.settings })
     }
 }
 

@@ -23,6 +23,7 @@ impl Driver {
             shelf,
             live_logs: &self.live_logs,
             enforced: Some(&self.enforced),
+            pools: &self.pools,
             now: self.parts.clock.now(),
             storage: self.storage_is,
             durable: self.pipeline.durable(),

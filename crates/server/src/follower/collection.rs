@@ -18,7 +18,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use model::{Digest, RunId, Seq};
-use protocol::api::GcReport;
+use protocol::api::{GcReport, PAGE_SIZE_MAX};
 use stores::StoreError;
 use tokio::sync::oneshot;
 
@@ -82,6 +82,13 @@ struct Left {
 struct Orphans {
     small: Vec<(Digest, u64)>,
     large: Vec<(Digest, u64)>,
+}
+
+/// Adds runs to those that a report names: the lowest numbers, as many as it may.
+fn name(runs: &[RunId], report: &mut GcReport) {
+    report.numbers.extend(runs.iter().map(|run| run.0));
+    report.numbers.sort_unstable();
+    report.numbers.truncate(PAGE_SIZE_MAX);
 }
 
 impl Books {
@@ -189,6 +196,7 @@ impl Books {
         self.archive.remove(gone)?;
         self.catalog.remove(gone)?;
         report.runs += gone.len() as u64;
+        name(gone, report);
         let runs = gone.to_vec();
         let _ = self.driver.send(Event::Discard(Unneeded { runs, ..Unneeded::default() }));
         for run in gone {
@@ -292,8 +300,11 @@ impl Books {
             (objects, object_bytes) = (objects + 1, object_bytes + length);
         }
         let ended = self.catalog.ended().map_err(words)?.len();
+        let mut named = GcReport::default();
+        name(&gone, &mut named);
         Ok(GcReport {
             runs: gone.len() as u64,
+            numbers: named.numbers,
             runs_kept: (ended - gone.len()) as u64,
             history_bytes,
             log_segments: segments.len() as u64,

@@ -1,21 +1,22 @@
 //! What one version of a run has otherwise than another, setting by setting.
 
-use model::policy::{Policy, Priority, RetryPolicy};
+use model::policy::{Policy, RetryPolicy};
+use model::resources::ResourceId;
 use model::shared::Deadline;
-use model::{Graph, Span, TaskId, TaskStatus};
+use model::{Graph, Request, Span, TaskId, TaskStatus};
 use protocol::api::{Change, EditPlan, PAGE_SIZE_MAX, Refused, Time};
 use spec::Definition;
 
 use super::subject::Subject;
 use super::words;
+use crate::amend::Settings;
 
 /// A version of a run.
 #[derive(Clone, Copy)]
 pub(crate) struct Side<'a> {
     pub graph: &'a Graph,
     pub definition: &'a Definition,
-    pub priority: Priority,
-    pub concurrency: Option<u32>,
+    pub settings: Settings,
 }
 
 /// What differs between two versions of a run.
@@ -31,8 +32,10 @@ pub(crate) struct Difference {
 /// What the later version has otherwise.
 pub(crate) fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     let mut run = Changes::default();
-    run.add("priority", number(before.priority.0), number(after.priority.0));
-    run.add("concurrency", or_any(before.concurrency), or_any(after.concurrency));
+    let (was, is) = (before.settings, after.settings);
+    run.add("priority", number(was.priority.0), number(is.priority.0));
+    run.add("concurrency", or_any(was.concurrency), or_any(is.concurrency));
+    run.add("cost_limit", cost(was.cost_limit_micro), cost(is.cost_limit_micro));
     let mut changes = run.of(None, "");
     for task in before.graph.tasks().take(after.graph.len()) {
         let (old, new) = (before.graph.policy(task), after.graph.policy(task));
@@ -60,8 +63,44 @@ pub(crate) fn edit(subject: &Subject<'_>, before: &Side<'_>, after: &Side<'_>) -
             refused.push(Refused { task: name, reason });
         }
     }
+    let warnings = too_large(subject, after, &changes);
     let changes = changes.into_iter().map(|(_, change)| change).collect();
-    EditPlan { run: subject.id, changes, added, added_total, refused }
+    EditPlan { run: subject.id, changes, added, added_total, refused, warnings }
+}
+
+/// The tasks that are to need more than any worker has. While there is none, nobody knows.
+fn too_large(
+    subject: &Subject<'_>,
+    after: &Side<'_>,
+    changes: &[(Option<TaskId>, Change)],
+) -> Vec<String> {
+    let state = subject.engine.state();
+    let workers = state.workers().filter(|(_, worker)| !worker.gone);
+    let offers: Vec<_> = workers.map(|(_, worker)| &worker.capacity).collect();
+    if offers.is_empty() {
+        return Vec::new();
+    }
+    let has_room = |request: &Request| {
+        offers.iter().any(|offer| {
+            let offered = |name: &str| {
+                let amounts = (0..).map(ResourceId).zip(offer.iter());
+                let mut named =
+                    amounts.filter(|&(id, _)| state.classes().resource_name(id) == name);
+                named.next().map_or(0, |(_, &amount)| amount)
+            };
+            request.cpu_milli <= offered("cpu")
+                && request.memory_bytes <= offered("memory")
+                && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
+        })
+    };
+    let changed = changes.iter().filter(|(_, change)| change.key == "resources");
+    let changed = changed.filter_map(|(task, _)| *task);
+    let large = changed.filter(|&task| !has_room(&after.graph.policy(task).request));
+    let words = large.map(|task| {
+        let need = words::request(&after.graph.policy(task).request);
+        format!("no worker has room for {}, which is to need {need}", subject.names.task(task))
+    });
+    words.take(PAGE_SIZE_MAX).collect()
 }
 
 /// Why the settings of a task cannot change any more.
@@ -115,6 +154,10 @@ fn retry(changes: &mut Changes, old: &RetryPolicy, new: &RetryPolicy) {
     changes.add("retry", codes(old), codes(new));
 }
 
+fn cost(limit: Option<u64>) -> String {
+    limit.map_or_else(|| "none".to_owned(), words::money)
+}
+
 fn number(number: u8) -> String {
     number.to_string()
 }
@@ -154,6 +197,8 @@ fn rates(policy: &Policy) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::policy::Priority;
+
     use super::*;
 
     #[test]

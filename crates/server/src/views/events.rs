@@ -4,13 +4,16 @@ use std::ops::Range;
 
 use journal::Entry;
 use model::control::{ControlAnswer, Verdict};
-use model::fact::{AmendCause, AttemptsEnded, Fact, MarkCause, Marked, RoundScope, TaskAnswered};
+use model::fact::{
+    AmendCause, AttemptsEnded, Fact, MarkCause, Marked, PauseCause, RoundScope, TaskAnswered,
+};
 use model::outcome::{Outcome, Then};
 use model::{IdSet, ItemId, RunId, RunStatus, TaskId, TaskStatus};
 use protocol::api::{Event, Time};
 
 use super::names::Names;
-use super::words::{cause, plural, trouble};
+use super::words::{cause, decided, plural, trouble};
+use crate::submission::digest;
 
 /// What a fact means for a run; `None` if it is about something else.
 pub(crate) fn event(entry: &Entry, run: RunId, names: &Names) -> Option<Event> {
@@ -22,6 +25,7 @@ pub(crate) fn event(entry: &Entry, run: RunId, names: &Names) -> Option<Event> {
         task: said.task.map(|task| names.task(task)),
         count: said.count,
         status: said.status.map(str::to_owned),
+        rule: said.rule,
         text: said.text,
     })
 }
@@ -37,6 +41,7 @@ pub(crate) fn skipped(entry: &Entry, (task, why): (TaskId, String), names: &Name
         task: Some(name),
         count: Some(1),
         status: Some(TaskStatus::Skipped.as_str().to_owned()),
+        rule: None,
     }
 }
 
@@ -47,19 +52,20 @@ struct Said {
     task: Option<TaskId>,
     count: Option<u64>,
     status: Option<&'static str>,
+    rule: Option<u32>,
     text: String,
 }
 
 impl Said {
     fn of_task(kind: &'static str, task: TaskId, count: usize, status: TaskStatus) -> Self {
         let status = Some(status.as_str());
-        Self { kind, task: Some(task), count: Some(count as u64), status, text: String::new() }
+        Self { kind, task: Some(task), count: Some(count as u64), status, ..Self::default() }
     }
 
     fn of_tasks(kind: &'static str, tasks: &IdSet, status: TaskStatus) -> Self {
         let only = tasks.iter().next().filter(|_| tasks.len() == 1).map(TaskId);
         let count = Some(tasks.len() as u64);
-        Self { kind, task: only, count, status: Some(status.as_str()), text: String::new() }
+        Self { kind, task: only, count, status: Some(status.as_str()), ..Self::default() }
     }
 
     fn of_run(kind: &'static str, status: RunStatus, text: String) -> Self {
@@ -80,6 +86,16 @@ fn say(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
         Fact::RunStopping { run: id, cause: why } if *id == run => {
             let text = format!("the run is being stopped: {}", cause(*why));
             Some(Said::of_run("run_stopping", RunStatus::Stopping, text))
+        }
+        Fact::RunPaused { run: id, cause } if *id == run => {
+            let why = match cause {
+                PauseCause::Asked => "somebody asked for it",
+                PauseCause::CostLimit => "its attempts have cost as much as they may",
+            };
+            Some(Said::of_run("run_paused", RunStatus::Paused, format!("the run is paused: {why}")))
+        }
+        Fact::RunResumed { run: id } if *id == run => {
+            Some(Said::of_run("run_resumed", RunStatus::Running, "the run goes on".to_owned()))
         }
         Fact::RunEnded { run: id, status } if *id == run => {
             Some(Said::of_run("run_ended", *status, format!("the run has ended: {status}")))
@@ -192,6 +208,10 @@ fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
     use TaskStatus::{Failed, Pending, Ready, Running, Skipped, Succeeded};
     let task = answered.task.task;
     let name = names.task(task);
+    let fired = answered
+        .output
+        .and_then(|output| names.decided(task, |outputs| digest(outputs) == output.digest));
+    let rule = fired.as_ref().map(|fired| fired.rule);
     let (count, status, text) = match answered.answer {
         ControlAnswer::Begin if names.has_cache(task) => {
             (1, Ready, format!("{name} goes on: the cache does not have all of it"))
@@ -204,14 +224,16 @@ fn task_answered(answered: &TaskAnswered, names: &Names) -> Said {
         }
         ControlAnswer::Until(until) => (1, Running, format!("{name} waits until {}", Time(until))),
         ControlAnswer::Route(route) => {
-            (1, Succeeded, format!("{name} has decided: {}", names.route(task, route)))
+            let route = names.route(task, route);
+            let what = fired.map_or_else(|| route.clone(), |fired| decided(&fired, route.clone()));
+            (1, Succeeded, format!("{name} has decided: {what}"))
         }
         ControlAnswer::Done => (1, Succeeded, format!("{name}: done, its condition holds")),
         ControlAnswer::Again => (1, Pending, format!("{name}: once more")),
         ControlAnswer::Cached => (1, Succeeded, format!("{name} has succeeded: from the cache")),
         ControlAnswer::Invalid => (1, Failed, format!("{name} failed: it cannot be worked out")),
     };
-    Said::of_task("task_answered", task, count, status).text(text)
+    Said { rule, ..Said::of_task("task_answered", task, count, status).text(text) }
 }
 
 fn task_settled(task: TaskId, verdict: Verdict, names: &Names) -> Said {

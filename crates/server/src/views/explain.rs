@@ -2,7 +2,7 @@
 //!
 //! Reasons are the planner's own refusals; here they only get names, numbers and units.
 
-use model::fact::StopCause;
+use model::fact::{PauseCause, StopCause};
 use model::wait::{Blocker, Miss};
 use model::{ItemId, ItemKey, RunStatus, TaskId, TaskStatus, WorkerId};
 use protocol::api;
@@ -10,7 +10,7 @@ use protocol::api;
 use super::bounds::limits;
 use super::skips::why_skipped;
 use super::subject::Subject;
-use super::words::{amount, listed, plural, trouble};
+use super::words::{amount, listed, money, plural, trouble};
 
 /// Blockers that are spelled out; more are counted.
 const BLOCKERS_MAX: usize = 100;
@@ -43,6 +43,7 @@ pub(crate) fn explain(
         status: explained.status,
         summary: text.summary(explained.status, blockers),
         reason: None,
+        decided: None,
         blockers: text.blockers(blockers),
         position: explained.ahead.map(|ahead| ahead.items),
         position_tasks: explained.ahead.map(|ahead| ahead.tasks),
@@ -76,6 +77,7 @@ impl Text<'_, '_> {
             status: self.subject.run.task(task).status(),
             summary: "its list of items is empty".to_owned(),
             reason: None,
+            decided: None,
             blockers: Vec::new(),
             position: None,
             position_tasks: None,
@@ -98,7 +100,10 @@ impl Text<'_, '_> {
             TaskStatus::Running => match self.lease().and_then(|lease| lease.started_at) {
                 Some(started) => {
                     let span = self.subject.now.since(started);
-                    format!("it has run on worker {} for {span}", self.worker_name())
+                    match self.subject.names.looked_for(self.key.task) {
+                        Some(what) => format!("it waits for {what}, and has for {span}"),
+                        None => format!("it has run on worker {} for {span}", self.worker_name()),
+                    }
                 }
                 None => "it runs".to_owned(),
             },
@@ -212,6 +217,14 @@ impl Text<'_, '_> {
                 "no worker takes new work: none has been heard of lately".to_owned()
             }
             Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
+            Blocker::Paused { cause: PauseCause::Asked, .. } => {
+                "its run is paused, nothing of it starts".to_owned()
+            }
+            Blocker::Paused { cause: PauseCause::CostLimit, cost_micro, limit_micro } => {
+                let [cost, limit] = [*cost_micro, limit_micro.unwrap_or(*cost_micro)].map(money);
+                format!("its run is paused: its attempts have cost {cost}, of at most {limit}")
+            }
+            Blocker::Breaker { .. } => self.breaker(blocker),
             Blocker::Backoff { until } => {
                 let span = until.since(self.subject.now);
                 format!("its last attempt ended badly, the next one may start in {span}")
@@ -246,6 +259,31 @@ impl Text<'_, '_> {
                     format!("it asks for {asked}, there are {capacity} in all")
                 });
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
+            }
+        }
+    }
+
+    /// Why a circuit breaker lets it not through.
+    fn breaker(&self, blocker: &Blocker) -> String {
+        let Blocker::Breaker { name, until, failures, last, trials } = blocker else {
+            return String::new();
+        };
+        let last = trouble(*last).unwrap_or_else(|| "unknown".to_owned());
+        let failures = plural(u64::from(*failures), "failure");
+        match until {
+            Some(until) => {
+                let span = until.since(self.subject.now);
+                format!(
+                    "the breaker {name} is open for {span} more: {failures} in a row, the last: \
+                     {last}"
+                )
+            }
+            None => {
+                let trials = plural(u64::from(*trials), "attempt");
+                format!(
+                    "the breaker {name} lets {trials} at a time try, after {failures} in a row, \
+                     the last: {last}"
+                )
             }
         }
     }
@@ -287,6 +325,20 @@ impl Text<'_, '_> {
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
             Blocker::Run(RunStatus::Running) => "a worker that is heard of again".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
+            Blocker::Paused { cause: PauseCause::Asked, .. } => {
+                format!("`autoglm resume {}`", self.subject.id)
+            }
+            Blocker::Paused { cause: PauseCause::CostLimit, .. } => {
+                let run = self.subject.id;
+                format!(
+                    "a higher limit: `autoglm edit {run} --set cost_limit=...`, then `autoglm \
+                     resume {run}`"
+                )
+            }
+            Blocker::Breaker { until: Some(until), .. } => {
+                format!("time: {}", until.since(self.subject.now))
+            }
+            Blocker::Breaker { until: None, .. } => "an attempt that succeeds".to_owned(),
             Blocker::Backoff { until } => {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
@@ -360,6 +412,8 @@ const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Concurrency { .. } => "concurrency",
         Blocker::Lock { .. } => "lock",
         Blocker::Budget { .. } => "budget",
+        Blocker::Breaker { .. } => "breaker",
+        Blocker::Paused { .. } => "paused",
         Blocker::NoWorker => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::NoRoom { .. } => "no_room",

@@ -1,7 +1,7 @@
 //! A page of the items of a task. A task without a fan-out has one.
 
 use engine::state::{Item, Run};
-use model::{ItemId, Outcome, TaskId, TaskStatus};
+use model::{ItemId, ItemKey, Outcome, TaskId, TaskStatus};
 use protocol::api::{ItemList, ItemSummary, Seconds};
 
 use super::page::Page;
@@ -22,7 +22,7 @@ pub(crate) fn items(
         .filter(|(_, item)| status.is_none_or(|status| item.status() == status));
     let (shown, next) = page.cut(found, |(number, _)| u64::from(*number));
     let items = shown.into_iter().map(|(number, item)| summary(subject, task, (number, item)));
-    ItemList { items: items.collect(), rounds: Vec::new(), next }
+    ItemList { items: items.collect(), next, ..ItemList::default() }
 }
 
 /// All items of a task with their numbers.
@@ -46,7 +46,19 @@ fn summary(subject: &Subject<'_>, task: TaskId, (number, item): (u32, Item)) -> 
         duration_seconds: running.map(|started| Seconds(subject.now.since(started))),
         trouble: trouble(subject.run, task, item),
         reason: None,
+        outputs: None,
     }
+}
+
+/// The items of a list that have ended with outputs: those that succeeded, and what somebody said.
+pub(crate) fn with_outputs(subject: &Subject<'_>, task: TaskId, list: &ItemList) -> Vec<ItemKey> {
+    let is_awaited = subject.names.awaited(task).is_some();
+    let has = |item: &&ItemSummary| match item.status {
+        TaskStatus::Succeeded => true,
+        status => is_awaited && status.is_final(),
+    };
+    let key = |item: &ItemSummary| subject.key(task).item(ItemId(item.item));
+    list.items.iter().filter(has).map(key).collect()
 }
 
 /// What is known of the last bad end. Of an item of a fan-out only its status is, unless all that

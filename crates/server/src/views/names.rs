@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{ItemId, RunId, TaskId};
+use protocol::api::Decided;
 use serde_json::Value;
 use spec::{Awaited, Definition, EnvironmentSnapshot, label};
 
@@ -109,9 +110,34 @@ impl Names {
         }
     }
 
+    /// Whether a task decides by rules.
+    pub(crate) fn is_decision(&self, task: TaskId) -> bool {
+        self.definition.iter().any(|text| text.is_decision(task))
+    }
+
+    /// The rule of a decision that fired, by the outputs that it has.
+    pub(crate) fn decided(&self, task: TaskId, is_it: impl Fn(&[u8]) -> bool) -> Option<Decided> {
+        let fired = self.definition.as_deref()?.fired(task, is_it)?;
+        Some(Decided {
+            rule: fired.number,
+            when: fired.when.map(str::to_owned),
+            route: fired.route.map(str::to_owned),
+            value: fired.value.clone(),
+        })
+    }
+
     /// What a task waits for that somebody outside has to say.
     pub(crate) fn awaited(&self, task: TaskId) -> Option<Awaited> {
         self.definition.as_deref()?.awaited(task)
+    }
+
+    /// The file or the address that a task waits for, as it is written.
+    pub(crate) fn looked_for(&self, task: TaskId) -> Option<String> {
+        let looked = self.definition.as_deref()?.looked_for(task)?;
+        Some(match looked.status {
+            None => format!("the file {}", looked.at),
+            Some(status) => format!("{} to answer {status}", looked.at),
+        })
     }
 
     /// What is said to whom a task waits for, without what comes from outputs. Works out a text, so

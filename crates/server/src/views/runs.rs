@@ -2,7 +2,8 @@
 
 use engine::state::{Run, Tally};
 use model::RunId;
-use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Time};
+use model::outcome::Totals;
+use protocol::api::{Counts, Money, RunSummary, RunsQuery, Seconds, Spent, TenantSpent, Time};
 
 use super::page::Page;
 use super::subject::Subject;
@@ -64,17 +65,40 @@ pub(crate) fn summary(subject: &Subject<'_>) -> RunSummary {
         name: run.admitted().name.as_ref().to_owned(),
         status: run.status(),
         cause: run.cause().map(|cause| words::cause(cause).to_owned()),
+        paused: run.paused().map(|cause| words::pause(cause).to_owned()),
         path: subject.names.path(),
         created: Time(run.admitted_at()),
         ended: run.ended_at().map(Time),
         duration_seconds: Seconds(subject.until().since(run.admitted_at())),
+        again_seconds: (run.opened_at() > run.admitted_at())
+            .then(|| Seconds(subject.until().since(run.opened_at()))),
         tasks: tasks(run),
         items: counts(run.items()),
         round: rounds(run),
+        spent: (run.spent() != Totals::default()).then(|| spent(run.spent())),
+        cost_limit: run.admitted().cost_limit_micro.map(Money),
         labels: subject.names.labels(),
         environment: subject.names.environment().map(|environment| environment.name.clone()),
         queue: run.admitted().queue.as_ref().to_owned(),
     }
+}
+
+/// What was spent as it is sent.
+pub(crate) const fn spent(totals: Totals) -> Spent {
+    Spent {
+        requests: totals.requests,
+        tokens_in: totals.tokens_in,
+        tokens_out: totals.tokens_out,
+        cost: Money(totals.cost_micro),
+    }
+}
+
+/// What the runs of each tenant spent.
+pub(crate) fn tenants(view: &View<'_>) -> Vec<TenantSpent> {
+    let tenants = view.engine.state().spent();
+    tenants
+        .map(|(tenant, totals)| TenantSpent { tenant: tenant.to_owned(), spent: spent(totals) })
+        .collect()
 }
 
 /// A tally as it is sent.
@@ -135,7 +159,10 @@ mod tests {
         assert!(seen.ended.is_some());
         assert_eq!(seen.round, 0);
         stage.retry(run, None);
-        assert_eq!(summary(&stage.subject(run)).round, 1);
+        let again = summary(&stage.subject(run));
+        assert_eq!(again.round, 1);
+        assert!(again.again_seconds < Some(again.duration_seconds), "it counts from the retry");
+        assert_eq!(seen.again_seconds, None);
     }
 
     #[test]

@@ -145,6 +145,7 @@ impl Stage {
             failure: options.failure,
             timeout: options.timeout,
             concurrency: options.concurrency,
+            cost_limit_micro: options.cost_limit_micro,
             trace: 0,
         };
         let request = RequestId(1);
@@ -203,6 +204,7 @@ impl Stage {
             shelf: &self.shelf,
             live_logs: &self.live_logs,
             enforced: Some(&self.enforced),
+            pools: &[],
             now: self.now,
             storage: Storage::Ok,
             durable: self.engine.state().last(),
@@ -215,6 +217,7 @@ impl Stage {
             shelf: &self.shelf,
             live_logs: &self.live_logs,
             enforced: Some(&self.enforced),
+            pools: &[],
             now: self.now,
             storage: Storage::Ok,
             durable: Seq(0),

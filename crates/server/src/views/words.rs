@@ -3,8 +3,11 @@
 use std::io;
 
 use model::Request;
-use model::fact::StopCause;
+use model::fact::{PauseCause, StopCause};
 use model::outcome::{Failure, Outcome, Unreached};
+use protocol::api::Decided;
+use serde_json::Value;
+use spec::label;
 
 /// How an attempt ended badly, in a word or two; nothing if it ended well.
 pub(crate) fn trouble(outcome: Outcome) -> Option<String> {
@@ -64,6 +67,21 @@ pub(crate) const fn cause(cause: StopCause) -> &'static str {
     }
 }
 
+/// Why a run is paused, as the API says it.
+pub(crate) const fn pause(cause: PauseCause) -> &'static str {
+    match cause {
+        PauseCause::Asked => "asked",
+        PauseCause::CostLimit => "cost limit",
+    }
+}
+
+/// Money in millionths as a decimal number, with at least two decimals: `5.00`, `0.0012`.
+pub(crate) fn money(micro: u64) -> String {
+    let text = format!("{}.{:06}", micro / 1_000_000, micro % 1_000_000);
+    let kept = text.trim_end_matches('0').len().max(text.len() - 4);
+    text[..kept].to_owned()
+}
+
 /// An amount of a resource with its unit: `1.5 CPU`, `8 GiB memory`, `2 gpu`.
 pub(crate) fn amount(resource: &str, value: u64) -> String {
     match resource {
@@ -120,6 +138,21 @@ pub(crate) fn listed(mut shown: Vec<String>, total: usize) -> String {
     }
 }
 
+/// What a decision came to, and by which rule: `deploy (rule 2: params.n > 3)`. `route` is what
+/// there is to say where the rule names neither a route nor a value.
+pub(crate) fn decided(decided: &Decided, route: String) -> String {
+    let Decided { rule, when, .. } = decided;
+    let what = match (&decided.route, &decided.value) {
+        (Some(name), _) => name.clone(),
+        (None, Value::Null) => route,
+        (None, value) => label(value),
+    };
+    match when {
+        Some(when) => format!("{what} (rule {rule}: {})", label(&Value::from(when.as_str()))),
+        None => format!("{what} (rule {rule}, which always holds)"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +164,12 @@ mod tests {
         assert_eq!(shown, ["1.5 CPU", "4 CPU", "3 GiB memory", "2 gpu"]);
         assert_eq!([0, 1_023, 1_536, 5 << 20].map(bytes), ["0 B", "1023 B", "1.5 KiB", "5 MiB"]);
         assert_eq!(bytes(u64::MAX), "16777215.9 TiB");
+    }
+
+    #[test]
+    fn money_has_its_cents() {
+        let shown = [0, 5_000_000, 1_250_000, 1_200, 1].map(money);
+        assert_eq!(shown, ["0.00", "5.00", "1.25", "0.0012", "0.000001"]);
     }
 
     #[test]

@@ -75,11 +75,19 @@ fn fine(at: Timestamp) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use model::shared::Unit;
+
     use super::*;
 
     #[test]
     fn a_budget_has_its_limit_at_once_and_then_what_flows_back() {
-        let spending = Spending { name: "calls".into(), amount: 2, limit: 4, per: Span::secs(10) };
+        let spending = Spending {
+            name: "calls".into(),
+            unit: Unit::Attempts,
+            amount: 2,
+            limit: 4,
+            per: Span::secs(10),
+        };
         let shared = Shared { budgets: [spending.clone()].into(), ..Shared::default() };
         let key = ItemKey { run: model::RunId(1), task: model::TaskId(0), item: model::ItemId(0) };
         let (mut shares, at) = (Shares::default(), Timestamp(50_000_000));

@@ -116,6 +116,8 @@ fn run_of(fact: &Fact) -> Option<RunId> {
         | Fact::TasksCancelled { run, .. }
         | Fact::TasksUnsatisfiable { run, .. }
         | Fact::RunStopping { run, .. }
+        | Fact::RunPaused { run, .. }
+        | Fact::RunResumed { run }
         | Fact::RunEnded { run, .. }
         | Fact::RoundOpened { run, .. }
         | Fact::DeadlinePassed { run, .. }

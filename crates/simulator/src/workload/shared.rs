@@ -5,7 +5,7 @@
 //! so that nobody has to wait for days. It reads the plan and nothing else.
 
 use model::policy::Policy;
-use model::shared::{Deadline, Lock, Spending};
+use model::shared::{Deadline, Lock, Spending, Unit};
 use model::{Span, Timestamp};
 
 use crate::plan::features::Feature;
@@ -55,7 +55,13 @@ pub fn budgets(run: &RunPlan, random: &mut Random) -> Box<[Spending]> {
         let amount = random.small(1, limit.min(5));
         let longest = BEHIND_MAX.0 * u64::from(limit) / (u64::from(run.size.max(1)) * 5);
         let per = Span(own.spread(20_000, 60_000_000).min(longest.max(10_000)));
-        random.per_mille(700).then(|| Spending { name: name.into(), amount, limit, per })
+        random.per_mille(700).then(|| Spending {
+            name: name.into(),
+            unit: Unit::Attempts,
+            amount,
+            limit,
+            per,
+        })
     };
     BUDGETS.iter().filter_map(|name| spending(name)).collect()
 }

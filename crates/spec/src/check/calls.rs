@@ -235,6 +235,9 @@ pub(super) fn check_part_keys(file: &WorkflowFile, faults: &mut Faults) {
     if file.max_parallel.is_some() {
         faults.push(refused("max_parallel", whole));
     }
+    if file.cost_limit.is_some() {
+        faults.push(refused("cost_limit", whole));
+    }
     if file.queue.is_some() {
         faults.push(refused("queue", whole));
     }

@@ -206,8 +206,17 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
     found.all(|other| other == first).then_some(first)
 }
 
-const NOT_FOR_CONTROL: &[&str] =
-    &["foreach", "retry", "timeout", "max_parallel", "locks", "rate", "artifacts", "cache"];
+const NOT_FOR_CONTROL: &[&str] = &[
+    "foreach",
+    "retry",
+    "timeout",
+    "max_parallel",
+    "locks",
+    "rate",
+    "breaker",
+    "artifacts",
+    "cache",
+];
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
@@ -216,6 +225,9 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "emit",
     "http",
     "container",
+    "function",
+    "llm_generate",
+    "llm_embed",
     "decision",
     "conditions",
     "approval",
@@ -230,6 +242,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "compensate",
     "locks",
     "rate",
+    "breaker",
     "artifacts",
     "cache",
     "workflow",
@@ -316,12 +329,15 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 12] = [
+    const KINDS: [&str; 15] = [
         "noop",
         "sleep",
         "emit",
         "http",
         "container",
+        "function",
+        "llm_generate",
+        "llm_embed",
         "decision",
         "conditions",
         "approval",
@@ -363,6 +379,9 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("emit", task.emit.is_some()),
         ("http", task.http.is_some()),
         ("container", task.container.is_some()),
+        ("function", task.function.is_some()),
+        ("llm_generate", task.llm_generate.is_some()),
+        ("llm_embed", task.llm_embed.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),
@@ -386,6 +405,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("grace", task.grace.is_some()),
         ("locks", task.locks.is_some()),
         ("rate", task.rate.is_some()),
+        ("breaker", task.breaker.is_some()),
         ("deadline", task.deadline.is_some()),
         ("artifacts", task.artifacts.is_some()),
         ("cache", task.cache.is_some()),

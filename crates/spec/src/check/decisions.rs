@@ -1,6 +1,6 @@
 //! Decisions: the routes that their rules lead to, and the tasks that stand at their ends.
 
-use model::collections::HashMap;
+use model::collections::{HashMap, HashSet};
 use model::control::EdgeCondition;
 
 use super::links::Link;
@@ -12,6 +12,7 @@ use crate::expression::bare;
 use crate::file::{ActionFile, DecisionFile, TaskFile};
 use crate::params::ParameterType;
 use crate::read::Placed;
+use crate::suggest::did_you_mean;
 use crate::template::{ROOTS, environment, is_global};
 
 /// The decisions of a file, by task.
@@ -43,9 +44,11 @@ pub(super) fn rules_of(task: &TaskFile) -> Option<&Placed<DecisionFile>> {
 pub(super) fn collect(steps: &Steps<'_>, faults: &mut Faults) -> (Decisions, Vec<Link>) {
     let mut decisions = Decisions::default();
     let mut links = Vec::new();
+    let routes = Routes::of(steps);
     for (number, step) in (0..).zip(&steps.list).filter(|(_, step)| step.role == Role::Task) {
         if let Some(rules) = rules_of(step.task) {
-            let decision = decide((number, step), &rules.value, (steps, &mut links), faults);
+            let decision =
+                decide((number, step), &rules.value, (steps, &routes, &mut links), faults);
             decisions.by_step.insert(number, decision);
         }
     }
@@ -55,7 +58,7 @@ pub(super) fn collect(steps: &Steps<'_>, faults: &mut Faults) -> (Decisions, Vec
 fn decide(
     (number, step): (u32, &Step<'_>),
     file: &DecisionFile,
-    (steps, links): (&Steps<'_>, &mut Vec<Link>),
+    (steps, routes, links): (&Steps<'_>, &Routes<'_>, &mut Vec<Link>),
     faults: &mut Faults,
 ) -> Decision {
     let mut known: HashMap<String, u16> = HashMap::default();
@@ -80,10 +83,10 @@ fn decide(
         let (name, value) = match action {
             ActionFile::Name(name) => {
                 let target = steps.resolve(step.scope, &name.value);
-                // A name that is near to a task's is mistyped; any other is a route.
-                let is_near = || steps.meant(step.scope, &name.value).is_some();
-                if is_new && (target.is_some() || is_near()) {
+                if is_new && target.is_some() {
                     lead_to(name, target, faults);
+                } else if is_new && !routes.may_be(&name.value) {
+                    faults.push(routes.leads_nowhere(name, steps.meant(step.scope, &name.value)));
                 }
                 (Some(name.value.as_str().into()), serde_json::Value::Null)
             }
@@ -100,6 +103,39 @@ fn decide(
         decision.rules.push(Rule { when, route, name, value });
     }
     decision
+}
+
+/// The routes that tasks wait for by name.
+struct Routes<'f> {
+    named: HashSet<&'f str>,
+    /// Whether the file has nothing but decisions: whoever reads it knows what to do.
+    leads_nowhere: bool,
+}
+
+impl<'f> Routes<'f> {
+    fn of(steps: &Steps<'f>) -> Self {
+        let tasks = steps.list.iter().filter(|step| step.role == Role::Task).map(|step| step.task);
+        let tasks = tasks.chain(steps.groups.iter().filter_map(|group| group.task));
+        let depends_on = tasks.filter_map(|task| task.depends_on.as_ref());
+        let conditions = depends_on.flat_map(|it| &it.0).filter_map(|it| it.is.as_ref());
+        Self {
+            named: conditions.map(|is| is.value.as_str()).collect(),
+            leads_nowhere: steps.list.iter().all(|step| rules_of(step.task).is_some()),
+        }
+    }
+
+    /// Whether a name that is no task's is a route.
+    fn may_be(&self, name: &str) -> bool {
+        self.leads_nowhere || self.named.contains(name)
+    }
+
+    fn leads_nowhere(&self, name: &Placed<String>, meant: Option<String>) -> Fault {
+        let Placed { value: name, extent } = name;
+        let message = format!("there is no task `{name}`, and no task waits for a route `{name}`");
+        let fault = Fault::new(code::UNKNOWN_TASK, *extent, message);
+        let meant = meant.or_else(|| did_you_mean(name, self.named.iter().copied()));
+        fault.hint_if(meant).hint_if(Some(format!("a route by name is `{{route: {name}}}`")))
+    }
 }
 
 /// What makes two actions one.

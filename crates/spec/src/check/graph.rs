@@ -19,14 +19,19 @@ use crate::diagnostic::{Fault, Faults};
 use crate::file::JoinFile;
 use crate::source::Extent;
 
+/// Circles that are told.
+const CIRCLES_MAX: usize = 5;
+
 /// The checked graph of a file.
 pub(super) struct TaskGraph {
     /// (dependency, dependent), sorted by dependent, each once.
     pub edges: Vec<(u32, u32)>,
     /// What each edge waits for.
     pub conditions: Vec<EdgeCondition>,
-    /// Nothing if there is a circle.
+    /// Without the edges that close circles; nothing if it cannot be built.
     pub graph: Option<Graph>,
+    /// The tasks of circles: what comes after them is in no order.
+    pub circles: Vec<u32>,
 }
 
 /// An edge and the text that asks for it.
@@ -49,21 +54,25 @@ pub(super) fn build(
     let edges = merged(steps, edges, faults);
     check_counts(steps, &edges, faults);
     let pairs: Vec<(u32, u32)> = edges.iter().map(|edge| (edge.from, edge.to)).collect();
-    let graph = checked(steps, (&pairs, known), &edges, faults);
+    let (graph, circles) = checked(steps, (&pairs, known), &edges, faults);
     let conditions = edges.iter().map(|edge| edge.condition).collect();
-    TaskGraph { edges: pairs, conditions, graph }
+    TaskGraph { edges: pairs, conditions, graph, circles }
 }
 
 /// A join that asks for more dependencies than there are is never met.
 fn check_counts(steps: &Steps<'_>, edges: &[Edge], faults: &mut Faults) {
-    // A dependency that could not be found is told already, and is missing here.
-    if !faults.is_empty() {
-        return;
-    }
     for (number, step) in (0_u32..).zip(&steps.list) {
         let Some(join) = &step.task.join else { continue };
         let JoinFile::AtLeast(least) = join.value else { continue };
         if !matches!(step.role, Role::Task | Role::Gate) || step.is_call() {
+            continue;
+        }
+        // A dependency that could not be found is told already, and is missing here.
+        let mut named = step.task.depends_on.iter().flat_map(|depends_on| &depends_on.0);
+        let is_told = |extent| faults.is_told(extent);
+        if !step.is_whole
+            || named.any(|it| is_told(it.task.extent) || it.is.iter().any(|is| is_told(is.extent)))
+        {
             continue;
         }
         let first = edges.partition_point(|edge| edge.to < number);
@@ -340,31 +349,46 @@ fn merged(steps: &Steps<'_>, mut edges: Vec<Edge>, faults: &mut Faults) -> Vec<E
 /// Tasks and tasks that come after them.
 type Pairs<'p> = &'p [(u32, u32)];
 
+/// The graph without the edges that close circles, and the tasks of those. Each circle is told, up
+/// to a bound.
 fn checked(
     steps: &Steps<'_>,
     (pairs, known): (Pairs<'_>, Pairs<'_>),
     edges: &[Edge],
     faults: &mut Faults,
-) -> Option<Graph> {
-    let parts = GraphParts {
-        policies: vec![Policy::default()],
-        policy_of: vec![0; steps.list.len()],
-        edges: pairs.iter().chain(known).copied().collect(),
-        ..GraphParts::default()
-    };
-    match Graph::new(Digest::default(), parts) {
-        Ok(graph) => return Some(graph),
-        Err(GraphError::Cycle(cycle)) => faults.push(cycle_fault(steps, edges, &cycle)),
-        Err(GraphError::TooLarge { what, count, limit }) => {
-            let message = format!("the workflow has {count} {what}, and may have {limit}");
-            let fault = Fault::nowhere(code::TOO_LARGE, message);
-            faults.push(fault.hint("write tasks that differ by a value as one with `foreach`"));
-        }
-        Err(GraphError::Malformed(what)) => {
-            faults.push(Fault::nowhere(code::BAD_VALUE, what));
+) -> (Option<Graph>, Vec<u32>) {
+    let mut pairs: Vec<(u32, u32)> = pairs.iter().chain(known).copied().collect();
+    let mut circles = Vec::new();
+    for _ in 0..CIRCLES_MAX {
+        let parts = GraphParts {
+            policies: vec![Policy::default()],
+            policy_of: vec![0; steps.list.len()],
+            edges: pairs.clone(),
+            ..GraphParts::default()
+        };
+        match Graph::new(Digest::default(), parts) {
+            Ok(graph) => return (Some(graph), circles),
+            Err(GraphError::Cycle(cycle)) => {
+                faults.push(cycle_fault(steps, edges, &cycle));
+                let closing =
+                    cycle.last().zip(cycle.first()).map(|(last, first)| (last.0, first.0));
+                pairs.retain(|&pair| Some(pair) != closing);
+                circles.extend(cycle.iter().map(|task| task.0));
+            }
+            Err(GraphError::TooLarge { what, count, limit }) => {
+                let message = format!("the workflow has {count} {what}, and may have {limit}");
+                let fault = Fault::nowhere(code::TOO_LARGE, message);
+                let hint = "write tasks that differ by a value as one with `foreach`";
+                faults.push(fault.hint(hint));
+                break;
+            }
+            Err(GraphError::Malformed(what)) => {
+                faults.push(Fault::nowhere(code::BAD_VALUE, what));
+                break;
+            }
         }
     }
-    None
+    (None, circles)
 }
 
 fn cycle_fault(steps: &Steps<'_>, edges: &[Edge], cycle: &[TaskId]) -> Fault {

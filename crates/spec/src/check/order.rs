@@ -41,6 +41,9 @@ impl TaskGraph {
                 [order.earlier, order.task].map(|task| steps.stage(Target::Step(task)));
             earlier >= task && !self.edges_into(order.task).any(|from| from == order.earlier)
         });
+        let circles = self.behind_circles(graph);
+        orders
+            .retain(|order| !circles.get(order.task as usize).is_some_and(|&is_behind| is_behind));
         orders.sort_unstable_by_key(|order| (order.earlier, order.extent));
         let mut search = Search { graph, reached: vec![u32::MAX; steps.list.len()], steps: 0 };
         for group in orders.chunk_by(|one, next| one.earlier == next.earlier) {
@@ -65,6 +68,21 @@ impl TaskGraph {
                 faults.push(fault.hint(format!("add `{earlier}` to the `depends_on` of `{task}`")));
             }
         }
+    }
+
+    /// By task, whether it is in a circle or comes after one: nobody knows what comes before it.
+    fn behind_circles(&self, graph: &Graph) -> Vec<bool> {
+        if self.circles.is_empty() {
+            return Vec::new();
+        }
+        let mut is_behind = vec![false; graph.len()];
+        let mut open = self.circles.clone();
+        while let Some(task) = open.pop() {
+            if !std::mem::replace(&mut is_behind[task as usize], true) {
+                open.extend(graph.successors(TaskId(task)).map(|next| next.0));
+            }
+        }
+        is_behind
     }
 
     /// The dependencies of a task.

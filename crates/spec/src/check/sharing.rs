@@ -1,11 +1,12 @@
-//! Locks and rates: what tasks take of what all runs share must be declared, and enough of it.
+//! Locks, rates and breakers: what tasks take of what all runs share must be declared, and enough
+//! of it.
 
-use model::shared::{Lock, Shared, Spending};
+use model::shared::{Breaker, Lock, Shared, Spending};
 
 use super::check_name;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
-use crate::file::{Rates, TaskFile, WorkflowFile};
+use crate::file::{BreakerRules, Breakers, Rates, TaskBreaker, TaskFile, WorkflowFile};
 use crate::read::Placed;
 use crate::suggest::did_you_mean;
 
@@ -15,6 +16,7 @@ pub(super) struct Sharing<'f> {
     /// Locks with how many may hold each; nothing if the file declares none at all.
     locks: Option<Vec<(&'f str, u32)>>,
     rates: Option<&'f Rates>,
+    breakers: Option<&'f Breakers>,
 }
 
 impl<'f> Sharing<'f> {
@@ -30,7 +32,11 @@ impl<'f> Sharing<'f> {
         for (name, _) in rates.into_iter().flat_map(|rates| &rates.0) {
             check_name("a rate", name, faults);
         }
-        Self { locks, rates }
+        let breakers = file.breakers.as_deref();
+        for (name, _) in breakers.into_iter().flat_map(|breakers| &breakers.0) {
+            check_name("a breaker", name, faults);
+        }
+        Self { locks, rates, breakers }
     }
 
     /// What an attempt of a task takes.
@@ -52,7 +58,9 @@ impl<'f> Sharing<'f> {
         }
         budgets.sort_unstable();
         budgets.dedup_by(|one, other| one.name == other.name);
-        Shared { locks: locks.into(), budgets: budgets.into() }
+        let breaker = task.breaker.as_deref().and_then(|it| self.breaker(it, faults));
+        let breakers = breaker.into_iter().collect();
+        Shared { locks: locks.into(), budgets: budgets.into(), breakers }
     }
 
     fn lock(
@@ -105,6 +113,7 @@ impl<'f> Sharing<'f> {
             faults.push(fault.hint_if(meant).hint_if(Some(add)));
             return None;
         };
+        let rate = rate.as_ref()?;
         if amount > rate.limit {
             let message = format!(
                 "an attempt takes {amount} of `{}`, which never has more than {}",
@@ -114,8 +123,38 @@ impl<'f> Sharing<'f> {
             faults.push(fault.hint("take less, or raise the limit of the rate"));
             return None;
         }
-        let (limit, per) = (rate.limit, rate.per);
-        Some(Spending { name: name.value.as_str().into(), amount, limit, per })
+        let (unit, limit, per) = (rate.unit, rate.limit, rate.per);
+        Some(Spending { name: name.value.as_str().into(), unit, amount, limit, per })
+    }
+
+    /// The breaker of a task: one of the file, or its own. For tasks that name one every failure
+    /// counts that may pass.
+    fn breaker(&self, wanted: &TaskBreaker, faults: &mut Faults) -> Option<Breaker> {
+        let name = &wanted.name;
+        check_name("a breaker", name, faults);
+        let declared = self.breakers.map_or(&[][..], |breakers| &breakers.0);
+        let found = declared.iter().find(|(known, _)| known.value == name.value);
+        let rules = match (wanted.rules, found) {
+            (Some(own), Some((_, file))) if own != *file => {
+                let message = format!("`{}` has other settings under `breakers`", name.value);
+                let fault = Fault::new(code::CONFLICT, name.extent, message);
+                faults.push(fault.hint("say them once, in the `breakers` of the file"));
+                return None;
+            }
+            (Some(rules), _) | (None, Some(&(_, rules))) => rules,
+            (None, None) => {
+                let message = format!("there is no breaker `{}`", name.value);
+                let fault = Fault::new(code::BAD_VALUE, name.extent, message);
+                let names = declared.iter().map(|(known, _)| known.value.as_str());
+                let add =
+                    format!("add it to the file: `breakers: {{{}: {{failures: 5}}}}`", name.value);
+                faults.push(fault.hint_if(did_you_mean(&name.value, names)).hint_if(Some(add)));
+                return None;
+            }
+        };
+        let BreakerRules { failures, open, open_max, trials } = rules;
+        let (name, counts_transient) = (name.value.as_str().into(), true);
+        Some(Breaker { name, failures, open, open_max, trials, counts_transient })
     }
 }
 

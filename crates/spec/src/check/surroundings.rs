@@ -12,6 +12,7 @@ use crate::diagnostic::{Fault, Faults, Lines};
 use crate::environment::{Environment, Surroundings, unknown_hint};
 use crate::file::{EnvironmentFile, Overrides, Secrets, WorkflowFile};
 use crate::params::{Located, ParameterType, convert};
+use crate::read::Placed;
 use crate::secret::SourceText;
 use crate::suggest::did_you_mean;
 
@@ -82,9 +83,8 @@ fn check_overrides(overrides: &Overrides, parameters: &[Declared], faults: &mut 
 pub(super) fn compile(scene: Scene<'_>, folder: &Path, lines: &Lines<'_>) -> Surroundings {
     let WorkflowFile { environments, default_environment, secrets, env, .. } = scene.file;
     let environments = environments.iter().flat_map(|it| &it.0);
-    let environments: Vec<Environment> = environments
-        .map(|(name, file)| environment(&name.value, file, (scene, folder, lines)))
-        .collect();
+    let environments: Vec<Environment> =
+        environments.map(|(name, file)| environment(name, file, (scene, folder, lines))).collect();
     let default = default_environment.as_ref().map(|default| &default.value);
     Surroundings {
         chosen: environments.iter().position(|it| Some(&it.name) == default),
@@ -95,7 +95,7 @@ pub(super) fn compile(scene: Scene<'_>, folder: &Path, lines: &Lines<'_>) -> Sur
 }
 
 fn environment(
-    name: &str,
+    name: &Placed<String>,
     file: &EnvironmentFile,
     (scene, folder, lines): (Scene<'_>, &Path, &Lines<'_>),
 ) -> Environment {
@@ -105,7 +105,8 @@ fn environment(
         (name.value.clone(), located)
     });
     Environment {
-        name: name.to_owned(),
+        name: name.value.clone(),
+        place: lines.place(name.extent),
         description: file.description.clone(),
         env: env.collect(),
         params: overrides(file, scene.parameters),

@@ -4,26 +4,25 @@ use std::collections::BTreeMap;
 
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, RetryPolicy, Trigger};
-use model::shared::Deadline;
+use model::policy::{Policy, Trigger};
+use model::shared::{Deadline, Shared, Spending};
 use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
 use super::look::{self, look_of};
+use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{Inherited, artifacts, check_name, control, resources};
-use crate::call::Call;
+use super::{Inherited, artifacts, check_name, control, resources, retries};
+use crate::call::{Call, function};
 use crate::code;
-use crate::definition::{Action, Control, Extras, TaskDefinition};
+use crate::definition::{Action, Control, Extras, TaskDefinition, look_action};
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
-use crate::file::{
-    Called, Duration, JoinFile, OneOrMany, Retry, RetryFile, Shell, TaskFile, Whole,
-};
+use crate::file::{Called, Duration, JoinFile, Shell, TaskFile};
 use crate::items::{Items, ItemsSource};
-use crate::limits::{ARGUMENT_BYTES_MAX, RETRIES_MAX};
+use crate::limits::ARGUMENT_BYTES_MAX;
 use crate::read::Placed;
 use crate::source::Extent;
 use crate::template::is_template;
@@ -51,6 +50,7 @@ pub(super) struct Defaults<'f> {
     /// Of tasks that say nothing themselves.
     pub inherited: Inherited,
     pub sharing: Sharing<'f>,
+    pub models: Models<'f>,
 }
 
 pub(super) fn compile(
@@ -147,12 +147,12 @@ impl Compiler<'_, '_> {
             .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
         let mut policy = Policy {
             request: self.request(task),
-            retry: retry(task.retry.as_ref(), faults),
+            retry: retries::policy(task, faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
-            shared: self.defaults.sharing.taken(task, faults),
+            shared: self.shared(task, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -162,13 +162,11 @@ impl Compiler<'_, '_> {
         let action = match look_of(task) {
             None => match task.call() {
                 None => action(step, faults),
-                Some(Called { kind, settings, .. }) => {
-                    Action::Call(Box::new(Call { kind, settings: settings.clone() }))
-                }
+                Some(called) => self.call(called, step, &mut policy, faults),
             },
             Some(look) => {
-                let (action, place) = look::action(look);
-                env.push(place);
+                let (action, place) = look_action(&look.at.value, look.status, look.every);
+                env.extend(place);
                 shell = Some(["sh".to_owned(), "-u".to_owned()].into());
                 policy.timeout = time_limit(look.timeout.as_ref(), faults).or(policy.timeout);
                 if task.resources.is_none() {
@@ -189,6 +187,19 @@ impl Compiler<'_, '_> {
         (policy, task)
     }
 
+    /// What an attempt takes of what all runs share: what it says itself, and what its model has.
+    fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Shared {
+        let mut shared = self.defaults.sharing.taken(task, faults);
+        let spent: Vec<Spending> =
+            task.call().into_iter().flat_map(|call| self.defaults.models.spent(call)).collect();
+        if !spent.is_empty() {
+            let mut budgets: Vec<Spending> = shared.budgets.into_iter().chain(spent).collect();
+            budgets.sort_unstable();
+            shared.budgets = budgets.into();
+        }
+        shared
+    }
+
     /// What an attempt asks for. One that waits for another machine needs next to nothing here.
     fn request(&self, task: &TaskFile) -> Request {
         let waits = task.call().is_some_and(|call| call.kind.waits_for_others());
@@ -198,6 +209,33 @@ impl Compiler<'_, '_> {
         };
         let needed = task.call().and_then(|call| call.kind.needs());
         needed.into_iter().fold(request, resources::with_one)
+    }
+
+    /// Another kind of work than a script or a command.
+    fn call(
+        &self,
+        called: Called<'_>,
+        step: &Step<'_>,
+        policy: &mut Policy,
+        faults: &mut Faults,
+    ) -> Action {
+        let kind = called.kind;
+        let mut settings = self.defaults.models.with_models(called, faults);
+        if let Some(function) = &step.task.function {
+            let foreach = step.task.foreach.as_ref().map(|foreach| &foreach.value);
+            if let Some(extent) = function.value.file.batch.filter(|_| foreach.is_none()) {
+                let message = format!("`{}` has a `batch` and no items", step.name);
+                let fault = Fault::new(code::CONFLICT, extent, message);
+                faults.push(fault.hint("a call takes many items of a `foreach`: add one"));
+            }
+            let item = foreach.map(|foreach| match foreach.batch {
+                Some(_) => "items",
+                None => "item",
+            });
+            settings = function::settled(settings, item);
+            function::share(policy, &settings);
+        }
+        Action::Call(Box::new(Call { kind, settings }))
     }
 
     fn named(&self, step: &Step<'_>, control: Control) -> TaskDefinition {
@@ -388,51 +426,4 @@ pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) 
 /// Behind a pointer if there is anything in it.
 fn boxed(extras: Extras) -> Option<Box<Extras>> {
     (extras != Extras::default()).then(|| Box::new(extras))
-}
-
-fn retry(retry: Option<&Retry>, faults: &mut Faults) -> RetryPolicy {
-    let default = RetryPolicy::default();
-    match retry {
-        None => default,
-        Some(Retry::Limit(limit)) => RetryPolicy { limit: count(limit), ..default },
-        Some(Retry::Rules(rules)) => {
-            let RetryFile { limit, backoff, backoff_max, exit_codes, not_exit_codes, loss_limit } =
-                &**rules;
-            let is_empty = limit.is_none() && loss_limit.is_none();
-            if let Some(given) = backoff.as_ref().or(backoff_max.as_ref()).filter(|_| is_empty) {
-                let message = "`retry` has no `limit`, so that nothing is tried again";
-                let fault = Fault::new(code::MISSING_KEY, given.extent, message);
-                faults.push(fault.hint("add how many attempts may follow the first: `limit: 3`"));
-            }
-            let span = |span: &Option<Placed<Duration>>| span.as_ref().map(|span| span.value.0);
-            let (first, longest) = (span(backoff), span(backoff_max));
-            if let (Some(backoff), Some(longest)) = (backoff, longest)
-                && backoff.value.0 > longest
-            {
-                let message = "`backoff` is longer than `backoff_max`";
-                faults.push(Fault::new(code::BAD_VALUE, backoff.extent, message));
-            }
-            let first = first.unwrap_or(default.backoff);
-            RetryPolicy {
-                limit: limit.as_ref().map_or(0, count),
-                loss_limit: loss_limit.as_ref().map_or(default.loss_limit, count),
-                backoff: longest.map_or(first, |longest| first.min(longest)),
-                backoff_max: longest.unwrap_or(default.backoff_max).max(first),
-                only_exit_codes: exit_codes.as_ref().map(codes).unwrap_or_default(),
-                never_exit_codes: not_exit_codes.as_ref().map(codes).unwrap_or_default(),
-            }
-        }
-    }
-}
-
-fn count(limit: &Whole<0, { RETRIES_MAX as u64 }>) -> u8 {
-    u8::try_from(limit.0).unwrap_or(RETRIES_MAX)
-}
-
-fn codes(codes: &OneOrMany<Whole<0, 255>>) -> Box<[i32]> {
-    let numbers = codes.0.iter().filter_map(|code| i32::try_from(code.0).ok());
-    let mut numbers: Vec<i32> = numbers.collect();
-    numbers.sort_unstable();
-    numbers.dedup();
-    numbers.into()
 }

@@ -13,12 +13,14 @@ use super::Outer;
 use super::artifacts;
 use super::control::result_source;
 use super::decisions::rules_of;
+use super::find::{find_word, marked_line};
 use super::graph::TaskGraph;
 use super::look::look_of;
 use super::order::Order;
 use super::secrets::SecretNames;
 use super::steps::{Group, Role, Step, Steps, Target};
 use super::types::Shapes;
+use super::without_item;
 use crate::code;
 use crate::definition::is_bare;
 use crate::diagnostic::{Fault, Faults};
@@ -118,6 +120,11 @@ pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     let texts = env.map(|(_, text)| text);
     for text in texts.chain(&scene.file.working_dir) {
         checker.check(text, Form::Template, User::default());
+    }
+    for (_, model) in scene.file.models.iter().flat_map(|models| &models.0) {
+        for text in model.endpoint.iter().chain(&model.model) {
+            checker.check(text, Form::Template, User::default());
+        }
     }
     for (number, group) in (0..).zip(&scene.steps.groups) {
         checker.check_group(number, group);
@@ -243,7 +250,7 @@ impl<'f> Checker<'f, '_> {
 
     /// The texts in the settings of a kind of work.
     fn check_settings(&mut self, call: Called<'f>, user: User) {
-        let Called { kind, settings, extent } = call;
+        let Called { kind, settings, extent, .. } = call;
         let may_hide = |key: &str| kind.secret_keys().contains(&key);
         let fields = settings.as_object().into_iter().flatten();
         for (key, value) in fields {
@@ -466,7 +473,7 @@ impl<'f> Checker<'f, '_> {
             ("tasks", Some(step), _) => {
                 self.check_task_reference(reference, extent, Some(step));
             }
-            (root, Some(_), _) => {
+            (root, Some(step), _) => {
                 let message = match root {
                     "items" if !user.has_batch => "without `batch` in its `foreach`",
                     "item" | "index" if !user.has_item => "without `foreach`",
@@ -477,7 +484,14 @@ impl<'f> Checker<'f, '_> {
                     _ => return,
                 };
                 let message = format!("`{root}` is not defined in a task {message}");
-                self.faults.push(Fault::new(code::TEMPLATE_NAME, extent, message));
+                let is_item = matches!(root, "item" | "index" | "items") && !user.has_item;
+                let reason = without_item::reason(&self.steps.list[step as usize], self.steps);
+                let (message, hint) = match reason.filter(|_| is_item) {
+                    Some((reason, hint)) => (reason, Some(hint)),
+                    None => (message, None),
+                };
+                let fault = Fault::new(code::TEMPLATE_NAME, extent, message);
+                self.faults.push(fault.hint_if(hint));
             }
         }
     }
@@ -571,23 +585,4 @@ impl<'f> Checker<'f, '_> {
             None => whole,
         }
     }
-}
-
-/// A line of a text, counted from 1, without the white space around it.
-fn marked_line(content: &str, number: usize) -> Option<Range<usize>> {
-    let line = content.lines().nth(number.checked_sub(1)?)?.trim();
-    let start = line.as_ptr() as usize - content.as_ptr() as usize;
-    (!line.is_empty()).then(|| start..start + line.len())
-}
-
-/// Where a name stands as a whole word between marks.
-fn find_word(content: &str, name: &str) -> Option<Range<usize>> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let from = content.find("{{").into_iter().chain(content.find("{%")).min()?;
-    content[from..].match_indices(name).map(|(at, _)| from + at).find_map(|at| {
-        let before = content[..at].chars().next_back();
-        let behind = content[at + name.len()..].chars().next();
-        let whole = !before.is_some_and(is_word) && !behind.is_some_and(is_word);
-        whole.then(|| at..at + name.len())
-    })
 }

@@ -4,6 +4,7 @@
 use model::{ItemId, RunId, TaskId};
 use serde_json::Value as Json;
 
+use super::look::looked;
 use super::render::Renderer;
 use super::{Action, Definition, Scene, TaskOutputs};
 use crate::call::CallKind;
@@ -46,6 +47,8 @@ pub enum Does {
     Repeats(String),
     /// Time passes; until when, if it is no fixed while.
     Waits(Option<String>),
+    /// A file, or an address that has to answer so, is waited for.
+    LooksFor(SketchedText, Option<u64>),
     /// A person is asked this.
     Asks(SketchedText),
     /// A signal is waited for, with this said to people.
@@ -94,9 +97,9 @@ pub struct SketchedText {
 }
 
 impl Definition {
-    /// What is known of a task before a run; its texts are those of the first item. Variables'
-    /// values are never shown: a text that names one keeps the name. `None` if there is no such
-    /// task.
+    /// What is known of a task before a run; its texts are those of the first item. Of the
+    /// variables of the file the values are filled in, which are never secrets: those are
+    /// variables of tasks, whose names alone are told. `None` if there is no such task.
     #[must_use]
     pub fn sketch(&self, task: TaskId) -> Option<Sketch> {
         let defined = self.get(task)?;
@@ -117,6 +120,9 @@ impl Definition {
         };
         let text = |text: &str| pencil.text(text);
         let does = match &defined.action {
+            Action::Script(_) if let Some(looked) = looked(defined) => {
+                Does::LooksFor(text(looked.at), looked.status)
+            }
             Action::Script(script) => {
                 let shell = defined.shell.as_deref().unwrap_or(around.shell);
                 Does::Script { shell: shell.to_vec(), text: text(script) }
@@ -181,9 +187,9 @@ impl Definition {
 }
 
 /// What is certain before a run.
-const BEFORE: &[&str] = &["params"];
+const BEFORE: &[&str] = &["params", "env"];
 /// The same for a fan-out whose items are known.
-const BEFORE_WITH_ITEM: &[&str] = &["params", "item", "items", "index"];
+const BEFORE_WITH_ITEM: &[&str] = &["params", "env", "item", "items", "index"];
 
 /// Fills in what is certain.
 struct Pencil<'d> {
@@ -301,10 +307,10 @@ mod tests {
 
     const FLOW: &str = r#"
 params: {n: 3, word: yes it is}
-env: {SECRET: hidden}
+env: {LEVEL: high}
 tasks:
   first: {script: "echo {{ params.n + 1 }} {{ params.word | quote }}"}
-  wide: {foreach: [7, 8], script: "echo {{ item }} {{ index }} {{ env.SECRET }}"}
+  wide: {foreach: [7, 8], script: "echo {{ item }} {{ index }} {{ env.LEVEL }}"}
   late:
     depends_on: first
     foreach: "{{ tasks.first.outputs.list }}"
@@ -320,7 +326,7 @@ tasks:
     fn what_is_certain_is_filled_in_and_the_rest_stays_as_written() {
         let flow = definition(FLOW);
         assert_eq!(script(&flow, "first"), ("echo 4 'yes it is'".to_owned(), true));
-        assert_eq!(script(&flow, "wide"), ("echo 7 0 {{ env.SECRET }}".to_owned(), false));
+        assert_eq!(script(&flow, "wide"), ("echo 7 0 high".to_owned(), true));
         let late = "echo 3 {{ item }} {{ tasks.first.outputs.rows | default(0) }}";
         assert_eq!(script(&flow, "late"), (late.to_owned(), false));
         let tangled = "{% if tasks.first.outputs.x %}{{ params.n }}{% endif %}";

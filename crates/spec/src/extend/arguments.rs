@@ -129,7 +129,7 @@ fn word(node: &Node<'_>, kind: ParameterType) -> Option<String> {
 }
 
 /// Whether a template stands anywhere in a value.
-fn has_marks(node: &Node<'_>) -> bool {
+pub(super) fn has_marks(node: &Node<'_>) -> bool {
     match &node.content {
         Content::Scalar(scalar) => is_template(&scalar.text),
         Content::List(items) => items.iter().any(has_marks),

@@ -40,7 +40,7 @@ fn under_templates(root: Node<'static>) -> Node<'static> {
     found.map(|entry| entry.value.clone()).unwrap_or(root)
 }
 
-fn owned(node: Node<'_>) -> Node<'static> {
+pub(super) fn owned(node: Node<'_>) -> Node<'static> {
     let content = match node.content {
         Content::Scalar(Scalar { text, is_plain }) => {
             Content::Scalar(Scalar { text: Cow::Owned(text.into_owned()), is_plain })

@@ -128,7 +128,7 @@ record! {
         /// Expressions whose values count, too.
         key: OneOrMany<Placed<String>>,
         /// Files whose content counts, too: paths and patterns, relative to where the task starts.
-        /// Templates.
+        /// Templates. A task of which one fits no file fails.
         files: OneOrMany<Placed<String>>,
         /// How long an entry is taken. For ever if it is left out.
         expires: Placed<Duration>,

@@ -27,7 +27,7 @@ record! {
 /// What a rule brings about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ActionFile {
-    /// A task that runs, or the name of a route if there is no such task.
+    /// A task that runs, or the name of a route that tasks wait for.
     Name(Placed<String>),
     /// Tasks that run.
     Tasks(Vec<Placed<String>>),

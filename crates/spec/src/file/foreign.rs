@@ -39,6 +39,10 @@ pub(crate) const WORKFLOW: &[Foreign] = &[
     write("cwd", "working_dir"),
     write("tags", "labels"),
     write("rate", "rates"),
+    write("breaker", "breakers"),
+    write("circuit_breakers", "breakers"),
+    write("max_cost", "cost_limit"),
+    write("budget", "cost_limit"),
     write("rate_limits", "rates"),
     write("mutexes", "locks"),
     write("semaphores", "locks"),
@@ -105,9 +109,9 @@ pub(crate) const TASK: &[Foreign] = &[
         "say what it means by a template of its name, here or in `templates.yaml` beside the file",
     ),
     write("image", "container: {image: ...}"),
-    later("model"),
-    later("prompt"),
-    later("prompt_template"),
+    write("model", "llm_generate: {model: ...}"),
+    write("prompt", "llm_generate: {prompt: ...}"),
+    write("prompt_template", "llm_generate: {prompt_template: ...}"),
     write("url", "http"),
     later("inputs"),
     later("outputs"),
@@ -116,6 +120,8 @@ pub(crate) const TASK: &[Foreign] = &[
     write("mutex", "locks"),
     write("semaphore", "locks"),
     write("rates", "rate"),
+    write("breakers", "breaker"),
+    write("circuit_breaker", "breaker"),
     write("rate_limit", "rate"),
     write("tags", "labels"),
     write("artifact", "artifacts"),
@@ -159,6 +165,22 @@ pub(crate) const RULE: &[Foreign] = &[
 pub(crate) const RATE: &[Foreign] =
     &[write("amount", "limit"), write("period", "per"), write("interval", "per")];
 
+/// In a breaker.
+pub(crate) const BREAKER: &[Foreign] = &[
+    write("threshold", "failures"),
+    write("failure_threshold", "failures"),
+    write("max_failures", "failures"),
+    write("timeout", "open"),
+    write("reset_timeout", "open"),
+    write("cooldown", "open"),
+    write("half_open", "trials"),
+    write("half_open_requests", "trials"),
+];
+
+/// In the growth of memory.
+pub(crate) const GROWTH: &[Foreign] =
+    &[write("by", "factor"), write("times", "factor"), write("limit", "max")];
+
 /// In `artifacts`, and in one of them.
 pub(crate) const ARTIFACTS: &[Foreign] = &[
     write("outputs", "out"),
@@ -188,6 +210,10 @@ pub(crate) const RETRY: &[Foreign] = &[
     write("max_interval", "backoff_max"),
     write("max_backoff", "backoff_max"),
     write("exit_code", "exit_codes"),
+    write("when", "on"),
+    write("only", "on"),
+    write("except", "never"),
+    write("not_on", "never"),
     until_then("backoff_strategy", "back-off is exponential, from `backoff` up to `backoff_max`"),
 ];
 

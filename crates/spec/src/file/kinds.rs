@@ -20,9 +20,11 @@ use crate::template::is_template;
 
 mod container;
 mod http;
+mod models;
 
 pub(crate) use container::Container;
 pub(crate) use http::Http;
+pub(crate) use models::{Embeds, Generates};
 
 /// What stands under the key of a kind.
 pub(crate) trait KindFile: Read + JsonSchema {
@@ -36,7 +38,6 @@ pub(crate) trait KindFile: Read + JsonSchema {
 #[derive(Debug)]
 pub(crate) struct Settings<F> {
     /// As the kind's record.
-    #[expect(dead_code, reason = "kinds with rules between their keys look at it")]
     pub file: F,
     /// As a tree of values.
     pub tree: Json,
@@ -74,6 +75,8 @@ impl<F: JsonSchema> JsonSchema for Settings<F> {
 pub(crate) struct Called<'f> {
     pub kind: CallKind,
     pub settings: &'f Json,
+    /// The model that it calls.
+    pub model: Option<&'f Placed<String>>,
     pub extent: Extent,
 }
 
@@ -85,13 +88,28 @@ impl TaskFile {
         let emit = || of(CallKind::Emit, self.emit.as_deref());
         let http = || of(CallKind::Http, self.http.as_deref());
         let container = || of(CallKind::Container, self.container.as_deref());
-        noop.or_else(sleep).or_else(emit).or_else(http).or_else(container)
+        let function = || of(CallKind::Function, self.function.as_deref());
+        let generate = || {
+            let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
+            Some(Called { model, ..of(CallKind::Generate, self.llm_generate.as_deref())? })
+        };
+        let embed = || {
+            let model = self.llm_embed.as_ref()?.value.file.0.as_ref();
+            Some(Called { model, ..of(CallKind::Embed, self.llm_embed.as_deref())? })
+        };
+        noop.or_else(sleep)
+            .or_else(emit)
+            .or_else(http)
+            .or_else(function)
+            .or_else(generate)
+            .or_else(embed)
+            .or_else(container)
     }
 }
 
 fn of<F>(kind: CallKind, found: Option<&Placed<Settings<F>>>) -> Option<Called<'_>> {
     let Placed { value, extent } = found?;
-    Some(Called { kind, settings: &value.tree, extent: *extent })
+    Some(Called { kind, settings: &value.tree, model: None, extent: *extent })
 }
 
 /// `noop: true`: nothing is done.

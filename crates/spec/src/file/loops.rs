@@ -65,6 +65,10 @@ const KEYS: [&str; 9] = [
     "batch",
 ];
 
+/// What `lines` is, for the schema.
+const LINES: &str = "A file, relative to this one: an item a line. Read when submitted, or, if an \
+     output of a task names it, when its turn comes. The lines of a `.jsonl` file are JSON.";
+
 /// A schema with a description of its own.
 fn described(schema: &Schema, text: &str) -> Schema {
     let mut schema = schema.clone();
@@ -99,7 +103,7 @@ inline_schema!(Foreach, |generator| {
                         "additionalProperties": list
                     },
                     "lines": {
-                        "description": "A file, relative to this one: an item a line. Read when the run is submitted, or, if an output of a task names it, when its turn comes. The lines of a `.jsonl` file are JSON.",
+                        "description": LINES,
                         "type": "string"
                     },
                     "exclude": described(&objects, "Combinations that a matrix leaves out."),

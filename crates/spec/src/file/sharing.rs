@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use model::shared::Unit;
 use model::{Span, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -9,11 +10,14 @@ use super::values::{Duration, Whole, inline_schema};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Node};
-use crate::read::{Placed, Read, mapping, read_text, record, wrong_type};
+use crate::read::{Placed, Read, choice, mapping, read_text, record, wrong_type};
 use crate::units;
 
 /// How many may hold a lock, and how much may be spent, at most.
 const COUNT_MAX: u64 = 1_000_000;
+
+/// How much a budget may have: tokens are many.
+const BUDGET_MAX: u64 = 1_000_000_000;
 
 /// A number of holders, or an amount.
 pub(crate) type Count = Whole<1, COUNT_MAX>;
@@ -64,43 +68,83 @@ record! {
     /// A budget that fills up again evenly.
     struct RateFile("a rate", "a mapping such as `{limit: 60, per: 1m}`") {
         /// How much there is at most, and may be spent in each `per`.
-        limit: Placed<Count>,
+        limit: Placed<Whole<1, BUDGET_MAX>>,
         /// The time in which an empty budget fills up.
         per: Placed<Duration>,
+        /// What is counted. Attempts if it is left out.
+        unit: RateUnit,
     }
     foreign: super::foreign::RATE
 }
 
-/// `60/m`, or a mapping.
+choice! {
+    /// What a budget counts.
+    enum RateUnit("`attempts`, `requests` or `tokens`") {
+        /// Attempts, each with the weight that its task gives it.
+        Attempts = "attempts",
+        /// Requests that attempts say in the end that they made.
+        Requests = "requests",
+        /// Tokens that attempts say in the end that they sent and received.
+        Tokens = "tokens",
+    }
+}
+
+impl RateUnit {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "" | "attempts" => Some(Self::Attempts),
+            "requests" => Some(Self::Requests),
+            "tokens" => Some(Self::Tokens),
+            _ => None,
+        }
+    }
+}
+
+impl From<RateUnit> for Unit {
+    fn from(unit: RateUnit) -> Self {
+        match unit {
+            RateUnit::Attempts => Self::Attempts,
+            RateUnit::Requests => Self::Requests,
+            RateUnit::Tokens => Self::Tokens,
+        }
+    }
+}
+
+/// `60/m`, `60000 tokens/m`, or a mapping.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
     pub limit: u32,
     pub per: Span,
+    pub unit: Unit,
 }
 
 impl Rate {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("`{}` is no rate", text.escape_debug());
         let (limit, per) = text.split_once('/').ok_or_else(wrong)?;
-        let limit = limit.trim().parse().map_err(|_| wrong())?;
-        if !(1..=COUNT_MAX).contains(&u64::from(limit)) {
-            return Err(format!("the limit of a rate is a number from 1 to {COUNT_MAX}"));
+        let limit = limit.trim();
+        let digits = limit.bytes().take_while(u8::is_ascii_digit).count();
+        let (limit, unit) = limit.split_at(digits);
+        let unit = RateUnit::parse(unit.trim()).ok_or_else(wrong)?.into();
+        let limit = limit.parse().map_err(|_| wrong())?;
+        if !(1..=BUDGET_MAX).contains(&u64::from(limit)) {
+            return Err(format!("the limit of a rate is a number from 1 to {BUDGET_MAX}"));
         }
         let per = per.trim();
         let per = match per.starts_with(|first: char| first.is_ascii_digit()) {
             _ if per.is_empty() => return Err(wrong()),
             true => units::duration(per),
-            false => units::duration(&format!("1{}", unit(per))),
+            false => units::duration(&format!("1{}", short_unit(per))),
         };
         match per.map_err(|_| wrong())? {
             Span::ZERO => Err("the time of a rate is longer than nothing".to_owned()),
-            per => Ok(Self { limit, per }),
+            per => Ok(Self { limit, per, unit }),
         }
     }
 }
 
 /// The short name of a unit of time that is written out.
-fn unit(word: &str) -> &str {
+fn short_unit(word: &str) -> &str {
     match word {
         "second" => "s",
         "minute" => "m",
@@ -114,20 +158,27 @@ fn unit(word: &str) -> &str {
 inline_schema!(Rate, |generator| {
     let full = generator.subschema_for::<RateFile>();
     json_schema!({
-        "anyOf": [full, {"type": "string", "pattern": "^\\s*[0-9]+\\s*/", "examples": ["60/m"]}]
+        "anyOf": [
+            full,
+            {
+                "type": "string",
+                "pattern": "^\\s*[0-9]+\\s*(attempts|requests|tokens)?\\s*/",
+                "examples": ["60/m", "60000 tokens/m"]
+            }
+        ]
     })
 });
 
 impl Read for Rate {
     const TAKES: &'static str =
-        "a text such as `60/m`, or a mapping such as `{limit: 60, per: 1m}`";
+        "a text such as `60/m` or `60000 tokens/m`, or a mapping such as `{limit: 60, per: 1m}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         let Content::Map(_) = &node.content else {
             return read_text(node, key, faults, (code::BAD_VALUE, Self::parse));
         };
         let before = faults.count();
-        let RateFile { limit, per } = RateFile::read(node, key, faults)?;
+        let RateFile { limit, per, unit } = RateFile::read(node, key, faults)?;
         let (Some(limit), Some(per)) = (limit, per) else {
             if faults.count() == before {
                 let message = format!("the rate `{key}` needs a `limit` and a `per`");
@@ -141,13 +192,14 @@ impl Read for Rate {
             faults.push(Fault::new(code::BAD_VALUE, per.extent, message));
             return None;
         }
-        Some(Self { limit: u32::try_from(limit.value.0).ok()?, per: per.value.0 })
+        let unit = unit.map_or_else(Unit::default, Unit::from);
+        Some(Self { limit: u32::try_from(limit.value.0).ok()?, per: per.value.0, unit })
     }
 }
 
-/// The rates of a file, by name.
+/// The rates of a file, by name; nothing for one that cannot be read, and is told.
 #[derive(Debug, Default)]
-pub(crate) struct Rates(pub Vec<(Placed<String>, Rate)>);
+pub(crate) struct Rates(pub Vec<(Placed<String>, Option<Rate>)>);
 
 inline_schema!(Rates, |generator| {
     let rate = generator.subschema_for::<Rate>();
@@ -158,9 +210,9 @@ impl Read for Rates {
     const TAKES: &'static str = "a mapping from name to rate, such as `{api: 60/m}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        let rates = mapping::<Self>(node, key, faults)?.iter().filter_map(|entry| {
+        let rates = mapping::<Self>(node, key, faults)?.iter().map(|entry| {
             let name = Placed { value: entry.key.to_string(), extent: entry.key_extent };
-            Some((name, Rate::read(&entry.value, &entry.key, faults)?))
+            (name, Rate::read(&entry.value, &entry.key, faults))
         });
         Some(Self(rates.collect()))
     }
@@ -216,7 +268,22 @@ mod tests {
         assert_eq!(parse(" 5 / 10s "), Some((5, Span::secs(10))));
         assert_eq!(parse("1000/day"), Some((1_000, Span::secs(86_400))));
         assert_eq!(parse("1/100ms"), Some((1, Span::millis(100))));
-        for text in ["", "60", "60/", "/m", "0/m", "60/0s", "-1/m", "1/fortnight", "99999999/s"] {
+        let unit = |text: &str| Rate::parse(text).map(|rate| (rate.limit, rate.unit)).ok();
+        assert_eq!(unit("60000 tokens/m"), Some((60_000, Unit::Tokens)));
+        assert_eq!(unit("600requests/m"), Some((600, Unit::Requests)));
+        assert_eq!(unit("6 /m"), Some((6, Unit::Attempts)));
+        for text in [
+            "",
+            "60",
+            "60/",
+            "/m",
+            "0/m",
+            "60/0s",
+            "-1/m",
+            "1/fortnight",
+            "9999999999/s",
+            "60 calls/m",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

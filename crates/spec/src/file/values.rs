@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use model::Span;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::RetryFile;
+use super::retries::RetryFile;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::node::{Content, Node};
@@ -144,6 +144,26 @@ impl Read for Memory {
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         let parse = |text: &str| units::bytes(text).map(Self);
+        read_text(node, key, faults, (code::BAD_QUANTITY, parse))
+    }
+}
+
+/// An amount of money in millionths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Money(pub u64);
+
+inline_schema!(Money, |_generator| json_schema!({
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": "^[0-9.]+$", "examples": ["0.50"]}
+    ]
+}));
+
+impl Read for Money {
+    const TAKES: &'static str = "an amount such as `5` or `0.50`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let parse = |text: &str| units::money_micro(text).map(Self);
         read_text(node, key, faults, (code::BAD_QUANTITY, parse))
     }
 }

@@ -91,6 +91,8 @@ fn change(run: &mut Run, fact: &Fact, at: Timestamp) {
             run.status = RunStatus::Stopping;
             run.cause = Some(*cause);
         }
+        Fact::RunPaused { .. } => run.status = RunStatus::Paused,
+        Fact::RunResumed { .. } => run.status = RunStatus::Running,
         Fact::RunEnded { status, .. } => {
             run.status = *status;
             run.ended_at = Some(at);

@@ -32,6 +32,7 @@ fn admitted(run: u64) -> Fact {
         failure: FailurePolicy::FailFast,
         timeout: None,
         concurrency: None,
+        cost_limit_micro: None,
         trace: 1,
     }))
 }
@@ -228,7 +229,8 @@ fn cut_journal() -> MemoryJournal {
     let restored = |run, status| {
         let released = Stage::Ordinary;
         let (cause, ended_at) = (None, None);
-        let piece = Restored::Run { run: RunId(run), status, cause, ended_at, released };
+        let piece =
+            Restored::Run { run: RunId(run), status, cause, ended_at, released, paused: None };
         Fact::Restored(Box::new(piece))
     };
     let facts = vec![

@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use model::AttemptId;
 use model::outcome::{Failure, Outcome};
 use model::work::http::{HttpRequest, Text};
+use model::{AttemptId, Span};
+use reqwest::Client;
 
 use super::network::Trouble;
 use super::network::client::{Clients, Manner};
@@ -18,9 +20,12 @@ use crate::executors::network::Teller;
 use crate::supervisor::Ticket;
 
 mod answer;
+mod post;
 mod request;
 mod save;
 
+pub(crate) use answer::read as read_all;
+pub(crate) use post::post;
 use request::Exchange;
 
 /// Attempts that are requests.
@@ -72,6 +77,14 @@ impl Asker {
         }
     }
 
+    /// One with these secrets, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(secrets: HashMap<String, String>, folder: PathBuf) -> Self {
+        let (idempotency_key, token) = ("key".to_owned(), "7".to_owned());
+        let trace = Some("00-aa-bb-01".to_owned());
+        Self { secrets, folder, idempotency_key, token, trace }
+    }
+
     /// What a text says.
     ///
     /// # Errors
@@ -108,25 +121,42 @@ async fn run(
         is_insecure: request.tls.is_insecure,
         is_raw: request.save.is_some(),
     })?;
+    let Some(Span(every)) = request.every else {
+        let outputs = once(request, asker, (&client, teller)).await?;
+        let left = Left::Outputs(outputs);
+        return Ok(Finished { left, ..Finished::new(Outcome::Succeeded) });
+    };
+    let mut told = String::new();
     loop {
-        let patience = match request.save {
-            Some(_) => Patience::for_each(request.timeout),
-            None => Patience::in_all(request.timeout),
-        };
-        let exchange = Exchange { request, asker, client: &client, teller, patience };
-        let ended = exchange.run().await;
-        match (request.every, &ended) {
-            // What waits for an address looks again, whatever it has seen.
-            (Some(every), Err(trouble)) if trouble.failure != Failure::Forbidden => {
-                tokio::time::sleep(std::time::Duration::from_micros(every.0)).await;
+        match once(request, asker, (&client, &teller.quiet())).await {
+            Ok(_) => return Ok(Finished::new(Outcome::Succeeded)),
+            // It is not there yet.
+            Err(Trouble {
+                failure: Failure::Status(_) | Failure::Unreachable(_), reason, ..
+            }) => {
+                // An address that is looked at for days says the same each time.
+                if reason != told {
+                    teller.say(&reason);
+                    told = reason;
+                }
             }
-            _ => {
-                let outputs = ended?;
-                let left = Left::Outputs(outputs);
-                return Ok(Finished { left, ..Finished::new(Outcome::Succeeded) });
-            }
+            Err(trouble) => return Err(trouble),
         }
+        tokio::time::sleep(Duration::from_micros(every)).await;
     }
+}
+
+/// One request. Gives back the outputs, as canonical JSON.
+async fn once(
+    request: &HttpRequest,
+    asker: &Asker,
+    (client, teller): (&Client, &Teller),
+) -> Result<Vec<u8>, Trouble> {
+    let patience = match request.save {
+        Some(_) => Patience::for_each(request.timeout),
+        None => Patience::in_all(request.timeout),
+    };
+    Exchange { request, asker, client, teller, patience }.run().await
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Network {
     where
         F: Future<Output = Finished> + Send + 'static,
     {
-        let teller = Teller { ticket, slot: slot.clone(), spent: Arc::default() };
+        let teller = Teller { ticket, slot: slot.clone(), spent: Arc::default(), is_quiet: false };
         let runtime = match self.runtime() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -122,9 +122,16 @@ pub(crate) struct Teller {
     ticket: Ticket,
     slot: Slot,
     spent: Arc<Mutex<Spent>>,
+    /// Whether its log is left alone.
+    is_quiet: bool,
 }
 
 impl Teller {
+    /// The same, that says nothing in the log.
+    pub(crate) fn quiet(&self) -> Self {
+        Self { is_quiet: true, ..self.clone() }
+    }
+
     /// Adds a line of the worker's own to its log.
     pub(crate) fn say(&self, text: &str) {
         self.output(Stream::Err, format!("autoglm: {text}\n").into_bytes());
@@ -132,7 +139,9 @@ impl Teller {
 
     /// Adds to its log.
     pub(crate) fn output(&self, stream: Stream, bytes: Vec<u8>) {
-        self.put(Happened::Output(stream, bytes));
+        if !self.is_quiet {
+            self.put(Happened::Output(stream, bytes));
+        }
     }
 
     /// Adds to what it has spent.

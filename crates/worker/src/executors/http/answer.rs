@@ -172,7 +172,7 @@ pub(super) async fn unexpected(response: Response, patience: Patience) -> Troubl
 }
 
 /// How an answer begins, for people.
-pub(crate) async fn excerpt(mut response: Response, patience: Patience) -> String {
+async fn excerpt(mut response: Response, patience: Patience) -> String {
     let mut begins = Vec::new();
     while begins.len() < SHOWN_BYTES {
         // What does not come any more is not needed.
@@ -186,7 +186,7 @@ pub(crate) async fn excerpt(mut response: Response, patience: Patience) -> Strin
 }
 
 /// How long a server asks to wait: seconds, or until a time.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Span> {
+fn retry_after(headers: &HeaderMap) -> Option<Span> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return Some(Span(seconds.saturating_mul(1_000_000)));

@@ -4,10 +4,8 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use artifacts::logs::Stream;
-use model::Span;
 use model::outcome::Unreached;
 use model::work::http::{Auth, Body, Tls};
 use serde_json::{Value, json};
@@ -36,13 +34,7 @@ fn get(url: impl Into<String>) -> HttpRequest {
 }
 
 fn asker(folder: PathBuf) -> Asker {
-    Asker {
-        secrets: HashMap::from([("V".to_owned(), "hunter22".to_owned())]),
-        folder,
-        idempotency_key: "key".to_owned(),
-        token: "7".to_owned(),
-        trace: Some("00-aa-bb-01".to_owned()),
-    }
+    Asker::of(HashMap::from([("V".to_owned(), "hunter22".to_owned())]), folder)
 }
 
 struct Went {
@@ -62,7 +54,7 @@ fn go_in(folder: PathBuf, request: &HttpRequest) -> Went {
         Left::Outputs(outputs) => serde_json::from_slice(&outputs).unwrap(),
         other => panic!("{other:?}"),
     });
-    Went { ended, log: told.log(Stream::Err), took }
+    Went { ended, log: told.logs().1, took }
 }
 
 fn go(request: &HttpRequest) -> Went {
@@ -181,8 +173,10 @@ fn where_nobody_is_nothing_is_had() {
     let unresolved = Failure::Unreachable(Unreached::Unresolved);
     // Longer than a name can be: no server of names is asked.
     assert_eq!(failure(&get(format!("http://{}.invalid/", "x".repeat(300)))), unresolved);
-    let plain = Server::saying("HTTP/1.1 200 OK\r\n\r\n");
-    let url = plain.url("/").replace("http:", "https:");
+    // It speaks without being asked, and no TLS.
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", plain.local_addr().unwrap());
+    thread::spawn(move || plain.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
     assert_eq!(failure(&get(url)), Failure::Unreachable(Unreached::Insecure));
     assert_eq!(failure(&get("ftp://127.0.0.1/")), Failure::Render);
 }
@@ -342,8 +336,13 @@ fn who_waits_for_an_address_looks_until_it_is_there() {
         let _ = stream.write_all(answer(status, "", "").as_bytes());
     });
     let request = HttpRequest { every: Some(Span::millis(20)), ..get(server.url("/ready")) };
-    assert_eq!(go(&request).ended.unwrap()["status"], 200);
+    let told = Told::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let asker = asker(PathBuf::new());
+    let ended = runtime.block_on(run(&request, &asker, &Clients::default(), &told.teller));
+    assert_eq!(ended.unwrap().outcome, Outcome::Succeeded);
     assert_eq!(server.requests().len(), 3);
+    assert_eq!(told.logs().1.lines().count(), 1, "the same is said once");
 }
 
 #[test]

@@ -97,22 +97,26 @@ pub(crate) struct Told {
 impl Told {
     pub(crate) fn new() -> Self {
         let (slot, inbox) = inbox().expect("a pipe");
-        Self { teller: Teller { ticket: Ticket(1), slot, spent: Arc::default() }, inbox }
+        Self {
+            teller: Teller { ticket: Ticket(1), slot, spent: Arc::default(), is_quiet: false },
+            inbox,
+        }
     }
 
-    /// What stands in the log by now, since it was last asked.
-    pub(crate) fn log(&self, of: Stream) -> String {
-        let mut log = Vec::new();
+    /// What stands in the log by now: what the other side said, and what the worker did.
+    pub(crate) fn logs(&self) -> (String, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
         while let Some(Event::Happened(told)) = self.inbox.take() {
             for (_, happened) in told {
-                if let Happened::Output(stream, bytes) = happened
-                    && stream == of
-                {
-                    log.extend(bytes);
+                match happened {
+                    Happened::Output(Stream::Out, bytes) => out.extend(bytes),
+                    Happened::Output(Stream::Err, bytes) => err.extend(bytes),
+                    _ => {}
                 }
             }
         }
-        String::from_utf8_lossy(&log).into_owned()
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (text(out), text(err))
     }
 
     pub(crate) fn spent(&self) -> Spent {
