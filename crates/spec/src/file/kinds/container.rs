@@ -47,7 +47,7 @@ const CONTAINER: &[Foreign] = &[
     write("args", "command"),
     write("cmd", "command"),
     write("volumes", "mounts"),
-    write("env", "env, beside `container`"),
+    Foreign { key: "env", what: Instead::Later(Some("write it beside `container`, in the task")) },
     write("workdir", "working_dir"),
     write("network_mode", "network"),
 ];
