@@ -159,7 +159,7 @@ mod tests {
     fn item(number: u64, since: Instant) -> Item {
         let run = RunId(1);
         let key = ItemKey { run, task: TaskId(0), item: ItemId(0) };
-        let attempt = super::super::super::Attempt {
+        let attempt = Attempt {
             ticket: Ticket(number),
             id: AttemptId { key, round: Round(1), attempt: model::Attempt(1) },
             token: Token(1),
