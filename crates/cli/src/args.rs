@@ -104,7 +104,6 @@ mod tests {
     use clap::CommandFactory;
     use protocol::api::RunRef;
 
-
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::error::ErrorKind> {

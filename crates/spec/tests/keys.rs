@@ -43,7 +43,6 @@ const MAPPINGS: &[(&str, &str)] = &[
     ("Of the `price` of a model", "PriceFile"),
     ("Of `llm_generate`", "GenerateFile"),
     ("Of `llm_embed`", "EmbedFile"),
-    ("Of `container`", "ContainerFile"),
 ];
 /// Other words with the meaning of `foreach`, which a table says in one line each.
 const MEAN_FOREACH: &[&str] = &["loop", "withItems", "withParam", "with_items"];
