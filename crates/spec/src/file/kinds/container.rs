@@ -15,7 +15,7 @@ use crate::template::is_template;
 
 record! {
     /// What runs in a container.
-    struct ContainerFile("`container`", "a mapping such as `{image: \"python:3.13\", command: [python, -V]}`") {
+    struct ContainerFile("`container`", "a mapping such as `{image: \"python:3.13\"}`") {
         /// The image: `NAME`, `NAME:TAG` or `NAME@DIGEST`. A template.
         image: Placed<String>,
         /// The program and its arguments; those of the image if it is left out. Templates.

@@ -27,7 +27,7 @@ pub(super) fn find() -> Result<Place, String> {
     let named = env::var("DOCKER_HOST").ok().filter(|name| !name.is_empty());
     match named {
         Some(name) => place(&name),
-        None => usual().into_iter().find(|path| is_socket(path)).map(Place::Socket).ok_or_else(|| {
+        None => usual().into_iter().find(is_socket).map(Place::Socket).ok_or_else(|| {
             "no engine for containers is here: neither Docker nor Podman has a socket that may be \
              used, and DOCKER_HOST names none"
                 .to_owned()
