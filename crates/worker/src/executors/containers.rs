@@ -88,7 +88,8 @@ impl Executor for Containers {
         }
     }
 
-    /// Each kills its container when it hears no more; what is left is removed before the next.
+    /// Each kills its container when it hears no more; what is left then is removed before the
+    /// next one starts.
     fn abandon(&mut self) {
         self.live.clear();
         self.is_clean = Arc::default();
