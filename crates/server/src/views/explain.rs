@@ -539,6 +539,19 @@ mod tests {
     }
 
     #[test]
+    fn a_breaker_that_is_open_says_for_how_long_and_why() {
+        let mut stage = Stage::new(1);
+        let head = "breakers: {api: {failures: 1, open: 30s}}";
+        let run = stage.submit(&flow(head, &["a, breaker: api, retry: 3"]));
+        stage.work(1, |_| FAILED);
+        stage.later(model::Span::secs(2));
+        let seen = explained(&stage, run, "a");
+        assert!(seen.summary.starts_with("the breaker api is open for 2"), "{}", seen.summary);
+        assert!(seen.summary.ends_with("1 failure in a row, the last: exit 1"));
+        assert_eq!(seen.blockers[0].kind, "breaker");
+    }
+
+    #[test]
     fn a_worker_that_is_silent_is_why_nothing_starts() {
         let mut stage = Stage::new(1);
         stage.later(model::Span::secs(10));
