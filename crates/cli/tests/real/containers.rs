@@ -140,7 +140,15 @@ tasks:
     env: {WHO: "{{ item }}"}
     container:
       image: autoglm-test:1
-      command: [sh, -c, 'echo "hi $WHO"; echo there >&2; cat /seen/file; touch /seen/mine || echo "read only"; echo "n=$WHO$(cat /seen/file)" > "$AUTOGLM_OUTPUT"; echo kept > "$AUTOGLM_WORKDIR/kept"']
+      command:
+        - sh
+        - -c
+        - |
+          echo "hi $WHO"
+          echo there >&2
+          touch /seen/mine || echo "read only"
+          echo "n=$WHO$(cat /seen/file)" > "$AUTOGLM_OUTPUT"
+          echo kept > "$AUTOGLM_WORKDIR/kept"
       mounts: "seen:/nowhere"
       network: none
   both: {depends_on: hi, script: "echo {{ tasks.hi.outputs.n | join('+') }}"}
@@ -159,11 +167,15 @@ tasks:
       command: [sh, -c, 'exec awk "BEGIN { for (;;) s[++n] = sprintf(\"%4096s\", n) }"']
     resources: {limits: {memory: 32Mi, pids: 50, cpu: 1}}
   asked:
-    container: {image: "autoglm-test:1", command: [sh, -c, "trap 'echo caught; exit 3' TERM; while :; do sleep 0.1; done"]}
+    container:
+      image: autoglm-test:1
+      command: [sh, -c, "trap 'echo caught; exit 3' TERM; while :; do sleep 0.1; done"]
     timeout: 3s
     grace: 20s
   deaf:
-    container: {image: "autoglm-test:1", command: [sh, -c, "trap '' TERM; while :; do sleep 0.1; done"]}
+    container:
+      image: autoglm-test:1
+      command: [sh, -c, "trap '' TERM; while :; do sleep 0.1; done"]
     timeout: 3s
     grace: 1s
   sly:
