@@ -60,7 +60,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "clippy",
         proves: "no warning is left",
-        minutes: 6,
+        minutes: 5,
         lines: &[
             "cargo clippy --workspace --all-targets -- -D warnings",
             "cargo clippy --package cli --test real --test language --test guide --test durable -- \
@@ -71,7 +71,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
         proves: "unit, property and documentation tests pass",
-        minutes: 12,
+        minutes: 10,
         lines: &["cargo nextest run --workspace", "cargo test --workspace --doc"],
         ..PLAIN
     },
@@ -85,7 +85,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "sim",
         proves: "2,000 simulated hours of faults break no invariant, and hit every mark",
-        minutes: 12,
+        minutes: 9,
         lines: &["cargo xtask sim --seeds 1300 --hours 1 --jobs 2 --all-marks"],
         ..PLAIN
     },
@@ -137,7 +137,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "power",
         proves: "what was acknowledged survives power cuts, and would not without syncs",
-        minutes: 6,
+        minutes: 4,
         needs: &[MKFS, QEMU, BUSYBOX, CPIO],
         lines: &["AUTOGLM_TEST_MACHINE=required cargo test --package cli --test real \
              power_cut:: -- --ignored --nocapture --test-threads=1"],
