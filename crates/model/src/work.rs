@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::bounds::Bounds;
 use crate::message::{FromWorker, LeaseId, ToWorker};
+use crate::outcome::ErrorName;
 use crate::secret::SecretRef;
 use crate::{Digest, Span};
 
@@ -51,6 +52,8 @@ pub struct Assignment {
     pub collect: Vec<Collect>,
     /// The most that it may use.
     pub limits: Bounds,
+    /// The errors that its rules name: one that has many names is told by these.
+    pub watched: Vec<ErrorName>,
 }
 
 /// What is done: one variant a kind of task, each for an executor of its own.

@@ -45,6 +45,9 @@ impl Renderer<'_> {
             Ok(assignment) if is_nothing(&assignment) => Work::Nothing,
             Ok(mut assignment) => {
                 assignment.env.extend(identity(&definition, grant, admitted.trace));
+                let policy = self.state.run(key.run).map(|run| run.graph().policy(key.task));
+                let watched = policy.into_iter().flat_map(|policy| policy.retry.watched());
+                assignment.watched = watched.collect();
                 Work::Assignment(Box::new(assignment))
             }
             Err(reason) => Work::Unrenderable { reason },
@@ -77,6 +80,7 @@ fn render(
         place: artifacts.place,
         collect: artifacts.collect,
         limits: bounds(definition, grant),
+        watched: Vec::new(),
     })
 }
 

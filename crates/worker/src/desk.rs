@@ -232,6 +232,7 @@ impl Desk {
             folder: PathBuf::from(&assignment.working_dir),
             work_dir: self.work_dir(grant.attempt),
             needs_work_dir: assignment.needs_work_dir,
+            watched: assignment.watched,
             output_file: self.outputs.join(ticket.0.to_string()),
             tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
             limits,

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use artifacts::logs::Stream;
-use model::outcome::{Failure, Outcome, Spent, Usage};
+use model::outcome::{ErrorName, Failure, Outcome, Spent, Usage};
 use model::{AttemptId, Span, Token};
 
 use crate::inbox::Slot;
@@ -74,6 +74,8 @@ pub(crate) struct Attempt {
     pub work_dir: PathBuf,
     /// Whether that has to be there.
     pub needs_work_dir: bool,
+    /// The errors that its rules name: one that has many names is told by these.
+    pub watched: Vec<ErrorName>,
     /// Where it may leave outputs, if it is told of them.
     pub output_file: PathBuf,
     /// Where it may leave tasks for its run, if it is told of them.

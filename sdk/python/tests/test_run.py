@@ -1,5 +1,6 @@
 """Workflows of functions on a real engine, which each test starts in a folder of its own."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -10,10 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import flows  # noqa: E402
-
+import openglm  # noqa: E402
 from openglm import ApiError, Engine, RunFailed, WorkflowError  # noqa: E402
 
 PATIENCE_SECONDS = 60
+
+# Where it is not installed, the processes of the engine find the package as this one does.
+os.environ["PYTHONPATH"] = str(Path(openglm.__file__).resolve().parents[1])
 
 
 class Runs(unittest.TestCase):

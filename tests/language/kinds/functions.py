@@ -39,3 +39,7 @@ def refuse():
 
 def leave():
     os._exit(3)
+
+
+def reset():
+    raise ConnectionResetError("the other side is gone, attempt " + os.environ["AUTOGLM_ATTEMPT"])

@@ -128,6 +128,18 @@ pub(crate) const STEPS: &[Step] = &[
         ..PLAIN
     },
     Step {
+        name: "sdk",
+        proves: "workflows of Python functions are built, run, fail and go on as the package says",
+        minutes: 2,
+        needs: &[PYTHON],
+        lines: &[
+            "cargo build --package cli",
+            "AUTOGLM_BIN=target/debug/autoglm PYTHONPATH=sdk/python/src \
+             python3 -m unittest discover --start-directory sdk/python/tests",
+        ],
+        ..PLAIN
+    },
+    Step {
         name: "kill",
         proves: "a run of 2,000 items that is killed 100 times ends as if it never was",
         minutes: 3,

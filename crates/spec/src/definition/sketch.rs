@@ -120,7 +120,7 @@ impl Definition {
         };
         let text = |text: &str| pencil.text(text);
         let does = match &defined.action {
-            Action::Script(_) if let Some(looked) = looked(defined) => {
+            _ if let Some(looked) = looked(defined) => {
                 Does::LooksFor(text(looked.at), looked.status)
             }
             Action::Script(script) => {

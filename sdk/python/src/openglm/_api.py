@@ -48,14 +48,25 @@ class Api:
         """What is answered to a body."""
         return self._ask("POST", path, None, body)
 
-    def stream(self, path: str, query: Optional[Mapping[str, Any]] = None) -> Iterator[Any]:
-        """The values of a stream, one after the other, until it ends."""
-        connection = _Connection(self.path, None)
+    def stream(
+        self,
+        path: str,
+        query: Optional[Mapping[str, Any]] = None,
+        *,
+        silence: Optional[float] = None,
+    ) -> Iterator[Any]:
+        """The values of a stream, one after the other, until it ends.
+
+        ``TimeoutError`` if it says nothing for so many seconds.
+        """
+        connection = _Connection(self.path, silence)
         try:
             answer = self._send(connection, "GET", path, query, None)
             for line in answer:
                 if line.strip():
                     yield json.loads(line)
+        except socket.timeout:
+            raise TimeoutError(f"nothing was said for {silence} seconds") from None
         except (OSError, http.client.HTTPException) as error:
             raise EngineError(f"the engine went away: {error}") from error
         finally:

@@ -139,6 +139,8 @@ class Engine:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def submit(
         self, content: str, *, path: Path, params: Mapping[str, Any], new: bool = True

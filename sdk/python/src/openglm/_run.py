@@ -63,11 +63,14 @@ class Run:
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                for progress in self.progress():
+                rest = None if deadline is None else max(deadline - time.monotonic(), 0.001)
+                for progress in self._progress(rest):
                     if progress["status"] in ENDED:
                         return str(progress["status"])
                     if deadline is not None and time.monotonic() > deadline:
-                        raise TimeoutError(f"run {self.number} is {progress['status']}")
+                        break
+            except TimeoutError:
+                pass
             except EngineError:
                 # Whoever held the folder has let go of it: it goes on with the next one.
                 time.sleep(PAUSE_SECONDS)
@@ -78,8 +81,12 @@ class Run:
 
     def progress(self) -> Iterator[dict[str, Any]]:
         """How far it is, again and again until it has ended."""
+        return self._progress(None)
+
+    def _progress(self, silence: Optional[float]) -> Iterator[dict[str, Any]]:
         self.engine.start()
-        return self.engine.api.stream(f"runs/{self.number}/progress", {"follow": True})
+        path = f"runs/{self.number}/progress"
+        return self.engine.api.stream(path, {"follow": True}, silence=silence)
 
     def result(self, timeout: Optional[float] = None) -> Any:
         """Waits for it, and gives what its workflow returns. :class:`RunFailed` if it failed."""

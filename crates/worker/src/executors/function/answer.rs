@@ -28,7 +28,7 @@ pub(super) fn told(call: Sent, done: Done, mut tell: impl FnMut(Ticket, Happened
                     let text = failed.text.clone().into_bytes();
                     tell(ticket, Happened::Output(Stream::Err, text));
                 }
-                failure(failed)
+                failure(failed, &item.attempt.watched)
             }
             ItemEnd::Outputs(value) => outputs(value),
             ItemEnd::Text(text) => match serde_json::from_slice(text) {
@@ -79,12 +79,23 @@ fn unusable(why: &str) -> Finished {
     Finished { reason, ..Finished::new(Outcome::Failed(Failure::Outputs)) }
 }
 
-fn failure(failed: &Failed) -> Finished {
+/// An error goes by the first of its names that a rule watches: its own, or that of a class that it
+/// derives from.
+fn failure(failed: &Failed, watched: &[ErrorName]) -> Finished {
     let (failure, reason) = match failed.kind {
         FailedKind::Stopped => return Finished::stopped(),
         FailedKind::Raised => {
-            let name = failed.names.first().map_or("", String::as_str);
-            (Failure::Raised(ErrorName::of(name)), None)
+            // In full, as a module has it, and in short, as most rules have it.
+            let short = |name: &'_ String| name.rsplit('.').next().map(str::to_owned);
+            let names: Vec<String> = failed
+                .names
+                .iter()
+                .flat_map(|name| [Some(name.clone()), short(name)])
+                .flatten()
+                .collect();
+            let names = names.iter().map(String::as_str);
+            let name = ErrorName::reported(names, watched).unwrap_or(ErrorName::of(""));
+            (Failure::Raised(name), None)
         }
         FailedKind::Outputs => (Failure::Outputs, Some(failed.text.clone())),
         FailedKind::Large => (Failure::TooLarge, Some(failed.text.clone())),

@@ -168,6 +168,7 @@ mod tests {
             folder: PathBuf::new(),
             work_dir: PathBuf::new(),
             needs_work_dir: false,
+            watched: Vec::new(),
             output_file: PathBuf::new(),
             tasks_file: PathBuf::new(),
             limits: crate::supervisor::Limits::default(),
