@@ -131,7 +131,7 @@ impl Ledger {
                 let record = self.item_mut(key)?;
                 // What asks for more than its task is none of its ready items.
                 let grown = record.growths > 0;
-                record.retry_at = entry.at;
+                (record.retry_at, record.returned) = (entry.at, true);
                 self.set(key, if grown { TaskStatus::Retrying } else { TaskStatus::Ready })
             }),
             Fact::RunForgotten { run } => {

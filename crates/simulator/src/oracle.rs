@@ -88,7 +88,7 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             // All of its task failed in a round before, and only others of it ran again since.
             TaskStatus::Failed if item.with_task => run.reopened,
             // Who was asked to end may have finished well after all, perhaps in an earlier round.
-            TaskStatus::Succeeded => fate != Fate::Fails || item.asked,
+            TaskStatus::Succeeded => fate != Fate::Fails || item.asked || item.returned,
             TaskStatus::Failed | TaskStatus::TimedOut => {
                 let was_stopped = run.cause.is_some() || run.reopened;
                 let ended_early = was_stopped && fate == Fate::Succeeds;

@@ -43,6 +43,9 @@ pub struct Item {
     pub last: Option<Outcome>,
     /// Whether its last attempt may have been asked to end.
     pub asked: bool,
+    /// Whether a lease of it was given back unused: its attempts then have other numbers than
+    /// its plan counts by.
+    pub returned: bool,
     /// Whether it is only held to have ended.
     pub marked: bool,
     /// Whether it ended because all of its task did, and not by an attempt of its own.
@@ -62,6 +65,7 @@ pub(super) const FRESH: Item = Item {
     retry_at: Timestamp(0),
     last: None,
     asked: false,
+    returned: false,
     marked: false,
     with_task: false,
 };
