@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from documents import files
@@ -14,8 +17,13 @@ TURNS_MAX = 50
 NEAREST = 5
 
 
-def cluster(vectors: list[list[float]], count: int, seed: int = 7) -> dict[str, object]:
-    """Writes clusters.jsonl; gives for each group its size and the documents nearest its middle."""
+def cluster(paths: list[str], rows: list[int], count: int, seed: int = 7) -> dict[str, object]:
+    """Writes clusters.jsonl; gives for each group its size and the documents nearest its middle.
+
+    The vector of document n is row `rows[n]` of the file `paths[n]`.
+    """
+    kept = {path: Path(path).read_text(encoding="utf-8").splitlines() for path in set(paths)}
+    vectors = [json.loads(kept[path][row]) for path, row in zip(paths, rows)]
     points = np.array(vectors, dtype=np.float32)
     documents = files.read_lines("clean.jsonl")
     group = assign(points, count, np.random.default_rng(seed))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
+
 from documents import files
 from documents.minilm import model
 
 
-def embed(items: list[int]) -> list[dict[str, list[float]]]:
-    """The vectors of documents, by their places in clean.jsonl."""
+def embed(items: list[int]) -> list[dict[str, object]]:
+    """Embeds documents, by their places in clean.jsonl; says where the vector of each is kept."""
     documents = texts()
     vectors = model().embed([documents[item] for item in items])
-    return [{"vector": [round(float(x), 5) for x in vector]} for vector in vectors]
+    # The same items give the same file, however often they are tried.
+    digest = hashlib.sha256(",".join(map(str, items)).encode()).hexdigest()
+    rows = [[round(float(number), 5) for number in vector] for vector in vectors]
+    path = files.write_lines(f"vectors/{digest[:16]}.jsonl", rows)
+    return [{"file": str(path), "row": row} for row in range(len(items))]
 
 
+@lru_cache(maxsize=1)
 def texts() -> list[str]:
     """All texts, read once a process."""
-    if not _TEXTS:
-        _TEXTS.extend(it["text"] for it in files.read_lines("clean.jsonl"))
-    return _TEXTS
-
-
-_TEXTS: list[str] = []
+    return [it["text"] for it in files.read_lines("clean.jsonl")]

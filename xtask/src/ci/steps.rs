@@ -97,10 +97,12 @@ pub(crate) const STEPS: &[Step] = &[
         lines: &[
             "cargo test --package cli --test guide",
             "python3 -m unittest discover --start-directory examples/digits",
+            "python3 -m unittest discover --start-directory examples/documents",
             "cargo run --quiet -- validate examples/hello/workflow.yaml",
             "cargo run --quiet -- validate examples/diamond/workflow.yaml",
             "cargo run --quiet -- validate examples/etl/workflow.yaml",
             "cargo run --quiet -- validate examples/digits/workflow.yaml",
+            "cargo run --quiet -- validate examples/documents/workflow.yaml",
             "cargo run --quiet -- test examples/release",
         ],
         ..PLAIN
