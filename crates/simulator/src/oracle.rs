@@ -85,8 +85,8 @@ fn check_task(plan: &RunPlan, run: &Run, task: TaskId, undisturbed: bool) -> Res
             TaskStatus::Cancelled => run.cause.is_some() || run.reopened,
             TaskStatus::Terminated => run.cause == Some(StopCause::Terminated) || run.reopened,
             _ if run.graph.policy(task).kind != Kind::Work || !known.begun => known.end.is_some(),
-            // All of its task failed in a round before, and only others of it ran again since.
-            TaskStatus::Failed if item.with_task => run.reopened,
+            // All of its task ended so in a round before, and only others of it ran again since.
+            TaskStatus::Failed | TaskStatus::Succeeded if item.with_task => run.reopened,
             // Who was asked to end may have finished well after all, perhaps in an earlier round.
             TaskStatus::Succeeded => fate != Fate::Fails || item.asked || item.returned,
             TaskStatus::Failed | TaskStatus::TimedOut => {
