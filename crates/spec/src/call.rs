@@ -71,6 +71,12 @@ impl CallKind {
         }
     }
 
+    /// The kind that a key of the file makes a task.
+    #[must_use]
+    pub fn of(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.key() == key)
+    }
+
     /// Whether its attempts do little but wait for another machine.
     pub(crate) const fn waits_for_others(self) -> bool {
         match self {

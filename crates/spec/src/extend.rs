@@ -47,26 +47,14 @@ const OWN: [&str; 3] = ["params", "extends", "with"];
 /// Keys that hold tasks, and so cannot name a template.
 const HOLDERS: [&str; 4] = ["tasks", "task_graph", "finally", "compensate"];
 
-/// Keys that say what a task does.
-const KINDS: [&str; 17] = [
-    "script",
-    "command",
-    "noop",
-    "sleep",
-    "emit",
-    "http",
-    "function",
-    "llm_generate",
-    "llm_embed",
-    "container",
-    "tasks",
-    "decision",
-    "approval",
-    "signal",
-    "wait",
-    "workflow",
-    "extends",
-];
+/// Keys that say what a task does, beside those of kinds of work.
+const KINDS: [&str; 9] =
+    ["script", "command", "tasks", "decision", "approval", "signal", "wait", "workflow", "extends"];
+
+/// Whether a key says what a task does.
+fn says_kind(entry: &Entry<'_>) -> bool {
+    KINDS.contains(&&*entry.key) || CallKind::of(&entry.key).is_some()
+}
 
 /// A template of the file.
 struct Template<'s> {
@@ -267,7 +255,7 @@ impl<'s> Expander<'_, 's, '_> {
         let text = |entry: &Entry<'s>| Some(entry.value.scalar()?.text.to_string());
         let listed = || entries.iter().find(|entry| entry.key == "name").and_then(text);
         let Some(name) = key.map(str::to_owned).or_else(listed) else { return };
-        let has_body = entries.iter().any(|entry| KINDS.contains(&&*entry.key));
+        let has_body = entries.iter().any(says_kind);
         if has_body || !self.templates.contains_key(&name) {
             return;
         }
@@ -455,7 +443,7 @@ fn named_by(templates: &HashMap<String, Template<'_>>, entry: &Entry<'_>) -> Opt
 
 /// Gives a task whose template is not there something to run, so that this is not told as well.
 fn stand_in(entries: &mut Vec<Entry<'_>>) {
-    if entries.iter().any(|entry| KINDS.contains(&&*entry.key)) {
+    if entries.iter().any(says_kind) {
         return;
     }
     let extent = entries.first().map(|entry| entry.key_extent).unwrap_or_default();

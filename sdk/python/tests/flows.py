@@ -18,6 +18,16 @@ def size(word: str) -> int:
     return len(word)
 
 
+@task(batch={"max_size": 8, "window": "10ms"})
+def lengths(words: list) -> list:
+    return [len(word) if word != "bad" else ValueError("it is bad") for word in words]
+
+
+@workflow
+def batched(text: str = "a bc def"):
+    return lengths.map(words(text))
+
+
 @task
 def total(sizes: list, base: int) -> dict:
     return {"total": sum(sizes) + base}

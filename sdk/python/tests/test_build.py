@@ -84,6 +84,22 @@ class Build(unittest.TestCase):
         self.assertEqual(tasks["say"]["depends_on"], ["tell"])
         self.assertEqual(tasks["say"]["function"]["args"], {"text": "b", "much": "c"})
 
+    def test_a_batch_takes_values_and_nothing_else(self):
+        @task(batch={"max_size": 4})
+        def lengths(words: list) -> list:
+            return [len(word) for word in words]
+
+        self.assertEqual(lengths.map(["a", "bc"]), [1, 2])
+
+        @workflow
+        def alone():
+            lengths(["a"])
+
+        with self.assertRaisesRegex(WorkflowError, "by `map`"):
+            alone.build()
+        with self.assertRaisesRegex(WorkflowError, "nothing but the values"):
+            lengths.map(["a"], other=1)
+
     def test_texts_that_look_like_expressions_stay_texts(self):
         @workflow
         def odd():

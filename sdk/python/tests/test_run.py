@@ -51,6 +51,13 @@ class Runs(unittest.TestCase):
         self.assertIn("ValueError: because", said)
         self.assertIn("flows.py", said)
 
+    def test_one_call_takes_many_values(self):
+        self.assertEqual(flows.batched.run(engine=self.engine), [1, 2, 3])
+        run = flows.batched.submit(engine=self.engine, text="ab bad c")
+        self.assertEqual(run.wait(PATIENCE_SECONDS), "failed")
+        statuses = {it["name"]: it["items"] for it in run.details()["tasks"]}
+        self.assertEqual(statuses["lengths"].get("failed"), 1)
+
     def test_a_task_knows_who_it_is(self):
         who = flows.identified.run(engine=self.engine)
         self.assertEqual(who["task"], "who")

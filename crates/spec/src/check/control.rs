@@ -220,14 +220,6 @@ const NOT_FOR_CONTROL: &[&str] = &[
 const NOT_FOR_GROUPS: &[&str] = &[
     "script",
     "command",
-    "noop",
-    "sleep",
-    "emit",
-    "http",
-    "function",
-    "llm_generate",
-    "llm_embed",
-    "container",
     "decision",
     "conditions",
     "approval",
@@ -299,7 +291,9 @@ pub(super) fn check(steps: &Steps<'_>, faults: &mut Faults) {
         let (Some(task), Some(short)) = (group.task, group.short) else { continue };
         check_copies(task, short, faults);
         let is_group = task.tasks.is_some();
-        for key in keys(task).filter(|key| is_group && NOT_FOR_GROUPS.contains(key)) {
+        let calls = task.calls().map(|call| call.kind.key());
+        let refused = keys(task).filter(|key| NOT_FOR_GROUPS.contains(key)).chain(calls);
+        for key in refused.filter(|_| is_group) {
             let message = format!("`{}` is a group, and takes no `{key}`", short.value);
             let fault = Fault::new(code::CONFLICT, short.extent, message);
             faults.push(fault.hint("write it in the tasks of the group"));
@@ -329,27 +323,14 @@ fn check_copies(task: &TaskFile, short: &Placed<String>, faults: &mut Faults) {
 }
 
 fn check_one_kind(step: &Step<'_>, faults: &mut Faults) {
-    const KINDS: [&str; 15] = [
-        "noop",
-        "sleep",
-        "emit",
-        "http",
-        "function",
-        "llm_generate",
-        "llm_embed",
-        "container",
-        "decision",
-        "conditions",
-        "approval",
-        "signal",
-        "wait",
-        "tasks",
-        "workflow",
-    ];
+    const KINDS: [&str; 7] =
+        ["decision", "conditions", "approval", "signal", "wait", "tasks", "workflow"];
     let task = step.task;
     let work = [("script", task.script.is_some()), ("command", task.command.is_some())];
     let work = work.into_iter().filter_map(|(key, is_there)| is_there.then_some(key));
-    let found: Vec<&str> = work.chain(keys(task).filter(|key| KINDS.contains(key))).collect();
+    let calls = task.calls().map(|call| call.kind.key());
+    let others = keys(task).filter(|key| KINDS.contains(key));
+    let found: Vec<&str> = work.chain(calls).chain(others).collect();
     let both_work = found.as_slice() == ["script", "command"];
     if let [first, second, ..] = found.as_slice()
         && !both_work
@@ -374,14 +355,6 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("name", task.name.is_some()),
         ("script", task.script.is_some()),
         ("command", task.command.is_some()),
-        ("noop", task.noop.is_some()),
-        ("sleep", task.sleep.is_some()),
-        ("emit", task.emit.is_some()),
-        ("http", task.http.is_some()),
-        ("function", task.function.is_some()),
-        ("llm_generate", task.llm_generate.is_some()),
-        ("llm_embed", task.llm_embed.is_some()),
-        ("container", task.container.is_some()),
         ("tasks", task.tasks.is_some()),
         ("decision", task.decision.is_some()),
         ("conditions", task.conditions.is_some()),

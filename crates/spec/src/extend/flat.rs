@@ -13,7 +13,7 @@ use crate::source::Extent;
 pub(super) fn gather(entries: &mut Vec<Entry<'_>>, implied: &mut Vec<(String, Extent)>) {
     let kind = |entry: &Entry<'_>| {
         let name = entry.value.scalar().filter(|_| entry.key == "type")?;
-        CallKind::ALL.into_iter().find(|kind| kind.key() == name.text)
+        CallKind::of(&name.text)
     };
     let found = entries.iter().enumerate().find_map(|(at, entry)| Some((at, kind(entry)?)));
     let Some((at, kind)) = found else { return };

@@ -83,27 +83,31 @@ pub(crate) struct Called<'f> {
 impl TaskFile {
     /// What it does by another kind of work than a script or a command; the first, if it has more.
     pub(crate) fn call(&self) -> Option<Called<'_>> {
-        let noop = of(CallKind::Noop, self.noop.as_deref());
-        let sleep = || of(CallKind::Sleep, self.sleep.as_deref());
-        let emit = || of(CallKind::Emit, self.emit.as_deref());
-        let http = || of(CallKind::Http, self.http.as_deref());
-        let container = || of(CallKind::Container, self.container.as_deref());
-        let function = || of(CallKind::Function, self.function.as_deref());
-        let generate = || {
-            let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
-            Some(Called { model, ..of(CallKind::Generate, self.llm_generate.as_deref())? })
-        };
-        let embed = || {
-            let model = self.llm_embed.as_ref()?.value.file.0.as_ref();
-            Some(Called { model, ..of(CallKind::Embed, self.llm_embed.as_deref())? })
-        };
-        noop.or_else(sleep)
-            .or_else(emit)
-            .or_else(http)
-            .or_else(function)
-            .or_else(generate)
-            .or_else(embed)
-            .or_else(container)
+        self.calls().next()
+    }
+
+    /// All kinds of work that it names; more than one is a mistake.
+    pub(crate) fn calls(&self) -> impl Iterator<Item = Called<'_>> {
+        CallKind::ALL.into_iter().filter_map(|kind| self.of_kind(kind))
+    }
+
+    fn of_kind(&self, kind: CallKind) -> Option<Called<'_>> {
+        match kind {
+            CallKind::Noop => of(kind, self.noop.as_deref()),
+            CallKind::Sleep => of(kind, self.sleep.as_deref()),
+            CallKind::Emit => of(kind, self.emit.as_deref()),
+            CallKind::Http => of(kind, self.http.as_deref()),
+            CallKind::Function => of(kind, self.function.as_deref()),
+            CallKind::Container => of(kind, self.container.as_deref()),
+            CallKind::Generate => {
+                let model = self.llm_generate.as_ref()?.value.file.0.as_ref();
+                Some(Called { model, ..of(kind, self.llm_generate.as_deref())? })
+            }
+            CallKind::Embed => {
+                let model = self.llm_embed.as_ref()?.value.file.0.as_ref();
+                Some(Called { model, ..of(kind, self.llm_embed.as_deref())? })
+            }
+        }
     }
 }
 

@@ -36,7 +36,7 @@ def binary() -> str:
     found = shutil.which("autoglm")
     if found is None:
         raise EngineError(
-            f"there is no `autoglm`: install the package `openglm`, or name it by {BINARY_VARIABLE}"
+            f"there is no `autoglm`: put it on the path, or name it by {BINARY_VARIABLE}"
         )
     return found
 

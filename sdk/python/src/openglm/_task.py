@@ -65,7 +65,12 @@ class Task(Generic[P, R]):
                 f"{qualified} is defined within a function, where no other process finds it: "
                 "define tasks at the top of a module"
             )
-        return f"{self._module()}:{qualified}.recorded"
+        return f"{self._module()}:{qualified}.{'recorded_each' if self.is_batched else 'recorded'}"
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether one call of the function takes many values, and returns a list."""
+        return "batch" in self.settings
 
     @property
     def folder(self) -> Path:
@@ -96,6 +101,14 @@ class Task(Generic[P, R]):
         """Runs the function for a workflow: whatever it returns is the output ``result``."""
         return {"result": self.function(*arguments, **named)}
 
+    def recorded_each(self, values: Sequence[Any]) -> list[Any]:
+        """Runs the function for many values at once: what it returns for each is its ``result``.
+
+        An exception in the place of a result fails that value alone.
+        """
+        results = self.function(list(values))  # type: ignore[call-arg, attr-defined]
+        return [it if isinstance(it, BaseException) else {"result": it} for it in results]
+
     def options(self, **settings: Any) -> Task[P, R]:
         """The same task with other settings, such as ``when=score > 0.9`` or ``retry=5``."""
         return Task(self.function, {**self.settings, **settings})
@@ -104,6 +117,8 @@ class Task(Generic[P, R]):
         trace = _tracing.current()
         if trace is None:
             return self.function(*arguments, **named)
+        if self.is_batched:
+            raise WorkflowError(f"{self.name} has a `batch`: run it for many values, by `map`")
         bound = self._bind(arguments, named)
         # A value to come stands for the result: type checkers see the result.
         return trace.call(self, bound)  # type: ignore[return-value]
@@ -114,6 +129,10 @@ class Task(Generic[P, R]):
         ``values`` may be a value to come: then the run is as wide as what comes.
         """
         trace = _tracing.current()
+        if self.is_batched and named:
+            raise WorkflowError(f"{self.name} has a `batch`, and takes nothing but the values")
+        if trace is None and self.is_batched:
+            return [it["result"] for it in self.recorded_each(values)]  # type: ignore[arg-type]
         if trace is None:
             return [self.function(value, **named) for value in values]  # type: ignore[call-arg]
         first = next(iter(self.signature.parameters), None)

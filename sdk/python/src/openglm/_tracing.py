@@ -76,8 +76,10 @@ class Trace:
         values, used = filled(dict(arguments))
         tasks = tasks | used
         function = {"handler": task.handler, "args": values, "python": self._python}
-        if "batch" in task.settings:
+        if task.is_batched:
+            # Each item is its value alone; the call gets a list of them.
             function["batch"] = task.settings["batch"]
+            (function["args"],) = values.values()
         body: dict[str, Any] = {"function": function, **more}
         for setting, key in SETTINGS.items():
             if setting in task.settings:
