@@ -8,7 +8,7 @@
     python3 benches/batch.py target/release/autoglm --venv /tmp/embed --texts 10000
 
 Both ways have the same core and the same warm process; `benches/embed.py` is the function, and runs the
-real model in numpy with one thread. Rounds of both in turns; medians and their ratio are printed.
+real model of `examples/documents` in numpy with one thread. Rounds of both in turns; medians and their ratio are printed.
 """
 
 import argparse
@@ -68,7 +68,9 @@ def run(binary, folder, venv, way, texts):
         file.write(FLOW % (texts, parallel, handler, venv, "{{ item }}", batch))
     home = os.path.join(folder, "home")
     shutil.rmtree(home, ignore_errors=True)
-    quiet = {"stdout": subprocess.DEVNULL, "check": True, "timeout": 3600}
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    env = {**os.environ, "PYTHONPATH": os.path.join(root, "examples", "documents")}
+    quiet = {"stdout": subprocess.DEVNULL, "check": True, "timeout": 3600, "env": env}
     subprocess.run([binary, "--home", home, "run", path, "-o", "json"], **quiet)
     told = subprocess.run(
         [binary, "--home", home, "get", "last", "-o", "json"], stdout=subprocess.PIPE, check=True

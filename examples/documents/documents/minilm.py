@@ -71,7 +71,10 @@ class MiniLM:
         return (shares @ value).transpose(0, 2, 1, 3).reshape(count, length, width)
 
     def _dense(self, name: str, inputs: np.ndarray) -> np.ndarray:
-        return inputs @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        # One product of all words of all texts: numpy would make one a text of it.
+        flat = inputs.reshape(-1, inputs.shape[-1])
+        outputs = flat @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+        return outputs.reshape(*inputs.shape[:-1], -1)
 
     def _normed(self, name: str, inputs: np.ndarray) -> np.ndarray:
         centred = inputs - inputs.mean(-1, keepdims=True)
