@@ -13,7 +13,8 @@ use journal::{Batch, Journal};
 use model::fact::AttemptsEnded;
 use model::outcome::{AttemptEnd, Outcome, Then, Usage};
 use model::{
-    Digest, Epoch, Fact, Graph, ItemId, Request, RunId, Seq, TaskKey, Timestamp, WorkerId,
+    Digest, Epoch, Fact, Graph, ItemId, Request, RunId, Seq, TaskKey, Timestamp, VariantId,
+    WorkerId,
 };
 use stores::SqliteJournal;
 use stores::sqlite::Options;
@@ -76,7 +77,7 @@ fn facts(admission: server::Admission, graph: &Graph) -> Vec<Fact> {
         Fact::RunAdmitted(Box::new(admitted)),
     ];
     for task in graph.tasks().map(|task| TaskKey { run, task }) {
-        facts.push(Fact::AttemptsLeased { task, items: 0..1, worker });
+        facts.push(Fact::AttemptsLeased { task, items: 0..1, worker, variant: VariantId(0) });
         let drawn = model::hash::mix(u64::from(task.task.0));
         let usage =
             Usage { wall_us: drawn % 10_000_000, cpu_us: drawn % 5_000_000, peak_rss_kib: 4_096 };

@@ -157,6 +157,7 @@ fn check_locks(state: &State) -> Result<(), Violation> {
     for (&item, lease) in &state.leases {
         shares.hold(&state.classes.get(lease.class).shared, item, lease.leased_at);
         let class = state.run(item.run).map(|run| run.class_of(item.task, item.item));
+        let class = class.map(|class| state.classes.variant(class, lease.variant));
         ensure(class == Some(lease.class), "S10", || {
             format!("the class of the lease of {item:?}")
         })?;
@@ -185,8 +186,8 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
             for item in (0u32..).take(items).map(ItemId) {
                 let retrying = run.item(task, item).map(|item| item.status());
                 if retrying == Some(TaskStatus::Retrying) {
-                    let at = state.ready.retry_at(key.item(item)).unwrap_or_default();
-                    ready.insert_retry(run.item_key(key, item), item, at);
+                    let due = state.ready.waiting.get(&key.item(item)).copied().unwrap_or_default();
+                    ready.insert_retry(run.item_key(key, item), item, due);
                 }
             }
         }

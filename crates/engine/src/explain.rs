@@ -10,7 +10,7 @@ use model::wait::{Blocker, Miss};
 use model::{ItemId, ItemKey, Outcome, TaskKey, Timestamp};
 use scheduler::{Refusal, RefusalReason, Shortage};
 
-use crate::decide::{Legend, Limit, Order, Origin, order, problem, startable};
+use crate::decide::{Legend, Limit, Order, Origin, Way, first_way, order, problem, startable};
 use crate::engine::Engine;
 use crate::state::{Circuit, ClassId, Run, State};
 
@@ -89,12 +89,9 @@ impl Engine {
         }
         let (problem, legend) = problem(self.state(), self.volatile(), self.now());
         let plan = scheduler::plan(&problem, FUEL);
-        let class_id = match origin {
-            Origin::Task(key) => run.class(key.task),
-            Origin::Retry(item) => run.class_of(item.task, item.item),
-        };
+        let way = self.way(run, origin);
         let behind = Blocker::Behind { items: ahead.items, tasks: ahead.tasks };
-        let Some(class) = legend.classes.iter().position(|&class| class == class_id) else {
+        let Some(class) = legend.classes.iter().position(|&known| known == way) else {
             return vec![Blocker::Run(run.status())];
         };
         let Some(group) = legend.groups[class].iter().position(|&known| known == origin) else {
@@ -108,7 +105,7 @@ impl Engine {
                 _ => false,
             };
             return match plan.refusals.iter().find(concerns) {
-                Some(refusal) => vec![self.blocker(run, class_id, (&refusal.reason, &legend))],
+                Some(refusal) => vec![self.blocker(run, way, (&refusal.reason, &legend))],
                 None => vec![behind],
             };
         };
@@ -123,31 +120,36 @@ impl Engine {
             });
             return if placed { Vec::new() } else { vec![behind] };
         };
-        let mut blockers = vec![self.blocker(run, class_id, (&refusal.reason, &legend))];
+        let mut blockers = vec![self.blocker(run, way, (&refusal.reason, &legend))];
         if matches!(refusal.reason, RefusalReason::NoRoom(_)) && ahead.items > 0 {
             blockers.push(behind);
         }
         blockers
     }
 
-    fn blocker(
-        &self,
-        run: &Run,
-        class: ClassId,
-        (reason, legend): (&RefusalReason, &Legend),
-    ) -> Blocker {
+    /// The class of what waits, and the way in which it would be done now.
+    fn way(&self, run: &Run, origin: Origin) -> Way {
+        let class = match origin {
+            Origin::Task(key) => run.class(key.task),
+            Origin::Retry(item) => run.class_of(item.task, item.item),
+        };
+        let state = self.state();
+        Way { class, variant: state.way(class, first_way(state, origin), self.now()) }
+    }
+
+    fn blocker(&self, run: &Run, way: Way, (reason, legend): (&RefusalReason, &Legend)) -> Blocker {
         let misses = |shortages: &[Shortage]| shortages.iter().map(|s| self.miss(s)).collect();
         match reason {
             RefusalReason::Group { .. } => {
                 Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
             }
             RefusalReason::Draw { allowance } => {
-                self.shared_blocker(run, class, &legend.limits[*allowance as usize])
+                self.shared_blocker(run, way, &legend.limits[*allowance as usize])
             }
             RefusalReason::NoNode => Blocker::NoWorker,
             RefusalReason::NoRoom(shortages) => Blocker::NoRoom { misses: misses(shortages) },
             RefusalReason::NeverFits(shortages) => {
-                let since: Option<&Timestamp> = self.volatile().never_fits.get(&class);
+                let since: Option<&Timestamp> = self.volatile().never_fits.get(&way.class);
                 let since = since.copied().unwrap_or(self.now());
                 let fails_at = since + UNSATISFIABLE_GRACE;
                 Blocker::NeverFits { misses: misses(shortages), fails_at }
@@ -156,8 +158,8 @@ impl Engine {
     }
 
     /// What of the things that all runs share keeps a class.
-    fn shared_blocker(&self, run: &Run, class: ClassId, limit: &Limit) -> Blocker {
-        let (state, shared) = (self.state(), &self.state().classes().get(class).shared);
+    fn shared_blocker(&self, run: &Run, way: Way, limit: &Limit) -> Blocker {
+        let (state, shared) = (self.state(), &way.taken(self.state().classes()).shared);
         match limit {
             Limit::Breaker(name) => {
                 let breaker = shared.breakers.iter().find(|breaker| breaker.name == *name);

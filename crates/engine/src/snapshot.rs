@@ -86,6 +86,7 @@ impl State {
                 item,
                 token: lease.token,
                 worker: lease.worker,
+                variant: lease.variant,
                 started_at: lease.started_at,
                 overran: lease.overran,
             };
@@ -93,10 +94,10 @@ impl State {
             list.push((Seq(lease.token.0), lease.leased_at, fact));
         }
         let mut retries: Vec<_> =
-            self.ready.retry_at.iter().map(|(&item, &at)| (item, at)).collect();
+            self.ready.waiting.iter().map(|(&item, &due)| (item, due)).collect();
         retries.sort_unstable();
-        for (item, at) in retries {
-            self.put(list, Restored::Retry { item, at });
+        for (item, (at, variant)) in retries {
+            self.put(list, Restored::Retry { item, at, variant });
         }
     }
 

@@ -14,7 +14,7 @@ use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
-    TaskId, TaskKey, Timestamp, Token, WorkerId,
+    TaskId, TaskKey, Timestamp, Token, VariantId, WorkerId,
 };
 
 /// An entry of the journal.
@@ -47,6 +47,8 @@ pub enum Fact {
         items: Range<u32>,
         /// Who runs them.
         worker: WorkerId,
+        /// In which way.
+        variant: VariantId,
     },
     /// A worker began with items that it held.
     AttemptsStarted {
@@ -438,6 +440,8 @@ pub enum Restored {
         token: Token,
         /// Who has it.
         worker: WorkerId,
+        /// In which way it is done.
+        variant: VariantId,
         /// When it started.
         started_at: Option<Timestamp>,
         /// Whether it has run for longer than it may.
@@ -449,6 +453,8 @@ pub enum Restored {
         item: ItemKey,
         /// Not before this time.
         at: Timestamp,
+        /// In this way, or one after it.
+        variant: VariantId,
     },
     /// A budget of which something was spent.
     Budget {

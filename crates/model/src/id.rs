@@ -46,6 +46,10 @@ define_id!(
     Attempt(u16)
 );
 define_id!(
+    /// One of the ways to do the work of a task, in the order in which its policy says them.
+    VariantId(u8)
+);
+define_id!(
     /// A worker's registration: a worker that restarts is a new one. Dense from 1.
     WorkerId(u32)
 );

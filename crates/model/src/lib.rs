@@ -32,7 +32,8 @@ pub use fact::Fact;
 pub use graph::Graph;
 pub use hash::Digest;
 pub use id::{
-    Attempt, AttemptId, Epoch, ItemId, ItemKey, Round, RunId, Seq, TaskId, TaskKey, Token, WorkerId,
+    Attempt, AttemptId, Epoch, ItemId, ItemKey, Round, RunId, Seq, TaskId, TaskKey, Token,
+    VariantId, WorkerId,
 };
 pub use id_set::IdSet;
 pub use outcome::Outcome;

@@ -9,7 +9,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::outcome::{AttemptEnd, Outcome, OutputRef};
-use crate::{AttemptId, Epoch, ItemKey, Request, Span, Token, WorkerId};
+use crate::{AttemptId, Epoch, ItemKey, Request, Span, Token, VariantId, WorkerId};
 
 /// A message to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub struct Grant {
     pub request: Request,
     /// How long it has between being asked to end and being killed.
     pub grace: Span,
+    /// In which way the work is done.
+    pub variant: VariantId,
 }
 
 impl Grant {

@@ -4,7 +4,7 @@
 //! it stands in the fact beside the outcome ([`Then`]).
 
 use crate::hash::mix;
-use crate::{Digest, Timestamp};
+use crate::{Digest, Timestamp, VariantId};
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,6 +157,17 @@ pub enum Then {
         /// Not before this time.
         at: Timestamp,
     },
+    /// The item may be leased again at once, in this other way or one after it. It is no retry: the
+    /// first way could not be had.
+    Instead(VariantId),
+}
+
+impl Then {
+    /// Whether another attempt follows.
+    #[must_use]
+    pub const fn is_again(self) -> bool {
+        !matches!(self, Self::Final)
+    }
 }
 
 /// What an attempt used.

@@ -5,7 +5,7 @@
 use crate::control::{Join, Kind};
 use crate::outcome::{ErrorName, Failure, Outcome, Unreached};
 use crate::shared::{Deadline, Shared};
-use crate::{Request, Span, TaskId};
+use crate::{Request, Span, TaskId, VariantId};
 use alloc::boxed::Box;
 
 /// 0 to 100; higher goes first.
@@ -52,6 +52,18 @@ pub struct Policy {
     pub shared: Shared,
     /// By when it must have ended. What has not begun then does not begin; what runs is ended.
     pub deadline: Option<Deadline>,
+    /// Other ways to do the same work, in the order in which they are tried: the first is what the
+    /// policy itself says.
+    pub others: Box<[Variant]>,
+}
+
+/// Another way to do the work of a task: what it asks for, and what it takes of what is shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Variant {
+    /// What each attempt asks for.
+    pub request: Request,
+    /// What each attempt takes of what all runs share.
+    pub shared: Shared,
 }
 
 impl Policy {
@@ -59,6 +71,19 @@ impl Policy {
     #[must_use]
     pub const fn must_ask(&self) -> bool {
         self.asks || self.kind.always_asks()
+    }
+
+    /// What an attempt takes that is made in this way. A way that is not there is the first.
+    #[must_use]
+    pub fn shared_of(&self, variant: VariantId) -> &Shared {
+        let other = usize::from(variant.0).checked_sub(1).and_then(|at| self.others.get(at));
+        other.map_or(&self.shared, |other| &other.shared)
+    }
+
+    /// All ways to do the work, the first one first. Not empty.
+    pub fn variants(&self) -> impl Iterator<Item = (&Request, &Shared)> {
+        let others = self.others.iter().map(|other| (&other.request, &other.shared));
+        core::iter::once((&self.request, &self.shared)).chain(others)
     }
 }
 
@@ -78,6 +103,7 @@ impl Default for Policy {
             concurrency: None,
             shared: Shared::default(),
             deadline: None,
+            others: Box::default(),
         }
     }
 }

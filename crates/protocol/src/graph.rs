@@ -24,13 +24,15 @@ const CONTROL: u32 = 2;
 /// The layout with what runs share, and deadlines.
 const SHARED: u32 = 3;
 
-/// The layout with rules for retries, circuit breakers and budgets that settle. The newest that
-/// this build reads.
+/// The layout with rules for retries, circuit breakers and budgets that settle.
+const CALLS: u32 = 4;
+
+/// The layout with tasks that may be done in several ways. The newest that this build reads.
 ///
 /// The lowest layout is written that can say what the graph says: an older build refuses the others
 /// instead of leaving out what it does not know, and a graph that needs nothing new keeps its
 /// content address.
-const CALLS: u32 = 4;
+const WAYS: u32 = 5;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {
@@ -79,8 +81,8 @@ pub fn encode(parts: &GraphParts) -> Vec<u8> {
 /// The bytes are no graph, of a newer version, or above the limits of a run.
 pub fn decode(bytes: &[u8]) -> Result<GraphParts, DecodeError> {
     let form = GraphForm::decode(bytes)?;
-    if !(PLAIN..=CALLS).contains(&form.version) {
-        let (version, known) = (form.version, CALLS);
+    if !(PLAIN..=WAYS).contains(&form.version) {
+        let (version, known) = (form.version, WAYS);
         return Err(DecodeError::Newer { what: "graph", version, known });
     }
     let policies = form.policies.into_iter().map(policy::read);

@@ -20,5 +20,6 @@ pub mod record;
 ///
 /// 2 has control flow: answers to tasks, and tasks whose edges need not all be met. 3 has runs that
 /// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
-/// attempts spent, circuit breakers, and runs that pause.
-pub const FORMAT: u32 = 4;
+/// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
+/// ways.
+pub const FORMAT: u32 = 5;

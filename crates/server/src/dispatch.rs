@@ -67,7 +67,7 @@ fn render(
     inputs: &Inputs<'_>,
 ) -> Result<Assignment, String> {
     let key = grant.attempt.key;
-    let rendered = definition.render(key.task, key.item, inputs);
+    let rendered = definition.render((key.task, key.item), grant.variant, inputs);
     let rendered = rendered.map_err(|error| error.to_string())?;
     let artifacts = definition.artifacts(key.task, key.item, inputs);
     let artifacts = artifacts.map_err(|error| error.to_string())?;

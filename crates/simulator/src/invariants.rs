@@ -35,6 +35,7 @@ pub mod s26_items;
 pub mod s27_breakers;
 pub mod s28_pauses;
 pub mod s29_growth;
+pub mod s30_ways;
 
 use std::fmt;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 21] = [
+const ON_FACTS: [(&str, Check); 22] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -91,6 +92,7 @@ const ON_FACTS: [(&str, Check); 21] = [
     ("S27", s27_breakers::check),
     ("S28", s28_pauses::check),
     ("S29", s29_growth::check),
+    ("S30", s30_ways::check),
     ("S16", s16_answers::check),
     ("S17", s17_turns::check),
     ("S18", s18_undone::check),

@@ -13,7 +13,7 @@ use model::hash::mix;
 use model::outcome::{Failure, Spent, Then};
 use model::{
     Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq, TaskKey,
-    TaskStatus, Timestamp, Token, WorkerId,
+    TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 
 pub mod breakers;
@@ -114,9 +114,9 @@ impl Ledger {
                 self.run_mut(amended.run)?.amend(amended, graph, entry.at);
                 Ok(())
             }
-            Fact::AttemptsLeased { task, items, worker } => {
-                let worker = (Token::from(entry.seq), *worker);
-                items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), worker))
+            Fact::AttemptsLeased { task, items, worker, variant } => {
+                let given = (Token::from(entry.seq), *worker, *variant);
+                items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), given))
             }
             Fact::AttemptsStarted { task, items } => items.iter().try_for_each(|item| {
                 let key = task.item(ItemId(item));
@@ -132,6 +132,7 @@ impl Ledger {
                 // What asks for more than its task is none of its ready items.
                 let grown = record.growths > 0;
                 (record.retry_at, record.returned) = (entry.at, true);
+                record.first_way = VariantId(0);
                 self.set(key, if grown { TaskStatus::Retrying } else { TaskStatus::Ready })
             }),
             Fact::RunForgotten { run } => {
@@ -212,15 +213,20 @@ impl Ledger {
         }
     }
 
-    fn lease(&mut self, key: ItemKey, (token, worker): (Token, WorkerId)) -> Result<(), String> {
+    fn lease(
+        &mut self,
+        key: ItemKey,
+        (token, worker, variant): (Token, WorkerId, VariantId),
+    ) -> Result<(), String> {
         self.live += 1;
         let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
         run.live += 1;
-        let shared = &run.graph.policy(key.task).shared;
+        let shared = run.graph.policy(key.task).shared_of(variant);
         self.shares.take(shared, key, self.at);
         self.breakers.lease(&shared.breakers, key, self.at);
         let item = self.item_mut(key)?;
-        (item.token, item.worker, item.started_at, item.overran) = (token, worker, None, false);
+        (item.token, item.worker, item.variant) = (token, worker, variant);
+        (item.started_at, item.overran) = (None, false);
         self.set(key, TaskStatus::Leased)
     }
 
@@ -234,6 +240,7 @@ impl Ledger {
     }
 
     fn end(&mut self, ended: &AttemptsEnded) -> Result<(), String> {
+        let now = self.at;
         for &(item, end) in &ended.ends {
             let key = ended.task.item(item);
             let trial = self.is_failed_trial(key, ended.outcome);
@@ -253,14 +260,21 @@ impl Ledger {
             }
             record.asked = stops || record.overran;
             match ended.outcome {
+                _ if matches!(ended.then, Then::Instead(_)) => {}
                 _ if trial => record.losses += 1,
                 Outcome::Lost => record.losses += 1,
                 Outcome::Failed(_) | Outcome::TimedOut => record.failures += 1,
                 Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => {}
             }
+            let same = ended.outcome == Outcome::Lost;
+            record.first_way = if same { record.variant } else { VariantId(0) };
             let status = match (ended.then, ended.outcome) {
                 (Then::Retry { at }, _) => {
                     record.retry_at = at;
+                    TaskStatus::Retrying
+                }
+                (Then::Instead(variant), _) => {
+                    (record.retry_at, record.first_way) = (now, variant);
                     TaskStatus::Retrying
                 }
                 (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
@@ -280,7 +294,7 @@ impl Ledger {
     #[must_use]
     pub fn is_failed_trial(&self, key: ItemKey, outcome: Outcome) -> bool {
         let Some(run) = self.run(key.run) else { return false };
-        let breakers = &run.graph.policy(key.task).shared.breakers;
+        let breakers = &run.taken(key.task, key.item).breakers;
         self.breakers.turned(breakers, (key, outcome), self.at) == Some(Turned::OpenedAgain)
     }
 
@@ -288,7 +302,7 @@ impl Ledger {
     fn account(&mut self, key: ItemKey, outcome: Outcome, spent: Spent) -> Result<(), String> {
         let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
         run.cost_micro += spent.cost_micro;
-        let shared = &run.graph.policy(key.task).shared;
+        let shared = run.taken(key.task, key.item);
         self.shares.settle(shared, spent, self.at);
         self.breakers.end(&shared.breakers, (key, outcome), self.at);
         Ok(())
@@ -325,8 +339,10 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
             .fold(0, |hash, range| mix(hash ^ u64::from(range.start) << 32 ^ u64::from(range.end)))
     };
     let fact = match &entry.fact {
-        Fact::AttemptsLeased { task, items, worker } => {
-            at(*task, u64::from(items.start) << 32 | u64::from(items.end)) ^ u64::from(worker.0)
+        Fact::AttemptsLeased { task, items, worker, variant } => {
+            at(*task, u64::from(items.start) << 32 | u64::from(items.end))
+                ^ u64::from(worker.0)
+                ^ u64::from(variant.0).rotate_right(8)
         }
         Fact::AttemptsStarted { task, items } => at(*task, set(items)) ^ 1,
         Fact::LeasesReturned { task, items } => at(*task, set(items)) ^ 2,

@@ -249,6 +249,10 @@ define_marks!(
     ResumeRefused = "resume refused: cost limit",
     /// An attempt asked for more memory than the one before.
     Grown = "attempt with more memory",
+    /// An attempt failed, and another way was tried at once.
+    Instead = "tried in another way instead",
+    /// Nothing had failed yet, and the first way was closed.
+    OtherWay = "begun in another way",
 );
 
 /// How often each mark was hit.

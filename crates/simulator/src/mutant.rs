@@ -81,6 +81,10 @@ pub enum Mutant {
     ResumedAtLimit,
     /// Every attempt asks for as much memory as the first.
     NoGrowth,
+    /// There is only the first way to do anything.
+    OneWay,
+    /// The further ways are tried in another order.
+    WaysTurned,
 }
 
 impl Mutant {
@@ -123,6 +127,8 @@ impl Mutant {
         Self::CostLost,
         Self::ResumedAtLimit,
         Self::NoGrowth,
+        Self::OneWay,
+        Self::WaysTurned,
     ];
 
     /// How it is named on the command line.
@@ -166,6 +172,8 @@ impl Mutant {
             Self::CostLost => "cost-lost",
             Self::ResumedAtLimit => "resumed-at-limit",
             Self::NoGrowth => "no-growth",
+            Self::OneWay => "one-way",
+            Self::WaysTurned => "ways-turned",
         }
     }
 }

@@ -196,6 +196,12 @@ fn memory_that_does_not_grow_breaks_s29() {
 }
 
 #[test]
+fn ways_that_are_not_taken_in_their_order_break_s30() {
+    assert_eq!(found_by_corpus(Mutant::OneWay).id, "S30");
+    assert_eq!(found_by_corpus(Mutant::WaysTurned).id, "S30");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

@@ -17,7 +17,7 @@ use model::graph::GraphParts;
 use model::hash::mix;
 use model::outcome::{Failure, Spent};
 use model::policy::{Policy, Priority, RetryPolicy, Trigger};
-use model::shared::Unit;
+use model::shared::{Shared, Unit};
 use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
 
 use crate::mutant::Mutant;
@@ -128,15 +128,17 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
             }
         }),
         Some(Mutant::NoTaskLimit) => policies.for_each(|policy| policy.concurrency = None),
-        Some(Mutant::NoLocks) => policies.for_each(|policy| policy.shared.locks = Box::default()),
-        Some(Mutant::NoBudgets) => {
-            policies.for_each(|policy| policy.shared.budgets = Box::default());
-        }
-        Some(Mutant::NoBreakers) => {
-            policies.for_each(|policy| policy.shared.breakers = Box::default());
-        }
-        Some(Mutant::NotSettled) => policies.for_each(|policy| {
-            policy.shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
+        Some(Mutant::NoLocks) => shares(&mut parts, |shared| shared.locks = Box::default()),
+        Some(Mutant::NoBudgets) => shares(&mut parts, |shared| shared.budgets = Box::default()),
+        Some(Mutant::NoBreakers) => shares(&mut parts, |shared| shared.breakers = Box::default()),
+        Some(Mutant::NotSettled) => shares(&mut parts, |shared| {
+            shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
+        }),
+        Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
+        Some(Mutant::WaysTurned) => policies.for_each(|policy| {
+            if let Some(last) = policy.others.last_mut() {
+                core::mem::swap(&mut policy.shared, &mut last.shared);
+            }
         }),
         Some(Mutant::NoGrowth) => policies.for_each(|policy| policy.retry.memory = None),
         Some(Mutant::RulesIgnored) => policies.for_each(|policy| {
@@ -154,6 +156,14 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
         _ => return Arc::clone(graph),
     }
     Arc::new(Graph::new(graph.digest(), parts).expect("only settings were changed"))
+}
+
+/// Changes what is taken of what all runs share, in every way.
+fn shares(parts: &mut GraphParts, change: impl Fn(&mut Shared)) {
+    for policy in &mut parts.policies {
+        change(&mut policy.shared);
+        policy.others.iter_mut().for_each(|other| change(&mut other.shared));
+    }
 }
 
 /// The admission of a run, as its client asks for it.

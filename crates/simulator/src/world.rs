@@ -197,7 +197,8 @@ impl World {
                     let (work, run) = known.expect("a grant is of a durable run");
                     let memory = grant.request.memory_bytes;
                     let calm = workload::behaviour(&work.plan, &run.graph, grant.attempt, memory);
-                    let breakers = &run.graph.policy(grant.attempt.key.task).shared.breakers;
+                    let policy = run.graph.policy(grant.attempt.key.task);
+                    let breakers = &policy.shared_of(grant.variant).breakers;
                     let down = |it: &Breaker| workload::calls::is_down(plan, &it.name, now);
                     if !breakers.iter().any(down) {
                         return calm;

@@ -174,6 +174,7 @@ impl Wanted {
         }
         if let Some(resources) = &task.resources {
             need(resources, &mut policy.request);
+            policy.others.iter_mut().for_each(|other| need(resources, &mut other.request));
         }
     }
 }

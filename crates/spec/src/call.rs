@@ -3,6 +3,7 @@
 //! A task keeps its settings as a tree of values. When an attempt starts, the texts in it are
 //! filled in, and the kind makes work of what comes out. Nothing here does any of it.
 
+use model::VariantId;
 use model::work::Does;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -100,6 +101,13 @@ impl CallKind {
             Self::Http => &["url", "query", "headers", "auth", "body", "form"],
             // The check puts it there.
             Self::Generate | Self::Embed => &["models"],
+        }
+    }
+
+    /// Leaves of the settings what is of one of the ways to do the work.
+    pub(crate) fn keep_only(self, settings: &mut Json, variant: VariantId) {
+        if matches!(self, Self::Generate | Self::Embed) {
+            models::keep_only(settings, variant);
         }
     }
 

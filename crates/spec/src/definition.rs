@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use minijinja::Environment;
 use minijinja::value::Value;
 use model::secret::SecretRef;
-use model::{ItemId, TaskId};
+use model::{ItemId, TaskId, VariantId};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -322,17 +322,17 @@ impl Definition {
         self.get(task)?.item_value(item).map(|value| label(&value))
     }
 
-    /// What a worker starts for an item.
+    /// What a worker starts for an item, in one of the ways to do it.
     ///
     /// # Errors
     /// A text names something that is not defined, or becomes too large.
     pub fn render(
         &self,
-        task: TaskId,
-        item: ItemId,
+        (task, item): (TaskId, ItemId),
+        variant: VariantId,
         upstream: &dyn Upstream,
     ) -> Result<Rendered, RenderError> {
-        self.rendering(task, Some(item), upstream, |renderer| renderer.render())
+        self.rendering(task, Some(item), upstream, |renderer| renderer.render(Some(variant)))
     }
 
     /// What a task waits for that somebody outside has to say.

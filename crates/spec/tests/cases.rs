@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use model::control::EdgeCondition;
 use model::policy::Policy;
-use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::{Value, json};
 use spec::{Definition, Question, Source, TaskOutputs, Upstream, check};
 
@@ -96,7 +96,7 @@ fn told_of(source: &Source) -> String {
         let items = if graph.policy(task).kind.is_work() { items.min(3) } else { 0 };
         for item in (0..items).map(ItemId) {
             let label = definition.item_label(task, item).unwrap_or_default();
-            match definition.render(task, item, &known) {
+            match definition.render((task, item), VariantId(0), &known) {
                 Ok(it) => {
                     let secrets = &it.secret_env;
                     let secrets = secrets.iter().map(|(name, it)| format!(", {name} = {it:?}"));

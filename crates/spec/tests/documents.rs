@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use model::graph::GraphParts;
-use model::{ItemId, TaskId};
+use model::{ItemId, TaskId, VariantId};
 use serde_json::{Value, json};
 use spec::{Diagnostics, Source, TaskOutputs, check};
 
@@ -73,7 +73,9 @@ fn code_of(text: &str) -> Option<&'static str> {
     let GraphParts { policy_of, .. } = compiled.parts;
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     let mut tasks = (0..policy_of.len()).map(|task| TaskId(u32::try_from(task).unwrap()));
-    tasks.find_map(|task| Some(compiled.definition.render(task, ItemId(0), &nothing).err()?.code.0))
+    tasks.find_map(|task| {
+        Some(compiled.definition.render((task, ItemId(0)), VariantId(0), &nothing).err()?.code.0)
+    })
 }
 
 #[test]

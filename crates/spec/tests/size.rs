@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use model::control::ControlAnswer;
 use model::limits::WORKFLOW_FILE_BYTES_MAX;
-use model::{ItemId, RunId, TaskId, Timestamp};
+use model::{ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::json;
 use spec::{Compiled, Definition, Question, Source, TaskOutputs, check};
 
@@ -127,7 +127,7 @@ tasks:
     for (task, what) in [(TaskId(0), "without"), (TaskId(1), "with")] {
         let start = Instant::now();
         for item in 0..10_000 {
-            compiled.definition.render(task, ItemId(item), &outputs).unwrap();
+            compiled.definition.render((task, ItemId(item)), VariantId(0), &outputs).unwrap();
         }
         println!("a rendering {what} templates takes {:?}", start.elapsed() / 10_000);
     }

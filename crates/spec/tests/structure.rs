@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use model::control::{ControlAnswer, EdgeCondition};
 use model::graph::GraphParts;
-use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::{Value, json};
 use spec::{
     Compiled, Definition, Diagnostics, Edit, Extended, Fragment, Question, Source, TaskOutputs,
@@ -57,7 +57,13 @@ fn outputs(task: TaskId) -> TaskOutputs {
 
 fn script(definition: &Definition, name: &str) -> String {
     let task = definition.task(name).unwrap_or_else(|| panic!("no task {name}"));
-    definition.render(task, ItemId(0), &outputs).unwrap().argv().last().unwrap().clone()
+    definition
+        .render((task, ItemId(0)), VariantId(0), &outputs)
+        .unwrap()
+        .argv()
+        .last()
+        .unwrap()
+        .clone()
 }
 
 fn answer(definition: &Definition, name: &str) -> (ControlAnswer, Value) {
@@ -98,7 +104,7 @@ tasks:
     let (route, output) = answer(&definition, "prep");
     assert_eq!((route, output), (ControlAnswer::Route(1), json!({"best": 9})));
     let task = definition.task("prep.a").unwrap();
-    let rendered = definition.render(task, ItemId(0), &outputs).unwrap();
+    let rendered = definition.render((task, ItemId(0)), VariantId(0), &outputs).unwrap();
     assert_eq!(rendered.working_dir, Path::new("/w/sub"));
     // It is stored and read back as it was.
     let again = Definition::from_bytes(&definition.to_bytes()).unwrap();
@@ -114,7 +120,7 @@ tasks:
 ";
     let built = compiled(&[("main.yaml", main), ("prep.yaml", PREP)]).unwrap();
     let task = built.definition.task("prep.a").unwrap();
-    let told = built.definition.render(task, ItemId(0), &outputs).unwrap_err();
+    let told = built.definition.render((task, ItemId(0)), VariantId(0), &outputs).unwrap_err();
     assert!(told.message.contains("`rows`") && told.message.contains("at least 1"), "{told}");
 }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use model::secret::SecretSource;
-use model::{ItemId, TaskId};
+use model::{ItemId, TaskId, VariantId};
 use serde_json::{Value, json};
 use spec::{Compiled, Definition, Diagnostics, Rendered, Source, TaskOutputs, check};
 
@@ -41,7 +41,7 @@ fn compile(environment: Option<&str>, given: &[(&str, Value)]) -> Result<Compile
 
 fn render(definition: &Definition) -> Rendered {
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
-    definition.render(TaskId(0), ItemId(0), &nothing).unwrap()
+    definition.render((TaskId(0), ItemId(0)), VariantId(0), &nothing).unwrap()
 }
 
 fn command(environment: Option<&str>, given: &[(&str, Value)]) -> String {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{ItemId, TaskId};
+use model::{ItemId, TaskId, VariantId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use spec::{Compiled, Diagnostics, Source, TaskOutputs, check};
@@ -19,7 +19,7 @@ fn compile(file: &str) -> Result<Compiled, Diagnostics> {
 fn last_word(file: &Value) -> String {
     let compiled = compile(&file.to_string()).unwrap_or_else(|told| panic!("{told}\n{file}"));
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
-    let rendered = compiled.definition.render(TaskId(0), ItemId(0), &nothing);
+    let rendered = compiled.definition.render((TaskId(0), ItemId(0)), VariantId(0), &nothing);
     rendered.unwrap_or_else(|error| panic!("{error}\n{file}")).argv().last().unwrap().clone()
 }
 
@@ -174,7 +174,7 @@ tasks:
     let users = (0..3).map(|item| {
         compiled
             .definition
-            .render(TaskId(0), ItemId(item), &nothing)
+            .render((TaskId(0), ItemId(item)), VariantId(0), &nothing)
             .unwrap()
             .argv()
             .last()
@@ -197,6 +197,6 @@ fn many_tasks_extend_one_template() {
     let compiled = compile(&file).unwrap_or_else(|told| panic!("{told}"));
     let nothing = |_: TaskId| TaskOutputs::Single(json!({}));
     let last = TaskId(u32::try_from(TASKS - 1).unwrap());
-    let rendered = compiled.definition.render(last, ItemId(0), &nothing).unwrap();
+    let rendered = compiled.definition.render((last, ItemId(0)), VariantId(0), &nothing).unwrap();
     assert_eq!(rendered.argv().last().unwrap(), "./t 9999 X");
 }

@@ -13,8 +13,8 @@ use model::graph::GraphParts;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
 use model::policy::Policy;
 use model::{
-    Digest, Epoch, Fact, IdSet, ItemId, Outcome, RunId, Seq, TaskId, TaskKey, Timestamp, WorkerId,
-    hash,
+    Digest, Epoch, Fact, IdSet, ItemId, Outcome, RunId, Seq, TaskId, TaskKey, Timestamp, VariantId,
+    WorkerId, hash,
 };
 use protocol::{frame, graph};
 use stores::SqliteJournal;
@@ -42,7 +42,12 @@ fn lives(count: u32) -> Vec<Fact> {
         .flat_map(|number| {
             let task = task(number);
             [
-                Fact::AttemptsLeased { task, items: 0..1, worker: WorkerId(1) },
+                Fact::AttemptsLeased {
+                    task,
+                    items: 0..1,
+                    worker: WorkerId(1),
+                    variant: VariantId(0),
+                },
                 Fact::AttemptsStarted { task, items: IdSet::one(0) },
                 ended(task, 0..1, false),
             ]
@@ -166,7 +171,12 @@ fn item_bytes(name: &str, size: u32) {
         for first in (0..items).step_by(size as usize) {
             let (task, range) = (task(0), first..items.min(first + size));
             let facts = [
-                Fact::AttemptsLeased { task, items: range.clone(), worker: WorkerId(1) },
+                Fact::AttemptsLeased {
+                    task,
+                    items: range.clone(),
+                    worker: WorkerId(1),
+                    variant: VariantId(0),
+                },
                 Fact::AttemptsStarted { task, items: IdSet::range(range.start, range.end) },
                 ended(task, range, with_output),
             ];

@@ -4,7 +4,7 @@ use alloc::vec;
 
 use model::limits::{ATTEMPT_LEASE, ATTEMPT_LEASE_MARGIN, HEARTBEAT};
 use model::message::Report;
-use model::{Attempt, AttemptId, Epoch, ItemId, ItemKey, Round, RunId, TaskId, Token};
+use model::{Attempt, AttemptId, Epoch, ItemId, ItemKey, Round, RunId, TaskId, Token, VariantId};
 
 use super::*;
 
@@ -113,7 +113,7 @@ fn grant(item: u32, token: u64, cpu_milli: u64) -> Grant {
     let LeaseId { item: key, token } = lease(item, token);
     let attempt = AttemptId { key, round: Round(0), attempt: Attempt(1) };
     let request = Request { cpu_milli, ..Request::default() };
-    Grant { attempt, token, request, grace: Span::secs(10) }
+    Grant { attempt, token, request, grace: Span::secs(10), variant: VariantId(0) }
 }
 
 fn started(outputs: &[AgentOutput]) -> Vec<u64> {

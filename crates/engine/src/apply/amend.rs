@@ -8,10 +8,10 @@ use model::fact::RunAmended;
 use model::status::TaskStatus;
 use model::{Graph, IdSet, ItemId, RunId, TaskId, TaskKey, Timestamp};
 
-use crate::state::{ClassId, Fan, Item, Run, State, Task, loops};
+use crate::state::{ClassId, Fan, Item, Run, State, Task, Waiting, loops};
 
 /// A task that stands in an index, with those of its items that wait for their next attempt.
-type Indexed = (TaskKey, Vec<(Timestamp, ItemId)>);
+type Indexed = (TaskKey, Vec<Waiting>);
 
 impl State {
     pub(super) fn run_amended(&mut self, amended: &RunAmended, graph: Arc<Graph>, at: Timestamp) {
@@ -24,7 +24,7 @@ impl State {
         // The place of what waits follows from priorities and the longest path: it changes.
         let indexed = self.take_indexed(run.graph.tasks().map(|task| TaskKey { run: id, task }));
         let policies = graph.policies().iter();
-        let classes = policies.map(|policy| self.classes.intern(&policy.request, &policy.shared));
+        let classes = policies.map(|policy| self.classes.intern(policy, Clone::clone));
         let classes = classes.collect();
         let Some(run) = self.runs.get_mut(&id) else { return };
         run.amend(amended, graph, classes);
@@ -72,8 +72,8 @@ impl State {
     fn put_indexed(&mut self, indexed: Vec<Indexed>) {
         for (key, waiting) in indexed {
             self.index_task(key);
-            for (at, item) in waiting {
-                self.insert_retry(key, item, at);
+            for (item, due) in waiting {
+                self.insert_retry(key, item, due);
             }
         }
     }

@@ -6,7 +6,7 @@ use model::fact::AttemptsEnded;
 use model::outcome::{Failure, Outcome, Spent, Then};
 use model::policy::Policy;
 use model::status::TaskStatus;
-use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, WorkerId};
+use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
 use crate::state::{Item, Lease, State, Timer};
 
@@ -15,12 +15,13 @@ impl State {
         &mut self,
         key: TaskKey,
         items: Range<u32>,
-        worker: WorkerId,
+        (worker, variant): (WorkerId, VariantId),
         (seq, at): (Seq, Timestamp),
     ) {
         let Some(run) = self.runs.get(&key.run) else { return };
         let (class, count) = (run.class(key.task), items.end.saturating_sub(items.start));
-        self.shares.spend(&self.classes.get(class).shared, count, at);
+        let taken = self.classes.get(self.classes.variant(class, variant));
+        self.shares.spend(&taken.shared, count, at);
         for item in items.map(ItemId) {
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
@@ -30,7 +31,8 @@ impl State {
                 token: seq.into(),
                 worker,
                 round: run.task(key.task).round(),
-                class: place.0,
+                variant,
+                class: self.classes.variant(place.0, variant),
                 leased_at: at,
                 started_at: None,
                 overran: false,
@@ -108,21 +110,28 @@ impl State {
         for &(item, end) in &ended.ends {
             let trial = self.is_failed_trial(key.item(item), ended.outcome);
             self.account(key.item(item), ended.outcome, (end.spent, at));
+            let lease = self.leases.get(&key.item(item)).copied();
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
-            let class = run.class_of(key.task, item);
             let before = run.task(key.task).status();
             let lost = run.status_when_lost(key.task);
             let grows = grows(run.policy(key.task), ended);
             let counted = if grows { old.grown() } else { old };
             let after = run.set_item(key.task, item, item_after(counted, ended, (trial, lost)), at);
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
-            if end.usage.wall_us > 0 {
-                self.classes.observe(class, end.usage.wall_us);
+            if let Some(lease) = lease.filter(|_| end.usage.wall_us > 0) {
+                self.classes.observe(lease.class, end.usage.wall_us);
             }
-            if let Then::Retry { at } = ended.then {
-                self.insert_retry(key, item, at);
+            match ended.then {
+                Then::Final => {}
+                Then::Retry { at } => {
+                    // What ended for no fault of the way that was taken may go on in it.
+                    let lost = ended.outcome == Outcome::Lost;
+                    let way = lease.filter(|_| lost).map(|lease| lease.variant);
+                    self.insert_retry(key, item, (at, way.unwrap_or_default()));
+                }
+                Then::Instead(variant) => self.insert_retry(key, item, (at, variant)),
             }
             if after.is_final() && !before.is_final() {
                 self.follow(key, at);
@@ -146,11 +155,11 @@ impl State {
     }
 
     /// An item waits for its next attempt, in the class of what it asks for.
-    pub(super) fn insert_retry(&mut self, key: TaskKey, item: ItemId, at: Timestamp) {
+    pub(super) fn insert_retry(&mut self, key: TaskKey, item: ItemId, due: (Timestamp, VariantId)) {
         let growths = self.runs.get(&key.run).and_then(|run| run.item(key.task, item));
         self.intern_grown(key, growths.map_or(0, Item::growths));
         let Some(run) = self.runs.get(&key.run) else { return };
-        self.ready.insert_retry(run.item_key(key, item), item, at);
+        self.ready.insert_retry(run.item_key(key, item), item, due);
     }
 
     pub(super) fn leases_returned(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
@@ -161,7 +170,7 @@ impl State {
             // What asks for more than its task says is not one of its ready items.
             if old.growths() > 0 {
                 run.set_item(key.task, item, old.with_status(TaskStatus::Retrying), at);
-                self.insert_retry(key, item, at);
+                self.insert_retry(key, item, (at, VariantId::default()));
             } else {
                 run.set_item(key.task, item, old.with_status(TaskStatus::Ready), at);
             }
@@ -181,13 +190,14 @@ fn grows(policy: &Policy, ended: &AttemptsEnded) -> bool {
 /// is where one stands that is lost for good.
 fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus)) -> Item {
     let counted = match ended.outcome {
+        _ if matches!(ended.then, Then::Instead(_)) => old,
         Outcome::Lost => old.lost(),
         _ if trial => old.lost(),
         Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => old,
     };
     counted.with_status(match (ended.then, ended.outcome) {
-        (Then::Retry { .. }, _) => TaskStatus::Retrying,
+        (Then::Retry { .. } | Then::Instead(_), _) => TaskStatus::Retrying,
         (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
         (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
         (Then::Final, Outcome::Lost) => lost,

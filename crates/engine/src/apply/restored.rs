@@ -35,13 +35,14 @@ impl State {
             Restored::Tasks { run, tasks, image } => self.restore_tasks(*run, tasks, image),
             Restored::Items { task, items, image } => self.restore_items(*task, items, *image),
             Restored::Control { task, image } => self.restore_control(*task, *image),
-            Restored::Lease { item, token, worker, started_at, overran } => {
+            Restored::Lease { item, token, worker, variant, started_at, overran } => {
                 let Some(run) = self.runs.get(&item.run) else { return };
                 let lease = Lease {
                     token: *token,
                     worker: *worker,
                     round: run.task(item.task).round(),
-                    class: run.class_of(item.task, item.item),
+                    variant: *variant,
+                    class: self.classes.variant(run.class_of(item.task, item.item), *variant),
                     leased_at: recorded.1,
                     started_at: None,
                     overran: false,
@@ -54,8 +55,8 @@ impl State {
                     self.attempt_overran(*item);
                 }
             }
-            Restored::Retry { item, at } => {
-                self.insert_retry(item.task_key(), item.item, *at);
+            Restored::Retry { item, at, variant } => {
+                self.insert_retry(item.task_key(), item.item, (*at, *variant));
             }
             Restored::Budget { name, full_at } => {
                 self.shares.full_at.insert(name.clone(), *full_at);

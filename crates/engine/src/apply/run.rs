@@ -41,7 +41,7 @@ impl State {
     ) -> &Run {
         let id = admitted.run;
         let policies = graph.policies().iter();
-        let classes = policies.map(|policy| self.classes.intern(&policy.request, &policy.shared));
+        let classes = policies.map(|policy| self.classes.intern(policy, Clone::clone));
         let classes = classes.collect();
         if let Some(key) = admitted.key {
             self.by_key.insert(key, id);

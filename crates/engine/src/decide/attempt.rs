@@ -12,7 +12,7 @@ use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
 use model::policy::{RetryPolicy, Rule};
 use model::resources::ResourceId;
 use model::status::RunStatus;
-use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, WorkerId};
+use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, VariantId, WorkerId};
 
 use scheduler::fits;
 
@@ -79,7 +79,7 @@ impl Turn<'_> {
                 AttemptEvent::Ended { outcome: Outcome::Succeeded, tasks: Some(_), .. }
             );
             // What is a trial follows from all that has ended before it.
-            if wrote || group.as_ref().is_some_and(repeats) || self.is_tried(lease) {
+            if wrote || group.as_ref().is_some_and(repeats) || self.looks_at_breakers(lease) {
                 self.close(group.take());
             }
             let Some(mut says) = self.judge(worker, lease, event) else {
@@ -111,10 +111,14 @@ impl Turn<'_> {
         touched.into_iter().for_each(|run| self.progress(run));
     }
 
-    /// Whether a breaker that the lease keeps to is not closed.
-    fn is_tried(&self, lease: LeaseId) -> bool {
-        let class = self.state.lease(lease.item).map(|held| self.state.classes().get(held.class));
-        class.is_some_and(|class| self.state.shares().is_any_open(&class.shared.breakers))
+    /// Whether what follows the end of the lease depends on where breakers stand: one that it keeps
+    /// to is not closed, or its work may be done in another way.
+    fn looks_at_breakers(&self, lease: LeaseId) -> bool {
+        let Some(held) = self.state.lease(lease.item) else { return false };
+        let shared = &self.state.classes().get(held.class).shared;
+        let run = self.state.run(lease.item.run);
+        run.is_some_and(|run| !run.policy(lease.item.task).others.is_empty())
+            || self.state.shares().is_any_open(&shared.breakers)
     }
 
     /// An attempt did its work, but the tasks that it wrote cannot be tasks of its run.
@@ -183,7 +187,13 @@ impl Turn<'_> {
         let hopeless =
             outcome == Outcome::Failed(Failure::OutOfMemory) && !self.can_grow(run, item, record);
         let trial = self.state.is_failed_trial(item, outcome);
-        if ending || late || hopeless || !may_retry(retry, (record, trial), outcome) {
+        if ending || late || hopeless {
+            return Some(Then::Final);
+        }
+        if let Some(way) = self.instead(item, (retry, outcome)) {
+            return Some(Then::Instead(way));
+        }
+        if !may_retry(retry, (record, trial), outcome) {
             return Some(Then::Final);
         }
         let wait = match outcome {
@@ -191,6 +201,21 @@ impl Turn<'_> {
             _ => backoff(retry, item, record).max(asked.unwrap_or_default().min(RETRY_AFTER_MAX)),
         };
         Some(Then::Retry { at: self.now + wait })
+    }
+
+    /// The way in which an item is tried at once, because the one that was taken could not be had.
+    fn instead(
+        &self,
+        item: ItemKey,
+        (retry, outcome): (&RetryPolicy, Outcome),
+    ) -> Option<VariantId> {
+        let (run, lease) = (self.state.run(item.run)?, self.state.lease(item)?);
+        let class = run.class_of(item.task, item.item);
+        if self.state.classes.get(class).others.is_empty() || !is_missed(retry, outcome) {
+            return None;
+        }
+        let next = VariantId(lease.variant.0.saturating_add(1));
+        self.state.open_way(class, next, self.now)
     }
 
     /// Whether what an attempt asks for that follows one without enough memory fits a worker. Where
@@ -219,6 +244,20 @@ fn may_retry(policy: &RetryPolicy, (item, trial): (Item, bool), outcome: Outcome
             item.failures() < policy.limit && is_chosen(policy, outcome)
         }
     }
+}
+
+/// Whether such an end says that what was asked could not be had, so that another may do: no answer,
+/// or that of a server that cannot serve now. What the work itself does wrong, it does wrong in
+/// every way.
+fn is_missed(policy: &RetryPolicy, outcome: Outcome) -> bool {
+    let is_missed = match outcome {
+        Outcome::TimedOut => true,
+        Outcome::Failed(failure @ (Failure::Status(_) | Failure::Unreachable(_))) => {
+            failure.is_transient()
+        }
+        _ => false,
+    };
+    is_missed && !policy.never.iter().any(|rule| rule.matches(outcome))
 }
 
 /// Whether the rules of a policy let a bad end be followed by a retry. What never does outdoes

@@ -31,7 +31,7 @@ use crate::input::{Effect, Generated, Input, Step};
 use crate::state::{ClassId, State};
 pub(crate) use allowances::Limit;
 pub(crate) use place::Planning;
-pub(crate) use problem::{Legend, Order, Origin, order, problem, startable};
+pub(crate) use problem::{Legend, Order, Origin, Way, first_way, order, problem, startable};
 pub(crate) use session::Session;
 
 /// What the engine knows besides facts: lost at a restart, and good to lose.

@@ -13,9 +13,8 @@ use scheduler::{Placement, Plan, RefusalReason, fits};
 use super::Turn;
 use super::allowances::Limit;
 use super::deadline::may_start;
-use super::problem::{Legend, Origin, problem};
+use super::problem::{Legend, Origin, Way, problem};
 use crate::input::Effect;
-use crate::state::ClassId;
 
 /// What was planned last, and whether anything has changed since.
 #[derive(Debug, Default)]
@@ -64,7 +63,17 @@ impl Turn<'_> {
             self.grant(worker, items);
         }
         self.note_hopeless(&legend, plan);
-        self.volatile.planning.changed = plan.out_of_fuel;
+        self.volatile.planning.changed = plan.out_of_fuel || self.has_other_ways(&legend, plan);
+    }
+
+    /// Whether something was refused that may be done in another way, now that a breaker has as many
+    /// who try as it lets.
+    fn has_other_ways(&self, legend: &Legend, plan: &Plan) -> bool {
+        plan.refusals.iter().any(|refusal| {
+            let Way { class, variant } = legend.classes[refusal.class as usize];
+            let is_shared = matches!(refusal.reason, RefusalReason::Draw { .. });
+            is_shared && self.state.way(class, variant, self.now) != variant
+        })
     }
 
     fn lease(
@@ -75,8 +84,8 @@ impl Turn<'_> {
     ) {
         let worker = legend.workers[placement.node as usize];
         let origin = legend.groups[placement.class as usize][placement.group as usize];
-        let class = legend.classes[placement.class as usize];
-        let mut left = placement.count.min(self.acceptable(worker, origin.task(), class));
+        let way = legend.classes[placement.class as usize];
+        let mut left = placement.count.min(self.acceptable(worker, origin.task(), way));
         while left > 0 {
             let items = match origin {
                 Origin::Task(key) => {
@@ -90,7 +99,7 @@ impl Turn<'_> {
             let task = origin.task();
             let keys = items.clone().map(|item| task.item(model::ItemId(item)));
             granted.entry(worker).or_default().extend(keys);
-            self.record(Fact::AttemptsLeased { task, items, worker });
+            self.record(Fact::AttemptsLeased { task, items, worker, variant: way.variant });
             if matches!(origin, Origin::Retry(_)) {
                 return;
             }
@@ -98,13 +107,13 @@ impl Turn<'_> {
     }
 
     /// How many items of a task a worker may take by the state of this moment.
-    fn acceptable(&self, worker: WorkerId, key: TaskKey, class: ClassId) -> u32 {
+    fn acceptable(&self, worker: WorkerId, key: TaskKey, way: Way) -> u32 {
         let (Some(known), Some(run)) = (self.state.worker(worker), self.state.run(key.run)) else {
             return 0;
         };
         let session = self.volatile.sessions.get(&worker);
         let lively = session.is_some_and(|session| session.is_lively(self.now));
-        let class = self.state.classes.get(class);
+        let class = way.taken(&self.state.classes);
         let request = &class.amounts;
         let late = run.task_deadline(key.task).is_some_and(|deadline| deadline <= self.now);
         if known.gone || !lively || late || !may_start(run.status()) {
@@ -132,8 +141,8 @@ impl Turn<'_> {
                 Limit::Run(_) | Limit::Lock(_) => None,
                 Limit::Breaker(name) => shares.open_until(name, self.now),
                 Limit::Budget(_) => {
-                    let class = self.state.classes.get(legend.classes[refusal.class as usize]);
-                    let budgets = class.shared.budgets.iter();
+                    let way = legend.classes[refusal.class as usize];
+                    let budgets = way.taken(&self.state.classes).shared.budgets.iter();
                     budgets.map(|spending| shares.enough_at(spending, self.now)).max()
                 }
             }
@@ -150,7 +159,7 @@ impl Turn<'_> {
     /// Remembers since when a class is said never to fit, and forgets it when it is said no more.
     fn note_hopeless(&mut self, legend: &Legend, plan: &Plan) {
         let never = plan.refusals.iter().filter_map(|refusal| match refusal.reason {
-            RefusalReason::NeverFits(_) => Some(legend.classes[refusal.class as usize]),
+            RefusalReason::NeverFits(_) => Some(legend.classes[refusal.class as usize].class),
             _ => None,
         });
         let never: Vec<_> = never.collect();

@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use model::collections::HashMap;
 use model::limits::PREFILL_MAX;
-use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp, WorkerId};
-use scheduler::{Class, Group, Node, Problem, fits};
+use model::{ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId, WorkerId};
+use scheduler::{Group, Node, Problem, fits};
 
 use super::Volatile;
 use super::allowances::{Allowances, Limit, Seen};
 use super::deadline::may_start;
-use crate::state::{ClassId, ReadyKey, Run, State};
+use crate::state::{Class, ClassId, Classes, ReadyKey, Run, State};
 
 /// Groups of one class that a problem holds at most; the rest waits for the next plan.
 const GROUPS_MAX: usize = 4_096;
@@ -18,11 +18,25 @@ const GROUPS_MAX: usize = 4_096;
 /// What the numbers in a [`Problem`] stand for.
 #[derive(Debug, Default)]
 pub(crate) struct Legend {
-    pub(crate) classes: Vec<ClassId>,
+    pub(crate) classes: Vec<Way>,
     pub(crate) groups: Vec<Vec<Origin>>,
     pub(crate) workers: Vec<WorkerId>,
     /// What each allowance is left of.
     pub(crate) limits: Vec<Limit>,
+}
+
+/// A class, and the way in which what it stands for is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) class: ClassId,
+    pub(crate) variant: VariantId,
+}
+
+impl Way {
+    /// What is taken in this way.
+    pub(crate) fn taken(self, classes: &Classes) -> &Class {
+        classes.get(classes.variant(self.class, self.variant))
+    }
 }
 
 /// Where a group comes from.
@@ -61,33 +75,73 @@ pub(crate) fn problem(state: &State, volatile: &Volatile, now: Timestamp) -> (Pr
     let mut allowances = Allowances::default();
     let seen = Seen { shares: &state.shares, now };
     for id in state.ready.classes() {
-        let class = state.classes.get(id);
-        // One more than may be had, so that somebody is refused and it is known why.
-        let allowed = u64::from(state.shares.allowed(&class.shared, now)) + 1;
-        let room = room(&problem.nodes, &class.amounts).min(allowed);
-        let origins = origins(state, id, now, room);
-        let groups: Vec<_> = origins
-            .iter()
-            .map(|&(order, origin)| group(state, order, origin, &mut allowances))
-            .collect();
-        if groups.is_empty() {
-            continue;
+        let room = room_of_ways(state, id, (&problem.nodes, now));
+        for (way, origins) in by_way(state, id, (origins(state, id, now, room), now)) {
+            let groups: Vec<_> = origins
+                .iter()
+                .map(|&(order, origin)| group(state, order, origin, &mut allowances))
+                .collect();
+            let taken = way.taken(&state.classes);
+            allowances.widen(&taken.shared, seen);
+            problem.classes.push(scheduler::Class {
+                request: taken.amounts.clone(),
+                mean_wall_us: state.classes.mean_wall_us(id),
+                draws: Vec::new(),
+                groups,
+            });
+            legend.classes.push(way);
+            legend.groups.push(origins.into_iter().map(|(_, origin)| origin).collect());
         }
-        allowances.widen(&class.shared, seen);
-        legend.classes.push(id);
-        legend.groups.push(origins.into_iter().map(|(_, origin)| origin).collect());
-        problem.classes.push(Class {
-            request: class.amounts.clone(),
-            mean_wall_us: state.classes.mean_wall_us(id),
-            draws: Vec::new(),
-            groups,
-        });
     }
-    for (class, &id) in problem.classes.iter_mut().zip(&legend.classes) {
-        class.draws = allowances.draws(&state.classes.get(id).shared, seen);
+    for (class, way) in problem.classes.iter_mut().zip(&legend.classes) {
+        class.draws = allowances.draws(&way.taken(&state.classes).shared, seen);
     }
     (problem.allowances, legend.limits) = allowances.finish(seen);
     (problem, legend)
+}
+
+/// How many items of a class a plan could place at most, in whatever way, and one more, so that
+/// somebody is refused and it is known why.
+fn room_of_ways(state: &State, id: ClassId, (nodes, now): (&[Node], Timestamp)) -> u64 {
+    let classes = core::iter::once(id).chain(state.classes.get(id).others.iter().copied());
+    let of_way = |id: ClassId| {
+        let class = state.classes.get(id);
+        let allowed = u64::from(state.shares.allowed(&class.shared, now)) + 1;
+        room(nodes, &class.amounts).min(allowed)
+    };
+    classes.map(of_way).fold(0, u64::saturating_add)
+}
+
+/// What may start now, in order.
+type Origins = Vec<(Order, Origin)>;
+
+/// What of a class may start now, by the way in which it is done. That is the first that no breaker
+/// keeps from being tried.
+fn by_way(
+    state: &State,
+    class: ClassId,
+    (origins, now): (Origins, Timestamp),
+) -> impl Iterator<Item = (Way, Origins)> {
+    let mut ways: Vec<Origins> = Vec::new();
+    if state.classes.get(class).others.is_empty() {
+        ways.push(origins);
+    } else {
+        ways.resize(state.classes.get(class).others.len() + 1, Vec::new());
+        for (order, origin) in origins {
+            let way = state.way(class, first_way(state, origin), now);
+            ways[usize::from(way.0)].push((order, origin));
+        }
+    }
+    let numbered = (0..).map(VariantId).zip(ways).filter(|(_, origins)| !origins.is_empty());
+    numbered.map(move |(variant, origins)| (Way { class, variant }, origins))
+}
+
+/// The first of the ways in which something may be done.
+pub(crate) fn first_way(state: &State, origin: Origin) -> VariantId {
+    match origin {
+        Origin::Task(_) => VariantId::default(),
+        Origin::Retry(item) => state.ready.first_way(item),
+    }
 }
 
 /// How many items of a class a plan could place at most.
@@ -113,7 +167,7 @@ pub(crate) fn order(run: &Run, origin: Origin) -> Order {
 /// What of a class may start now, in order: as much as there may be room for, and one group more,
 /// so that somebody is refused. A run that has all it may have takes no room: of it only the first
 /// group is asked about, so that its refusal is on record.
-fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Vec<(Order, Origin)> {
+fn origins(state: &State, class: ClassId, now: Timestamp, room: u64) -> Origins {
     let mut chosen = Chosen { room, limits: HashMap::default(), origins: Vec::new() };
     let retries = |after| state.ready.next_retry(class, after);
     walk(state, retries, |key, run| {
@@ -194,7 +248,7 @@ struct Chosen {
     /// How many more items of each run with a limit may be leased, and whether it was said that
     /// none may.
     limits: HashMap<RunId, (u32, bool)>,
-    origins: Vec<(Order, Origin)>,
+    origins: Origins,
 }
 
 impl Chosen {

@@ -19,7 +19,7 @@ use super::{Turn, grouped};
 use crate::input::Effect;
 
 /// The version of the facts that this engine records.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 /// A connected worker. Not durable: a new leader waits for a new hello.
 #[derive(Clone, Copy, Debug)]
@@ -281,6 +281,7 @@ impl Turn<'_> {
             token: lease.token,
             request: request.clone(),
             grace: policy.grace,
+            variant: lease.variant,
         })
     }
 

@@ -1,16 +1,18 @@
 //! Request classes: what tasks ask for, each combination once, with what such attempts have taken.
 //!
 //! A class is a request together with what is taken of locks and budgets, so that what waits for a
-//! lock is one class that waits, however many tasks it has.
+//! lock is one class that waits, however many tasks it has. What may be done in several ways is one
+//! class, too, and knows the class of each further way.
 
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use model::Request;
 use model::collections::HashMap;
+use model::policy::Policy;
 use model::resources::{Amounts, ResourceId};
 use model::shared::Shared;
+use model::{Request, VariantId};
 
 /// The index of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,16 +27,21 @@ pub struct Class {
     pub amounts: Amounts,
     /// What each attempt takes of what all runs share.
     pub shared: Shared,
+    /// The classes of the further ways to do the same, in the order in which they are tried.
+    pub others: Box<[ClassId]>,
     /// The place of the request among the means.
     mean: usize,
 }
+
+/// What makes a class: the request, what is shared, and the further ways.
+type Need = (Request, Shared, Box<[ClassId]>);
 
 /// All classes and resource names that have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Classes {
     names: Vec<Box<str>>,
     classes: Vec<Class>,
-    by_need: HashMap<(Request, Shared), ClassId>,
+    by_need: HashMap<Need, ClassId>,
     /// For each request the mean duration of its attempts in microseconds.
     means: Vec<(Request, u64)>,
     by_request: HashMap<Request, usize>,
@@ -79,16 +86,32 @@ impl Classes {
         &self.means
     }
 
-    /// The class of a request and what goes with it, made if it is new.
-    pub(crate) fn intern(&mut self, request: &Request, shared: &Shared) -> ClassId {
-        let need = (request.clone(), shared.clone());
+    /// The class of one of the ways to do what a class stands for. A way that is not there is the
+    /// first.
+    #[must_use]
+    pub fn variant(&self, id: ClassId, variant: VariantId) -> ClassId {
+        let other = usize::from(variant.0).checked_sub(1);
+        other.and_then(|at| self.get(id).others.get(at)).copied().unwrap_or(id)
+    }
+
+    /// The class of what a policy says, made if it is new; `ask` is what each of its ways asks for,
+    /// given what the policy says of it.
+    pub(crate) fn intern(&mut self, policy: &Policy, ask: impl Fn(&Request) -> Request) -> ClassId {
+        let others = policy.others.iter();
+        let others =
+            others.map(|it| self.intern_need((ask(&it.request), it.shared.clone(), [].into())));
+        let others = others.collect();
+        self.intern_need((ask(&policy.request), policy.shared.clone(), others))
+    }
+
+    fn intern_need(&mut self, need: Need) -> ClassId {
         if let Some(&id) = self.by_need.get(&need) {
             return id;
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than tasks"));
-        let (amounts, mean) = (self.amounts(request), self.mean_of(request));
-        let (request, shared) = need.clone();
-        self.classes.push(Class { request, amounts, shared, mean });
+        let (amounts, mean) = (self.amounts(&need.0), self.mean_of(&need.0));
+        let (request, shared, others) = need.clone();
+        self.classes.push(Class { request, amounts, shared, others, mean });
         self.by_need.insert(need, id);
         id
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::ops::Bound::{self, Excluded, Unbounded};
 
 use model::collections::HashMap;
-use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp};
+use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId};
 
 use super::ClassId;
 
@@ -34,8 +34,8 @@ impl ReadyKey {
 pub struct ReadyIndex {
     pub(crate) tasks: BTreeMap<ClassId, BTreeSet<ReadyKey>>,
     pub(crate) retries: BTreeMap<ClassId, Retries>,
-    /// When each waiting item may be tried again.
-    pub(crate) retry_at: HashMap<ItemKey, Timestamp>,
+    /// When each waiting item may be tried again, and in which way, or one after it.
+    pub(crate) waiting: HashMap<ItemKey, (Timestamp, VariantId)>,
     /// The same, in the order of time.
     dues: BTreeSet<(Timestamp, ItemKey)>,
 }
@@ -101,25 +101,30 @@ impl ReadyIndex {
     /// When an item that waits for its next attempt may be tried again.
     #[must_use]
     pub fn retry_at(&self, item: ItemKey) -> Option<Timestamp> {
-        self.retry_at.get(&item).copied()
+        self.waiting.get(&item).map(|&(at, _)| at)
+    }
+
+    /// The first of the ways in which an item that waits for its next attempt may be done.
+    pub(crate) fn first_way(&self, item: ItemKey) -> VariantId {
+        self.waiting.get(&item).map_or(VariantId::default(), |&(_, variant)| variant)
     }
 
     pub(crate) fn insert_retry(
         &mut self,
         (class, key): (ClassId, ReadyKey),
         item: ItemId,
-        at: Timestamp,
+        (at, variant): (Timestamp, VariantId),
     ) {
         let tasks = self.retries.entry(class).or_default();
         tasks.entry(key).or_default().insert((at, item));
         let item = ItemKey { run: key.run, task: key.task, item };
-        self.retry_at.insert(item, at);
+        self.waiting.insert(item, (at, variant));
         self.dues.insert((at, item));
     }
 
     pub(crate) fn remove_retry(&mut self, (class, key): (ClassId, ReadyKey), item: ItemId) {
         let whole = ItemKey { run: key.run, task: key.task, item };
-        let Some(at) = self.retry_at.remove(&whole) else { return };
+        let Some((at, _)) = self.waiting.remove(&whole) else { return };
         self.dues.remove(&(at, whole));
         let Some(tasks) = self.retries.get_mut(&class) else { return };
         let Some(items) = tasks.get_mut(&key) else { return };
@@ -132,15 +137,20 @@ impl ReadyIndex {
         }
     }
 
-    /// Takes a task out, and says which of its items waited, until when.
-    pub(crate) fn take(&mut self, class: ClassId, key: ReadyKey) -> Vec<(Timestamp, ItemId)> {
+    /// Takes a task out, and says which of its items waited, and for what.
+    pub(crate) fn take(&mut self, class: ClassId, key: ReadyKey) -> Vec<Waiting> {
         self.remove(class, &key);
         let waiting = self.retries.get(&class).and_then(|tasks| tasks.get(&key));
-        let waiting: Vec<_> = waiting.into_iter().flatten().copied().collect();
-        waiting.iter().for_each(|&(_, item)| self.remove_retry((class, key), item));
+        let items = waiting.into_iter().flatten().map(|&(_, item)| item);
+        let of = |item| ItemKey { run: key.run, task: key.task, item };
+        let waiting: Vec<_> = items.map(|item| (item, self.waiting[&of(item)])).collect();
+        waiting.iter().for_each(|&(item, _)| self.remove_retry((class, key), item));
         waiting
     }
 }
+
+/// An item that waits for its next attempt: until when, and for which way.
+pub(crate) type Waiting = (ItemId, (Timestamp, VariantId));
 
 /// Where what follows a place begins.
 fn bound(after: Option<ReadyKey>) -> Bound<ReadyKey> {

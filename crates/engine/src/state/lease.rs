@@ -1,6 +1,6 @@
 //! A lease: who runs an item, and what fences it.
 
-use model::{Round, Timestamp, Token, WorkerId};
+use model::{Round, Timestamp, Token, VariantId, WorkerId};
 
 use super::ClassId;
 
@@ -13,7 +13,9 @@ pub struct Lease {
     pub worker: WorkerId,
     /// The round of its task.
     pub round: Round,
-    /// What it takes of the worker.
+    /// In which way the work is done.
+    pub variant: VariantId,
+    /// What it takes of the worker, and of what is shared.
     pub class: ClassId,
     /// When it was given.
     pub leased_at: Timestamp,

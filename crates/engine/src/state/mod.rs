@@ -23,11 +23,12 @@ use alloc::collections::{BTreeMap, VecDeque};
 use model::collections::HashMap;
 use model::outcome::{Outcome, Totals};
 use model::shared::Sign;
-use model::{Digest, Epoch, ItemKey, RunId, Seq, TaskKey, Timestamp, WorkerId};
+use model::{Digest, Epoch, ItemKey, Request, RunId, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
 pub use circuit::{Circuit, Stand};
 pub use class::{Class, ClassId, Classes};
 pub use fan::Fan;
+pub(crate) use index::Waiting;
 pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
 pub use item::Item;
 pub use lease::Lease;
@@ -159,6 +160,28 @@ impl State {
         })
     }
 
+    /// The first way, from one on, to do what a class stands for that no breaker keeps from being
+    /// tried now; the one that was asked about if there is none.
+    pub(crate) fn way(&self, class: ClassId, from: VariantId, now: Timestamp) -> VariantId {
+        self.open_way(class, from, now).unwrap_or(from)
+    }
+
+    /// The first way, from one on, that no breaker keeps from being tried now.
+    pub(crate) fn open_way(
+        &self,
+        class: ClassId,
+        from: VariantId,
+        now: Timestamp,
+    ) -> Option<VariantId> {
+        let ways = self.classes.get(class).others.len();
+        let mut ways = (usize::from(from.0)..=ways).filter_map(|way| u8::try_from(way).ok());
+        let is_open = |way: &VariantId| {
+            let shared = &self.classes.get(self.classes.variant(class, *way)).shared;
+            self.shares.lets_try(&shared.breakers, now)
+        };
+        ways.by_ref().map(VariantId).find(is_open)
+    }
+
     /// Makes the class of what an item of a task asks for after so many growths.
     pub(crate) fn intern_grown(&mut self, key: TaskKey, growths: u8) {
         let Some(run) = self.runs.get_mut(&key.run) else { return };
@@ -167,11 +190,13 @@ impl State {
             return;
         }
         let policy = run.graph.policy(key.task);
-        let mut request = policy.request.clone();
-        if let Some(growth) = policy.retry.memory {
-            request.memory_bytes = growth.grown(request.memory_bytes, growths);
-        }
-        let class = self.classes.intern(&request, &policy.shared);
+        let class = self.classes.intern(policy, |request| {
+            let memory_bytes = policy
+                .retry
+                .memory
+                .map_or(request.memory_bytes, |growth| growth.grown(request.memory_bytes, growths));
+            Request { memory_bytes, ..request.clone() }
+        });
         run.grown.insert(place, class);
     }
 

@@ -122,6 +122,12 @@ impl Shares {
         circuits.into_iter().any(|circuit| circuit.open_until.is_some())
     }
 
+    /// Whether one more attempt that keeps to these breakers may be leased at `now`.
+    #[must_use]
+    pub fn lets_try(&self, breakers: &[Breaker], now: Timestamp) -> bool {
+        breakers.iter().all(|breaker| self.passes(breaker, now) > self.trying(&breaker.name))
+    }
+
     /// How many attempts a breaker lets through at `now`, those that are trying it included.
     #[must_use]
     pub fn passes(&self, breaker: &Breaker, now: Timestamp) -> u32 {

@@ -9,8 +9,8 @@ use crate::Span;
 /// What is asked, and who is asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelCall {
-    /// The model, and behind it those that are asked when it cannot be had. Not empty.
-    pub models: Vec<Model>,
+    /// Who is asked.
+    pub model: Model,
     /// What is asked.
     pub ask: Ask,
 }

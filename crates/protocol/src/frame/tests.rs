@@ -145,7 +145,9 @@ fn a_frame_of_the_future_says_so() {
 /// usage and logs that differ as real ones do.
 fn life_bytes(items: u32, with_output: bool) -> usize {
     use model::outcome::{AttemptEnd, LogRef, OutputRef, Then, Usage};
-    use model::{Digest, ItemId, Outcome, TaskId, TaskKey, WorkerId, fact::AttemptsEnded};
+    use model::{
+        Digest, ItemId, Outcome, TaskId, TaskKey, VariantId, WorkerId, fact::AttemptsEnded,
+    };
 
     let task = TaskKey { run: RunId(900), task: TaskId(70) };
     let end = |item: u32| {
@@ -173,7 +175,12 @@ fn life_bytes(items: u32, with_output: bool) -> usize {
         ends: range.clone().map(end).collect(),
     };
     let facts = [
-        Fact::AttemptsLeased { task, items: range.clone(), worker: WorkerId(3) },
+        Fact::AttemptsLeased {
+            task,
+            items: range.clone(),
+            worker: WorkerId(3),
+            variant: VariantId(0),
+        },
         Fact::AttemptsStarted { task, items: IdSet::range(range.start, range.end) },
         Fact::AttemptsEnded(Box::new(ended)),
     ];

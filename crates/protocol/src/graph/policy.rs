@@ -4,12 +4,12 @@ mod rule;
 mod shared;
 
 use model::control::{Join, Kind};
-use model::policy::{Policy, RetryPolicy, Trigger};
+use model::policy::{Policy, RetryPolicy, Trigger, Variant};
 use model::shared::{Deadline, Shared};
 use model::{Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CALLS, CONTROL, PLAIN, SHARED};
+use super::{CALLS, CONTROL, PLAIN, SHARED, WAYS};
 use crate::error::DecodeError;
 use crate::noun::{Amounts, Nothing, Numbered, narrow, read_priority, required};
 use rule::{GrowthForm, RuleForm};
@@ -72,6 +72,22 @@ pub(super) struct PolicyForm {
     memory: Option<GrowthForm>,
     #[prost(message, repeated, tag = "29")]
     breakers: Vec<BreakerForm>,
+    /// The further ways to do the same work.
+    #[prost(message, repeated, tag = "30")]
+    others: Vec<VariantForm>,
+}
+
+/// Another way to do the work.
+#[derive(Clone, PartialEq, Message)]
+struct VariantForm {
+    #[prost(message, optional, tag = "1")]
+    request: Option<Amounts>,
+    #[prost(message, repeated, tag = "2")]
+    locks: Vec<LockForm>,
+    #[prost(message, repeated, tag = "3")]
+    budgets: Vec<SpendingForm>,
+    #[prost(message, repeated, tag = "4")]
+    breakers: Vec<BreakerForm>,
 }
 
 #[derive(Clone, PartialEq, prost::Oneof)]
@@ -118,6 +134,9 @@ impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
+        if !self.others.is_empty() {
+            return WAYS;
+        }
         if self.is_of_calls() {
             return CALLS;
         }
@@ -178,7 +197,34 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         retry_never: policy.retry.never.iter().map(|&it| rule::write(it)).collect(),
         memory: policy.retry.memory.map(rule::write_growth),
         breakers: policy.shared.breakers.iter().map(shared::write_breaker).collect(),
+        others: policy.others.iter().map(write_variant).collect(),
     }
+}
+
+fn write_variant(variant: &Variant) -> VariantForm {
+    VariantForm {
+        request: Some((&variant.request).into()),
+        locks: variant.shared.locks.iter().map(shared::write_lock).collect(),
+        budgets: variant.shared.budgets.iter().map(shared::write_spending).collect(),
+        breakers: variant.shared.breakers.iter().map(shared::write_breaker).collect(),
+    }
+}
+
+fn read_variant(form: VariantForm) -> Result<Variant, DecodeError> {
+    let request = required("a request", form.request)?.into();
+    Ok(Variant { request, shared: read_shared(form.locks, form.budgets, form.breakers)? })
+}
+
+fn read_shared(
+    locks: Vec<LockForm>,
+    budgets: Vec<SpendingForm>,
+    breakers: Vec<BreakerForm>,
+) -> Result<Shared, DecodeError> {
+    Ok(Shared {
+        locks: all(locks, shared::read_lock)?,
+        budgets: all(budgets, shared::read_spending)?,
+        breakers: all(breakers, shared::read_breaker)?,
+    })
 }
 
 /// The policy of a stored form.
@@ -208,12 +254,9 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
             number => Some(Numbered::from_number(number)?),
         },
         concurrency: form.concurrency,
-        shared: Shared {
-            locks: all(form.locks, shared::read_lock)?,
-            budgets: all(form.budgets, shared::read_spending)?,
-            breakers: all(form.breakers, shared::read_breaker)?,
-        },
+        shared: read_shared(form.locks, form.budgets, form.breakers)?,
         deadline: form.deadline.map(read_deadline),
+        others: all(form.others, read_variant)?,
     })
 }
 

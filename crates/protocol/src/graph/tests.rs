@@ -3,7 +3,9 @@
 use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
 use model::outcome::ErrorName;
-use model::policy::{FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger};
+use model::policy::{
+    FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger, Variant,
+};
 use model::shared::{Breaker, Deadline, Lock, Shared, Spending, Unit};
 use model::{Request, Span, TaskId, Timestamp};
 use proptest::collection::vec;
@@ -198,6 +200,28 @@ fn how_calls_are_run_is_written_as_its_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_calls")[0]), Ok(call_sample()));
 }
 
+fn way_sample() -> GraphParts {
+    let other = |cpu_milli, shared| Variant {
+        request: Request { cpu_milli, ..Request::default() },
+        shared,
+    };
+    let shared = Shared {
+        locks: [Lock { name: "db".into(), holders_max: 3 }].into(),
+        budgets: [spending(Unit::Tokens)].into(),
+        breakers: [breaker(true)].into(),
+    };
+    let others = [other(10, shared), other(2_000, Shared::default())].into();
+    let policies = vec![Policy { others, ..Policy::default() }];
+    GraphParts { policies, policy_of: vec![0, 0], ..GraphParts::default() }
+}
+
+#[test]
+fn ways_are_written_as_their_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", way_sample());
+    golden::check("graph_ways", &[encode(&way_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_ways")[0]), Ok(way_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -251,6 +275,7 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 4], "{:?}", parts.policies);
     }
+    assert_eq!(version(&way_sample()), [1 << 3, 5]);
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
     assert_eq!(encode(&all_plain), encode(&sample()));
@@ -261,8 +286,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 5;
-    let expected = DecodeError::Newer { what: "graph", version: 5, known: 4 };
+    bytes[1] = 6;
+    let expected = DecodeError::Newer { what: "graph", version: 6, known: 5 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 

@@ -3,7 +3,7 @@
 use model::message::{
     AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind, ToWorker,
 };
-use model::{Attempt, AttemptId, Epoch, Round, Span, Token, WorkerId};
+use model::{Attempt, AttemptId, Epoch, Round, Span, Token, VariantId, WorkerId};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -25,12 +25,13 @@ fn span() -> impl Strategy<Value = Span> {
 }
 
 fn grant() -> impl Strategy<Value = Grant> {
-    (lease(), any::<[u16; 2]>(), request(), span()).prop_map(
-        |(lease, [round, attempt], request, grace)| Grant {
+    (lease(), any::<[u16; 2]>(), request(), span(), any::<u8>()).prop_map(
+        |(lease, [round, attempt], request, grace, variant)| Grant {
             attempt: AttemptId { key: lease.item, round: Round(round), attempt: Attempt(attempt) },
             token: lease.token,
             request,
             grace,
+            variant: VariantId(variant),
         },
     )
 }

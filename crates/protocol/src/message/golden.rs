@@ -4,7 +4,7 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Repo
 use model::outcome::AttemptEnd;
 use model::{
     Attempt, AttemptId, Epoch, ItemId, Request, Round, RunId, Span, TaskId, TaskKey, Token,
-    WorkerId,
+    VariantId, WorkerId,
 };
 
 use super::arbitrary::STOPS;
@@ -26,6 +26,7 @@ fn grants() -> Vec<Grant> {
         token: lease.token,
         request,
         grace: Span::secs(10),
+        variant: VariantId(0),
     };
     leases().into_iter().zip([samples::request(), Request::default()]).map(grant).collect()
 }
@@ -117,6 +118,17 @@ fn the_tasks_of_an_attempt_are_written_as_their_golden_file_and_read_back() {
         retry_after: None,
     };
     check_news("generation", &[reports(vec![wrote, refused])]);
+}
+
+/// What came to grants with ways to do the same.
+#[test]
+fn grants_in_another_way_are_written_as_their_golden_file_and_read_back() {
+    let grants = grants().into_iter();
+    let grants = grants.map(|grant| Grant { variant: VariantId(2), ..grant }).collect();
+    let message = ToWorker { epoch: Epoch(4), session: 2, number: 3, order: Order::Assign(grants) };
+    let encoded = encode_to_worker(&message);
+    golden::check("ways_granted", &[encoded.clone()], &format!("{message:#?}\n"));
+    assert_eq!(decode_to_worker(&encoded), Ok(message));
 }
 
 /// What came to ends with calls.

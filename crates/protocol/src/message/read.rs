@@ -4,7 +4,8 @@
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Usage};
 use model::{
-    Attempt, AttemptId, Epoch, ItemId, Round, RunId, Span, TaskId, TaskKey, Token, WorkerId,
+    Attempt, AttemptId, Epoch, ItemId, Round, RunId, Span, TaskId, TaskKey, Token, VariantId,
+    WorkerId,
 };
 
 use super::v1;
@@ -42,6 +43,7 @@ fn grant(form: v1::Grant) -> Result<Grant, DecodeError> {
         token: lease.token,
         request: required("a request", form.request)?.into(),
         grace: Span(form.grace_us),
+        variant: VariantId(narrow("variant", form.variant)?),
     })
 }
 

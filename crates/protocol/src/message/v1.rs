@@ -56,6 +56,8 @@ pub(crate) struct Grant {
     pub(crate) request: Option<Amounts>,
     #[prost(uint64, tag = "5")]
     pub(crate) grace_us: u64,
+    #[prost(uint32, tag = "6")]
+    pub(crate) variant: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

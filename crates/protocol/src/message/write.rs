@@ -39,6 +39,7 @@ fn grant(grant: &Grant) -> v1::Grant {
         attempt: grant.attempt.attempt.0.into(),
         request: Some((&grant.request).into()),
         grace_us: grant.grace.0,
+        variant: grant.variant.0.into(),
     }
 }
 

@@ -12,7 +12,7 @@ use model::outcome::{
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
-    RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
+    RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -48,6 +48,10 @@ fn task() -> impl Strategy<Value = TaskKey> {
 
 pub(crate) fn item() -> impl Strategy<Value = ItemKey> {
     (task(), small()).prop_map(|(task, item)| task.item(ItemId(item)))
+}
+
+fn variant() -> impl Strategy<Value = VariantId> {
+    any::<u8>().prop_map(VariantId)
 }
 
 fn worker() -> impl Strategy<Value = WorkerId> {
@@ -200,7 +204,11 @@ fn joined() -> impl Strategy<Value = WorkerJoined> {
 }
 
 fn ended() -> impl Strategy<Value = AttemptsEnded> {
-    let then = prop_oneof![Just(Then::Final), at().prop_map(|at| Then::Retry { at })];
+    let then = prop_oneof![
+        Just(Then::Final),
+        at().prop_map(|at| Then::Retry { at }),
+        variant().prop_map(Then::Instead),
+    ];
     let ends = btree_map(0..u32::MAX, attempt_end(), 0..12);
     (task(), outcome(), then, ends).prop_map(|(task, outcome, then, ends)| AttemptsEnded {
         task,
@@ -320,6 +328,7 @@ fn piece() -> impl Strategy<Value = Restored> {
     );
     let lease = (item(), number(), worker(), of(at()), any::<bool>()).prop_map(
         |(item, token, worker, started_at, overran)| Restored::Lease {
+            variant: VariantId(u8::from(overran)),
             item,
             token: Token(token),
             worker,
@@ -350,7 +359,11 @@ fn piece() -> impl Strategy<Value = Restored> {
         }),
         (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
         lease,
-        (item(), at()).prop_map(|(item, at)| Restored::Retry { item, at }),
+        (item(), at(), variant()).prop_map(|(item, at, variant)| Restored::Retry {
+            item,
+            at,
+            variant
+        }),
         (text(), at()).prop_map(|(name, full_at)| Restored::Budget { name, full_at }),
         (number(), at(), number()).prop_map(|(seq, at, epoch)| Restored::End {
             seq: Seq(seq),
@@ -366,10 +379,12 @@ fn plain() -> impl Strategy<Value = Fact> {
     prop_oneof![
         number().prop_map(|epoch| Fact::LeaderStarted { epoch: Epoch(epoch), format: 1 }),
         (worker(), select(causes)).prop_map(|(worker, cause)| Fact::WorkerLost { worker, cause }),
-        (task(), 0..u32::MAX, small(), worker()).prop_map(|(task, start, more, worker)| {
-            let end = start.saturating_add(more).saturating_add(1);
-            Fact::AttemptsLeased { task, items: start..end, worker }
-        }),
+        (task(), 0..u32::MAX, small(), worker(), variant()).prop_map(
+            |(task, start, more, worker, variant)| {
+                let end = start.saturating_add(more).saturating_add(1);
+                Fact::AttemptsLeased { task, items: start..end, worker, variant }
+            }
+        ),
         item().prop_map(|item| Fact::AttemptOverran { item }),
         (run(), cause()).prop_map(|(run, cause)| Fact::RunStopping { run, cause }),
         (run(), pause()).prop_map(|(run, cause)| Fact::RunPaused { run, cause }),

@@ -29,9 +29,10 @@ pub fn fields(fact: &Fact) -> Value {
             json!({ "worker": worker.0, "cause": loss_cause(*cause) })
         }
         Fact::RunAdmitted(admitted) => run_admitted(admitted),
-        Fact::AttemptsLeased { task, items, worker } => {
+        Fact::AttemptsLeased { task, items, worker, variant } => {
             let items = ranges(core::slice::from_ref(items));
-            with(of_task(*task), json!({ "items": items, "worker": worker.0 }))
+            let rest = json!({ "items": items, "worker": worker.0, "variant": variant.0 });
+            with(of_task(*task), rest)
         }
         Fact::AttemptsStarted { task, items }
         | Fact::LeasesReturned { task, items }
@@ -139,12 +140,13 @@ fn marked(marked: &Marked) -> Value {
 const NO_CONTROL: [&str; 6] = ["control", "items", "list", "route", "until", "turn"];
 
 fn attempts_ended(ended: &AttemptsEnded) -> Value {
-    let (then, retry_at) = match ended.then {
-        Then::Final => ("final", None),
-        Then::Retry { at } => ("retry", Some(Time(at))),
+    let (then, retry_at, instead) = match ended.then {
+        Then::Final => ("final", None, None),
+        Then::Retry { at } => ("retry", Some(Time(at)), None),
+        Then::Instead(variant) => ("instead", None, Some(variant.0)),
     };
     let ends: Vec<Value> = ended.ends.iter().map(|(item, end)| attempt_end(*item, end)).collect();
-    let rest = json!({ "then": then, "retry_at": retry_at, "ends": ends });
+    let rest = json!({ "then": then, "retry_at": retry_at, "variant": instead, "ends": ends });
     with(with(of_task(ended.task), outcome(ended.outcome)), rest)
 }
 
@@ -191,16 +193,19 @@ fn restored(piece: &Restored) -> Value {
         Restored::Items { task, items, image } => {
             with(with(of_task(*task), json!({ "items": set(items) })), item_image(image))
         }
-        Restored::Lease { item, token, worker, started_at, overran } => {
+        Restored::Lease { item, token, worker, variant, started_at, overran } => {
             let lease = json!({
                 "token": token.0,
                 "worker": worker.0,
+                "variant": variant.0,
                 "started_at": started_at.map(Time),
                 "overran": overran,
             });
             with(of_item(*item), lease)
         }
-        Restored::Retry { item, at } => with(of_item(*item), json!({ "at": Time(*at) })),
+        Restored::Retry { item, at, variant } => {
+            with(of_item(*item), json!({ "at": Time(*at), "variant": variant.0 }))
+        }
         Restored::Budget { name, full_at } => json!({ "name": name, "full_at": Time(*full_at) }),
         Restored::Breaker(image) => json!({
             "name": image.name,

@@ -8,7 +8,7 @@ use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals, Usage};
 use model::policy::Stage;
 use model::{
     Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
-    TaskStatus, Timestamp, Token, WorkerId,
+    TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 
 use super::v1::{self, Kind, Piece, Record};
@@ -109,7 +109,12 @@ fn leased(form: &v1::AttemptsLeased) -> Result<Fact, DecodeError> {
         task: task_key(form.run, form.task),
         items: form.first..end,
         worker: WorkerId(form.worker),
+        variant: read_variant(form.variant)?,
     })
+}
+
+fn read_variant(number: u32) -> Result<VariantId, DecodeError> {
+    narrow("variant", number).map(VariantId)
 }
 
 /// The version barrier: nothing after this fact is read when a newer leader wrote it.
@@ -181,7 +186,11 @@ fn attempts_ended(form: &v1::AttemptsEnded) -> Result<AttemptsEnded, DecodeError
     Ok(AttemptsEnded {
         task: task_key(form.run, form.task),
         outcome: read_outcome(form.outcome, form.detail)?,
-        then: form.retry_at.map_or(Then::Final, |at| Then::Retry { at: Timestamp(at) }),
+        then: match (form.instead, form.retry_at) {
+            (Some(variant), _) => Then::Instead(read_variant(variant)?),
+            (None, Some(at)) => Then::Retry { at: Timestamp(at) },
+            (None, None) => Then::Final,
+        },
         ends,
     })
 }
@@ -279,10 +288,12 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             worker: WorkerId(form.worker),
             started_at: form.started_at.map(Timestamp),
             overran: form.overran,
+            variant: read_variant(form.variant)?,
         },
         Piece::Retry(form) => Restored::Retry {
             item: item_key(form.run, form.task, form.item),
             at: Timestamp(form.at),
+            variant: read_variant(form.variant)?,
         },
         Piece::Budget(form) => {
             Restored::Budget { name: form.name.into_boxed_str(), full_at: Timestamp(form.full_at) }

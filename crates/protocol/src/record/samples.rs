@@ -1,5 +1,7 @@
 //! One of everything: facts that reach each kind, each field and each enumerated number.
 
+use std::ops::Range;
+
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
     AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
@@ -12,7 +14,7 @@ use model::outcome::{
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
-    Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, WorkerId,
+    Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 
 const RUN: RunId = RunId(12);
@@ -96,8 +98,8 @@ fn ids() -> IdSet {
 pub(crate) fn facts() -> Vec<Fact> {
     let mut facts = vec![
         Fact::LeaderStarted { epoch: Epoch(4), format: 1 },
-        Fact::AttemptsLeased { task: TASK, items: 5..4_000, worker: WorkerId(3) },
-        Fact::AttemptsLeased { task: TASK, items: 0..1, worker: WorkerId(3) },
+        leased(5..4_000, VariantId(0)),
+        leased(0..1, VariantId(0)),
         Fact::AttemptsStarted { task: TASK, items: ids() },
         Fact::AttemptOverran { item: TASK.item(ItemId(9)) },
         Fact::LeasesReturned { task: TASK, items: ids() },
@@ -215,6 +217,37 @@ pub(crate) fn control_facts() -> Vec<Fact> {
     });
     let ends = CONTROL_OUTCOMES.map(ended).into_iter();
     ends.chain(images.map(restored)).chain(troubles.map(restored)).chain(released).collect()
+}
+
+fn leased(items: Range<u32>, variant: VariantId) -> Fact {
+    Fact::AttemptsLeased { task: TASK, items, worker: WorkerId(3), variant }
+}
+
+/// Facts of kinds that were there before, with what came to them with ways to do the same.
+pub(crate) fn way_facts() -> Vec<Fact> {
+    let item = TASK.item(ItemId(7));
+    let ended = |variant| {
+        Fact::AttemptsEnded(Box::new(AttemptsEnded {
+            task: TASK,
+            outcome: Outcome::Failed(Failure::Status(503)),
+            then: Then::Instead(VariantId(variant)),
+            ends: vec![(ItemId(7), attempt_end(7))],
+        }))
+    };
+    let lease = Restored::Lease {
+        item,
+        token: Token(78),
+        worker: WorkerId(3),
+        variant: VariantId(2),
+        started_at: None,
+        overran: false,
+    };
+    let retry = Restored::Retry { item, at: AT, variant: VariantId(1) };
+    let restored = [lease, retry].map(|image| Fact::Restored(Box::new(image)));
+    [leased(0..1, VariantId(1)), leased(5..9, VariantId(u8::MAX)), ended(1), ended(u8::MAX)]
+        .into_iter()
+        .chain(restored)
+        .collect()
 }
 
 /// Facts of kinds that were there before, with what came to them with calls.
@@ -370,6 +403,7 @@ fn pieces() -> Vec<Restored> {
             item,
             token: Token(77),
             worker: WorkerId(3),
+            variant: VariantId(0),
             started_at: Some(AT),
             overran: true,
         },
@@ -377,10 +411,11 @@ fn pieces() -> Vec<Restored> {
             item,
             token: Token(78),
             worker: WorkerId(3),
+            variant: VariantId(0),
             started_at: None,
             overran: false,
         },
-        Restored::Retry { item, at: AT },
+        Restored::Retry { item, at: AT, variant: VariantId(0) },
         Restored::Budget { name: "embeddings".into(), full_at: AT },
         breaker(Some(AT), 1),
         breaker(None, 0),

@@ -94,6 +94,8 @@ pub(crate) struct AttemptsLeased {
     pub(crate) more: u32,
     #[prost(uint32, tag = "5")]
     pub(crate) worker: u32,
+    #[prost(uint32, tag = "6")]
+    pub(crate) variant: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -133,6 +135,9 @@ pub(crate) struct AttemptsEnded {
     pub(crate) outputs: Option<Box<Outputs>>,
     #[prost(message, optional, boxed, tag = "12")]
     pub(crate) spent: Option<Box<Spent>>,
+    /// The way in which the items are tried at once; then there is no time.
+    #[prost(uint32, optional, tag = "13")]
+    pub(crate) instead: Option<u32>,
 }
 
 /// What the ends spent; absent when none spent anything.

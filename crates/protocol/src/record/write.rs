@@ -7,7 +7,7 @@ use model::fact::{
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
-use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, WorkerId};
+use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, VariantId, WorkerId};
 
 use super::v1::{self, Kind, Piece, Record};
 use super::{amend, control};
@@ -26,8 +26,8 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
             Kind::WorkerLost(v1::WorkerLost { worker: worker.0, cause: cause.number() })
         }
         Fact::RunAdmitted(admitted) => Kind::RunAdmitted(Box::new(run_admitted(admitted))),
-        Fact::AttemptsLeased { task, items, worker } => {
-            Kind::AttemptsLeased(leased(*task, items, *worker)?)
+        Fact::AttemptsLeased { task, items, worker, variant } => {
+            Kind::AttemptsLeased(leased(*task, items, (*worker, *variant))?)
         }
         Fact::AttemptsStarted { task, items } => Kind::AttemptsStarted(task_items(*task, items)),
         Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
@@ -74,7 +74,7 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
 fn leased(
     task: TaskKey,
     items: &Range<u32>,
-    worker: WorkerId,
+    (worker, variant): (WorkerId, VariantId),
 ) -> Result<v1::AttemptsLeased, EncodeError> {
     if items.is_empty() {
         return Err(EncodeError::NotAscending);
@@ -85,6 +85,7 @@ fn leased(
         first: items.start,
         more: items.end - items.start - 1,
         worker: worker.0,
+        variant: variant.0.into(),
     })
 }
 
@@ -150,7 +151,7 @@ fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeErro
         outcome,
         detail,
         retry_at: match ended.then {
-            Then::Final => None,
+            Then::Final | Then::Instead(_) => None,
             Then::Retry { at } => Some(at.0),
         },
         wall_us: column(|end| end.usage.wall_us),
@@ -159,6 +160,10 @@ fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeErro
         logs: logs(ends),
         outputs: outputs(ends),
         spent: spent(ends),
+        instead: match ended.then {
+            Then::Instead(variant) => Some(variant.0.into()),
+            Then::Final | Then::Retry { .. } => None,
+        },
     })
 }
 
@@ -243,7 +248,7 @@ fn restored(piece: &Restored) -> Piece {
             image: Some(item_image(image)),
         }),
         Restored::Control { task, image } => Piece::Control(control::write_image(*task, image)),
-        Restored::Lease { item, token, worker, started_at, overran } => {
+        Restored::Lease { item, token, worker, variant, started_at, overran } => {
             Piece::Lease(v1::LeaseImage {
                 run: item.run.0,
                 task: item.task.0,
@@ -252,13 +257,15 @@ fn restored(piece: &Restored) -> Piece {
                 worker: worker.0,
                 started_at: started_at.map(|at| at.0),
                 overran: *overran,
+                variant: variant.0.into(),
             })
         }
-        Restored::Retry { item, at } => Piece::Retry(v1::RetryImage {
+        Restored::Retry { item, at, variant } => Piece::Retry(v1::RetryImage {
             run: item.run.0,
             task: item.task.0,
             item: item.item.0,
             at: at.0,
+            variant: variant.0.into(),
         }),
         Restored::Budget { name, full_at } => {
             Piece::Budget(v1::BudgetImage { name: name.to_string(), full_at: full_at.0 })

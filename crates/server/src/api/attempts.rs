@@ -211,7 +211,7 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use model::outcome::AttemptEnd;
-    use model::{Epoch, TaskKey, WorkerId};
+    use model::{Epoch, TaskKey, VariantId, WorkerId};
 
     use super::*;
 
@@ -223,7 +223,10 @@ mod tests {
 
     fn leased(seq: u64, item: u32) -> Entry {
         let items = item..item + 1;
-        entry(seq, Fact::AttemptsLeased { task: KEY, items, worker: WorkerId(1) })
+        entry(
+            seq,
+            Fact::AttemptsLeased { task: KEY, items, worker: WorkerId(1), variant: VariantId(0) },
+        )
     }
 
     fn ended(seq: u64, item: u32, outcome: Outcome, then: Then) -> Entry {

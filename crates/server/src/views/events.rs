@@ -149,7 +149,7 @@ fn marked(mark: &Marked, names: &Names) -> Said {
 fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
     let status = TaskStatus::Leased;
     match fact {
-        Fact::AttemptsLeased { task, items, worker } if task.run == run => {
+        Fact::AttemptsLeased { task, items, worker, .. } if task.run == run => {
             let what = some_items(names, task.task, &IdSet::range(items.start, items.end));
             let said = Said::of_task("attempts_leased", task.task, items.len(), status);
             Some(said.text(format!("{what} given to worker number {worker}")))
@@ -184,6 +184,7 @@ fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
     let trouble = trouble(ended.outcome).map_or_else(String::new, |word| format!(": {word}"));
     let text = match ended.then {
         Then::Retry { .. } => format!("{what} will be tried again{trouble}"),
+        Then::Instead(_) => format!("{what} will be tried in another way{trouble}"),
         // The word for the status says it all where the trouble would only say it again.
         Then::Final => match ended.outcome {
             Outcome::Failed(_) | Outcome::Lost => format!("{what} failed{trouble}"),
@@ -195,7 +196,7 @@ fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
 
 const fn status_after(ended: &AttemptsEnded) -> TaskStatus {
     match (ended.then, ended.outcome) {
-        (Then::Retry { .. }, _) => TaskStatus::Retrying,
+        (Then::Retry { .. } | Then::Instead(_), _) => TaskStatus::Retrying,
         (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
         (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
         (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,

@@ -3,7 +3,9 @@
 //! enough, is not kept from who waits for it.
 
 use model::collections::HashMap;
-use model::{ItemKey, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, WorkerId};
+use model::{
+    ItemKey, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, VariantId, WorkerId,
+};
 
 use crate::ledger::{Ledger, Run};
 
@@ -31,15 +33,22 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
         {
-            if !has_share(ledger, run, task, now) {
-                continue;
-            }
             let request = &run.graph.policy(task).request;
-            let waits = run.items_of(task).iter().any(|item| match item.status {
-                TaskStatus::Ready => true,
-                TaskStatus::Retrying => item.retry_at <= now,
-                _ => false,
-            });
+            let mut ways: Vec<VariantId> = run
+                .items_of(task)
+                .iter()
+                .filter_map(|item| {
+                    let waits = match item.status {
+                        TaskStatus::Ready => true,
+                        TaskStatus::Retrying => item.retry_at <= now,
+                        _ => false,
+                    };
+                    waits.then_some(item.first_way)
+                })
+                .collect();
+            ways.sort_unstable();
+            ways.dedup();
+            let waits = ways.into_iter().any(|way| has_share(ledger, run, (task, way), now));
             if waits && idle.values().any(|offers| fits(offers, request)) {
                 return Some((id, task));
             }
@@ -62,9 +71,18 @@ pub fn complaint(task: (RunId, TaskId)) -> String {
     format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
 }
 
-/// Whether the locks of a task are free, and its budgets have had enough for long.
-fn has_share(ledger: &Ledger, run: &Run, task: TaskId, now: Timestamp) -> bool {
-    let shared = &run.graph.policy(task).shared;
+/// Whether the locks of a task are free, and its budgets have had enough for long, in the first way,
+/// from one on, that no breaker keeps from being tried.
+fn has_share(
+    ledger: &Ledger,
+    run: &Run,
+    (task, from): (TaskId, VariantId),
+    now: Timestamp,
+) -> bool {
+    let lets = |breaker| ledger.breakers.lets(breaker, now) > 0;
+    let mut ways = run.graph.policy(task).variants().skip(usize::from(from.0));
+    let open = ways.find(|(_, shared)| shared.breakers.iter().all(lets));
+    let Some((_, shared)) = open else { return false };
     let free = |lock: &model::shared::Lock| {
         let (held, least) = ledger.shares.holders(&lock.name);
         held < lock.holders_max.min(least) as usize
@@ -73,10 +91,7 @@ fn has_share(ledger: &Ledger, run: &Run, task: TaskId, now: Timestamp) -> bool {
         let since = ledger.shares.enough_since(spending, now);
         since.is_some_and(|since| since > PATIENCE)
     };
-    let lets = |breaker| ledger.breakers.lets(breaker, now) > 0;
-    shared.locks.iter().all(free)
-        && shared.budgets.iter().all(enough)
-        && shared.breakers.iter().all(lets)
+    shared.locks.iter().all(free) && shared.budgets.iter().all(enough)
 }
 
 /// Whether a task has as many items leased as it may.

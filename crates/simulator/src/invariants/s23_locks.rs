@@ -14,9 +14,9 @@ use crate::truth::Truth;
 const WAKING: Span = Span::secs(2);
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
-    let Fact::AttemptsLeased { task, items, .. } = &view.entry.fact else { return Ok(()) };
+    let Fact::AttemptsLeased { task, items, variant, .. } = &view.entry.fact else { return Ok(()) };
     let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-    for lock in &run.graph.policy(task.task).shared.locks {
+    for lock in &run.graph.policy(task.task).shared_of(*variant).locks {
         let (held, least) = view.ledger.shares.holders(&lock.name);
         let (held, least) = (held + items.len(), least.min(lock.holders_max));
         if held > least as usize {

@@ -10,9 +10,9 @@ use super::View;
 use crate::ledger::Shares;
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
-    let Fact::AttemptsLeased { task, items, .. } = &view.entry.fact else { return Ok(()) };
+    let Fact::AttemptsLeased { task, items, variant, .. } = &view.entry.fact else { return Ok(()) };
     let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-    let shared = &run.graph.policy(task.task).shared;
+    let shared = run.graph.policy(task.task).shared_of(*variant);
     if shared.budgets.is_empty() {
         return Ok(());
     }

@@ -6,9 +6,9 @@ use model::Fact;
 use super::View;
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
-    let Fact::AttemptsLeased { task, items, .. } = &view.entry.fact else { return Ok(()) };
+    let Fact::AttemptsLeased { task, items, variant, .. } = &view.entry.fact else { return Ok(()) };
     let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-    for breaker in &run.graph.policy(task.task).shared.breakers {
+    for breaker in &run.graph.policy(task.task).shared_of(*variant).breakers {
         let lets = view.ledger.breakers.lets(breaker, view.entry.at);
         if items.len() > lets {
             return Err(format!(

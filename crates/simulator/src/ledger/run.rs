@@ -9,10 +9,10 @@ use std::sync::Arc;
 use model::control::{ControlAnswer, EdgeCondition, Join, Kind};
 use model::fact::{RunAdmitted, StopCause};
 use model::policy::{FailurePolicy, Priority, Trigger};
-use model::shared::Deadline;
+use model::shared::{Deadline, Shared};
 use model::{
     Digest, Graph, IdSet, ItemId, Outcome, Round, RunStatus, Seq, TaskId, TaskStatus, Timestamp,
-    Token, WorkerId,
+    Token, VariantId, WorkerId,
 };
 
 /// Stands for the worker of an item that no worker has.
@@ -33,6 +33,10 @@ pub struct Item {
     pub token: Token,
     /// Who has that lease.
     pub worker: WorkerId,
+    /// In which way it is, or was, done under it.
+    pub variant: VariantId,
+    /// The first of the ways in which it may be done next.
+    pub first_way: VariantId,
     /// When it started under it.
     pub started_at: Option<Timestamp>,
     /// Whether it was told that its time is up.
@@ -60,6 +64,8 @@ pub(super) const FRESH: Item = Item {
     growths: 0,
     token: Token(0),
     worker: NOBODY,
+    variant: VariantId(0),
+    first_way: VariantId(0),
     started_at: None,
     overran: false,
     retry_at: Timestamp(0),
@@ -272,6 +278,13 @@ impl Run {
     pub fn item(&self, task: TaskId, item: ItemId) -> Option<&Item> {
         let task = self.tasks.get(task.0 as usize).filter(|task| item.0 < task.count)?;
         self.items.get((task.first + item.0) as usize)
+    }
+
+    /// What the live lease of an item takes of what all runs share.
+    #[must_use]
+    pub fn taken(&self, task: TaskId, item: ItemId) -> &Shared {
+        let variant = self.item(task, item).map_or(VariantId(0), |item| item.variant);
+        self.graph.policy(task).shared_of(variant)
     }
 
     /// A task.

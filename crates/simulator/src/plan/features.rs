@@ -47,6 +47,8 @@ pub enum Feature {
     Growth,
     /// Runs that pause.
     Pauses,
+    /// Calls that may be made in several ways.
+    Ways,
 }
 
 /// A set of features.
@@ -55,7 +57,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 22] = [
+    pub const ALL: [(&'static str, Self); 23] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -78,6 +80,7 @@ impl Feature {
         ("calls", Self::Calls),
         ("growth", Self::Growth),
         ("pauses", Self::Pauses),
+        ("ways", Self::Ways),
     ];
 }
 

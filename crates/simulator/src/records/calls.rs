@@ -6,7 +6,7 @@ use model::message::LeaseId;
 use model::outcome::Then;
 use model::policy::Policy;
 use model::shared::Unit;
-use model::{Fact, Outcome};
+use model::{Fact, Outcome, VariantId};
 
 use super::Records;
 use crate::ledger::breakers::Turned;
@@ -17,11 +17,19 @@ impl Records {
     /// Before the ledger takes the fact in.
     pub(super) fn call_marks(&self, stage: &mut Stage, entry: &Entry) {
         match &entry.fact {
-            Fact::AttemptsLeased { task, items, .. } => {
+            Fact::AttemptsLeased { task, items, variant, .. } => {
                 let Some(run) = self.ledger.run(task.run) else { return };
                 let policy = run.graph.policy(task.task);
-                if policy.shared.breakers.iter().any(|it| self.ledger.breakers.is_tried(it)) {
+                let breakers = &policy.shared_of(*variant).breakers;
+                if breakers.iter().any(|it| self.ledger.breakers.is_tried(it)) {
                     stage.hit(Mark::BreakerTried);
+                }
+                let is_new = |item| {
+                    let item = run.item(task.task, model::ItemId(item));
+                    item.is_some_and(|item| item.first_way == VariantId(0))
+                };
+                if *variant > VariantId(0) && items.clone().any(is_new) {
+                    stage.hit(Mark::OtherWay);
                 }
                 let grown = |item| {
                     run.item(task.task, model::ItemId(item)).is_some_and(|item| item.growths > 0)
@@ -40,7 +48,8 @@ impl Records {
         let policy = run.graph.policy(ended.task.task);
         for &(item, end) in &ended.ends {
             let key = ended.task.item(item);
-            let breakers = &policy.shared.breakers;
+            let taken = run.taken(ended.task.task, item);
+            let breakers = &taken.breakers;
             let turned = self.ledger.breakers.turned(breakers, (key, ended.outcome), entry.at);
             match turned {
                 None => {}
@@ -49,7 +58,7 @@ impl Records {
                 Some(Turned::Closed) => stage.hit(Mark::BreakerClosed),
                 Some(Turned::Nothing) => stage.hit(Mark::TrialLost),
             }
-            for spending in &policy.shared.budgets {
+            for spending in &taken.budgets {
                 match spending.unit.charged(end.spent) {
                     Some(charged) if charged < spending.amount.into() => {
                         stage.hit(Mark::SettledBack);
@@ -68,6 +77,9 @@ impl Records {
             {
                 stage.hit(Mark::WaitAsked);
             }
+        }
+        if let Then::Instead(_) = ended.then {
+            stage.hit(Mark::Instead);
         }
         rule_marks(stage, policy, ended);
     }

@@ -19,7 +19,8 @@ impl Rehearsal<'_> {
         let note = self.notes.of(task);
         let (turn, tries) = note.attempt(item, attempt.round);
         let Some(run) = self.engine.state().run(self.run) else { return };
-        let rendered = self.definition.render(task, item, &self.memory.view(self.run, run));
+        let rendered =
+            self.definition.render((task, item), grant.variant, &self.memory.view(self.run, run));
         let played = match rendered {
             Ok(rendered) => {
                 if self.watched[task.0 as usize] {

@@ -7,9 +7,9 @@
 
 use model::hash::mix;
 use model::outcome::{ErrorName, Failure, Spent, Unreached};
-use model::policy::{MemoryGrowth, Policy, Rule};
-use model::shared::{Breaker, Spending, Unit};
-use model::{AttemptId, Span, Timestamp};
+use model::policy::{MemoryGrowth, Policy, Rule, Variant};
+use model::shared::{Breaker, Shared, Spending, Unit};
+use model::{AttemptId, Outcome, Span, Timestamp};
 
 use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
@@ -52,6 +52,25 @@ pub(super) fn give(run: &RunPlan, random: &mut Random, policy: &mut Policy) {
         let max_bytes = MEMORY << random.below(5);
         policy.retry.memory = Some(MemoryGrowth { factor_milli, max_bytes });
     }
+    if run.features.has(Feature::Ways) && !policy.shared.breakers.is_empty() {
+        policy.others = others(run, random, policy);
+    }
+}
+
+/// Further ways to do the same: with breakers, mostly, and with budgets of their own.
+fn others(run: &RunPlan, random: &mut Random, policy: &Policy) -> Box<[Variant]> {
+    let mut other = || {
+        let mut shared = Shared { locks: policy.shared.locks.clone(), ..Shared::default() };
+        if random.per_mille(800) {
+            shared.breakers = [breaker(run, random)].into();
+        }
+        if random.per_mille(500) {
+            shared.budgets = [budget(run, random)].into();
+        }
+        Variant { request: policy.request.clone(), shared }
+    };
+    let count = if run.seed.is_multiple_of(3) { 2 } else { 1 };
+    (0..count).map(|_| other()).collect()
 }
 
 fn breaker(run: &RunPlan, random: &mut Random) -> Breaker {
@@ -129,6 +148,23 @@ pub fn lets_retry(policy: &Policy, failure: Failure) -> bool {
     match retry.on.is_empty() {
         true => may_pass(failure),
         false => retry.on.iter().any(|&rule| covers(rule, failure)),
+    }
+}
+
+/// Whether such an end says that what was tried cannot be had now, so that another way may do.
+#[must_use]
+pub fn is_missed(policy: &Policy, outcome: Outcome) -> bool {
+    let never = &policy.retry.never;
+    match outcome {
+        Outcome::TimedOut => {
+            let times = [Rule::Any, Rule::Transient, Rule::TimeOut];
+            !never.iter().any(|rule| times.contains(rule))
+        }
+        Outcome::Failed(failure) => {
+            let answers = matches!(failure, Failure::Status(_) | Failure::Unreachable(_));
+            answers && may_pass(failure) && !never.iter().any(|&rule| covers(rule, failure))
+        }
+        _ => false,
     }
 }
 

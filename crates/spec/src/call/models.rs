@@ -1,10 +1,11 @@
 //! Calls of language models: from settings with all filled in to what a worker asks.
 //!
-//! The check has put the models that a call may use into its settings, under `models`.
+//! The check has put the models that a call may use into its settings, under `models`: each is a way
+//! to do it, and an attempt knows one of them.
 
-use model::Span;
 use model::work::Does;
 use model::work::models::{Ask, Embed, Generate, Model, ModelCall, Price};
+use model::{Span, VariantId};
 use serde_json::{Map, Value as Json, json};
 
 use super::http::{plain, span, text};
@@ -62,7 +63,7 @@ pub(super) fn generate(settings: &Json) -> Result<Does, String> {
         repairs_max: repairs.unwrap_or(REPAIRS),
         is_streamed: settings["stream"] != Json::Bool(false),
     });
-    Ok(Does::Model(Box::new(ModelCall { models: models(settings)?, ask })))
+    Ok(Does::Model(Box::new(ModelCall { model: chosen(settings)?, ask })))
 }
 
 pub(super) fn embed(settings: &Json) -> Result<Does, String> {
@@ -80,7 +81,7 @@ pub(super) fn embed(settings: &Json) -> Result<Does, String> {
         parameters: bytes(&Json::Object(parameters)),
         save: settings.get("save").map(plain).transpose()?,
     });
-    Ok(Does::Model(Box::new(ModelCall { models: models(settings)?, ask })))
+    Ok(Does::Model(Box::new(ModelCall { model: chosen(settings)?, ask })))
 }
 
 fn bytes(value: &Json) -> Vec<u8> {
@@ -107,13 +108,19 @@ fn messages(settings: &Json) -> Result<Json, String> {
     Ok(Json::Array(messages))
 }
 
-fn models(settings: &Json) -> Result<Vec<Model>, String> {
-    let models = settings["models"].as_array().into_iter().flatten();
-    let models: Vec<Model> = models.map(model).collect::<Result<_, _>>()?;
-    if models.is_empty() {
-        return Err("the model of this task is not known any more".to_owned());
+/// Leaves the model of one of the ways. An edit may have taken it away: then it is the first.
+pub(super) fn keep_only(settings: &mut Json, variant: VariantId) {
+    if let Some(models) = settings["models"].as_array_mut().filter(|models| !models.is_empty()) {
+        let at = usize::from(variant.0);
+        let at = if at < models.len() { at } else { 0 };
+        models.swap(0, at);
+        models.truncate(1);
     }
-    Ok(models)
+}
+
+fn chosen(settings: &Json) -> Result<Model, String> {
+    let first = settings["models"].get(0);
+    first.map_or_else(|| Err("the model of this task is not known any more".to_owned()), model)
 }
 
 fn model(file: &Json) -> Result<Model, String> {
@@ -164,9 +171,9 @@ mod tests {
     #[test]
     fn a_prompt_is_a_message() {
         let settings = with_model(json!({"prompt": "p", "system": "s", "temperature": 0.5}));
-        let ModelCall { models, ask } = call(generate(&settings));
-        assert_eq!((models[0].endpoint.as_str(), models[0].model.as_str()), ("http://x/v1", "m"));
-        assert_eq!(models[0].price, Price { input_micro: 150_000, output_micro: 0 });
+        let ModelCall { model, ask } = call(generate(&settings));
+        assert_eq!((model.endpoint.as_str(), model.model.as_str()), ("http://x/v1", "m"));
+        assert_eq!(model.price, Price { input_micro: 150_000, output_micro: 0 });
         let Ask::Generate(generate) = ask else { panic!("{ask:?}") };
         let messages: Json = serde_json::from_slice(&generate.messages).unwrap();
         assert_eq!(messages[0], json!({"role": "system", "content": "s"}));

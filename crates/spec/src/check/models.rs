@@ -2,7 +2,7 @@
 //! all runs.
 
 use model::Span;
-use model::shared::{Breaker, Spending, Unit};
+use model::shared::{Breaker, Shared, Spending, Unit};
 use serde_json::{Value as Json, json};
 
 use super::check_name;
@@ -20,6 +20,8 @@ use crate::suggest::did_you_mean;
 const MINUTE: Span = Span::secs(60);
 /// What a call is held to need that does not say how much it may generate.
 const TOKENS_OUT: u64 = 500;
+/// How many models a call may use at most.
+const MODELS_MAX: usize = 16;
 /// About so many bytes are a token.
 const TOKEN_BYTES: u64 = 4;
 
@@ -59,9 +61,24 @@ impl<'f> Models<'f> {
                     faults.push(Fault::new(code::BAD_VALUE, price.extent, message));
                 }
             }
-            for fallback in model.fallbacks.iter().flat_map(|fallbacks| &fallbacks.0) {
-                self.find(fallback, faults);
+            self.check_fallbacks(name, model, faults);
+        }
+    }
+
+    /// Each model is asked once, and in an order that a number of 8 bits can tell.
+    fn check_fallbacks(self, name: &Placed<String>, model: &ModelFile, faults: &mut Faults) {
+        let mut seen = vec![name.value.as_str()];
+        for fallback in model.fallbacks.iter().flat_map(|fallbacks| &fallbacks.0) {
+            self.find(fallback, faults);
+            if seen.contains(&fallback.value.as_str()) {
+                let message = format!("`{}` is asked already", fallback.value);
+                faults.push(Fault::new(code::BAD_VALUE, fallback.extent, message));
             }
+            seen.push(&fallback.value);
+        }
+        if seen.len() > MODELS_MAX {
+            let message = format!("a model has at most {} `fallbacks`", MODELS_MAX - 1);
+            faults.push(Fault::new(code::BAD_VALUE, name.extent, message));
         }
     }
 
@@ -78,39 +95,14 @@ impl<'f> Models<'f> {
         settings
     }
 
-    /// What a call spends of the budgets of its model.
-    pub(super) fn spent(self, call: Called<'_>) -> impl Iterator<Item = Spending> {
-        let model = call.model.and_then(|name| self.get(&name.value));
-        let spendings = model.map(|model| {
-            let budget = |what: &str, limit: u64, amount: u64, unit: Unit| Spending {
-                name: format!("{}/{what}", whose(model)).into(),
-                amount: narrow(amount.clamp(1, limit)),
-                limit: narrow(limit),
-                per: MINUTE,
-                unit,
-            };
-            let requests = model.requests_per_minute.as_ref().map(|it| it.value.0);
-            let tokens = model.tokens_per_minute.as_ref().map(|it| it.value.0);
-            let requests = requests.map(|limit| budget("requests", limit, 1, Unit::Requests));
-            let tokens =
-                tokens.map(|limit| budget("tokens", limit, tokens_of(call.settings), Unit::Tokens));
-            requests.into_iter().chain(tokens)
-        });
-        spendings.into_iter().flatten()
-    }
-
-    /// The breaker that all calls of a model's server keep to: while it is down, nobody asks it
-    /// but for trials.
-    pub(super) fn breaker(self, call: Called<'_>) -> Option<Breaker> {
-        let model = call.model.and_then(|name| self.get(&name.value))?;
-        Some(Breaker {
-            name: whose(model).into(),
-            failures: 5,
-            open: Span::secs(30),
-            open_max: Span::secs(600),
-            trials: 1,
-            counts_transient: false,
-        })
+    /// What the calls of each model take that a call may use, the first one first. Empty for what
+    /// calls no model.
+    pub(super) fn shared(self, call: Called<'_>) -> Vec<Shared> {
+        let used = |name: &Placed<String>| Some(taken(self.get(&name.value)?, call));
+        let Some(first) = call.model else { return Vec::new() };
+        let fallbacks = self.get(&first.value).and_then(|model| model.fallbacks.as_ref());
+        let names = fallbacks.iter().flat_map(|fallbacks| &fallbacks.0);
+        std::iter::once(first).chain(names).filter_map(used).collect()
     }
 
     fn get(self, name: &str) -> Option<&'f ModelFile> {
@@ -131,6 +123,37 @@ impl<'f> Models<'f> {
             faults.push(fault.hint_if(did_you_mean(&name.value, names)).hint_if(Some(add)));
         }
         found
+    }
+}
+
+/// What a call takes of the budgets of a model, and the breaker that all calls of its server keep
+/// to: while it is down, nobody asks it but for trials.
+fn taken(model: &ModelFile, call: Called<'_>) -> Shared {
+    let whose = whose(model);
+    let budget = |what: &str, limit: u64, amount: u64, unit: Unit| Spending {
+        name: format!("{whose}/{what}").into(),
+        amount: narrow(amount.clamp(1, limit)),
+        limit: narrow(limit),
+        per: MINUTE,
+        unit,
+    };
+    let requests = model.requests_per_minute.as_ref().map(|it| it.value.0);
+    let requests = requests.map(|limit| budget("requests", limit, 1, Unit::Requests));
+    let tokens = model.tokens_per_minute.as_ref().map(|it| it.value.0);
+    let tokens =
+        tokens.map(|limit| budget("tokens", limit, tokens_of(call.settings), Unit::Tokens));
+    let breaker = Breaker {
+        name: whose.as_str().into(),
+        failures: 5,
+        open: Span::secs(30),
+        open_max: Span::secs(600),
+        trials: 1,
+        counts_transient: false,
+    };
+    Shared {
+        budgets: requests.into_iter().chain(tokens).collect(),
+        breakers: [breaker].into(),
+        ..Shared::default()
     }
 }
 

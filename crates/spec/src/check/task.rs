@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, Trigger};
-use model::shared::{Breaker, Deadline, Shared, Spending};
+use model::policy::{Policy, Trigger, Variant};
+use model::shared::{Deadline, Shared};
 use model::{Request, Span};
 
 use super::control::Checked;
@@ -145,14 +145,17 @@ impl Compiler<'_, '_> {
         let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
         let parallel = parallel
             .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
+        let request = self.request(task);
+        let mut ways = self.shared(task, faults).into_iter();
         let mut policy = Policy {
-            request: self.request(task),
+            shared: ways.next().unwrap_or_default(),
+            others: ways.map(|shared| Variant { request: request.clone(), shared }).collect(),
+            request,
             retry: retries::policy(task, faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
-            shared: self.shared(task, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -187,23 +190,14 @@ impl Compiler<'_, '_> {
         (policy, task)
     }
 
-    /// What an attempt takes of what all runs share: what it says itself, and what its model has.
-    fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Shared {
-        let mut shared = self.defaults.sharing.taken(task, faults);
-        let spent: Vec<Spending> =
-            task.call().into_iter().flat_map(|call| self.defaults.models.spent(call)).collect();
-        if !spent.is_empty() {
-            let mut budgets: Vec<Spending> = shared.budgets.into_iter().chain(spent).collect();
-            budgets.sort_unstable();
-            shared.budgets = budgets.into();
-        }
-        let breaker = task.call().and_then(|call| self.defaults.models.breaker(call));
-        if let Some(breaker) = breaker {
-            let mut breakers: Vec<Breaker> = shared.breakers.into_iter().chain([breaker]).collect();
-            breakers.sort_unstable();
-            shared.breakers = breakers.into();
-        }
-        shared
+    /// What an attempt takes of what all runs share, in each of the ways to do the work: what the
+    /// task says itself, and what the model has that is asked. Not empty.
+    fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Vec<Shared> {
+        let said = self.defaults.sharing.taken(task, faults);
+        let models = task.call().map(|call| self.defaults.models.shared(call));
+        let ways: Vec<Shared> =
+            models.into_iter().flatten().map(|model| both(&said, model)).collect();
+        if ways.is_empty() { vec![said] } else { ways }
     }
 
     /// What an attempt asks for. One that waits for another machine needs next to nothing here.
@@ -427,6 +421,20 @@ pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) 
         return None;
     }
     Some(limit.value.0)
+}
+
+/// What a task says itself, and what its model has. No name is in both.
+fn both(said: &Shared, model: Shared) -> Shared {
+    fn sorted<T: Clone + Ord>(said: &[T], more: &[T]) -> Box<[T]> {
+        let mut all = [said, more].concat();
+        all.sort_unstable();
+        all.into()
+    }
+    Shared {
+        locks: said.locks.clone(),
+        budgets: sorted(&said.budgets, &model.budgets),
+        breakers: sorted(&said.breakers, &model.breakers),
+    }
 }
 
 /// Behind a pointer if there is anything in it.

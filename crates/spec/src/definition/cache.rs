@@ -45,7 +45,7 @@ impl Definition {
     ) -> Result<Option<Sameness>, RenderError> {
         let Some(rule) = self.cache(task) else { return Ok(None) };
         self.rendering(task, Some(item), upstream, |renderer| {
-            let rendered = renderer.render()?;
+            let rendered = renderer.render(None)?;
             let files: Result<Vec<String>, Failure> =
                 rule.files.iter().map(|pattern| renderer.one(pattern)).collect();
             let value = |expression: &String| {

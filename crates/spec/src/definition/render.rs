@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use minijinja::value::Value;
+use model::VariantId;
 use model::limits::RENDERED_BYTES_MAX;
 use model::secret::SecretRef;
 use model::work::Does;
@@ -52,7 +53,8 @@ pub(super) struct Renderer<'d> {
 }
 
 impl Renderer<'_> {
-    pub(super) fn render(&self) -> Result<Rendered, Failure> {
+    /// What is started in one of the ways to do it; in all of them, for what makes it the same.
+    pub(super) fn render(&self, variant: Option<VariantId>) -> Result<Rendered, Failure> {
         let Scene { definition, defined: task, .. } = self.scene;
         let context = self.context()?;
         let around = definition.around(self.scene.frame);
@@ -67,7 +69,7 @@ impl Renderer<'_> {
             env.insert(name.clone(), self.text(text, &context)?);
         }
         let (does, settings) = match &task.action {
-            Action::Call(call) => self.call(call, &mut secret_env)?,
+            Action::Call(call) => self.call((call, variant), &mut secret_env)?,
             _ => (Does::Process(self.argv(&context)?), Json::Null),
         };
         let working_dir = match &task.working_dir {
@@ -90,12 +92,15 @@ impl Renderer<'_> {
     /// variables that only the worker knows.
     fn call(
         &self,
-        call: &Call,
+        (call, variant): (&Call, Option<VariantId>),
         secrets: &mut Vec<(String, SecretRef)>,
     ) -> Result<(Does, Json), Failure> {
         let wrong = |message| Failure { code: code::RENDER, message };
         let around = self.scene.definition.around(self.scene.frame);
         let mut settings = call.settings.clone();
+        if let Some(variant) = variant {
+            call.kind.keep_only(&mut settings, variant);
+        }
         for (key, value) in settings.as_object_mut().into_iter().flatten() {
             if call.kind.secret_keys().contains(&&**key) {
                 self.hide(value, around.secrets, secrets);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::limits::{OUTPUT_BYTES_MAX, RENDERED_BYTES_MAX};
-use model::{ItemId, RunId, TaskId, Timestamp};
+use model::{ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::{Value, json};
 use spec::limits::LIST_BYTES_MAX;
 use spec::{Bound, Question, TaskOutputs, check};
@@ -58,7 +58,7 @@ pub(crate) fn play(file: &Value, outputs: &Value) -> bool {
         assert!(reply.output.is_none_or(|output| output.len() <= OUTPUT_BYTES_MAX));
         assert!(reply.list.is_none_or(|list| list.len() <= LIST_BYTES_MAX));
         let _message = definition.message(task, &upstream);
-        if let Ok(rendered) = definition.render(task, ItemId(0), &upstream) {
+        if let Ok(rendered) = definition.render((task, ItemId(0)), VariantId(0), &upstream) {
             let bytes = format!("{rendered:?}").len();
             // Texts of a task are bounded each; `Debug` escapes, and adds names.
             assert!(bytes <= 20 * RENDERED_BYTES_MAX, "{bytes} bytes are rendered");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::graph::GraphParts;
-use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::json;
 use spec::{Definition, Fragment, Question, TaskOutputs, check};
 
@@ -59,7 +59,9 @@ fn fragment_survives(definition: &Definition, parts: &GraphParts, text: &[u8]) {
             assert_eq!(among_old, old.edges_from(task).collect::<Vec<_>>());
         }
         for task in new.tasks().skip(old.len()) {
-            let _ = grown.definition.render(task, ItemId(0), &|_| TaskOutputs::Single(json!({})));
+            let _ = grown
+                .definition
+                .render((task, ItemId(0)), VariantId(0), &|_| TaskOutputs::Single(json!({})));
             let upstream = &|_: TaskId| TaskOutputs::Single(json!({}));
             let (now, run) = (Timestamp(0), RunId(7));
             let _ = grown.definition.answer(&Question { task, turn: 1, upstream, now, run });

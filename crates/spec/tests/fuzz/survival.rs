@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use model::control::ControlAnswer;
 use model::limits::OUTPUT_BYTES_MAX;
-use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp};
+use model::{Digest, Graph, ItemId, RunId, TaskId, Timestamp, VariantId};
 use serde_json::{Value, json};
 use spec::{Definition, Question, Reply, Source, TaskOutputs, Upstream, check};
 
@@ -35,7 +35,7 @@ pub(crate) fn survives(bytes: &[u8]) {
         let _message = definition.message(task, &nothing);
         for item in (0..graph.items(task).min(2)).map(ItemId) {
             let _label = definition.item_label(task, item);
-            let _ = definition.render(task, item, &nothing);
+            let _ = definition.render((task, item), VariantId(0), &nothing);
         }
     }
 }

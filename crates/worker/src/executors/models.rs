@@ -1,7 +1,7 @@
 //! The executor of calls of language models, on any server that is compatible with OpenAI's.
 //!
-//! It asks the model, and those that are named in its place when it cannot be had; it lets a model
-//! mend an answer that does not fit. It waits for nothing and tries no request again.
+//! It asks one model, and lets it mend an answer that does not fit. It waits for nothing, tries no
+//! request again, and asks no other model: the engine does, by another attempt.
 
 use model::outcome::Outcome;
 use model::work::models::{Ask, Model, ModelCall};
@@ -62,29 +62,14 @@ async fn run(
     teller: &Teller,
 ) -> Result<Finished, Trouble> {
     let client = clients.get(&Manner::plain())?;
-    let mut first: Option<Trouble> = None;
-    for model in &call.models {
-        if let Some(Trouble { reason, .. }) = &first {
-            teller.say(reason);
-            teller.say(&format!("the model `{}` is asked in its place", model.name));
-        }
-        let patience = Patience::in_all(model.timeout);
-        let asking = Asking { model, asker, client: &client, teller, patience };
-        let outputs = match &call.ask {
-            Ask::Generate(generate) => generate::run(&asking, generate).await,
-            Ask::Embed(embed) => embed::run(&asking, embed).await,
-        };
-        match outputs {
-            Ok(outputs) => return finished(outputs),
-            // Another model may be had where this one cannot; what is wrong with a request or with
-            // an answer is wrong with all of them.
-            Err(trouble) if trouble.failure.is_transient() => {
-                first.get_or_insert(trouble);
-            }
-            Err(trouble) => return Err(first.unwrap_or(trouble)),
-        }
-    }
-    Err(first.expect("a call has a model, and each has failed"))
+    let model = &call.model;
+    let patience = Patience::in_all(model.timeout);
+    let asking = Asking { model, asker, client: &client, teller, patience };
+    let outputs = match &call.ask {
+        Ask::Generate(generate) => generate::run(&asking, generate).await,
+        Ask::Embed(embed) => embed::run(&asking, embed).await,
+    };
+    finished(outputs?)
 }
 
 fn finished(outputs: Map<String, Value>) -> Result<Finished, Trouble> {

@@ -13,7 +13,7 @@ use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::work::{Assignment, Call, Delivery, Dispatch, Does, Pool, Work};
 use model::{
     Attempt, AttemptId, Epoch, ItemId, ItemKey, Request, Round, RunId, Span, TaskId, Token,
-    WorkerId,
+    VariantId, WorkerId,
 };
 use tempfile::TempDir;
 use worker::supervisor::Config;
@@ -135,6 +135,7 @@ impl House {
             token: Token(u64::from(number) + 1),
             request: request.clone(),
             grace: GRACE,
+            variant: VariantId(0),
         });
         let work = numbers.clone().zip(calls).map(|(number, call)| {
             Work::Assignment(Box::new(Assignment {

@@ -147,6 +147,8 @@ pub(crate) struct LeaseImage {
     pub(crate) started_at: Option<u64>,
     #[prost(bool, tag = "7")]
     pub(crate) overran: bool,
+    #[prost(uint32, tag = "8")]
+    pub(crate) variant: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -159,6 +161,8 @@ pub(crate) struct RetryImage {
     pub(crate) item: u32,
     #[prost(uint64, tag = "4")]
     pub(crate) at: u64,
+    #[prost(uint32, tag = "5")]
+    pub(crate) variant: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -42,12 +42,12 @@ struct Went {
     spent: Spent,
 }
 
-fn go(models: Vec<Model>, ask: Ask) -> Went {
+fn go(model: Model, ask: Ask) -> Went {
     let told = Told::new();
     let secrets = HashMap::from([("KEY".to_owned(), "sk-hunter22".to_owned())]);
     let asker = Asker::of(secrets, std::env::temp_dir());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let call = ModelCall { models, ask };
+    let call = ModelCall { model, ask };
     let ended = runtime.block_on(run(&call, &asker, &Clients::default(), &told.teller));
     let ended = ended.map(|finished| match finished.left {
         Left::Outputs(outputs) => serde_json::from_slice(&outputs).unwrap(),
@@ -74,8 +74,8 @@ fn events(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/event-stream\r\n\r\n{body}")
 }
 
-fn failure(models: Vec<Model>, ask: Ask) -> Failure {
-    go(models, ask).ended.unwrap_err().failure
+fn failure(model: Model, ask: Ask) -> Failure {
+    go(model, ask).ended.unwrap_err().failure
 }
 
 const BROKEN: Failure = Failure::Unreachable(Unreached::Broken);
@@ -88,7 +88,7 @@ fn sent(request: &str) -> Value {
 #[test]
 fn a_stream_is_read_counted_and_logged() {
     let server = Server::saying(events(&stream(&["The ", "Rhine"])));
-    let went = go(vec![model(&server)], Ask::Generate(generate(None)));
+    let went = go(model(&server), Ask::Generate(generate(None)));
     let outputs = went.ended.unwrap();
     assert_eq!(outputs["text"], "The Rhine");
     assert_eq!(outputs["finish_reason"], "stop");
@@ -112,15 +112,15 @@ fn an_answer_may_come_whole() {
     });
     let json = "content-type: application/json\r\n";
     let server = Server::saying(answer("200 OK", json, &whole.to_string()));
-    let went = go(vec![model(&server)], Ask::Generate(generate(None)));
+    let went = go(model(&server), Ask::Generate(generate(None)));
     let outputs = went.ended.unwrap();
     assert_eq!((&outputs["text"], &outputs["finish_reason"]), (&json!("Rhine"), &json!("length")));
     assert_eq!(outputs["usage"]["is_estimate"], true);
     let refusal = json!({"choices": [{"message": {"content": null, "refusal": "no"}}]});
     let server = Server::saying(answer("200 OK", json, &refusal.to_string()));
-    assert_eq!(failure(vec![model(&server)], Ask::Generate(generate(None))), Failure::Answer);
+    assert_eq!(failure(model(&server), Ask::Generate(generate(None))), Failure::Answer);
     let server = Server::saying(answer("200 OK", json, "<html>"));
-    assert_eq!(failure(vec![model(&server)], Ask::Generate(generate(None))), Failure::Answer);
+    assert_eq!(failure(model(&server), Ask::Generate(generate(None))), Failure::Answer);
 }
 
 fn river() -> Value {
@@ -137,7 +137,7 @@ fn an_answer_that_does_not_fit_is_mended() {
         let text = ["It is the Rhine.", "{\"name\": \"Rhine\"}", "{\"river\": \"Rhine\"}"][number];
         let _ = to.write_all(events(&stream(&[text])).as_bytes());
     });
-    let went = go(vec![model(&server)], Ask::Generate(generate(Some(river()))));
+    let went = go(model(&server), Ask::Generate(generate(Some(river()))));
     let outputs = went.ended.unwrap();
     assert_eq!(outputs["json"], json!({"river": "Rhine"}));
     assert_eq!(outputs["usage"]["tokens_in"], 21, "all three answers count");
@@ -154,11 +154,11 @@ fn an_answer_that_does_not_fit_is_mended() {
 #[test]
 fn an_answer_that_never_fits_is_given_up() {
     let server = Server::saying(events(&stream(&["no"])));
-    let went = go(vec![model(&server)], Ask::Generate(generate(Some(river()))));
+    let went = go(model(&server), Ask::Generate(generate(Some(river()))));
     assert_eq!(went.ended.unwrap_err().failure, Failure::Answer);
     assert_eq!((server.requests().len(), went.spent.tokens_out), (3, 9));
     let once = Generate { repairs_max: 0, ..generate(Some(river())) };
-    assert_eq!(failure(vec![model(&server)], Ask::Generate(once)), Failure::Answer);
+    assert_eq!(failure(model(&server), Ask::Generate(once)), Failure::Answer);
     assert_eq!(server.requests().len(), 4);
 }
 
@@ -167,17 +167,17 @@ fn a_stream_that_stops_in_the_middle_is_broken() {
     let whole = stream(&["The ", "Rhine"]);
     for cut in [20, 60, 110] {
         let server = Server::saying(events(&whole[..cut]));
-        let went = go(vec![model(&server)], Ask::Generate(generate(None)));
+        let went = go(model(&server), Ask::Generate(generate(None)));
         assert_eq!(went.ended.unwrap_err().failure, BROKEN, "{cut}");
         assert_eq!(went.spent.requests, 1);
     }
     let chunked = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
                    transfer-encoding: chunked\r\n\r\n9\r\ndata: {\"c";
     let server = Server::saying(chunked);
-    assert_eq!(failure(vec![model(&server)], Ask::Generate(generate(None))), BROKEN);
+    assert_eq!(failure(model(&server), Ask::Generate(generate(None))), BROKEN);
     let error = "data: {\"error\": {\"message\": \"overloaded\", \"code\": 503}}\n\n";
     let server = Server::saying(events(error));
-    let told = failure(vec![model(&server)], Ask::Generate(generate(None)));
+    let told = failure(model(&server), Ask::Generate(generate(None)));
     assert_eq!(told, Failure::Status(503));
 }
 
@@ -190,12 +190,12 @@ fn a_stream_that_never_ends_is_bounded() {
         while to.write_all(many.as_bytes()).is_ok() {}
     });
     let ask = || Ask::Generate(generate(None));
-    assert_eq!(failure(vec![model(&endless)], ask()), Failure::TooLarge);
+    assert_eq!(failure(model(&endless), ask()), Failure::TooLarge);
     let one_line = Server::start(|_, _, mut to| {
         let _ = to.write_all(events("data: ").as_bytes());
         while to.write_all(&[b'x'; 9_999]).is_ok() {}
     });
-    assert_eq!(failure(vec![model(&one_line)], ask()), Failure::TooLarge);
+    assert_eq!(failure(model(&one_line), ask()), Failure::TooLarge);
     let drip = Server::start(|_, _, mut to| {
         let _ = to.write_all(events("").as_bytes());
         while to.write_all(b": wait\n").is_ok() {
@@ -203,35 +203,16 @@ fn a_stream_that_never_ends_is_bounded() {
         }
     });
     let hasty = Model { timeout: Span::millis(500), ..model(&drip) };
-    assert_eq!(failure(vec![hasty], ask()), Failure::Unreachable(Unreached::Slow));
+    assert_eq!(failure(hasty, ask()), Failure::Unreachable(Unreached::Slow));
 }
 
 #[test]
 fn who_is_busy_says_for_how_long() {
     let busy = answer("429 Too Many Requests", "retry-after: 12\r\n", "{\"error\": {}}");
     let server = Server::saying(busy);
-    let trouble = go(vec![model(&server)], Ask::Generate(generate(None))).ended.unwrap_err();
+    let trouble = go(model(&server), Ask::Generate(generate(None))).ended.unwrap_err();
     assert_eq!(trouble.failure, Failure::Status(429));
     assert_eq!(trouble.retry_after, Some(Span::secs(12)));
-}
-
-#[test]
-fn another_model_is_asked_when_the_first_cannot_be_had() {
-    let busy = Server::saying(answer("503 Service Unavailable", "", ""));
-    let there = Server::saying(events(&stream(&["Rhine"])));
-    let second = || Model { name: "small".to_owned(), ..model(&there) };
-    let went = go(vec![model(&busy), second()], Ask::Generate(generate(None)));
-    assert_eq!(went.ended.unwrap()["model"], "small");
-    assert!(went.log.contains("the model `small` is asked in its place"), "{}", went.log);
-    assert_eq!(went.spent.requests, 2);
-    // A request that is wrong is wrong everywhere.
-    let wrong = Server::saying(answer("400 Bad Request", "", "no such parameter"));
-    let told = failure(vec![model(&wrong), second()], Ask::Generate(generate(None)));
-    assert_eq!((told, there.requests().len()), (Failure::Status(400), 1));
-    // When none can be had, the first counts.
-    let down = Server::saying(answer("500 Internal Server Error", "", ""));
-    let told = failure(vec![model(&busy), model(&down)], Ask::Generate(generate(None)));
-    assert_eq!(told, Failure::Status(503));
 }
 
 fn embed(inputs: &[&str], is_list: bool) -> Ask {
@@ -246,14 +227,14 @@ fn texts_are_embedded_in_one_request() {
         "usage": {"prompt_tokens": 5, "total_tokens": 5},
     });
     let server = Server::saying(answer("200 OK", "", &data.to_string()));
-    let went = go(vec![model(&server)], embed(&["a", "b"], true));
+    let went = go(model(&server), embed(&["a", "b"], true));
     let outputs = went.ended.unwrap();
     assert_eq!(outputs["embeddings"], json!([[0.25, -1.0], [0.5, 1.0]]));
     assert_eq!((&outputs["count"], &outputs["dimensions"]), (&json!(2), &json!(2)));
     assert_eq!((went.spent.tokens_in, went.spent.tokens_out), (5, 0));
     assert_eq!(sent(&server.requests()[0])["input"], json!(["a", "b"]));
-    assert_eq!(failure(vec![model(&server)], embed(&["a"], false)), Failure::Answer);
-    let nothing = go(vec![model(&server)], embed(&[], true)).ended.unwrap();
+    assert_eq!(failure(model(&server), embed(&["a"], false)), Failure::Answer);
+    let nothing = go(model(&server), embed(&[], true)).ended.unwrap();
     assert_eq!((&nothing["embeddings"], server.requests().len()), (&json!([]), 2));
 }
 
@@ -261,5 +242,5 @@ fn texts_are_embedded_in_one_request() {
 fn a_model_at_the_metadata_of_a_cloud_is_not_asked() {
     let server = Server::saying("");
     let there = Model { endpoint: "http://169.254.169.254/v1".to_owned(), ..model(&server) };
-    assert_eq!(failure(vec![there], embed(&["a"], false)), Failure::Forbidden);
+    assert_eq!(failure(there, embed(&["a"], false)), Failure::Forbidden);
 }
