@@ -83,8 +83,8 @@ pub enum Mutant {
     NoGrowth,
     /// There is only the first way to do anything.
     OneWay,
-    /// The further ways are tried in another order.
-    WaysTurned,
+    /// What could not be had in the first way is asked for in the same way once more.
+    FirstWayTwice,
 }
 
 impl Mutant {
@@ -128,7 +128,7 @@ impl Mutant {
         Self::ResumedAtLimit,
         Self::NoGrowth,
         Self::OneWay,
-        Self::WaysTurned,
+        Self::FirstWayTwice,
     ];
 
     /// How it is named on the command line.
@@ -173,7 +173,7 @@ impl Mutant {
             Self::ResumedAtLimit => "resumed-at-limit",
             Self::NoGrowth => "no-growth",
             Self::OneWay => "one-way",
-            Self::WaysTurned => "ways-turned",
+            Self::FirstWayTwice => "first-way-twice",
         }
     }
 }

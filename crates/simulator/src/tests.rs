@@ -198,7 +198,7 @@ fn memory_that_does_not_grow_breaks_s29() {
 #[test]
 fn ways_that_are_not_taken_in_their_order_break_s30() {
     assert_eq!(found_by_corpus(Mutant::OneWay).id, "S30");
-    assert_eq!(found_by_corpus(Mutant::WaysTurned).id, "S30");
+    assert_eq!(found_by_corpus(Mutant::FirstWayTwice).id, "S30");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::hash::mix;
 use model::outcome::{Failure, Spent};
-use model::policy::{Policy, Priority, RetryPolicy, Trigger};
+use model::policy::{Policy, Priority, RetryPolicy, Trigger, Variant};
 use model::shared::{Shared, Unit};
 use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
 
@@ -135,9 +135,10 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
             shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
         }),
         Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
-        Some(Mutant::WaysTurned) => policies.for_each(|policy| {
-            if let Some(last) = policy.others.last_mut() {
-                core::mem::swap(&mut policy.shared, &mut last.shared);
+        Some(Mutant::FirstWayTwice) => policies.for_each(|policy| {
+            if !policy.others.is_empty() {
+                let (request, shared) = (policy.request.clone(), policy.shared.clone());
+                policy.others = [&[Variant { request, shared }], &*policy.others].concat().into();
             }
         }),
         Some(Mutant::NoGrowth) => policies.for_each(|policy| policy.retry.memory = None),
