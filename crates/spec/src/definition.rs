@@ -335,6 +335,14 @@ impl Definition {
         self.rendering(task, Some(item), upstream, |renderer| renderer.render(Some(variant)))
     }
 
+    /// The name of one of the ways to do a task, if there are several: the model that is asked.
+    #[must_use]
+    pub fn way(&self, task: TaskId, variant: VariantId) -> Option<&str> {
+        let Action::Call(call) = &self.get(task)?.action else { return None };
+        let models = call.settings.get("models")?.as_array().filter(|models| models.len() > 1)?;
+        models.get(usize::from(variant.0))?.get("name")?.as_str()
+    }
+
     /// What a task waits for that somebody outside has to say.
     #[must_use]
     pub fn awaited(&self, task: TaskId) -> Option<Awaited> {

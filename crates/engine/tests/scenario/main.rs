@@ -10,6 +10,7 @@ mod house;
 mod mark;
 mod paused;
 mod sharing;
+mod ways;
 
 use engine::{Answer, Rejection};
 use house::{FAILED, House, cpu, graph};

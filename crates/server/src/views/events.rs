@@ -149,10 +149,12 @@ fn marked(mark: &Marked, names: &Names) -> Said {
 fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
     let status = TaskStatus::Leased;
     match fact {
-        Fact::AttemptsLeased { task, items, worker, .. } if task.run == run => {
+        Fact::AttemptsLeased { task, items, worker, variant } if task.run == run => {
             let what = some_items(names, task.task, &IdSet::range(items.start, items.end));
             let said = Said::of_task("attempts_leased", task.task, items.len(), status);
-            Some(said.text(format!("{what} given to worker number {worker}")))
+            let way = names.way(task.task, *variant).map(|way| format!(", to ask `{way}`"));
+            let way = way.unwrap_or_default();
+            Some(said.text(format!("{what} given to worker number {worker}{way}")))
         }
         Fact::AttemptsStarted { task, items } if task.run == run => {
             let what = some_items(names, task.task, items);
@@ -184,7 +186,11 @@ fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
     let trouble = trouble(ended.outcome).map_or_else(String::new, |word| format!(": {word}"));
     let text = match ended.then {
         Then::Retry { .. } => format!("{what} will be tried again{trouble}"),
-        Then::Instead(_) => format!("{what} will be tried in another way{trouble}"),
+        Then::Instead(variant) => {
+            let way = names.way(ended.task.task, variant);
+            let way = way.map_or_else(|| "another".to_owned(), |way| format!("`{way}`"));
+            format!("{what} will ask {way} instead{trouble}")
+        }
         // The word for the status says it all where the trouble would only say it again.
         Then::Final => match ended.outcome {
             Outcome::Failed(_) | Outcome::Lost => format!("{what} failed{trouble}"),

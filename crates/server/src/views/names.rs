@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ItemId, RunId, TaskId};
+use model::{ItemId, RunId, TaskId, VariantId};
 use protocol::api::Decided;
 use serde_json::Value;
 use spec::{Awaited, Definition, EnvironmentSnapshot, label};
@@ -36,6 +36,11 @@ impl Names {
     pub(crate) fn task(&self, task: TaskId) -> String {
         let name = self.definition.as_deref().map_or("", |text| text.task_name(task));
         if name.is_empty() { format!("task {task}") } else { name.to_owned() }
+    }
+
+    /// The name of one of the ways to do a task, if there are several.
+    pub(crate) fn way(&self, task: TaskId, variant: VariantId) -> Option<&str> {
+        self.definition.as_deref()?.way(task, variant)
     }
 
     /// The labels of the run.

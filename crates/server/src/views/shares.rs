@@ -65,7 +65,8 @@ pub(crate) fn budgets(view: &View<'_>) -> Vec<BudgetSummary> {
 /// What the tasks of runs that have not ended take of what all share.
 fn used<'a>(view: &'a View<'_>) -> impl Iterator<Item = &'a Shared> {
     let open = view.engine.state().runs().filter(|(_, run)| !run.status().is_final());
-    open.flat_map(|(_, run)| run.graph().policies()).map(|policy| &policy.shared)
+    let policies = open.flat_map(|(_, run)| run.graph().policies());
+    policies.flat_map(|policy| policy.variants()).map(|(_, shared)| shared)
 }
 
 const fn unit(unit: Unit) -> &'static str {
