@@ -5,7 +5,7 @@ import unittest
 from documents.clean import plain
 from documents.evaluate import purity, shared
 from documents.gather import FIELDS, of_module
-from documents.report import drawn
+from documents.report import cell, drawn
 
 
 class Documents(unittest.TestCase):
@@ -33,6 +33,9 @@ class Documents(unittest.TestCase):
     def test_the_map_escapes_names(self):
         svg = drawn([{"group": 0, "name": "<b>", "place": [0.5, 0.5]}])
         self.assertIn("&lt;b&gt;", svg)
+
+    def test_no_name_breaks_the_table(self):
+        self.assertEqual(cell(" two\r\nlines | <b>"), "two lines \\| &lt;b&gt;")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """A llama of 0.5 MB with random weights, as GGUF: what it says means nothing, how it says it is real.
 
     python3 model.py OUT.gguf
+
+It says words where a grammar lets it and bytes where it has to, and another thing to each prompt:
+so a text is as few tokens as that of a model that has learnt something.
 """
 
 import sys
@@ -9,11 +12,14 @@ import gguf
 import numpy
 
 WIDTH, HEADS, BLOCKS, INNER = 64, 4, 2, 128
+WORDS = """the a of and river lake road bridge is long name file path text line word number time day
+network socket client server test class method call value error thread process window button menu
+module package import string list table tree node message header field request answer"""
 random = numpy.random.default_rng(7)
 
 
 def weights(*shape):
-    return (random.standard_normal(shape) * 0.05).astype(numpy.float32)
+    return (random.standard_normal(shape) * 0.3).astype(numpy.float32)
 
 
 def main(path):
@@ -29,8 +35,7 @@ def main(path):
     out.add_rope_dimension_count(WIDTH // HEADS)
     out.add_file_type(gguf.LlamaFileType.ALL_F32)
 
-    # The bytes, and a few words, so that a text is not all bytes.
-    words = [f"▁{word}" for word in "the a of river lake road bridge is long name".split()]
+    words = [f"▁{word}" for word in WORDS.split()]
     tokens = ["<unk>", "<s>", "</s>"] + [f"<0x{byte:02X}>" for byte in range(256)] + words
     kinds = [gguf.TokenType.UNKNOWN, gguf.TokenType.CONTROL, gguf.TokenType.CONTROL]
     kinds += [gguf.TokenType.BYTE] * 256 + [gguf.TokenType.NORMAL] * len(words)
@@ -55,7 +60,11 @@ def main(path):
         out.add_tensor(f"{name}.ffn_up.weight", weights(INNER, WIDTH))
         out.add_tensor(f"{name}.ffn_down.weight", weights(WIDTH, INNER))
     out.add_tensor("output_norm.weight", ones)
-    out.add_tensor("output.weight", weights(len(tokens), WIDTH))
+    output = weights(len(tokens), WIDTH)
+    # Smaller numbers seldom make the largest: words come first, and halves of signs last.
+    output[: 3 + 128] *= 0.3
+    output[3 + 128 : -len(words)] = 0
+    out.add_tensor("output.weight", output)
     out.write_header_to_file()
     out.write_kv_data_to_file()
     out.write_tensors_to_file()

@@ -3,8 +3,8 @@
 #
 #     tests/llm/run.sh [AUTOGLM [FOLDER]]
 #
-# It installs node-llama-cpp, openai and gguf into FOLDER (kept between runs if it is named; about
-# two minutes the first time), plays flow.yaml, and compares requests. It needs node and python3.
+# It installs what it needs into FOLDER (kept between runs if it is named; about a minute the first
+# time), plays flow.yaml, and compares requests.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 autoglm=$(realpath "${1:-$here/../../target/debug/autoglm}")
@@ -19,15 +19,9 @@ finish() {
 }
 trap finish EXIT INT TERM
 
+"$here/install.sh" "$work"
 cd "$work"
-[ -d node_modules/node-llama-cpp ] ||
-  npm install --ignore-scripts --no-audit --no-fund --loglevel error node-llama-cpp@3.22
-[ -x venv/bin/python ] || python3 -m venv venv
-venv/bin/python -c 'import openai, gguf, numpy' 2>/dev/null || venv/bin/pip install -q openai gguf numpy
-venv/bin/python "$here/model.py" "$state/random.gguf"
-# node finds packages beside the script.
-cp "$here/server.mjs" server.mjs
-node server.mjs "$state/random.gguf" "$state/port" "$state/requests" &
+node server.mjs random.gguf "$state/port" "$state/requests" &
 server=$!
 tries=0
 until [ -s "$state/port" ]; do

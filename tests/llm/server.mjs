@@ -1,14 +1,16 @@
 // A small server compatible with OpenAI's on a real llama.cpp, by the npm package node-llama-cpp.
 //
-//     node server.mjs MODEL.gguf PORT_FILE RECORD_FILE
+//     node server.mjs MODEL.gguf PORT_FILE RECORD_FILE [PAUSE_MS]
 //
 // It writes its port and, for each request, a line of JSON with what it was sent. A JSON Schema is
-// held to by a grammar, as llama.cpp's own server does.
+// held to by a grammar, as llama.cpp's own server does. With a pause it takes at least that long
+// for each answer, as a larger model would.
 import fs from "node:fs";
 import http from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { getLlama, LlamaCompletion } from "node-llama-cpp";
 
-const [path, portFile, recordFile] = process.argv.slice(2);
+const [path, portFile, recordFile, pause] = process.argv.slice(2);
 // With more threads than cores a token takes a second.
 const llama = await getLlama({ gpu: false, build: "never", logLevel: "error", maxThreads: 1 });
 const model = await llama.loadModel({ modelPath: path });
@@ -26,10 +28,11 @@ async function generate(asked, onText) {
     const options = { maxTokens: asked.max_tokens ?? 32, temperature: asked.temperature ?? 0 };
     const seed = asked.seed ?? 7;
     const input = model.tokenize(prompt).slice(-400);
+    let received = 0;
+    const onToken = (tokens) => { received += tokens.length; };
     const made = await completion.generateCompletionWithMeta(input, {
-      ...options, seed, grammar, onTextChunk: onText,
+      ...options, seed, grammar, onToken, onTextChunk: onText,
     });
-    const received = model.tokenize(made.response).length;
     const reason = made.metadata.stopReason === "maxTokens" ? "length" : "stop";
     return { text: made.response, reason, sent: input.length, received };
   } finally {
@@ -81,7 +84,7 @@ const server = http.createServer(async (request, response) => {
   fs.appendFileSync(recordFile, JSON.stringify({ method, url, headers, body }) + "\n");
   const work = url.endsWith("/embeddings") ? embeddings : chat;
   // One after the other: there is one sequence.
-  turn = turn.then(() => work(body, response)).catch((error) => {
+  turn = turn.then(() => sleep(Number(pause ?? 0))).then(() => work(body, response)).catch((error) => {
     if (!response.headersSent) response.writeHead(500);
     response.end(JSON.stringify({ error: { message: String(error) } }));
   });

@@ -32,11 +32,15 @@ def report(
         "|---|---|---|---|",
     ]
     for group, name in zip(groups, names):
-        sample = escape(group["samples"][0][:90]).replace("|", "\\|")
-        title = escape(str(name.get("name", ""))).replace("|", "\\|")
+        title, sample = cell(name["name"]), cell(group["samples"][0][:90])
         lines.append(f"| {group['number']} | {title} | {group['size']} | {sample} |")
     path = files.write("report.md", "\n".join(lines) + "\n")
     return {"report": str(path), "plot": str(plot)}
+
+
+def cell(text: str) -> str:
+    """A text as a cell of a table, whatever is in it: a model may have written it."""
+    return escape(" ".join(text.split())).replace("|", "\\|")
 
 
 def drawn(documents: list[dict[str, Any]]) -> str:

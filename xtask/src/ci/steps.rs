@@ -33,6 +33,9 @@ pub(crate) struct Skip {
 }
 
 const PYTHON: Need = Need { program: "python3", package: "python3" };
+const PIP: Need = Need { program: "pip3", package: "python3-pip" };
+const NODE: Need = Need { program: "node", package: "nodejs" };
+const NPM: Need = Need { program: "npm", package: "npm" };
 const MKFS: Need = Need { program: "mkfs.ext4", package: "e2fsprogs" };
 const QEMU: Need = Need { program: "qemu-system-x86_64", package: "qemu-system-x86" };
 const BUSYBOX: Need = Need { program: "busybox", package: "busybox-static" };
@@ -124,7 +127,7 @@ pub(crate) const STEPS: &[Step] = &[
             // All but what has a step of its own: a new page of tests is run without a word here.
             "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
              --skip kill:: --skip power_cut:: --skip limits:: \
-             --skip containers:: --skip first_job::",
+             --skip containers:: --skip first_job:: --skip documents::",
             "cargo test --package cli --test durable",
         ],
         ..PLAIN
@@ -144,7 +147,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "kill",
         proves: "a run of 2,000 items that is killed 100 times ends as if it never was",
-        minutes: 3,
+        minutes: 2,
         lines: &["cargo test --package cli --test real kill:: -- --ignored --nocapture"],
         ..PLAIN
     },
@@ -160,7 +163,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "limits",
         proves: "limits of memory, cores and processes hold on control groups of version 2",
-        minutes: 3,
+        minutes: 2,
         needs: &[MKFS, QEMU, BUSYBOX, CPIO],
         lines: &["AUTOGLM_TEST_MACHINE=required cargo test --package cli --test real \
              limits:: -- --ignored --nocapture"],
@@ -169,7 +172,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "containers",
         proves: "tasks run in containers of a real Docker daemon, and none is left behind",
-        minutes: 3,
+        minutes: 1,
         needs: &[DOCKERD, BUSYBOX],
         lines: &["AUTOGLM_TEST_DOCKER=required cargo test --package cli --test real \
              containers:: -- --ignored --nocapture --test-threads=1"],
@@ -184,9 +187,26 @@ pub(crate) const STEPS: &[Step] = &[
         ..PLAIN
     },
     Step {
+        name: "documents",
+        proves: "2,000 documents are embedded, grouped and named by real models, and what was \
+             recorded is not done again after a kill in any phase",
+        minutes: 4,
+        needs: &[PYTHON, PIP, NODE, NPM],
+        lines: &["cargo test --package cli --test real documents:: -- --ignored --nocapture"],
+        ..PLAIN
+    },
+    Step {
+        name: "models",
+        proves: "a real llama.cpp is asked as the official client asks it, and answers fit",
+        minutes: 2,
+        needs: &[PYTHON, PIP, NODE, NPM],
+        lines: &["cargo build --package cli", "tests/llm/run.sh target/debug/autoglm target/llm"],
+        ..PLAIN
+    },
+    Step {
         name: "docs",
         proves: "the documentation builds without a warning",
-        minutes: 4,
+        minutes: 2,
         lines: &["RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps"],
         ..PLAIN
     },

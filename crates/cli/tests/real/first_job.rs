@@ -2,34 +2,18 @@
 //! where it stopped, and what it finds out is right.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::binary::Home;
-use crate::support::{api, journal, wait};
+use crate::support::{api, example, journal, wait};
 
 /// How long the whole example may take, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Items of the fan-out that have ended when it is killed.
 const KILLED_AFTER: u64 = 12;
-
-/// Copies the example, so that its output does not land beside the original.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("it is there") {
-        let entry = entry.expect("readable");
-        let target = to.join(entry.file_name());
-        let kind = entry.file_type().expect("it has one");
-        if kind.is_dir() && entry.file_name() != "out" && entry.file_name() != "__pycache__" {
-            copy(&entry.path(), &target);
-        } else if kind.is_file() {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
-}
 
 fn succeeded(home: &Home) -> u64 {
     let task = |answer: Value| answer["items"].as_array().map(Vec::len);
@@ -41,9 +25,7 @@ fn succeeded(home: &Home) -> u64 {
 #[ignore = "trains for a minute: a CI step of its own"]
 fn the_digits_example_survives_a_kill_and_reads_digits() {
     let home = Home::new();
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/digits");
-    let folder = home.folder().join("digits");
-    copy(&example, &folder);
+    let folder = example::copy("digits", &home);
     let flow = folder.join("workflow.yaml");
     let flow = flow.to_str().expect("UTF-8");
 

@@ -12,6 +12,7 @@ mod authoring;
 mod behaviour;
 mod changing;
 mod containers;
+mod documents;
 mod first_job;
 mod full_disk;
 mod kill;

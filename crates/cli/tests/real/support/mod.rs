@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod binary;
+pub(crate) mod example;
 pub(crate) mod journal;
 pub(crate) mod machine;
 pub(crate) mod processes;
