@@ -124,6 +124,8 @@ pub struct Pool {
     pub crashes: u64,
     /// What all of them have of the memory.
     pub memory_bytes: u64,
+    /// How long one stays that has nothing to do.
+    pub keep: Span,
 }
 
 /// Items that are worked on by one call.

@@ -3,6 +3,7 @@
 use protocol::api::Pool;
 
 use super::gc::size;
+use crate::outline::span;
 use crate::style::Tone;
 use crate::table::{Cell, Table};
 
@@ -11,8 +12,17 @@ pub(crate) const EMPTY: &str = "No functions have been called since this process
 
 /// The pools as a table.
 pub(crate) fn render(pools: &[Pool], tone: Tone) -> String {
-    let heads =
-        ["PYTHON", ">PROCESSES", ">BUSY", ">WAITING", ">CALLS", ">CRASHES", ">MEMORY", "FOLDER"];
+    let heads = [
+        "PYTHON",
+        ">PROCESSES",
+        ">BUSY",
+        ">WAITING",
+        ">CALLS",
+        ">CRASHES",
+        ">MEMORY",
+        ">KEPT IDLE",
+        "FOLDER",
+    ];
     let mut table = Table::new(&heads);
     for pool in pools {
         table.row(vec![
@@ -23,6 +33,7 @@ pub(crate) fn render(pools: &[Pool], tone: Tone) -> String {
             Cell::from(pool.calls.to_string()),
             Cell::from(pool.crashes.to_string()),
             Cell::from(size(pool.memory_bytes)),
+            Cell::from(span(pool.keep_seconds)),
             Cell::from(&pool.folder),
         ]);
     }
@@ -31,6 +42,9 @@ pub(crate) fn render(pools: &[Pool], tone: Tone) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::Span;
+    use protocol::api::Seconds;
+
     use super::*;
 
     #[test]
@@ -44,10 +58,11 @@ mod tests {
             calls: 1_234,
             crashes: 1,
             memory_bytes: 300 << 20,
+            keep_seconds: Seconds(Span::secs(300)),
         };
         insta::assert_snapshot!(render(&[pool], Tone::PLAIN), @r"
-        PYTHON            PROCESSES  BUSY  WAITING  CALLS  CRASHES     MEMORY  FOLDER
-        .venv/bin/python          2     1       40   1234        1  300.0 MiB  /data/flow
+        PYTHON            PROCESSES  BUSY  WAITING  CALLS  CRASHES     MEMORY  KEPT IDLE  FOLDER
+        .venv/bin/python          2     1       40   1234        1  300.0 MiB         5m  /data/flow
         ");
     }
 }

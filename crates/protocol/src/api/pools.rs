@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Seconds;
+
 /// All of them, by what makes them alike.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolList {
@@ -28,6 +30,8 @@ pub struct Pool {
     pub crashes: u64,
     /// What all of them have of the memory.
     pub memory_bytes: u64,
+    /// How long one stays that has nothing to do.
+    pub keep_seconds: Seconds,
 }
 
 impl From<&model::work::Pool> for Pool {
@@ -41,6 +45,7 @@ impl From<&model::work::Pool> for Pool {
             calls: pool.calls,
             crashes: pool.crashes,
             memory_bytes: pool.memory_bytes,
+            keep_seconds: Seconds(pool.keep),
         }
     }
 }

@@ -27,6 +27,7 @@ mod answer;
 mod assign;
 mod door;
 mod environment;
+mod forecast;
 mod keep;
 mod lane;
 mod process;
@@ -34,6 +35,7 @@ mod wire;
 
 use door::{Door, Heard};
 use environment::Environment;
+use forecast::Forecast;
 use lane::{Item, Lane};
 use process::{Phase, Process};
 use wire::{Done, Said};
@@ -76,6 +78,8 @@ struct Pool {
     crashes: u64,
     /// When it last had something to do.
     used: Instant,
+    /// How soon it mostly has something to do again.
+    forecast: Forecast,
 }
 
 /// Whether a ticket is that of a process of functions.
@@ -99,6 +103,9 @@ impl Executor for Functions {
         let run = attempt.id.key.run;
         self.places.insert(attempt.ticket, number);
         let pool = self.pools.get_mut(&number).expect("it was just found or made");
+        if pool.calls_done > 0 && pool.lanes.values().all(Lane::is_empty) {
+            pool.forecast.learn(now.saturating_duration_since(pool.used));
+        }
         let found = pool.lanes.iter().find(|(_, lane)| lane.takes(run, &call)).map(|(at, _)| *at);
         let at = found.unwrap_or_else(|| {
             pool.next_lane += 1;
@@ -185,6 +192,7 @@ impl Functions {
             calls_done: 0,
             crashes: 0,
             used: Instant::now(),
+            forecast: Forecast::default(),
         };
         self.pools.insert(self.next_pool, pool);
         self.next_pool
@@ -302,6 +310,7 @@ impl Functions {
             }
             pool.calls_done += count as u64;
             process.idle_since = now.unwrap_or(process.idle_since);
+            pool.used = now.unwrap_or(pool.used);
             if has_overrun(&pool.environment, &done) && process.phase == Phase::Serving {
                 process.phase = Phase::Retiring;
             }

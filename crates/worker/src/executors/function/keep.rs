@@ -3,19 +3,21 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use model::Span;
+
 use super::process::Phase;
 use super::{Functions, Lane, Pool};
 use crate::executors::Tools;
 use crate::supervisor::Ticket;
 
-/// How long a process stays that has nothing to do, if nothing is said.
-const KEEP: Duration = Duration::from_secs(5 * 60);
 /// How often memory is looked at, and how processes fare.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Below this part of its memory the machine is short of it.
 const SHORT_PART: u64 = 16;
-/// How long what is known of a pool is kept without processes and calls.
-const POOL_KEPT: Duration = Duration::from_secs(10 * 60);
+/// How long a pool without processes and calls is told of.
+const POOL_TOLD: Duration = Duration::from_secs(10 * 60);
+/// How long what is known of it is kept: longer than any of its processes.
+const POOL_KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Functions {
     /// When something is due by the clock.
@@ -74,7 +76,9 @@ impl Functions {
         if !std::mem::take(&mut self.must_tell) {
             return None;
         }
-        let pools: Vec<_> = self.pools.values().map(|pool| self.fares(pool)).collect();
+        let is_told = |pool: &&Pool| !pool.is_gone() || pool.used + POOL_TOLD > now;
+        let pools = self.pools.values().filter(is_told).map(|pool| self.fares(pool));
+        let pools: Vec<_> = pools.collect();
         if pools == self.told {
             return None;
         }
@@ -96,6 +100,7 @@ impl Functions {
             calls: pool.calls_done,
             crashes: pool.crashes,
             memory_bytes: known().filter_map(|it| memory_bytes(it.pid?)).sum(),
+            keep: Span(u64::try_from(pool.keep().as_micros()).unwrap_or(u64::MAX)),
         }
     }
 
@@ -107,9 +112,16 @@ impl Functions {
     /// Until when a process stays that has nothing to do.
     fn idle_until(&self, ticket: Ticket) -> Option<Instant> {
         let process = self.processes.get(&ticket).filter(|process| process.takes(1))?;
-        let keep = self.pools.get(&process.pool)?.environment.keep.idle;
-        let keep = keep.map_or(KEEP, |keep| Duration::from_micros(keep.0));
-        Some(process.idle_since + keep)
+        Some(process.idle_since + self.pools.get(&process.pool)?.keep())
+    }
+}
+
+impl Pool {
+    /// How long a process stays that has nothing to do: as its file says, or else as long as the
+    /// next call mostly takes to come.
+    fn keep(&self) -> Duration {
+        let said = self.environment.keep.idle;
+        said.map_or_else(|| self.forecast.keep(), |keep| Duration::from_micros(keep.0))
     }
 }
 
