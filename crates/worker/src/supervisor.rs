@@ -15,7 +15,8 @@
 //! starts anything.
 //!
 //! The supervisor knows nothing of runs, retries or leases. It must never block on a task or on the
-//! worker, and never have a second thread.
+//! worker, and never have a second thread. Only when all of them are gone it may wait, for a moment,
+//! for the end of what a dead worker has left outside ([`outside`]).
 
 mod cgroup;
 mod children;
@@ -25,6 +26,7 @@ mod leftovers;
 mod lock;
 mod oom;
 mod outbox;
+mod outside;
 mod process;
 mod reactor;
 mod spawn;
@@ -64,7 +66,7 @@ pub const COOKIE_VARIABLE: &str = "AUTOGLM_SUPERVISOR";
 pub const TICKET_VARIABLE: &str = "AUTOGLM_TICKET";
 
 /// Runs this process as a supervisor until its worker is gone and so are all tasks; or, when a
-/// supervisor says so, as the step of a task into its control groups.
+/// supervisor says so, as the step of a task into its control groups, or of the end of containers.
 ///
 /// `arguments` are those after [`HIDDEN_ARGUMENT`]. Call it before any other thread exists: the
 /// pipes to the worker are taken from stdin and stdout, and the signal handlers are replaced.
@@ -73,6 +75,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let first = arguments.next();
     if first.as_deref() == Some(enter::ARGUMENT.as_ref()) {
         return enter::main(arguments);
+    }
+    if first.as_deref() == Some(outside::ARGUMENT.as_ref()) {
+        return outside::main(arguments);
     }
     let outcome = match (first, arguments.next()) {
         (Some(state_dir), None) => run(Path::new(&state_dir)),
@@ -104,6 +109,8 @@ fn run(state_dir: &Path) -> io::Result<()> {
     let mut reactor = Reactor::new((inbox, Outbox::new(outbox)?), state_dir, confinement)?;
     let served = reactor.serve(leftovers);
     reactor.kill_everything()?;
+    // What cannot be ended now is ended by the next worker.
+    let _ = outside::end(state_dir);
     if let Some(group) = group {
         group.leave();
     }

@@ -59,6 +59,22 @@ impl Containers {
         });
     }
 
+    /// Whether a worker with this state folder may have left some that run.
+    pub(crate) fn may_be_left(home: &Path) -> bool {
+        House::new(home).may_have_left()
+    }
+
+    /// Ends and removes what such a worker has left.
+    ///
+    /// # Errors
+    /// The engine cannot be asked, in words.
+    pub(crate) fn end_left(home: &Path) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let api = Api::find().map_err(|trouble| trouble.reason)?;
+        runtime.block_on(House::new(home).clear(&api)).map_err(|trouble| trouble.reason)
+    }
+
     /// An attempt has ended.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
         let is_last = self.live.remove(&ticket).is_some() && self.live.is_empty();
