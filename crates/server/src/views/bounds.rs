@@ -2,6 +2,7 @@
 //! on, or can be on, holds anything to them.
 
 use model::bounds::{Bounds, Enforcement, Means};
+use model::resources::CONTAINER;
 use model::{TaskId, WorkerId};
 
 use super::subject::Subject;
@@ -23,6 +24,9 @@ pub(super) fn limits(
     }
     said.push(bounds.class(request).as_str().to_owned());
     let said = said.join(", ");
+    if request.custom.iter().any(|(name, _)| **name == *CONTAINER) {
+        return Some(format!("{said}; kept by the engine of its container"));
+    }
     let name = worker.and_then(|worker| subject.engine.state().worker(worker));
     let enforced = subject.enforced.and_then(|enforced| match name {
         Some(worker) => enforced.of(&worker.name),

@@ -34,7 +34,7 @@ pub(crate) fn difference(before: &Side<'_>, after: &Side<'_>) -> Difference {
     let mut run = Changes::default();
     let (was, is) = (before.settings, after.settings);
     run.add("priority", number(was.priority.0), number(is.priority.0));
-    run.add("concurrency", or_any(was.concurrency), or_any(is.concurrency));
+    run.add("max_parallel", or_any(was.concurrency), or_any(is.concurrency));
     run.add("cost_limit", cost(was.cost_limit_micro), cost(is.cost_limit_micro));
     let mut changes = run.of(None, "");
     for task in before.graph.tasks().take(after.graph.len()) {
@@ -55,7 +55,7 @@ pub(crate) fn edit(subject: &Subject<'_>, before: &Side<'_>, after: &Side<'_>) -
     let mut refused: Vec<Refused> = Vec::new();
     for (task, change) in &changes {
         // How many items may be leased at a time concerns those that are not.
-        let Some(task) = task.filter(|_| change.key != "concurrency") else { continue };
+        let Some(task) = task.filter(|_| change.key != "max_parallel") else { continue };
         let name = subject.names.task(task);
         if let Some(reason) = begun(subject, task)
             && refused.iter().all(|refused| refused.task != name)
@@ -133,7 +133,7 @@ impl Changes {
 fn between(old: &Policy, new: &Policy) -> Changes {
     let mut changes = Changes::default();
     changes.add("priority", number(old.priority.0), number(new.priority.0));
-    changes.add("concurrency", or_any(old.concurrency), or_any(new.concurrency));
+    changes.add("max_parallel", or_any(old.concurrency), or_any(new.concurrency));
     changes.add("timeout", span_or_none(old.timeout), span_or_none(new.timeout));
     changes.add("grace", span(old.grace), span(new.grace));
     changes.add("deadline", deadline(old.deadline), deadline(new.deadline));
