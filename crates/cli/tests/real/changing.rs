@@ -228,7 +228,7 @@ fn a_run_is_edited_and_tasks_are_passed_over_while_it_goes_on() {
     let texts = texts(&home, "1");
     for text in [
         "edited: priority of second 50 -> 80, retry.limit of second 0 -> 3",
-        "edited: concurrency any -> 2",
+        "edited: max_parallel any -> 2",
         "edited: 1 task added: more",
         "third marked as succeeded",
         "fifth marked as skipped",
