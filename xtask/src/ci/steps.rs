@@ -33,6 +33,7 @@ pub(crate) struct Skip {
 }
 
 const PYTHON: Need = Need { program: "python3", package: "python3" };
+const PIP: Need = Need { program: "pip3", package: "python3-pip" };
 const MKFS: Need = Need { program: "mkfs.ext4", package: "e2fsprogs" };
 const QEMU: Need = Need { program: "qemu-system-x86_64", package: "qemu-system-x86" };
 const BUSYBOX: Need = Need { program: "busybox", package: "busybox-static" };
@@ -132,13 +133,22 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "sdk",
         proves: "workflows of Python functions are built, run, fail and go on as the package says",
-        minutes: 2,
+        minutes: 1,
         needs: &[PYTHON],
         lines: &[
             "cargo build --package cli",
             "AUTOGLM_BIN=target/debug/autoglm PYTHONPATH=sdk/python/src \
              python3 -m unittest discover --start-directory sdk/python/tests",
         ],
+        ..PLAIN
+    },
+    Step {
+        name: "wheel",
+        proves: "the wheel brings the package and its binary, and works where nothing else is",
+        minutes: 1,
+        needs: &[PYTHON, PIP],
+        // It builds with the same profile, so that only the binary is linked again.
+        lines: &["cargo build --package cli", "python3 sdk/python/tests/wheel.py"],
         ..PLAIN
     },
     Step {
