@@ -135,13 +135,22 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "sdk",
         proves: "workflows of Python functions are built, run, fail and go on as the package says",
-        minutes: 2,
+        minutes: 1,
         needs: &[PYTHON],
         lines: &[
             "cargo build --package cli",
             "AUTOGLM_BIN=target/debug/autoglm PYTHONPATH=sdk/python/src \
              python3 -m unittest discover --start-directory sdk/python/tests",
         ],
+        ..PLAIN
+    },
+    Step {
+        name: "wheel",
+        proves: "the wheel brings the package and its binary, and works where nothing else is",
+        minutes: 1,
+        needs: &[PYTHON, PIP],
+        // It builds with the same profile, so that only the binary is linked again.
+        lines: &["cargo build --package cli", "python3 sdk/python/tests/wheel.py"],
         ..PLAIN
     },
     Step {

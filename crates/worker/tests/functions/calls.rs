@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use model::Span;
 use model::message::StopKind;
 use model::outcome::{ErrorName, Failure, Outcome};
-use model::work::Keep;
+use model::work::{Batch, Keep};
 
 use crate::house::{House, call, processes_of};
 
@@ -18,6 +19,8 @@ pub const ALL: &[(&str, fn())] = &[
     ("a_call_is_asked_to_end", a_call_is_asked_to_end),
     ("what_was_sent_ahead_is_not_charged", what_was_sent_ahead_is_not_charged),
     ("it_is_told_how_processes_fare", it_is_told_how_processes_fare),
+    ("a_call_that_says_nothing_is_ended", a_call_that_says_nothing_is_ended),
+    ("a_call_may_name_outputs_beside_its_result", a_call_may_name_outputs_beside_its_result),
     ("no_process_outlives_the_worker", no_process_outlives_the_worker),
 ];
 
@@ -46,6 +49,16 @@ def wait():
 def nap(x):
     time.sleep(x)
     return x
+def live(how):
+    for _ in range(3):
+        time.sleep(0.8)
+        if how == "says": print("it lives")
+        else: open(os.environ["AUTOGLM_HEARTBEAT"], "w").close()
+def beats(): return os.environ["AUTOGLM_HEARTBEAT"]
+def name(**values):
+    sys.modules["autoglm_runner"].add_outputs(values)
+    return {"a": 1}
+def name_each(items): name(a=len(items))
 class Kind:
     @staticmethod
     def made(x): return x
@@ -191,6 +204,33 @@ fn it_is_told_how_processes_fare() {
     };
     house.wait(|house| is_told(house) || Instant::now() > until);
     assert!(is_told(&house), "{:?}", house.pools.lock().unwrap());
+}
+
+fn a_call_that_says_nothing_is_ended() {
+    let mut house = house(3);
+    house.heartbeat = Some(Span::secs(2));
+    let live = |how: &str| call("live", &format!("[\"{how}\"]"));
+    let numbers = house.call(vec![call("wait", "[]"), live("says"), live("touches")]);
+    let silent = house.end(numbers[0]);
+    assert_eq!(silent.outcome, Outcome::TimedOut);
+    assert!(silent.log.contains("nothing was heard of it for 2"), "{}", silent.log);
+    assert!(silent.log.contains("tidied"), "{}", silent.log);
+    for number in &numbers[1..] {
+        assert_eq!(house.end(*number).outcome, Outcome::Succeeded);
+    }
+    house.heartbeat = None;
+    assert_eq!(house.one(call("beats", "[]")).outputs.as_deref(), Some(r#"{"result":""}"#));
+}
+
+fn a_call_may_name_outputs_beside_its_result() {
+    let mut house = house(1);
+    let mut named = |call| house.one(call).outputs.unwrap();
+    assert_eq!(named(call("name", r#"{"a": 2, "b": [3]}"#)), r#"{"a":1,"b":[3]}"#);
+    assert_eq!(named(call("one", "[1]")), r#"{"result":1}"#, "they are those of one call");
+    let mut many = call("name_each", "[]");
+    many.batch = Some(Batch { items_max: 4, window: Span::ZERO });
+    let refused = house.one(many);
+    assert!(refused.log.contains("return a dict for each item"), "{}", refused.log);
 }
 
 fn no_process_outlives_the_worker() {

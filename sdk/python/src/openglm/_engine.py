@@ -26,19 +26,28 @@ PATIENCE_SECONDS = 20.0
 
 
 def binary() -> str:
-    """The path of ``autoglm``: the one of this package, or the one on the path."""
+    """The path of ``autoglm``: the one that is named, the one of this package, or the one on the path."""
     named = os.environ.get(BINARY_VARIABLE)
     if named:
         return named
-    own = Path(sysconfig.get_path("scripts")) / "autoglm"
-    if own.is_file():
-        return str(own)
+    for folder in _beside():
+        if (folder / "autoglm").is_file():
+            return str(folder / "autoglm")
     found = shutil.which("autoglm")
     if found is None:
         raise EngineError(
-            f"there is no `autoglm`: put it on the path, or name it by {BINARY_VARIABLE}"
+            "there is no `autoglm`: install the wheel of this package, which brings it, put it on "
+            f"the path, or name it by {BINARY_VARIABLE}"
         )
     return found
+
+
+def _beside() -> Iterator[Path]:
+    """Where installers put the programs of a package."""
+    yield Path(sysconfig.get_path("scripts"))
+    yield Path(sysconfig.get_path("scripts", f"{os.name}_user"))
+    # Of a package that was installed into a folder, `pip install --target`.
+    yield Path(__file__).parents[1] / "bin"
 
 
 def default_home() -> Path:

@@ -24,6 +24,7 @@ R = TypeVar("R")
 SETTINGS = {
     "retry": "retry",
     "timeout": "timeout",
+    "heartbeat": "heartbeat",
     "resources": "resources",
     "priority": "priority",
     "on_failure": "on_failure",
@@ -106,7 +107,8 @@ class Task(Generic[P, R]):
 
         An exception in the place of a result fails that value alone.
         """
-        results = self.function(list(values))  # type: ignore[call-arg, attr-defined]
+        function: Callable[[list[Any]], Sequence[Any]] = self.function  # type: ignore[assignment]
+        results = function(list(values))
         return [it if isinstance(it, BaseException) else {"result": it} for it in results]
 
     def options(self, **settings: Any) -> Task[P, R]:
@@ -134,7 +136,7 @@ class Task(Generic[P, R]):
         if trace is None and self.is_batched:
             return [it["result"] for it in self.recorded_each(values)]  # type: ignore[arg-type]
         if trace is None:
-            return [self.function(value, **named) for value in values]  # type: ignore[call-arg]
+            return [self.function(value, **named) for value in values]
         first = next(iter(self.signature.parameters), None)
         if first is None:
             raise WorkflowError(f"{self.name} takes no argument to run it for")
@@ -168,6 +170,7 @@ def task(
     name: Optional[str] = None,
     retry: Union[int, Mapping[str, Any], None] = None,
     timeout: Union[str, float, None] = None,
+    heartbeat: Union[str, float, None] = None,
     resources: Optional[Mapping[str, Any]] = None,
     priority: Optional[int] = None,
     on_failure: Optional[str] = None,
