@@ -15,8 +15,8 @@
 //! starts anything.
 //!
 //! The supervisor knows nothing of runs, retries or leases. It must never block on a task or on the
-//! worker, and never have a second thread. Only when all of them are gone it may wait, for a moment,
-//! for the end of what a dead worker has left outside ([`outside`]).
+//! worker, and never have a second thread. Only when all of them are gone it may wait for a moment,
+//! until what a dead worker has left outside has ended, too (`outside`).
 
 mod cgroup;
 mod children;

@@ -111,8 +111,8 @@ impl Turn<'_> {
         touched.into_iter().for_each(|run| self.progress(run));
     }
 
-    /// Whether what follows the end of the lease depends on where breakers stand: one that it keeps
-    /// to is not closed, or its work may be done in another way.
+    /// Whether what follows the end of the lease depends on where breakers stand: one that it
+    /// keeps to is not closed, or its work may be done in another way.
     fn looks_at_breakers(&self, lease: LeaseId) -> bool {
         let Some(held) = self.state.lease(lease.item) else { return false };
         let shared = &self.state.classes().get(held.class).shared;
@@ -246,9 +246,9 @@ fn may_retry(policy: &RetryPolicy, (item, trial): (Item, bool), outcome: Outcome
     }
 }
 
-/// Whether such an end says that what was asked could not be had, so that another may do: no answer,
-/// or that of a server that cannot serve now. What the work itself does wrong, it does wrong in
-/// every way.
+/// Whether such an end says that what was asked could not be had, so that another may do: no
+/// answer, or that of a server that cannot serve now. What the work itself does wrong, it does
+/// wrong in every way.
 fn is_missed(policy: &RetryPolicy, outcome: Outcome) -> bool {
     let is_missed = match outcome {
         Outcome::TimedOut => true,

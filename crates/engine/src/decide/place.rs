@@ -66,8 +66,8 @@ impl Turn<'_> {
         self.volatile.planning.changed = plan.out_of_fuel || self.has_other_ways(&legend, plan);
     }
 
-    /// Whether something was refused that may be done in another way, now that a breaker has as many
-    /// who try as it lets.
+    /// Whether something was refused that may be done in another way, now that a breaker has as
+    /// many who try as it lets.
     fn has_other_ways(&self, legend: &Legend, plan: &Plan) -> bool {
         plan.refusals.iter().any(|refusal| {
             let Way { class, variant } = legend.classes[refusal.class as usize];

@@ -127,7 +127,7 @@ fn grants_in_another_way_are_written_as_their_golden_file_and_read_back() {
     let grants = grants.map(|grant| Grant { variant: VariantId(2), ..grant }).collect();
     let message = ToWorker { epoch: Epoch(4), session: 2, number: 3, order: Order::Assign(grants) };
     let encoded = encode_to_worker(&message);
-    golden::check("ways_granted", &[encoded.clone()], &format!("{message:#?}\n"));
+    golden::check("ways_granted", std::slice::from_ref(&encoded), &format!("{message:#?}\n"));
     assert_eq!(decode_to_worker(&encoded), Ok(message));
 }
 

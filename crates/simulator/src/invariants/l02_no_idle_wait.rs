@@ -71,8 +71,8 @@ pub fn complaint(task: (RunId, TaskId)) -> String {
     format!("{:?} is ready for {PATIENCE} beside an idle worker that could take it", key.task_key())
 }
 
-/// Whether the locks of a task are free, and its budgets have had enough for long, in the first way,
-/// from one on, that no breaker keeps from being tried.
+/// Whether the locks of a task are free, and its budgets have had enough for long, in the first
+/// way, from one on, that no breaker keeps from being tried.
 fn has_share(
     ledger: &Ledger,
     run: &Run,

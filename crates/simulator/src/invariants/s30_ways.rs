@@ -1,6 +1,6 @@
-//! S30: what may be done in several ways is done in the first that no breaker keeps from being tried,
-//! from the one on that it has come to; and while there is such a way after one that could not be
-//! had, that is no failure of the item.
+//! S30: what may be done in several ways is done in the first that no breaker keeps from being
+//! tried, from the one on that it has come to; and while there is such a way after one that could
+//! not be had, that is no failure of the item.
 
 use model::fact::AttemptsEnded;
 use model::outcome::Then;

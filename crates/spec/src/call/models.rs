@@ -1,7 +1,7 @@
 //! Calls of language models: from settings with all filled in to what a worker asks.
 //!
-//! The check has put the models that a call may use into its settings, under `models`: each is a way
-//! to do it, and an attempt knows one of them.
+//! The check has put the models that a call may use into its settings, under `models`: each is a
+//! way to do it, and an attempt knows one of them.
 
 use model::work::Does;
 use model::work::models::{Ask, Embed, Generate, Model, ModelCall, Price};
