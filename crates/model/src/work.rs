@@ -54,6 +54,8 @@ pub struct Assignment {
     pub limits: Bounds,
     /// The errors that its rules name: one that has many names is told by these.
     pub watched: Vec<ErrorName>,
+    /// How long it may be silent before it is held to hang.
+    pub heartbeat: Option<Span>,
 }
 
 /// What is done: one variant a kind of task, each for an executor of its own.

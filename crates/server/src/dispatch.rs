@@ -81,6 +81,7 @@ fn render(
         collect: artifacts.collect,
         limits: bounds(definition, grant),
         watched: Vec::new(),
+        heartbeat: definition.heartbeat(key.task),
     })
 }
 

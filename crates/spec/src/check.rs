@@ -38,6 +38,7 @@ mod fan_out;
 mod find;
 pub(crate) mod fragment;
 mod graph;
+mod heartbeat;
 mod links;
 mod look;
 mod models;

@@ -208,6 +208,9 @@ record! {
         retry: Retry,
         /// How long an attempt may run.
         timeout: Placed<Duration>,
+        /// How long an attempt may be silent: one that has neither printed anything nor touched the
+        /// file `$AUTOGLM_HEARTBEAT` for so long has timed out.
+        heartbeat: Box<Placed<Duration>>,
         /// How long an attempt has between being asked to end and being killed. 10 s if left out.
         grace: Duration,
         /// 0 to 100, higher goes first.

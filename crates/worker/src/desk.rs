@@ -21,6 +21,7 @@ use model::{AttemptId, Span, Timestamp};
 use secrets::{Providers, SecretProvider};
 
 use crate::executors::builtin::Task;
+use crate::executors::containers;
 use crate::executors::function::is_process;
 use crate::executors::{
     Attempt, Builtin, Containers, Ending, Executor, Functions, Happened, Http, Models, Network,
@@ -32,11 +33,13 @@ use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
 mod bounds;
 mod finish;
+mod silence;
 mod veil;
 
 use bounds::{Cores, Held};
 use finish::Finish;
 pub(crate) use finish::name;
+use silence::{Heartbeat, Silences};
 use veil::Veil;
 
 /// What happened to attempts.
@@ -71,6 +74,7 @@ struct Live {
     tasks_file: PathBuf,
     veil: Option<Box<Veil>>,
     held: Held,
+    heartbeat: Option<Heartbeat>,
     /// What is kept of it when it has succeeded, and where that lies.
     collect: Vec<Collect>,
     folder: PathBuf,
@@ -122,6 +126,8 @@ pub(crate) struct Desk {
     /// Attempts that have succeeded, and whose artifacts are being stored.
     collecting: HashMap<Ticket, Finish>,
     tickets: HashMap<LeaseId, Ticket>,
+    /// Live attempts that may not be silent for ever.
+    silences: Silences,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
     /// What attempts can be held to.
@@ -157,6 +163,7 @@ impl Desk {
             placing: HashMap::new(),
             collecting: HashMap::new(),
             tickets: HashMap::new(),
+            silences: Silences::default(),
             grown: Vec::new(),
             enforcement: Enforcement::default(),
             cores: Cores::of_this_process(),
@@ -185,6 +192,7 @@ impl Desk {
         self.placing.clear();
         self.cores = Cores::of_this_process();
         self.tickets.clear();
+        self.silences = Silences::default();
         self.grown.clear();
     }
 
@@ -223,6 +231,14 @@ impl Desk {
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
             }
         };
+        let output_file = self.outputs.join(ticket.0.to_string());
+        let heartbeat = assignment.heartbeat.map(|span| {
+            let file = match kind {
+                Kind::Container => containers::heartbeat_file(&output_file),
+                _ => output_file.with_extension("heartbeat"),
+            };
+            Heartbeat { span, file }
+        });
         let attempt = Attempt {
             ticket,
             id: grant.attempt,
@@ -233,7 +249,8 @@ impl Desk {
             work_dir: self.work_dir(grant.attempt),
             needs_work_dir: assignment.needs_work_dir,
             watched: assignment.watched,
-            output_file: self.outputs.join(ticket.0.to_string()),
+            heartbeat_file: heartbeat.as_ref().map(|heartbeat| heartbeat.file.clone()),
+            output_file,
             tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
             limits,
         };
@@ -245,6 +262,7 @@ impl Desk {
             tasks_file: attempt.tasks_file.clone(),
             veil,
             held,
+            heartbeat,
             collect: assignment.collect,
             folder: attempt.folder.clone(),
         };
@@ -320,7 +338,10 @@ impl Desk {
             StopKind::Cancel | StopKind::TimeOut => Ending::Ask(live.grace),
             StopKind::Terminate | StopKind::Revoke => Ending::Kill,
         };
-        let kind = live.kind;
+        self.make_end(ticket, live.kind, how);
+    }
+
+    fn make_end(&mut self, ticket: Ticket, kind: Kind, how: Ending) {
         let Self { supervisor, slot, network, .. } = self;
         let tools = &mut Tools { supervisor, slot, network };
         match kind {
@@ -393,7 +414,8 @@ impl Desk {
     /// When an executor has something to tell by itself.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let builtin = self.builtin.next_deadline();
-        builtin.into_iter().chain(self.functions.next_deadline()).min()
+        let own = [builtin, self.functions.next_deadline(), self.silences.next_deadline()];
+        own.into_iter().flatten().min()
     }
 
     /// How the processes of functions fare, if that is to be told again.
@@ -416,15 +438,34 @@ impl Desk {
         if !happened.is_empty() {
             self.at = wall_clock();
         }
-        happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect()
+        let news = happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect();
+        for (ticket, span) in self.silences.over(now) {
+            self.end_silent(ticket, span);
+        }
+        news
+    }
+
+    /// Ends an attempt that has said nothing for too long.
+    fn end_silent(&mut self, ticket: Ticket, span: Span) {
+        let Some(&Live { kind, grace, .. }) = self.live.get(&ticket) else { return };
+        self.at = wall_clock();
+        self.say(ticket, &format!("nothing was heard of it for {span}: it is asked to end"));
+        self.make_end(ticket, kind, Ending::Ask(grace));
     }
 
     /// Makes news of what an executor tells of an attempt.
     fn hear(&mut self, ticket: Ticket, happened: Happened) -> Option<News> {
         match happened {
-            Happened::Started => Some(News::Started(self.live.get(&ticket)?.lease)),
+            Happened::Started => {
+                let live = self.live.get_mut(&ticket)?;
+                if let Some(heartbeat) = live.heartbeat.take() {
+                    self.silences.begin(ticket, heartbeat, Instant::now());
+                }
+                Some(News::Started(live.lease))
+            }
             Happened::Output(stream, bytes) => {
                 let at = self.at;
+                self.silences.heard(ticket, Instant::now());
                 let veil = self.live.get_mut(&ticket).and_then(|live| live.veil.as_deref_mut());
                 match veil {
                     Some(veil) => self.log.append(ticket, stream, at, &veil.hide(stream, &bytes)),

@@ -13,7 +13,7 @@ use crate::inbox::Slot;
 use crate::supervisor::{Limits, Supervisor, Ticket};
 
 pub(crate) mod builtin;
-mod containers;
+pub(crate) mod containers;
 pub(crate) mod function;
 mod http;
 mod models;
@@ -28,6 +28,9 @@ pub(crate) use http::Http;
 pub(crate) use models::Models;
 pub(crate) use network::Network;
 pub(crate) use process::Processes;
+
+/// The variable that names the file by which an attempt says that it lives.
+pub(crate) const HEARTBEAT: &str = "AUTOGLM_HEARTBEAT";
 
 /// Runs the attempts of one kind.
 pub(crate) trait Executor {
@@ -80,6 +83,8 @@ pub(crate) struct Attempt {
     pub output_file: PathBuf,
     /// Where it may leave tasks for its run, if it is told of them.
     pub tasks_file: PathBuf,
+    /// The file that it may touch to say that it lives, if it may not be silent for ever.
+    pub heartbeat_file: Option<PathBuf>,
     /// What it is held to.
     pub limits: Limits,
 }

@@ -177,6 +177,15 @@ tasks:
       command: [sh, -c, "trap '' TERM; while :; do sleep 0.1; done"]
     timeout: 3s
     grace: 1s
+  silent:
+    container: {image: "autoglm-test:1", command: [sleep, "1000"]}
+    heartbeat: 2s
+    grace: 100ms
+  lives:
+    container:
+      image: autoglm-test:1
+      command: [sh, -c, 'for i in 1 2 3 4; do sleep 1; touch "$AUTOGLM_HEARTBEAT"; done']
+    heartbeat: 3s
   sly:
     container: {image: "autoglm-test:1", command: [sh, -c, 'ln -s /etc/passwd "$AUTOGLM_OUTPUT"']}
 "#;
@@ -216,6 +225,7 @@ fn tasks_run_in_containers() {
     assert!(how("program").starts_with("failed: could not be started"), "{}", how("program"));
     assert_eq!(how("memory"), "failed: out of memory");
     assert_eq!((how("asked"), how("deaf")), ("timed_out: timed out".into(), how("asked")));
+    assert_eq!((how("silent"), how("lives")), (how("asked"), "succeeded: ".into()));
     assert_eq!(how("sly"), "succeeded: ", "a link is no file of outputs");
     let log = home.run(&["logs", "last"]).stdout;
     assert!(log.contains("caught") && log.contains("is never to be pulled"), "{log}");

@@ -116,15 +116,26 @@ impl Text<'_, '_> {
             TaskStatus::TimedOut if self.subject.names.awaited(self.key.task).is_some() => {
                 "nobody answered it in time".to_owned()
             }
-            TaskStatus::TimedOut => match self.subject.run.graph().policy(self.key.task).timeout {
-                Some(limit) => format!("it ran longer than its limit of {limit}"),
-                None => "it ran out of time".to_owned(),
-            },
+            TaskStatus::TimedOut => self.timed_out(),
             TaskStatus::Cancelled => self.cancelled(),
             TaskStatus::Skipped => {
                 why_skipped(self.subject.run, self.key.task, &self.subject.names)
             }
             TaskStatus::Terminated => "its run was terminated before it could end".to_owned(),
+        }
+    }
+
+    fn timed_out(&self) -> String {
+        let policy = self.subject.run.graph().policy(self.key.task);
+        match (policy.timeout, self.subject.names.heartbeat(self.key.task)) {
+            (Some(limit), None) => format!("it ran longer than its limit of {limit}"),
+            (Some(limit), Some(silence)) => {
+                format!("it ran longer than its limit of {limit}, or was silent for {silence}")
+            }
+            (None, Some(silence)) if policy.deadline.is_none() => {
+                format!("it was silent for {silence}")
+            }
+            (None, _) => "it ran out of time".to_owned(),
         }
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{ItemId, RunId, TaskId};
+use model::{ItemId, RunId, Span, TaskId};
 use protocol::api::Decided;
 use serde_json::Value;
 use spec::{Awaited, Definition, EnvironmentSnapshot, label};
@@ -138,6 +138,11 @@ impl Names {
             None => format!("the file {}", looked.at),
             Some(status) => format!("{} to answer {status}", looked.at),
         })
+    }
+
+    /// How long an attempt of a task may be silent.
+    pub(crate) fn heartbeat(&self, task: TaskId) -> Option<Span> {
+        self.definition.as_deref()?.heartbeat(task)
     }
 
     /// What is said to whom a task waits for, without what comes from outputs. Works out a text, so

@@ -10,6 +10,7 @@ use model::{Request, Span};
 
 use super::control::Checked;
 use super::fan_out::{self, Known};
+use super::heartbeat::heartbeat;
 use super::look::{self, look_of};
 use super::models::Models;
 use super::sharing::Sharing;
@@ -141,6 +142,7 @@ impl Compiler<'_, '_> {
             collect: artifacts::collected(task, faults),
             place: artifacts::placed(task, faults),
             cache: artifacts::cache(task, faults),
+            heartbeat_us: heartbeat(step, faults).map(|span| span.0),
         };
         let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
         let parallel = parallel
@@ -420,10 +422,20 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
 
 /// A time limit: longer than nothing.
 pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
+    longer_than_nothing("timeout", limit, faults)
+}
+
+/// A limit of time by its key.
+pub(super) fn longer_than_nothing(
+    key: &str,
+    limit: Option<&Placed<Duration>>,
+    faults: &mut Faults,
+) -> Option<Span> {
     let limit = limit?;
     if limit.value.0 == Span::ZERO {
-        let fault = Fault::new(code::BAD_VALUE, limit.extent, "a `timeout` is longer than nothing");
-        faults.push(fault.hint("leave `timeout` out for no limit"));
+        let message = format!("a `{key}` is longer than nothing");
+        let fault = Fault::new(code::BAD_VALUE, limit.extent, message);
+        faults.push(fault.hint(format!("leave `{key}` out for no limit")));
         return None;
     }
     Some(limit.value.0)

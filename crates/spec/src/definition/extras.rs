@@ -1,4 +1,5 @@
-//! What a task has beside what it does: labels, limits, artifacts and the rule of its cache.
+//! What a task has beside what it does: labels, limits, artifacts, the rule of its cache, and how
+//! long it may be silent.
 //!
 //! Stored with the task and read by whoever needs it; nothing here is worked out but the places
 //! of artifacts, from the outputs of the tasks that left them.
@@ -32,6 +33,9 @@ pub(crate) struct Extras {
     pub place: Box<[Placed]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheRule>,
+    /// How long an attempt may be silent, in microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_us: Option<u64>,
 }
 
 /// The most that an attempt may use, and how it uses it; what is left out is without limit.
@@ -181,6 +185,12 @@ impl Definition {
     #[must_use]
     pub fn limits(&self, task: TaskId) -> Option<&Limits> {
         self.extras(task)?.limits.as_ref()
+    }
+
+    /// How long an attempt of a task may be silent, if the file says so.
+    #[must_use]
+    pub fn heartbeat(&self, task: TaskId) -> Option<Span> {
+        self.extras(task)?.heartbeat_us.map(Span)
     }
 
     /// What makes an attempt of a task the same as an earlier one; nothing if it is always run.

@@ -29,6 +29,7 @@ impl Desk {
         finished: Finished,
     ) -> Option<News> {
         let Finished { outcome, usage, spent, retry_after, reason, left } = finished;
+        let was_silent = self.silences.end(ticket);
         for (stream, rest) in live.veil.iter_mut().flat_map(|veil| veil.finish()) {
             self.log.append(ticket, stream, self.at, &rest);
         }
@@ -42,6 +43,11 @@ impl Desk {
             };
             self.say(ticket, &String::from_utf8_lossy(&reason));
         }
+        // It was asked to end, and did.
+        let outcome = match outcome {
+            Outcome::Failed(_) if was_silent => Outcome::TimedOut,
+            outcome => outcome,
+        };
         let (outcome, outputs, tasks) = match left {
             Left::Nothing => (outcome, None, None),
             Left::Outputs(outputs) => (outcome, Some(outputs), None),

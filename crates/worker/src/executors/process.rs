@@ -3,7 +3,7 @@
 
 use model::outcome::{Failure, Outcome};
 
-use super::{Attempt, Ending, Executor, Finished, Happened, Left, Tools};
+use super::{Attempt, Ending, Executor, Finished, HEARTBEAT, Happened, Left, Tools};
 use crate::supervisor::{Event, Exit, Start, StopKind, Ticket};
 
 /// Attempts that are processes of their own.
@@ -26,6 +26,7 @@ impl Executor for Processes {
             (name.to_owned(), path.to_string_lossy().into_owned())
         };
         env.extend(files.map(path));
+        env.extend(attempt.heartbeat_file.iter().map(|file| path((HEARTBEAT, file))));
         tools.supervisor.start(Start {
             ticket,
             argv: argv.into_iter().map(Into::into).collect(),

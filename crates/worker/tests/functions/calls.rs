@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use model::Span;
 use model::message::StopKind;
 use model::outcome::{ErrorName, Failure, Outcome};
 use model::work::Keep;
@@ -18,6 +19,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("a_call_is_asked_to_end", a_call_is_asked_to_end),
     ("what_was_sent_ahead_is_not_charged", what_was_sent_ahead_is_not_charged),
     ("it_is_told_how_processes_fare", it_is_told_how_processes_fare),
+    ("a_call_that_says_nothing_is_ended", a_call_that_says_nothing_is_ended),
     ("no_process_outlives_the_worker", no_process_outlives_the_worker),
 ];
 
@@ -46,6 +48,12 @@ def wait():
 def nap(x):
     time.sleep(x)
     return x
+def live(how):
+    for _ in range(3):
+        time.sleep(0.8)
+        if how == "says": print("it lives")
+        else: open(os.environ["AUTOGLM_HEARTBEAT"], "w").close()
+def beats(): return os.environ["AUTOGLM_HEARTBEAT"]
 class Kind:
     @staticmethod
     def made(x): return x
@@ -191,6 +199,22 @@ fn it_is_told_how_processes_fare() {
     };
     house.wait(|house| is_told(house) || Instant::now() > until);
     assert!(is_told(&house), "{:?}", house.pools.lock().unwrap());
+}
+
+fn a_call_that_says_nothing_is_ended() {
+    let mut house = house(3);
+    house.heartbeat = Some(Span::secs(2));
+    let live = |how: &str| call("live", &format!("[\"{how}\"]"));
+    let numbers = house.call(vec![call("wait", "[]"), live("says"), live("touches")]);
+    let silent = house.end(numbers[0]);
+    assert_eq!(silent.outcome, Outcome::TimedOut);
+    assert!(silent.log.contains("nothing was heard of it for 2"), "{}", silent.log);
+    assert!(silent.log.contains("tidied"), "{}", silent.log);
+    for number in &numbers[1..] {
+        assert_eq!(house.end(*number).outcome, Outcome::Succeeded);
+    }
+    house.heartbeat = None;
+    assert_eq!(house.one(call("beats", "[]")).outputs.as_deref(), Some(r#"{"result":""}"#));
 }
 
 fn no_process_outlives_the_worker() {

@@ -31,6 +31,8 @@ pub struct House {
     session: u64,
     number: u64,
     next: u32,
+    /// How long a call may be silent.
+    pub heartbeat: Option<Span>,
     /// How the processes fare, as it was told last.
     pub pools: Arc<Mutex<Vec<Pool>>>,
     pub ended: HashMap<u32, Ended>,
@@ -99,6 +101,7 @@ impl House {
             session: 0,
             number: 0,
             next: 0,
+            heartbeat: None,
             pools,
             ended: HashMap::new(),
             started: Vec::new(),
@@ -144,6 +147,7 @@ impl House {
                     ("AUTOGLM_ITEM".to_owned(), number.to_string()),
                 ],
                 working_dir: self.folder.to_string_lossy().into_owned(),
+                heartbeat: self.heartbeat,
                 ..Assignment::default()
             }))
         });

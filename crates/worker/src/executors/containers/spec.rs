@@ -6,7 +6,7 @@ use std::path::Path;
 use model::work::container::{Container, Gpus, Mount};
 use serde_json::{Value as Json, json};
 
-use super::super::Attempt;
+use super::super::{Attempt, HEARTBEAT};
 use super::house::House;
 use crate::supervisor::Limits;
 
@@ -59,6 +59,7 @@ fn env(attempt: &Attempt) -> Vec<String> {
     given
         .map(|(name, value)| format!("{name}={value}"))
         .chain(files.map(|(name, file)| format!("{name}={INSIDE}/{file}")))
+        .chain(attempt.heartbeat_file.iter().map(|_| format!("{HEARTBEAT}={INSIDE}/heartbeat")))
         .collect()
 }
 

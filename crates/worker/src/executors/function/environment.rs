@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use model::work::{Call, Keep};
 
-use super::super::Attempt;
+use super::super::{Attempt, HEARTBEAT};
 use crate::supervisor::{Limits, Start, Ticket};
 
 /// The inner half, which the interpreter runs.
@@ -46,6 +46,9 @@ impl Environment {
         attempt.env = own;
         let work_dir = attempt.work_dir.to_string_lossy().into_owned();
         attempt.env.push(("AUTOGLM_WORKDIR".to_owned(), work_dir));
+        // The process has had other calls, whose file is none of this one.
+        let file = attempt.heartbeat_file.as_deref().unwrap_or(Path::new("")).to_string_lossy();
+        attempt.env.push((HEARTBEAT.to_owned(), file.into_owned()));
         Self {
             python: call.python.clone(),
             folder: attempt.folder.clone(),

@@ -171,6 +171,7 @@ mod tests {
             watched: Vec::new(),
             output_file: PathBuf::new(),
             tasks_file: PathBuf::new(),
+            heartbeat_file: None,
             limits: crate::supervisor::Limits::default(),
         };
         Item { attempt, arguments: Vec::new(), is_stopped: false, since }
