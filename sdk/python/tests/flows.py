@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from openglm import current, progress, task, workflow
+from openglm import current, heartbeat, outputs, progress, task, workflow
 
 
 @task
@@ -80,6 +80,41 @@ def who() -> dict:
 @workflow
 def identified():
     return who()
+
+
+@task
+def count(text: str) -> int:
+    outputs(words=len(text.split()), result="not this")
+    outputs(lines=1)
+    return len(text)
+
+
+@workflow
+def counting(text: str = "a bc"):
+    return count(text)
+
+
+@task(heartbeat="1s")
+def mute():
+    time.sleep(60)
+
+
+@task(heartbeat="2s")
+def alive() -> str:
+    for _ in range(3):
+        time.sleep(0.8)
+        heartbeat()
+    return "still here"
+
+
+@workflow
+def silent():
+    return mute()
+
+
+@workflow
+def living():
+    return alive()
 
 
 @task

@@ -64,6 +64,17 @@ class Runs(unittest.TestCase):
         self.assertTrue(who["token"] and who["folder"])
         self.assertEqual(who["python"], sys.executable)
 
+    def test_a_task_names_outputs_beside_its_result(self):
+        run = flows.counting.submit(engine=self.engine)
+        self.assertEqual(run.result(PATIENCE_SECONDS), 4)
+        self.assertEqual(run.outputs("count"), {"words": 2, "lines": 1, "result": 4})
+
+    def test_a_task_that_hangs_is_ended_and_one_that_lives_is_not(self):
+        self.assertEqual(flows.living.run(engine=self.engine), "still here")
+        with self.assertRaises(RunFailed) as failed:
+            flows.silent.run(engine=self.engine)
+        self.assertEqual(failed.exception.troubles, {"mute": "timed out"})
+
     def test_conditions_choose(self):
         run = flows.branching.submit(engine=self.engine)
         self.assertEqual(run.wait(PATIENCE_SECONDS), "succeeded")

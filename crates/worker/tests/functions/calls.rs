@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use model::Span;
 use model::message::StopKind;
 use model::outcome::{ErrorName, Failure, Outcome};
-use model::work::Keep;
+use model::work::{Batch, Keep};
 
 use crate::house::{House, call, processes_of};
 
@@ -20,6 +20,7 @@ pub const ALL: &[(&str, fn())] = &[
     ("what_was_sent_ahead_is_not_charged", what_was_sent_ahead_is_not_charged),
     ("it_is_told_how_processes_fare", it_is_told_how_processes_fare),
     ("a_call_that_says_nothing_is_ended", a_call_that_says_nothing_is_ended),
+    ("a_call_may_name_outputs_beside_its_result", a_call_may_name_outputs_beside_its_result),
     ("no_process_outlives_the_worker", no_process_outlives_the_worker),
 ];
 
@@ -54,6 +55,10 @@ def live(how):
         if how == "says": print("it lives")
         else: open(os.environ["AUTOGLM_HEARTBEAT"], "w").close()
 def beats(): return os.environ["AUTOGLM_HEARTBEAT"]
+def name(**values):
+    sys.modules["autoglm_runner"].add_outputs(values)
+    return {"a": 1}
+def name_each(items): name(a=len(items))
 class Kind:
     @staticmethod
     def made(x): return x
@@ -215,6 +220,17 @@ fn a_call_that_says_nothing_is_ended() {
     }
     house.heartbeat = None;
     assert_eq!(house.one(call("beats", "[]")).outputs.as_deref(), Some(r#"{"result":""}"#));
+}
+
+fn a_call_may_name_outputs_beside_its_result() {
+    let mut house = house(1);
+    let mut named = |call| house.one(call).outputs.unwrap();
+    assert_eq!(named(call("name", r#"{"a": 2, "b": [3]}"#)), r#"{"a":1,"b":[3]}"#);
+    assert_eq!(named(call("one", "[1]")), r#"{"result":1}"#, "they are those of one call");
+    let mut many = call("name_each", "[]");
+    many.batch = Some(Batch { items_max: 4, window: Span::ZERO });
+    let refused = house.one(many);
+    assert!(refused.log.contains("return a dict for each item"), "{}", refused.log);
 }
 
 fn no_process_outlives_the_worker() {

@@ -30,7 +30,7 @@ from ._run import LogLine, Run
 from ._task import Task, task
 from ._value import Value
 from ._workflow import Workflow, workflow
-from .attempt import Attempt, current, progress
+from .attempt import Attempt, current, heartbeat, outputs, progress
 
 __all__ = [
     "ApiError",
@@ -46,6 +46,8 @@ __all__ = [
     "Workflow",
     "WorkflowError",
     "current",
+    "heartbeat",
+    "outputs",
     "progress",
     "task",
     "workflow",

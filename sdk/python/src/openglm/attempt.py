@@ -1,15 +1,19 @@
-"""Helpers for the inside of a task: who it is, and how far it is.
+"""Helpers for the inside of a task: who it is, how far it is, what it puts out, that it lives.
 
-They work in functions and in scripts alike, and do nothing harmful outside of a run.
+They work in functions and in scripts alike, and do nothing outside of a run.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Any, Mapping, Optional
+
+#: What the process of a function is known by to the code that it calls.
+RUNNER = "autoglm_runner"
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,36 @@ def current() -> Optional[Attempt]:
     )
 
 
-def progress(done: float, total: Optional[float] = None, note: str = "") -> None:
-    """Writes how far the task is into its log, at once."""
+def progress(done: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
+    """Writes how far the task is into its log, at once. That is a sign of life, too."""
     share = f"{done:g}" if total is None else f"{done:g}/{total:g}"
-    print(f"progress: {share} {note}".rstrip(), file=sys.stderr, flush=True)
+    print(f"progress: {share} {message or ''}".rstrip(), file=sys.stderr, flush=True)
+
+
+def heartbeat() -> None:
+    """Says that the task lives, without a word in its log: for one that has a ``heartbeat``."""
+    named = os.environ.get("AUTOGLM_HEARTBEAT")
+    if named:
+        Path(named).touch()
+
+
+def outputs(**values: Any) -> None:
+    """Adds outputs to those of the task, by name. What the function returns goes before them.
+
+    They count if the attempt succeeds. A function with a ``batch`` returns them for each value.
+    """
+    runner = sys.modules.get(RUNNER)
+    if runner is not None:
+        runner.add_outputs(values)  # type: ignore[attr-defined]
+    elif "AUTOGLM_OUTPUT" in os.environ:
+        _write(Path(os.environ["AUTOGLM_OUTPUT"]), values)
+
+
+def _write(file: Path, values: Mapping[str, Any]) -> None:
+    """Puts outputs into the file of a script, beside what is there: as JSON, they keep their types."""
+    text = file.read_text() if file.exists() else ""
+    if text.lstrip().startswith("{"):
+        known = json.loads(text)
+    else:
+        known = dict(line.split("=", 1) for line in text.splitlines() if line.strip())
+    file.write_text(json.dumps({**known, **values}, allow_nan=False))

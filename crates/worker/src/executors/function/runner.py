@@ -23,6 +23,8 @@ TEXT_BYTES_MAX = 64 << 10
 OUTPUT_BYTES_MAX = 16 << 20
 NAMES_MAX = 32
 RUNS_MAX = 1000
+# What the package `openglm` knows this process by.
+RUNNER = "autoglm_runner"
 HEAD = struct.Struct("<QQQQB")
 LENGTH = struct.Struct("<I")
 NUMBER = struct.Struct("<Q")
@@ -86,6 +88,8 @@ class Runner:
         self.is_stopped = False
         self.left = self.dropped = 0
         self.has_children = False
+        self.outputs = {}
+        self.is_batch = False
         self.runs = set()
         self.handlers = {}
         self.files = {}
@@ -157,6 +161,7 @@ class Runner:
 
     def answer(self, call):
         self.call, self.left, self.dropped = call["id"], OUTPUT_BYTES_MAX, 0
+        self.outputs, self.is_batch = {}, "batch" in call
         for name, value in call["env"].items():
             if os.environ.get(name) != value:
                 os.environ[name] = value
@@ -195,16 +200,22 @@ class Runner:
             if self.is_stopped:
                 raise Stopped
             function = self.handler(call["handler"])
-            if "batch" in call:
+            if self.is_batch:
                 values = called(function, [[single(args) for args in call["batch"]]])
                 self.is_running = False
                 return "B", batch_text(values, len(call["batch"]))
             value = called(function, call["args"])
             self.is_running = False
-            return "R", result_text(value)
+            return "R", result_text(value, self.outputs)
         except BaseException as error:
             self.is_running = False
             return "E", failure(error)
+
+    def add_outputs(self, values):
+        """Outputs that the running call names beside what it returns."""
+        if self.is_batch:
+            raise RuntimeError("a call of many items names no outputs: return a dict for each item")
+        self.outputs.update(values)
 
     def handler(self, text):
         found = self.handlers.get(text)
@@ -294,10 +305,12 @@ def called(function, args):
     return value
 
 
-def result_text(value):
-    """The outputs that a value becomes, as JSON."""
+def result_text(value, named=None):
+    """The outputs that a value becomes, with those that were named beside it, as JSON."""
     if not isinstance(value, dict):
         value = {"result": value}
+    if named:
+        value = {**named, **value}
     try:
         text = write_json(value)
     except (ValueError, TypeError, RecursionError) as error:
@@ -459,7 +472,7 @@ def main():
     os.environ.pop("AUTOGLM_TICKET", None)
     sys.path[0] = os.getcwd()
     sys.argv = [""]
-    runner = Runner(address, int(ticket), token)
+    runner = sys.modules[RUNNER] = Runner(address, int(ticket), token)
     for stream, name in ((1, "stdout"), (2, "stderr")):
         buffered = io.BufferedWriter(Written(runner, stream), 1 << 16)
         text = io.TextIOWrapper(
