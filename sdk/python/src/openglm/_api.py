@@ -17,7 +17,7 @@ PATIENCE_SECONDS = 60.0
 
 class _Connection(http.client.HTTPConnection):
     def __init__(self, path: Path, timeout: Optional[float]) -> None:
-        super().__init__("localhost", timeout=timeout)  # type: ignore[arg-type]
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:

@@ -107,7 +107,8 @@ class Task(Generic[P, R]):
 
         An exception in the place of a result fails that value alone.
         """
-        results = self.function(list(values))  # type: ignore[call-arg, attr-defined]
+        function: Callable[[list[Any]], Sequence[Any]] = self.function  # type: ignore[assignment]
+        results = function(list(values))
         return [it if isinstance(it, BaseException) else {"result": it} for it in results]
 
     def options(self, **settings: Any) -> Task[P, R]:
@@ -135,7 +136,7 @@ class Task(Generic[P, R]):
         if trace is None and self.is_batched:
             return [it["result"] for it in self.recorded_each(values)]  # type: ignore[arg-type]
         if trace is None:
-            return [self.function(value, **named) for value in values]  # type: ignore[call-arg]
+            return [self.function(value, **named) for value in values]
         first = next(iter(self.signature.parameters), None)
         if first is None:
             raise WorkflowError(f"{self.name} takes no argument to run it for")

@@ -29,7 +29,7 @@ class Workflow:
         self.function = function
         self.settings = dict(settings)
         self.signature = inspect.signature(function)
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function)  # type: ignore[arg-type]
 
     @property
     def name(self) -> str:

@@ -66,7 +66,7 @@ def outputs(**values: Any) -> None:
     """
     runner = sys.modules.get(RUNNER)
     if runner is not None:
-        runner.add_outputs(values)  # type: ignore[attr-defined]
+        runner.add_outputs(values)
     elif "AUTOGLM_OUTPUT" in os.environ:
         _write(Path(os.environ["AUTOGLM_OUTPUT"]), values)
 
