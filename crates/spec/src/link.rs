@@ -27,6 +27,7 @@ use crate::template::{Reference, expression_references};
 
 mod call;
 mod place;
+mod shared;
 mod undo;
 mod wire;
 
@@ -120,6 +121,9 @@ impl<'r> Linker<'r> {
         self.parts = std::mem::take(&mut unit.parts);
         let tasks = std::mem::take(&mut unit.tasks);
         *self.definition.tasks_mut() = tasks;
+        let mut policies = std::mem::take(&mut self.parts.policies);
+        policies.iter_mut().for_each(|policy| self.name_shared(policy, 0));
+        self.parts.policies = policies;
         for computed in &unit.computed {
             let items = self.items(computed, (0, &unit.folder));
             let items = self.or_told(items, &computed.place, None);

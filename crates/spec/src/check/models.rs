@@ -183,6 +183,8 @@ fn narrow(count: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use crate::Source;
     use crate::params::Workflow;
 
@@ -212,6 +214,26 @@ mod tests {
         assert_eq!(taken(0), [(requests, 1, 60), (tokens, 23, 1000), ("mine", 1, 5)]);
         assert_eq!(taken(1), [(requests, 1, 60), (tokens, 1000, 1000)], "never more than there is");
         assert_eq!(taken(2), [(requests, 1, 60), (tokens, 2, 1000)]);
+    }
+
+    #[test]
+    fn a_server_that_is_a_parameter_is_known_by_its_value() {
+        let named = |server: &str, with: &str| -> Vec<String> {
+            let workflow = check(&format!(
+                "params: {{at: 'http://a.example/v1/'}}\n\
+                 models: {{m: {{endpoint: {server}, requests_per_minute: 60}}}}\n\
+                 tasks:\n  ask: {{llm_generate: {{model: m, prompt: x}}{with}}}\n"
+            ));
+            let compiled = workflow.bind(&BTreeMap::new()).unwrap().compile().unwrap();
+            let shared = &compiled.parts.policies[compiled.parts.policy_of[0] as usize].shared;
+            let names = shared.budgets.iter().map(|it| it.name.to_string());
+            names.chain(shared.breakers.iter().map(|it| it.name.to_string())).collect()
+        };
+        let wanted = ["a.example/v1/requests", "a.example/v1"];
+        assert_eq!(named("'{{ params.at }}'", ""), wanted);
+        assert_eq!(named("'http://{{ params.at[7:-1] }}'", ""), wanted);
+        let copied = "}\n  each: {foreach: [1], tasks: {b: {script: 'true'}}";
+        assert_eq!(named("'{{ params.at }}'", copied), wanted);
     }
 
     #[test]

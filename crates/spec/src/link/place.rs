@@ -202,6 +202,7 @@ impl Linker<'_> {
         }
         let number = self.next();
         self.definition.tasks_mut().push(defined);
+        self.name_shared(&mut policy, site.frame);
         let policy = self.policy(policy);
         self.parts.policy_of.push(policy);
         let at = placing.instances[index].len();
