@@ -1,5 +1,5 @@
-//! Suspended with SIGSTOP for longer than every heartbeat is missed, and continued: nothing is
-//! lost, and nothing runs twice.
+//! Suspended with SIGSTOP for longer than every heartbeat is missed, those that tasks may have too,
+//! and continued: nothing is lost, and nothing runs twice.
 
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ version: 1
 tasks:
   - name: first
     foreach: {range: 30}
+    heartbeat: 2s
     script: |
       printf '%s\n' "$AUTOGLM_ITEM" >> "$FOLDER/begun"
       sleep 0.2
