@@ -50,7 +50,7 @@ impl Records {
                 Some(Turned::Nothing) => stage.hit(Mark::TrialLost),
             }
             for spending in &policy.shared.budgets {
-                match spending.unit.charged(end.spent) {
+                match spending.charged(ended.outcome, end.spent) {
                     Some(charged) if charged < spending.amount.into() => {
                         stage.hit(Mark::SettledBack);
                     }
