@@ -10,6 +10,7 @@
 
 mod authoring;
 mod behaviour;
+mod budgets;
 mod changing;
 mod containers;
 mod first_job;

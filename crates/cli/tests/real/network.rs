@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::binary::Home;
 use crate::support::wait;
 
-mod server;
+pub(crate) mod server;
 
 use server::{Server, header, say};
 
