@@ -19,6 +19,7 @@ mod kill;
 mod limits;
 mod network;
 mod output;
+mod pausing;
 mod power_cut;
 mod serving;
 mod stop_continue;
