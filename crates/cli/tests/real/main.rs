@@ -10,6 +10,7 @@
 
 mod authoring;
 mod behaviour;
+mod breaker;
 mod budgets;
 mod changing;
 mod containers;
