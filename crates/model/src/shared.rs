@@ -7,6 +7,9 @@ use alloc::boxed::Box;
 use crate::outcome::{Failure, Outcome, Spent, Unreached};
 use crate::{Span, Timestamp};
 
+/// How an attempt ends that found less at the other side than it asked for.
+const REFUSED: Outcome = Outcome::Failed(Failure::Status(429));
+
 /// What an attempt takes of what all runs share, besides what it takes of its worker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Shared {
@@ -52,6 +55,25 @@ pub struct Spending {
     pub per: Span,
 }
 
+impl Spending {
+    /// What an attempt that ended so and spent this is charged; `None` if what was reserved stands:
+    /// because that is known from the beginning, or because it says nothing.
+    ///
+    /// Who was refused gets nothing back: the other side had less than was thought, and the next
+    /// one would ask in vain, too.
+    #[must_use]
+    pub fn charged(&self, outcome: Outcome, spent: Spent) -> Option<u64> {
+        let charged = match self.unit {
+            Unit::Attempts => return None,
+            _ if spent == Spent::NOTHING => return None,
+            Unit::Requests => spent.requests.into(),
+            Unit::Tokens => spent.tokens(),
+        };
+        let least = if outcome == REFUSED { self.amount.into() } else { 0 };
+        Some(charged.max(least))
+    }
+}
+
 /// What a budget counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
@@ -62,20 +84,6 @@ pub enum Unit {
     Requests,
     /// Tokens, there and back, as an attempt says in the end.
     Tokens,
-}
-
-impl Unit {
-    /// What an attempt that spent this is charged; `None` if what was reserved stands: because
-    /// that is known from the beginning, or because it says nothing.
-    #[must_use]
-    pub fn charged(self, spent: Spent) -> Option<u64> {
-        match self {
-            Self::Attempts => None,
-            _ if spent == Spent::NOTHING => None,
-            Self::Requests => Some(spent.requests.into()),
-            Self::Tokens => Some(spent.tokens()),
-        }
-    }
 }
 
 /// A circuit breaker: it opens when what it stands for has failed several times in a row, and

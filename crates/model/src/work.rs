@@ -42,6 +42,8 @@ pub struct Assignment {
     pub env: Vec<(String, String)>,
     /// Variables whose values are secrets: looked up where it starts, masked in what it prints.
     pub secrets: Vec<(String, SecretRef)>,
+    /// Variables of the worker that it is not given: secrets of its run come from them.
+    pub withheld: Vec<String>,
     /// Where it starts.
     pub working_dir: String,
     /// Whether the attempt's own folder has to exist.

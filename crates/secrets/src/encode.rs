@@ -1,4 +1,5 @@
-//! The forms in which tools write bytes: base64, percent signs, JSON texts, hexadecimal digits.
+//! The forms in which tools write bytes: base64, percent signs, texts of JSON, Python and HTML,
+//! hexadecimal digits.
 //!
 //! Only what the mask needs: nothing is decoded.
 
@@ -96,6 +97,41 @@ pub(crate) fn json(text: &str, letters: Letters) -> Vec<u8> {
     written
 }
 
+/// As Python shows a text between quotes: in errors, and what stands in lists and mappings.
+pub(crate) fn python(text: &str, quote: Option<char>) -> Vec<u8> {
+    let mut written = Vec::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\\' => written.extend(b"\\\\"),
+            '\n' => written.extend(b"\\n"),
+            '\r' => written.extend(b"\\r"),
+            '\t' => written.extend(b"\\t"),
+            _ if Some(character) == quote => {
+                written.push(b'\\');
+                written.extend(character.encode_utf8(&mut [0; 4]).bytes());
+            }
+            _ => written.extend(character.encode_utf8(&mut [0; 4]).bytes()),
+        }
+    }
+    written
+}
+
+/// As pages of HTML have a text, quotes written like this.
+pub(crate) fn html(text: &[u8], [double, single]: [&[u8]; 2]) -> Vec<u8> {
+    let mut written = Vec::with_capacity(text.len() + 16);
+    for &byte in text {
+        match byte {
+            b'&' => written.extend(b"&amp;"),
+            b'<' => written.extend(b"&lt;"),
+            b'>' => written.extend(b"&gt;"),
+            b'"' => written.extend(double),
+            b'\'' => written.extend(single),
+            _ => written.push(byte),
+        }
+    }
+    written
+}
+
 fn is_far(character: char, letters: Letters) -> bool {
     matches!(letters, Letters::Ascii) && !character.is_ascii()
 }
@@ -130,6 +166,16 @@ mod tests {
     fn json_texts() {
         assert_eq!(text(json("a\"b\\\n\u{1}ä😀", Letters::All)), "a\\\"b\\\\\\n\\u0001ä😀");
         assert_eq!(text(json("ä😀", Letters::Ascii)), "\\u00e4\\ud83d\\ude00");
+    }
+
+    #[test]
+    fn texts_of_python_and_of_pages() {
+        let python = |quote| text(python("a'b\"c\\d\ne", quote));
+        assert_eq!(python(None), "a'b\"c\\\\d\\ne");
+        assert_eq!(python(Some('\'')), "a\\'b\"c\\\\d\\ne");
+        let html = |quotes| text(html(b"<a href=\"x\">&'", quotes));
+        assert_eq!(html([b"&quot;", b"&#39;"]), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+        assert_eq!(html([b"\"", b"'"]), "&lt;a href=\"x\"&gt;&amp;'");
     }
 
     #[test]

@@ -13,6 +13,13 @@ use crate::secret::Secret;
 
 /// Lines of a secret with several, such as a key in a file, are looked for alone from this length.
 const LINE_BYTES_MIN: usize = 8;
+/// Words of an address that is a secret are looked for alone from this length: tokens are as long,
+/// names that everybody uses are not.
+const WORD_BYTES_MIN: usize = 16;
+
+/// How pages of HTML have quotes, double and single, by who wrote them.
+const HTML_QUOTES: [[&[u8]; 2]; 4] =
+    [[b"\"", b"'"], [b"&quot;", b"'"], [b"&quot;", b"&#39;"], [b"&quot;", b"&#x27;"]];
 
 /// All forms of a secret, each once, those that are too short left out.
 pub(crate) fn needles(secret: &Secret) -> Vec<Vec<u8>> {
@@ -21,11 +28,27 @@ pub(crate) fn needles(secret: &Secret) -> Vec<Vec<u8>> {
     let lines = whole.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     let lines = lines.filter(|line| line.len() >= LINE_BYTES_MIN && line.len() < whole.len());
     found.extend(lines.map(<[u8]>::to_vec));
+    let address = std::str::from_utf8(whole).unwrap_or_default();
+    found.extend(parts_of_address(address).flat_map(|part| forms(part.as_bytes())));
     let mut found: Vec<Vec<u8>> = found.iter().flat_map(|form| folded(form)).collect();
     found.retain(|needle| needle.len() >= MASKED_BYTES_MIN);
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// What is secret in an address that is a secret, as servers and clients show it alone: the
+/// password; or, without one, what stands behind the server, and long words in that.
+fn parts_of_address(text: &str) -> impl Iterator<Item = &str> {
+    let rest = text.trim().split_once("://").map_or("", |(_, rest)| rest);
+    let (server, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let user = server.rsplit_once('@').map(|(user, _)| user);
+    let password = user.and_then(|user| user.split_once(':')).map(|(_, password)| password);
+    let path = if password.is_some() { "" } else { path };
+    let whole = [password.unwrap_or_default(), path];
+    let whole = whole.into_iter().filter(|part| part.len() >= LINE_BYTES_MIN);
+    let words = path.split(['/', '?', '#', '&', '=']);
+    whole.chain(words.filter(|word| word.len() >= WORD_BYTES_MIN))
 }
 
 fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -38,11 +61,14 @@ fn forms(bytes: &[u8]) -> Vec<Vec<u8>> {
         encode::hex(bytes, Case::Upper),
         encode::form(bytes),
     ];
+    found.extend(HTML_QUOTES.map(|quotes| encode::html(bytes, quotes)));
     for case in [Case::Lower, Case::Upper] {
         found.extend([b"".as_slice(), b"/"].map(|kept| encode::percent(bytes, kept, case)));
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         found.extend([Letters::All, Letters::Ascii].map(|letters| encode::json(text, letters)));
+        // Python takes the quote that needs no escape, if there is one.
+        found.extend([None, Some('\'')].map(|quote| encode::python(text, quote)));
     }
     for letters in [encode::STANDARD, encode::URL_SAFE] {
         for alignment in 0..3 {
@@ -96,8 +122,16 @@ mod tests {
             "s3cr+%C3%A4t%2F%22",
             "s3cr ät/\\\"",
             "s3cr \\u00e4t/\\\"",
+            "s3cr ät/&quot;",
         ] {
             assert!(has(secret, form), "{form}");
+        }
+    }
+
+    #[test]
+    fn it_is_looked_for_as_errors_and_pages_show_it() {
+        for form in ["a\\\\b\\'c\"d<", "a\\\\b'c\"d<", "a\\b&#x27;c&quot;d&lt;", "a\\b'c\"d&lt;"] {
+            assert!(has("a\\b'c\"d<", form), "{form}");
         }
     }
 
@@ -114,6 +148,21 @@ mod tests {
         assert!(needles(&Secret::new(b"abc".to_vec())).is_empty());
         assert!(needles(&Secret::new(Vec::new())).is_empty());
         assert!(needles(&Secret::new(b"abcd".to_vec())).iter().all(|needle| needle.len() >= 4));
+    }
+
+    #[test]
+    fn what_is_secret_in_an_address_is_looked_for_alone() {
+        let hook = "https://hooks.example.com/services/T0123/abcdefghijklmnop?key=0123456789abcdef";
+        let path = "/services/T0123/abcdefghijklmnop?key=0123456789abcdef";
+        for form in [path, "abcdefghijklmnop", "0123456789abcdef"] {
+            assert!(has(hook, form), "{form}");
+        }
+        for form in ["services", "hooks.example.com", "T0123", "/services/T0123"] {
+            assert!(!has(hook, form), "{form}");
+        }
+        let database = "postgres://ada:pass-wo+rd@db.example.com:5432/database";
+        assert!(has(database, "pass-wo+rd") && has(database, "pass-wo%2Brd"));
+        assert!(!has(database, "/database") && !has(database, "db.example.com"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use engine::state::State;
 use journal::Journal;
 use model::bounds::Bounds;
 use model::message::{Grant, Order, ToWorker};
+use model::secret::{SecretRef, SecretSource};
 use model::work::{Assignment, Dispatch, Does, Work};
 use spec::Definition;
 
@@ -75,6 +76,7 @@ fn render(
         does: rendered.does,
         env: rendered.env,
         secrets: rendered.secret_env,
+        withheld: withheld(definition),
         working_dir: rendered.working_dir.to_string_lossy().into_owned(),
         needs_work_dir: rendered.uses_work_dir,
         place: artifacts.place,
@@ -83,6 +85,16 @@ fn render(
         watched: Vec::new(),
         heartbeat: definition.heartbeat(key.task),
     })
+}
+
+/// The variables of the worker that secrets of the run come from: whoever needs one is given it
+/// under a name of its own, and only then is it masked.
+fn withheld(definition: &Definition) -> Vec<String> {
+    let variable = |secret: SecretRef| match secret.source {
+        SecretSource::Environment { variable } => Some(variable),
+        _ => None,
+    };
+    definition.secrets().filter_map(variable).collect()
 }
 
 /// The most that an attempt may use. An edit may have raised what it asks for above its limits.

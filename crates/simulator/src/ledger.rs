@@ -303,7 +303,7 @@ impl Ledger {
         let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
         run.cost_micro += spent.cost_micro;
         let shared = run.taken(key.task, key.item);
-        self.shares.settle(shared, spent, self.at);
+        self.shares.settle(shared, (outcome, spent), self.at);
         self.breakers.end(&shared.breakers, (key, outcome), self.at);
         Ok(())
     }

@@ -279,8 +279,12 @@ fn budgets(estimate: u32) -> Shared {
 
 /// Five thousand calls; how much of the scarcer budget was used, of a thousand.
 fn five_thousand(estimate: u32, tokens: fn(u64) -> u64) -> u64 {
+    five_thousand_of(Server::new(None), estimate, tokens)
+}
+
+fn five_thousand_of(server: Server, estimate: u32, tokens: fn(u64) -> u64) -> u64 {
     const CALLS: u32 = 5_000;
-    let mut world = World::new(Server::new(None), tokens);
+    let mut world = World::new(server, tokens);
     let on = [Rule::Status(429)].into();
     let retry = RetryPolicy { limit: 50, on, ..RetryPolicy::default() };
     assert_eq!(world.run(CALLS, budgets(estimate), retry), RunStatus::Succeeded);
@@ -307,6 +311,14 @@ fn tokens_that_are_scarce_are_used_up_and_hardly_any_is_refused() {
     // 150 tokens a call in the mean, and a few take more than is reserved for them.
     let tokens = |drawn| if drawn % 100 == 0 { 270 } else { 50 + drawn % 201 };
     assert!(five_thousand(250, tokens) >= 950);
+}
+
+#[test]
+fn who_is_refused_does_not_ask_for_the_same_again() {
+    // Somebody else has asked with the same key: there is less than the engine thinks.
+    let mut server = Server::new(None);
+    server.tokens.take(3_000);
+    assert!(five_thousand_of(server, 250, |drawn| 50 + drawn % 201) >= 950);
 }
 
 #[test]

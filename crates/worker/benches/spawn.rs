@@ -106,6 +106,7 @@ fn start(ticket: u64) -> Start {
         argv: vec!["/bin/true".into()],
         env: ["RUN_ID", "TASK", "ITEM", "ATTEMPT", "WORKDIR", "OUTPUT"].map(variable).to_vec(),
         cwd: "/tmp".into(),
+        withheld: vec![],
         work_dir: None,
         output_file: format!("/tmp/none-{ticket}").into(),
         output_cap_bytes: 16 << 20,

@@ -29,6 +29,7 @@ use crate::executors::{
 };
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
+use crate::outputs;
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
 mod bounds;
@@ -115,10 +116,8 @@ pub(crate) struct Desk {
     containers: Containers,
     providers: Providers,
     log: logs::Writer,
-    /// Where attempts leave their outputs.
-    outputs: PathBuf,
-    /// Where attempts have their private folders.
-    work: PathBuf,
+    /// The state folder: attempts leave their outputs in it, and have folders of their own.
+    home: PathBuf,
     next_ticket: u64,
     live: HashMap<Ticket, Live>,
     keeper: Keeper,
@@ -141,8 +140,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn open(home: &Path, supervisor: Supervisor, slot: Slot) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
-        let outputs = home.join("outputs");
-        std::fs::create_dir_all(&outputs)?;
+        std::fs::create_dir_all(outputs::folder(home))?;
         Ok(Self {
             supervisor,
             slot: slot.clone(),
@@ -155,8 +153,7 @@ impl Desk {
             containers: Containers::new(home),
             providers: Providers::default(),
             log,
-            outputs,
-            work: home.join("work"),
+            home: home.to_owned(),
             next_ticket: 1,
             live: HashMap::new(),
             keeper: Keeper::new(home, slot),
@@ -196,15 +193,6 @@ impl Desk {
         self.grown.clear();
     }
 
-    /// What an earlier worker has not read belongs to attempts that are lost. Only now are all who
-    /// might write it gone.
-    fn forget_outputs(&self) {
-        for left in std::fs::read_dir(&self.outputs).into_iter().flatten().flatten() {
-            // A folder that cannot be written any more fails the attempts that have outputs.
-            let _ = std::fs::remove_file(left.path());
-        }
-    }
-
     fn ticket(&mut self) -> Ticket {
         self.next_ticket += 1;
         Ticket(self.next_ticket - 1)
@@ -231,7 +219,8 @@ impl Desk {
                 Held::new(assignment.limits, &grant.request, &mut self.cores, can)
             }
         };
-        let output_file = self.outputs.join(ticket.0.to_string());
+        let outputs = outputs::folder(&self.home);
+        let output_file = outputs.join(ticket.0.to_string());
         let heartbeat = assignment.heartbeat.map(|span| {
             let file = match kind {
                 Kind::Container => containers::heartbeat_file(&output_file),
@@ -245,13 +234,14 @@ impl Desk {
             token: grant.token,
             env: assignment.env,
             secrets,
+            withheld: assignment.withheld,
             folder: PathBuf::from(&assignment.working_dir),
             work_dir: self.work_dir(grant.attempt),
             needs_work_dir: assignment.needs_work_dir,
             watched: assignment.watched,
             heartbeat_file: heartbeat.as_ref().map(|heartbeat| heartbeat.file.clone()),
             output_file,
-            tasks_file: self.outputs.join(format!("{}.tasks", ticket.0)),
+            tasks_file: outputs.join(format!("{}.tasks", ticket.0)),
             limits,
         };
         let mut live = Live {
@@ -323,7 +313,9 @@ impl Desk {
     /// one finds what an earlier one has left.
     fn work_dir(&self, attempt: AttemptId) -> PathBuf {
         let key = attempt.key;
-        self.work.join(format!("{}/{}.{}/{}", key.run, key.task, attempt.round, key.item))
+        self.home
+            .join("work")
+            .join(format!("{}/{}.{}/{}", key.run, key.task, attempt.round, key.item))
     }
 
     pub(crate) fn stop(&mut self, lease: LeaseId, how: StopKind) {
@@ -374,7 +366,9 @@ impl Desk {
     fn take_one(&mut self, event: Event) -> Option<News> {
         match event {
             Event::Ready { enforcement, .. } => {
-                self.forget_outputs();
+                // What an earlier worker has not read belongs to attempts that are lost. Only now
+                // are all who might write it gone.
+                outputs::forget(&self.home);
                 self.enforcement = enforcement.clone();
                 let Self { supervisor, slot, network, containers, .. } = self;
                 containers.clear(&mut Tools { supervisor, slot, network });

@@ -71,6 +71,8 @@ pub(crate) struct Attempt {
     pub env: Vec<(String, String)>,
     /// Its variables with secrets in them. Whatever is printed or returned is masked by the desk.
     pub secrets: Vec<(String, String)>,
+    /// Variables of the worker that it is not given.
+    pub withheld: Vec<String>,
     /// Where it starts.
     pub folder: PathBuf,
     /// Its own folder, the same for all attempts of an item in a round.

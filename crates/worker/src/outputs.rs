@@ -5,10 +5,10 @@
 //! fails its attempt with a message that names the line; it is never taken in part.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::limits::OUTPUT_BYTES_MAX;
 use rustix::fs::OFlags;
@@ -49,6 +49,19 @@ pub enum OutputError {
         /// How the line begins.
         text: String,
     },
+}
+
+/// The folder in a state folder in which attempts leave their outputs.
+pub(crate) fn folder(home: &Path) -> PathBuf {
+    home.join("outputs")
+}
+
+/// Removes what attempts have left that nobody reads any more.
+pub(crate) fn forget(home: &Path) {
+    for left in fs::read_dir(folder(home)).into_iter().flatten().flatten() {
+        // A folder that cannot be written any more fails the attempts that have outputs.
+        let _ = fs::remove_file(left.path());
+    }
 }
 
 impl OutputError {
@@ -225,7 +238,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         assert!(read(&path).unwrap().is_none());
-        std::fs::write(&path, "k=v").unwrap();
+        fs::write(&path, "k=v").unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), br#"{"k":"v"}"#);
         assert!(matches!(read(dir.path()), Err(OutputError::NotAFile)));
         assert!(matches!(read(Path::new("/dev/zero")), Err(OutputError::NotAFile)));

@@ -127,7 +127,7 @@ pub(crate) const STEPS: &[Step] = &[
             // All but what has a step of its own: a new page of tests is run without a word here.
             "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
              --skip kill:: --skip power_cut:: --skip limits:: \
-             --skip containers:: --skip first_job:: --skip documents::",
+             --skip containers:: --skip first_job:: --skip documents:: --skip budgets::",
             "cargo test --package cli --test durable",
         ],
         ..PLAIN
@@ -158,6 +158,13 @@ pub(crate) const STEPS: &[Step] = &[
         proves: "a run of 2,000 items that is killed 100 times ends as if it never was",
         minutes: 2,
         lines: &["cargo test --package cli --test real kill:: -- --ignored --nocapture"],
+        ..PLAIN
+    },
+    Step {
+        name: "budgets",
+        proves: "5,000 calls of models use up their budgets in real time and overdraw none",
+        minutes: 2,
+        lines: &["cargo test --package cli --test real budgets:: -- --ignored --nocapture"],
         ..PLAIN
     },
     Step {

@@ -3,7 +3,7 @@
 use clap::Args;
 use protocol::api::{Fork, Forked, RunRef};
 
-use super::{bad_argument, run_ref};
+use super::{bad_argument, must_have_runs, run_ref};
 use crate::app::Context;
 use crate::args::Offers;
 use crate::error::{Error, Result};
@@ -51,6 +51,7 @@ pub(crate) struct ForkRun {
 impl ForkRun {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         let request = self.request(context)?;
+        must_have_runs(context)?;
         let mut session = match self.detach {
             true => context.home.attach_or_detach().await?,
             false => context.home.attach_or_hold().await?,

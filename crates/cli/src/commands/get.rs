@@ -2,7 +2,7 @@
 
 use clap::Args;
 use model::TaskStatus;
-use protocol::api::{ItemsQuery, PAGE_SIZE, RunRef, TasksQuery};
+use protocol::api::{BreakerList, BudgetList, ItemsQuery, PAGE_SIZE, PoolList, RunRef, TasksQuery};
 
 use super::{reader, run_ref};
 use crate::app::Context;
@@ -48,73 +48,16 @@ pub(crate) struct Get {
 
 impl Get {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
-        let session = reader(context).await?;
         let run = match self.what {
             What::Run(run) => run,
-            What::Breakers => return self.breakers(context, &session).await,
-            What::Budgets => return self.budgets(context, &session).await,
-            What::Pools => return self.pools(context, &session).await,
+            What::Breakers => return breakers(context).await,
+            What::Budgets => return budgets(context).await,
+            What::Pools => return pools(context).await,
         };
+        let session = reader(context).await?;
         match &self.task {
             Some(task) => self.items(context, (&session, run), task).await?,
             None => self.tasks(context, (&session, run)).await?,
-        }
-        Ok(Exit::Ok)
-    }
-
-    async fn breakers(&self, context: &Context, session: &Session) -> Result<Exit> {
-        let list = session.client.breakers().await?;
-        let output = context.output;
-        match output.format {
-            Format::Json | Format::Jsonl => output.json_list(&list, &list.breakers)?,
-            Format::Name => {
-                let names = list.breakers.iter().map(|breaker| format!("{}\n", breaker.name));
-                output.text(&names.collect::<String>())?;
-            }
-            Format::Table | Format::Wide if list.breakers.is_empty() => {
-                context.say(sharing::NO_BREAKERS);
-            }
-            Format::Table | Format::Wide => {
-                output.text(&sharing::breakers(&list.breakers, now(), output.tone))?;
-            }
-        }
-        Ok(Exit::Ok)
-    }
-
-    async fn budgets(&self, context: &Context, session: &Session) -> Result<Exit> {
-        let list = session.client.budgets().await?;
-        let output = context.output;
-        match output.format {
-            Format::Json | Format::Jsonl => output.json_list(&list, &list.budgets)?,
-            Format::Name => {
-                let names = list.budgets.iter().map(|budget| format!("{}\n", budget.name));
-                output.text(&names.collect::<String>())?;
-            }
-            Format::Table | Format::Wide if list.budgets.is_empty() => {
-                context.say(sharing::NO_BUDGETS);
-            }
-            Format::Table | Format::Wide => {
-                output.text(&sharing::budgets(&list.budgets, output.tone))?;
-            }
-        }
-        Ok(Exit::Ok)
-    }
-
-    async fn pools(&self, context: &Context, session: &Session) -> Result<Exit> {
-        let list = session.client.pools().await?;
-        let output = context.output;
-        match output.format {
-            Format::Json | Format::Jsonl => output.json_list(&list, &list.pools)?,
-            Format::Name => {
-                let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
-                output.text(&folders.collect::<String>())?;
-            }
-            Format::Table | Format::Wide if list.pools.is_empty() => {
-                context.say(pools::EMPTY.trim_end());
-            }
-            Format::Table | Format::Wide => {
-                output.text(&pools::render(&list.pools, output.tone))?;
-            }
         }
         Ok(Exit::Ok)
     }
@@ -164,6 +107,72 @@ impl Get {
             Format::Table | Format::Wide => output.text(&items::render(&list, output.tone)),
         }
     }
+}
+
+async fn breakers(context: &Context) -> Result<Exit> {
+    let list = match context.home.attach_or_read().await? {
+        Some(session) => session.client.breakers().await?,
+        None => BreakerList::default(),
+    };
+    let output = context.output;
+    match output.format {
+        Format::Json | Format::Jsonl => output.json_list(&list, &list.breakers)?,
+        Format::Name => {
+            let names = list.breakers.iter().map(|breaker| format!("{}\n", breaker.name));
+            output.text(&names.collect::<String>())?;
+        }
+        Format::Table | Format::Wide if list.breakers.is_empty() => {
+            context.say(sharing::NO_BREAKERS);
+        }
+        Format::Table | Format::Wide => {
+            output.text(&sharing::breakers(&list.breakers, now(), output.tone))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn budgets(context: &Context) -> Result<Exit> {
+    let list = match context.home.attach_or_read().await? {
+        Some(session) => session.client.budgets().await?,
+        None => BudgetList::default(),
+    };
+    let output = context.output;
+    match output.format {
+        Format::Json | Format::Jsonl => output.json_list(&list, &list.budgets)?,
+        Format::Name => {
+            let names = list.budgets.iter().map(|budget| format!("{}\n", budget.name));
+            output.text(&names.collect::<String>())?;
+        }
+        Format::Table | Format::Wide if list.budgets.is_empty() => {
+            context.say(sharing::NO_BUDGETS);
+        }
+        Format::Table | Format::Wide => {
+            output.text(&sharing::budgets(&list.budgets, output.tone))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+async fn pools(context: &Context) -> Result<Exit> {
+    let list = match context.home.attach_or_read().await? {
+        Some(session) => session.client.pools().await?,
+        None => PoolList::default(),
+    };
+    let output = context.output;
+    match output.format {
+        Format::Json | Format::Jsonl => output.json_list(&list, &list.pools)?,
+        Format::Name => {
+            let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
+            output.text(&folders.collect::<String>())?;
+        }
+        Format::Table | Format::Wide if list.pools.is_empty() => {
+            context.say(pools::EMPTY.trim_end());
+        }
+        Format::Table | Format::Wide => {
+            output.text(&pools::render(&list.pools, output.tone))?;
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// What is to be shown.

@@ -41,7 +41,7 @@ use std::time::Instant;
 
 use clap::Subcommand;
 use model::RunId;
-use protocol::api::{RunRef, RunSummary, TasksQuery};
+use protocol::api::{RunRef, RunSummary, SOCKET_NAME, TasksQuery};
 
 use crate::app::{Context, GONE_PATIENCE, GONE_POLL, block_on};
 use crate::args::Offers;
@@ -246,6 +246,7 @@ async fn tell<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
 ) -> Result<(Session, T)> {
+    must_have_runs(context)?;
     tell_by(async || context.home.attach_or_hold().await, say).await
 }
 
@@ -255,6 +256,7 @@ async fn told<T>(
     context: &Context,
     say: impl AsyncFn(&Session) -> std::result::Result<T, client::Error>,
 ) -> Result<(Session, T)> {
+    must_have_runs(context)?;
     tell_by(async || context.home.attach_or_detach().await, say).await
 }
 
@@ -315,6 +317,12 @@ fn confirmed(question: &str) -> bool {
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Whoever says something to a run where there is none makes no state for it.
+fn must_have_runs(context: &Context) -> Result<()> {
+    let (home, served) = (&context.home, context.home.folder().join(SOCKET_NAME));
+    (home.has_state() || served.exists()).then_some(()).ok_or_else(no_runs)
 }
 
 fn no_runs() -> Error {

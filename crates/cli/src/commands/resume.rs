@@ -6,7 +6,7 @@ use client::Client;
 use model::{RunId, RunStatus};
 use protocol::api::{RunRef, RunsQuery, TasksQuery, code};
 
-use super::run_ref;
+use super::{must_have_runs, run_ref};
 use crate::app::Context;
 use crate::args::Offers;
 use crate::error::{Error, Result};
@@ -37,6 +37,7 @@ pub(crate) struct Resume {
 
 impl Resume {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
+        must_have_runs(context)?;
         let mut session = match self.detach {
             true => context.home.attach_or_detach().await?,
             false => context.home.attach_or_hold().await?,

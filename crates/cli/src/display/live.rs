@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use model::{Span, TaskStatus};
+use model::{RunStatus, Span, TaskStatus};
 use protocol::api::{Progress, RunningTask, Seconds, WaitingTask};
 use unicode_width::UnicodeWidthStr;
 
@@ -80,6 +80,9 @@ fn frame(progress: &Progress, since: Span, size: Size, tone: Tone) -> String {
     let room = size.lines.saturating_sub(LINES_KEPT).clamp(1, RUNNING_MAX);
     // Who waits for somebody comes first: nothing else goes on by itself.
     let waits = progress.waiting.len().min(room);
+    if progress.status == RunStatus::Paused {
+        lines.push(format!("  {}", waiting::paused(progress.run, tone)));
+    }
     lines.extend(progress.waiting[..waits].iter().map(|wait| waiting(progress, wait, size, tone)));
     if progress.waiting.len() > waits {
         let hidden = progress.waiting.len() - waits;
@@ -132,7 +135,7 @@ fn counts(progress: &Progress, tone: Tone) -> String {
         let retrying = plural(items[TaskStatus::Retrying], "item");
         parts.push(tone.paint(Paint::Warn, &format!("{retrying} to be tried again")));
     }
-    if progress.status == model::RunStatus::Stopping {
+    if progress.status == RunStatus::Stopping {
         parts.push(tone.paint(Paint::Warn, "stopping"));
     }
     parts.join("  ")

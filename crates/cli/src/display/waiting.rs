@@ -1,6 +1,7 @@
-//! What waits for somebody or for time, and how it is answered, as a line of a display.
+//! What waits for somebody or for time, and how it is answered, as a line of a display. So does a
+//! run that is paused.
 
-use model::{RunId, Span};
+use model::{RunId, RunStatus, Span};
 use protocol::api::{Progress, Seconds, Time, WaitKind, WaitingTask};
 
 use crate::outline::span;
@@ -10,17 +11,31 @@ use crate::table::printable;
 
 /// The waits that have been told.
 #[derive(Default)]
-pub(super) struct Told(Vec<(String, WaitKind)>);
+pub(super) struct Told {
+    tasks: Vec<(String, WaitKind)>,
+    is_paused: bool,
+}
 
 impl Told {
     /// The lines about the waits that have begun since the last time.
     pub(super) fn lines(&mut self, progress: &Progress, now: Time, tone: Tone) -> Vec<String> {
         let wait = |wait: &WaitingTask| (wait.task.clone(), wait.kind);
-        let begun = progress.waiting.iter().filter(|it| !self.0.contains(&wait(it)));
-        let lines = begun.map(|wait| line(progress.run, wait, now, tone)).collect();
-        self.0 = progress.waiting.iter().map(wait).collect();
+        let begun = progress.waiting.iter().filter(|it| !self.tasks.contains(&wait(it)));
+        let begun = begun.map(|wait| line(progress.run, wait, now, tone));
+        let is_paused = progress.status == RunStatus::Paused;
+        let paused = (is_paused && !self.is_paused).then(|| paused(progress.run, tone));
+        let lines = begun.chain(paused).collect();
+        self.tasks = progress.waiting.iter().map(wait).collect();
+        self.is_paused = is_paused;
         lines
     }
+}
+
+/// That a run waits as a whole.
+pub(super) fn paused(run: RunId, tone: Tone) -> String {
+    let (sign, command) = (tone.paint(Paint::Warn, "?"), format!("autoglm resume {run}"));
+    let command = tone.paint(Paint::Accent, &command);
+    format!("{sign} Run {run} is paused: nothing more of it starts ({command})")
 }
 
 /// A wait on one line.
@@ -99,5 +114,19 @@ mod tests {
         assert_eq!(lines(vec![gate(), wait("bell", WaitKind::Signal, None, "")]), 1);
         assert_eq!(lines(vec![]), 0);
         assert_eq!(lines(vec![gate()]), 1);
+    }
+
+    #[test]
+    fn a_pause_is_told_once_and_again_when_the_run_pauses_again() {
+        let mut told = Told::default();
+        let mut lines = |status| {
+            let progress = Progress { status, ..progress(3, 0, 0) };
+            told.lines(&progress, NOW, Tone::PLAIN)
+        };
+        let line = "? Run 7 is paused: nothing more of it starts (autoglm resume 7)";
+        assert_eq!(lines(RunStatus::Paused), [line]);
+        assert!(lines(RunStatus::Paused).is_empty());
+        assert!(lines(RunStatus::Running).is_empty());
+        assert_eq!(lines(RunStatus::Paused), [line]);
     }
 }

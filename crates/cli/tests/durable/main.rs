@@ -8,6 +8,7 @@
 
 mod history;
 mod house;
+mod leaks;
 mod marks;
 mod replay;
 mod secrecy;

@@ -10,6 +10,8 @@
 
 mod authoring;
 mod behaviour;
+mod breaker;
+mod budgets;
 mod changing;
 mod containers;
 mod documents;
@@ -19,6 +21,7 @@ mod kill;
 mod limits;
 mod network;
 mod output;
+mod pausing;
 mod power_cut;
 mod serving;
 mod stop_continue;

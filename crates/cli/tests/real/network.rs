@@ -9,7 +9,7 @@ use crate::support::binary::Home;
 use crate::support::wait;
 
 mod fallbacks;
-mod server;
+pub(crate) mod server;
 
 use server::{Server, header, say};
 

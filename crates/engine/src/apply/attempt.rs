@@ -143,7 +143,7 @@ impl State {
     fn account(&mut self, item: ItemKey, outcome: Outcome, (spent, at): (Spent, Timestamp)) {
         if let Some(lease) = self.leases.get(&item) {
             let shared = &self.classes.get(lease.class).shared;
-            self.shares.settle(shared, spent, at);
+            self.shares.settle(shared, (outcome, spent), at);
             self.shares.learn(shared, (item, outcome), at);
         }
         let Some(run) = self.runs.get_mut(&item.run).filter(|_| spent != Spent::NOTHING) else {

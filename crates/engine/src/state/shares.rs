@@ -208,9 +208,14 @@ impl Shares {
 impl Shares {
     /// Sets right what was reserved for an attempt that has ended at `at`, where it says what it
     /// spent.
-    pub(crate) fn settle(&mut self, shared: &Shared, spent: Spent, at: Timestamp) {
+    pub(crate) fn settle(
+        &mut self,
+        shared: &Shared,
+        (outcome, spent): (Outcome, Spent),
+        at: Timestamp,
+    ) {
         for spending in &shared.budgets {
-            let Some(charged) = spending.unit.charged(spent) else { continue };
+            let Some(charged) = spending.charged(outcome, spent) else { continue };
             let (reserved, charged) = (cost(spending), cost_of(spending, charged));
             let full_at = self.full_at.get(&spending.name).copied().unwrap_or(at).max(at);
             let settled = (full_at + charged - reserved).max(at);
@@ -242,6 +247,7 @@ impl Shares {
 mod tests {
     use super::*;
     use model::hash::mix;
+    use model::outcome::Failure;
     use model::shared::Unit;
     use model::{ItemId, RunId, TaskId};
 
@@ -302,7 +308,8 @@ mod tests {
             let mut shares = Shares::default();
             shares.spend(&shared, 1, now);
             let at = now + Span::secs(later);
-            ends.iter().for_each(|&end| shares.settle(&shared, end, at));
+            let good = |&end: &Spent| (Outcome::Succeeded, end);
+            ends.iter().map(good).for_each(|end| shares.settle(&shared, end, at));
             shares.backlog("api", at)
         };
         assert_eq!(backlog(&[spent(100)], 0), Span::secs(10));
@@ -314,6 +321,23 @@ mod tests {
         assert_eq!(backlog(&[spent(900)], 20), Span::secs(80));
         assert_eq!(backlog(&[Spent::NOTHING], 0), Span::secs(10));
         assert_eq!(backlog(&[spent(0)], 0), Span::ZERO);
+    }
+
+    #[test]
+    fn who_was_refused_gets_nothing_back() {
+        let tokens = Spending { unit: Unit::Tokens, ..spending(100, 600, Span::secs(60)) };
+        let (shared, now) = (budget(tokens), Timestamp(1_000_000));
+        let backlog = |status, tokens_in| {
+            let mut shares = Shares::default();
+            shares.spend(&shared, 1, now);
+            let outcome = Outcome::Failed(Failure::Status(status));
+            let spent = Spent { requests: 2, tokens_in, ..Spent::NOTHING };
+            shares.settle(&shared, (outcome, spent), now);
+            shares.backlog("api", now)
+        };
+        assert_eq!(backlog(429, 0), Span::secs(10));
+        assert_eq!(backlog(429, 150), Span::secs(15));
+        assert_eq!(backlog(503, 0), Span::ZERO);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use model::outcome::Spent;
+use model::outcome::{Failure, Outcome, Spent};
 use model::shared::{Shared, Spending, Unit};
 use model::{ItemKey, Span, Timestamp};
 
@@ -51,13 +51,21 @@ impl Shares {
 
     /// Sets right what was reserved for an attempt that says what it spent. Each time a microsecond
     /// is given, for what is rounded.
-    pub(super) fn settle(&mut self, shared: &Shared, spent: Spent, at: Timestamp) {
+    pub(super) fn settle(
+        &mut self,
+        shared: &Shared,
+        (outcome, spent): (Outcome, Spent),
+        at: Timestamp,
+    ) {
+        // Whoever was told that it was too much has found less there than it reserved.
+        let is_refused = outcome == Outcome::Failed(Failure::Status(429));
         for spending in shared.budgets.iter().filter(|_| spent != Spent::NOTHING) {
             let amount = match spending.unit {
                 Unit::Attempts => continue,
                 Unit::Requests => u64::from(spent.requests),
                 Unit::Tokens => spent.tokens_in + spent.tokens_out,
             };
+            let amount = if is_refused { amount.max(spending.amount.into()) } else { amount };
             let charged =
                 fine(Timestamp(spending.per.0)) * u128::from(amount) / u128::from(spending.limit);
             let full_at = self.full_at.entry(spending.name.clone()).or_default();

@@ -59,7 +59,7 @@ impl Records {
                 Some(Turned::Nothing) => stage.hit(Mark::TrialLost),
             }
             for spending in &taken.budgets {
-                match spending.unit.charged(end.spent) {
+                match spending.charged(ended.outcome, end.spent) {
                     Some(charged) if charged < spending.amount.into() => {
                         stage.hit(Mark::SettledBack);
                     }

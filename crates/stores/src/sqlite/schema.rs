@@ -6,6 +6,7 @@
 
 use std::path::Path;
 use std::time::Duration;
+use std::{fs, io, process, thread};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -89,9 +90,12 @@ pub(crate) struct Layout {
 pub(crate) fn open(path: &Path, layout: Layout) -> Result<Connection, StoreError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(path);
+    if layout.create && !path.exists() {
+        make(path, layout)?;
+    }
     let opened = match filesystem::is_read_only(folder) && path.exists() {
         true => open_to_read(path),
-        false => open_to_write(path, layout),
+        false => open_to_write(path, layout.synchronous),
     };
     let mut connection = opened.map_err(failed)?;
     let (application, version) = identify(&connection).map_err(failed)?;
@@ -105,14 +109,42 @@ pub(crate) fn open(path: &Path, layout: Layout) -> Result<Connection, StoreError
     Ok(connection)
 }
 
-fn open_to_write(path: &Path, layout: Layout) -> rusqlite::Result<Connection> {
-    let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    if layout.create {
-        flags |= OpenFlags::SQLITE_OPEN_CREATE;
-    }
+/// Makes a file beside and gives it its name when it is whole: one that is half made, and opened by
+/// somebody else, cannot be told from one of another program, nor be made by both.
+fn make(path: &Path, layout: Layout) -> Result<(), StoreError> {
+    let beside = path.with_extension(format!("{}.{:?}", process::id(), thread::current().id()));
+    let made = make_beside(&beside, layout).and_then(|()| {
+        let named = match fs::hard_link(&beside, path) {
+            // Another one was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            // Not every file system has links.
+            Err(_) => fs::rename(&beside, path),
+            Ok(()) => Ok(()),
+        };
+        named.map_err(|error| StoreError::of_io(path, &error))
+    });
+    // What is left of it takes a little room, and nothing else.
+    let _ = fs::remove_file(&beside);
+    made
+}
+
+fn make_beside(path: &Path, layout: Layout) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let failed = |error: rusqlite::Error| Failure::of(&error, folder).into_store(path);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = flags | OpenFlags::SQLITE_OPEN_CREATE;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    configure(&connection, layout.synchronous).map_err(failed)?;
+    create(&mut connection, layout, path)?;
+    // It is checked in, and its log removed.
+    connection.close().map_err(|(_, error)| failed(error))
+}
+
+fn open_to_write(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    configure(&connection, layout.synchronous)?;
+    configure(&connection, synchronous)?;
     Ok(connection)
 }
 

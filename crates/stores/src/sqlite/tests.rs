@@ -144,6 +144,24 @@ fn files_of_others_and_of_the_future_are_refused() {
 }
 
 #[test]
+fn who_opens_a_file_while_another_makes_it_finds_it_whole() {
+    for _ in 0..50 {
+        let folder = tempfile::tempdir().unwrap();
+        let start = std::sync::Barrier::new(4);
+        let open = || {
+            start.wait();
+            SqliteJournal::open(folder.path(), Options::default()).map(drop)
+        };
+        std::thread::scope(|scope| {
+            let opening: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            for one in opening {
+                assert_eq!(one.join().unwrap().map_err(|error| error.to_string()), Ok(()));
+            }
+        });
+    }
+}
+
+#[test]
 fn a_missing_file_is_made_only_on_demand() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { create: false, ..Options::default() };

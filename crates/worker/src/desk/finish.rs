@@ -3,6 +3,7 @@
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef};
 use model::{Digest, Span};
 
+use super::veil::Veil;
 use super::{Desk, Ended, Live, News};
 use crate::executors::{Finished, Left};
 use crate::keep::{Done, Job, Trouble, with_artifacts};
@@ -37,11 +38,7 @@ impl Desk {
             self.say(ticket, &line);
         }
         if let Some(reason) = reason {
-            let reason = match &live.veil {
-                Some(veil) => veil.mask.apply(reason.as_bytes()).into_owned(),
-                None => reason.into_bytes(),
-            };
-            self.say(ticket, &String::from_utf8_lossy(&reason));
+            self.tell(ticket, &live, &reason);
         }
         // It was asked to end, and did.
         let outcome = match outcome {
@@ -60,10 +57,17 @@ impl Desk {
                 (outcome, outputs, tasks)
             }
         };
-        let outputs = outputs.map(|bytes| match &live.veil {
-            Some(veil) => veil.mask.apply(&bytes).into_owned(),
-            None => bytes,
-        });
+        let (outcome, outputs) = match (&live.veil, outputs) {
+            (Some(veil), Some(bytes)) => match veil.outputs(&bytes) {
+                Ok(hidden) => (outcome, Some(hidden)),
+                Err(reason) => {
+                    self.tell(ticket, &live, &reason);
+                    (Outcome::Failed(Failure::Outputs), None)
+                }
+            },
+            (_, outputs) => (outcome, outputs),
+        };
+        let tasks = tasks.filter(|_| outcome == Outcome::Succeeded);
         let collect = std::mem::take(&mut live.collect);
         let folder = live.folder.clone();
         let end = AttemptEnd { usage, spent, ..AttemptEnd::default() };
@@ -104,13 +108,12 @@ impl Desk {
         // What an earlier supervisor ran is lost, whatever it has left.
         let mut finish = self.collecting.remove(&ticket)?;
         let named = result.map_err(|trouble| trouble.reason).and_then(|kept| {
-            let outputs = with_artifacts(finish.outputs.as_deref(), &kept)?;
-            match &finish.live.veil {
-                Some(veil) if *veil.mask.apply(&outputs) != *outputs => {
-                    Err("the name of an artifact has a secret in it".to_owned())
-                }
-                _ => Ok(outputs),
+            let is_told =
+                |veil: &Veil| kept.iter().any(|one| veil.is_in(&one.name) || veil.is_in(&one.path));
+            if finish.live.veil.as_deref().is_some_and(is_told) {
+                return Err("the name of an artifact has a secret in it".to_owned());
             }
+            with_artifacts(finish.outputs.as_deref(), &kept)
         });
         match named {
             Ok(outputs) => {
@@ -131,7 +134,7 @@ impl Desk {
         self.cores.put(&mut live.held);
         self.log.begin(ticket, live.lease);
         if let Some(reason) = reason {
-            self.say(ticket, &reason);
+            self.tell(ticket, &live, &reason);
         }
         let end = AttemptEnd::default();
         let finish = Finish { live, outcome, end, retry_after: None, outputs: None, tasks: None };
@@ -140,9 +143,18 @@ impl Desk {
 
     /// An attempt that ended well fails, because what it left cannot be kept.
     fn spoil(&mut self, ticket: Ticket, finish: Finish, reason: &str) -> News {
-        self.say(ticket, reason);
+        self.tell(ticket, &finish.live, reason);
         let outcome = Outcome::Failed(Failure::Outputs);
         self.end(ticket, Finish { outcome, outputs: None, tasks: None, ..finish })
+    }
+
+    /// Writes a line about an attempt into its log, without its secrets: what a file is called, and
+    /// what others answer, may have one in it.
+    fn tell(&mut self, ticket: Ticket, live: &Live, text: &str) {
+        match &live.veil {
+            Some(veil) => self.say(ticket, &veil.line(text)),
+            None => self.say(ticket, text),
+        }
     }
 
     fn end(&mut self, ticket: Ticket, finish: Finish) -> News {

@@ -10,6 +10,7 @@ use model::outcome::{Failure, Outcome};
 use model::work::http::{HttpRequest, Text};
 use model::{AttemptId, Span};
 use reqwest::Client;
+use secrets::{Mask, Secret};
 
 use super::network::Trouble;
 use super::network::client::{Clients, Manner};
@@ -83,6 +84,12 @@ impl Asker {
         let (idempotency_key, token) = ("key".to_owned(), "7".to_owned());
         let trace = Some("00-aa-bb-01".to_owned());
         Self { secrets, folder, idempotency_key, token, trace }
+    }
+
+    /// What hides its secrets where something is cut before the desk hides them.
+    pub(crate) fn mask(&self) -> Mask {
+        let secrets = self.secrets.values().map(|text| Secret::new(text.clone().into_bytes()));
+        Mask::new(&secrets.collect::<Vec<_>>())
     }
 
     /// What a text says.

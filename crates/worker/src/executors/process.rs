@@ -15,7 +15,8 @@ impl Executor for Processes {
     type Work = Vec<String>;
 
     fn start(&mut self, attempt: Attempt, argv: Vec<String>, tools: &mut Tools<'_>) {
-        let Attempt { ticket, mut env, secrets, work_dir, output_file, tasks_file, .. } = attempt;
+        let Attempt { ticket, mut env, secrets, withheld, .. } = attempt;
+        let Attempt { work_dir, output_file, tasks_file, .. } = attempt;
         env.extend(secrets);
         let files = [
             ("AUTOGLM_OUTPUT", &output_file),
@@ -31,6 +32,7 @@ impl Executor for Processes {
             ticket,
             argv: argv.into_iter().map(Into::into).collect(),
             env,
+            withheld,
             cwd: attempt.folder,
             work_dir: attempt.needs_work_dir.then_some(work_dir),
             output_file,

@@ -29,6 +29,7 @@ use super::outbox::{Flushed, Outbox};
 use super::process::Process;
 use super::spawn::Spawner;
 use super::wire::{self, Command, Event, Exit, Start, Step, StopKind};
+use crate::outputs;
 
 /// How long a process runs before its pipes are watched and the worker is woken to hear of it. It
 /// can block on a full pipe for no longer than this.
@@ -156,7 +157,8 @@ impl Reactor {
         Ok(())
     }
 
-    /// Kills every descendant, waits until none is left, and forgets them.
+    /// Kills every descendant, waits until none is left, and forgets them. What they have left for
+    /// a worker that is gone nobody reads any more, and nobody has masked the secrets in it.
     pub fn kill_everything(mut self) -> io::Result<()> {
         for process in self.processes.values_mut() {
             process.signal(Step::Kill);
@@ -164,6 +166,9 @@ impl Reactor {
         }
         self.children.kill_all()?;
         self.confinement.close();
+        if self.worker_gone {
+            outputs::forget(&self.state_dir);
+        }
         Ok(())
     }
 

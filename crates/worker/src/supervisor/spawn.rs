@@ -118,12 +118,13 @@ impl Spawner {
             .map(|(name, value)| variable(name.as_ref(), value.as_ref()))
             .chain([variable(TICKET_VARIABLE.as_ref(), start.ticket.0.to_string().as_ref())])
             .collect::<io::Result<Vec<_>>>()?;
-        let replaced = |inherited: &CString| {
+        let is_kept = |inherited: &&CString| {
             let name = name_of(inherited);
-            own.iter().any(|own| name_of(own) == name)
+            let is_withheld = start.withheld.iter().any(|withheld| withheld.as_bytes() == name);
+            !is_withheld && !own.iter().any(|own| name_of(own) == name)
         };
         let environment: Vec<&CString> =
-            self.inherited.iter().filter(|inherited| !replaced(inherited)).chain(&own).collect();
+            self.inherited.iter().filter(is_kept).chain(&own).collect();
 
         let (stdout, stdout_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let (stderr, stderr_end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;

@@ -41,6 +41,8 @@ pub struct Start {
     pub argv: Vec<OsString>,
     /// Variables beside those that the supervisor inherited, which they replace.
     pub env: Vec<(String, String)>,
+    /// Variables that the supervisor inherited and the process does not get.
+    pub withheld: Vec<String>,
     /// The absolute directory in which the process starts.
     pub cwd: PathBuf,
     /// A directory that is made, with its parents, before the process starts.
@@ -249,6 +251,8 @@ impl Start {
             put_bytes(out, key.as_bytes());
             put_bytes(out, value.as_bytes());
         }
+        put_u32(out, self.withheld.len() as u32);
+        self.withheld.iter().for_each(|name| put_bytes(out, name.as_bytes()));
         put_bytes(out, self.cwd.as_os_str().as_bytes());
         out.push(u8::from(self.work_dir.is_some()));
         if let Some(work_dir) = &self.work_dir {
@@ -266,6 +270,7 @@ impl Start {
             env: (0..body.u32()?)
                 .map(|_| Ok((body.string()?, body.string()?)))
                 .collect::<Result<_, _>>()?,
+            withheld: (0..body.u32()?).map(|_| body.string()).collect::<Result<_, _>>()?,
             cwd: body.os_string()?.into(),
             work_dir: if body.bool()? { Some(body.os_string()?.into()) } else { None },
             output_file: body.os_string()?.into(),

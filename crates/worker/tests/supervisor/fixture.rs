@@ -137,6 +137,7 @@ pub fn script(ticket: u64, script: &str) -> Start {
         argv: ["sh", "-eu", "-c", script].map(Into::into).to_vec(),
         env: vec![],
         cwd: "/".into(),
+        withheld: vec![],
         work_dir: None,
         output_file: "/nowhere".into(),
         output_cap_bytes: CAP,

@@ -129,6 +129,21 @@ fn exit_codes_signals_and_usage() {
     fixture.supervisor.shut_down().unwrap();
 }
 
+#[test]
+fn what_is_withheld_is_not_inherited_and_may_be_given() {
+    let state = state();
+    let mut fixture = Fixture::new(state.path());
+    let (text, withheld) = ("echo \"${HOME-none} $PATH\"", vec!["HOME".to_owned()]);
+    fixture.start(Start { withheld: withheld.clone(), ..script(1, text) });
+    let env = vec![("HOME".into(), "/given".into())];
+    fixture.start(Start { withheld, env, ..script(2, text) });
+    let path = std::env::var("PATH").unwrap();
+    for (ticket, home) in [(1, "none"), (2, "/given")] {
+        assert_eq!(fixture.ended(ticket).how, Exit::Code(0));
+        assert_eq!(fixture.stdout(ticket), format!("{home} {path}\n"));
+    }
+}
+
 fn what_a_process_is_given() {
     let state = state();
     let dir = state.path().join("made").join("for it");

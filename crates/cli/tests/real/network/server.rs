@@ -1,10 +1,16 @@
 //! A server with faults on a free port of this machine.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use rustix::net;
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 1_024;
 
 /// Gives each connection to one function, and keeps what it was sent. It ends with the test.
 pub(crate) struct Server {
@@ -12,10 +18,48 @@ pub(crate) struct Server {
     requests: Arc<Mutex<Vec<String>>>,
 }
 
+/// A port that nobody else gets, and at which nobody is reached yet.
+pub(crate) struct Reserved {
+    socket: OwnedFd,
+    pub address: SocketAddr,
+}
+
+impl Reserved {
+    pub(crate) fn new() -> Self {
+        let (family, kind) = (net::AddressFamily::INET, net::SocketType::STREAM);
+        let flags = net::SocketFlags::CLOEXEC;
+        let socket = net::socket_with(family, kind, flags, None).expect("a socket");
+        let any = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
+        net::bind(&socket, &any).expect("a free port");
+        let address = net::getsockname(&socket).expect("it is bound");
+        let address = SocketAddr::try_from(address).expect("it is of the internet");
+        Self { socket, address }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// From now on connections are taken.
+    pub(crate) fn listen(
+        self,
+        answer: impl Fn(usize, &str, TcpStream) + Send + Sync + 'static,
+    ) -> Server {
+        net::listen(&self.socket, BACKLOG).expect("it is bound");
+        Server::serve(TcpListener::from(self.socket), answer)
+    }
+}
+
 impl Server {
     /// The function is told which request it is, from 0, and what was asked.
     pub(crate) fn start(answer: impl Fn(usize, &str, TcpStream) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Reserved::new().listen(answer)
+    }
+
+    fn serve(
+        listener: TcpListener,
+        answer: impl Fn(usize, &str, TcpStream) + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("it is bound");
         let requests = Arc::<Mutex<Vec<String>>>::default();
         let (kept, answer) = (Arc::clone(&requests), Arc::new(answer));

@@ -36,6 +36,7 @@ pub(super) struct Environment {
     pub keep: Keep,
     variables: Vec<(String, String)>,
     secrets: Vec<(String, String)>,
+    withheld: Vec<String>,
 }
 
 impl Environment {
@@ -55,6 +56,7 @@ impl Environment {
             keep: call.keep,
             variables,
             secrets: std::mem::take(&mut attempt.secrets),
+            withheld: std::mem::take(&mut attempt.withheld),
         }
     }
 
@@ -84,6 +86,7 @@ impl Environment {
             ticket,
             argv: vec![self.interpreter().into(), runner.into()],
             env,
+            withheld: self.withheld.clone(),
             cwd: self.folder.clone(),
             work_dir: None,
             output_file: PathBuf::from("/"),

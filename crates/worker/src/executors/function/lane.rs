@@ -165,6 +165,7 @@ mod tests {
             token: Token(1),
             env: Vec::new(),
             secrets: Vec::new(),
+            withheld: Vec::new(),
             folder: PathBuf::new(),
             work_dir: PathBuf::new(),
             needs_work_dir: false,

@@ -409,8 +409,12 @@ def told(error):
     except BaseException:
         text = name_of(type(error)) + ": its text cannot be had"
     if len(text) > TEXT_BYTES_MAX:
+        # Only whole lines go: half a secret would not be found by who masks it.
         half = TEXT_BYTES_MAX // 2
-        text = text[:half] + "\n[...]\n" + text[-half:]
+        begin, end = text[:half], text[-half:]
+        begin, end = begin[: begin.rfind("\n") + 1], end[end.find("\n") + 1 :]
+        end = end or name_of(type(error)) + ": its text is too long\n"
+        text = begin + "[...]\n" + end
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

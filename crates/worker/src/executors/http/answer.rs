@@ -7,6 +7,7 @@ use model::work::http::HttpRequest;
 use model::{Span, limits};
 use reqwest::header::{self, HeaderMap};
 use reqwest::{Response, StatusCode};
+use secrets::Mask;
 use serde_json::{Map, Value, json};
 use serde_json_path::JsonPath;
 
@@ -159,25 +160,30 @@ pub(crate) async fn read(
     Ok(body)
 }
 
-/// Why an answer is none that was expected, with how it begins.
-pub(super) async fn unexpected(response: Response, patience: Patience) -> Trouble {
+/// Why an answer is none that was expected, with how it begins: without what the mask hides.
+pub(super) async fn unexpected(response: Response, patience: Patience, mask: &Mask) -> Trouble {
     let status = response.status();
     let retry_after = retry_after(response.headers());
     let mut reason = format!("{status}, which was not expected");
-    let begins = excerpt(response, patience).await;
+    let begins = excerpt(response, patience, mask).await;
     if !begins.is_empty() {
         reason = format!("{reason}: {begins}");
     }
     Trouble { failure: Failure::Status(status.as_u16()), reason, retry_after }
 }
 
-/// How an answer begins, for people.
-async fn excerpt(mut response: Response, patience: Patience) -> String {
-    let mut begins = Vec::new();
+/// How an answer begins, for people. It is masked before it is cut: half a secret is none that
+/// would be found.
+async fn excerpt(mut response: Response, patience: Patience, mask: &Mask) -> String {
+    let (mut masking, mut begins) = (mask.stream(), Vec::new());
     while begins.len() < SHOWN_BYTES {
-        // What does not come any more is not needed.
         match patience.wait("the answer", response.chunk()).await {
-            Ok(Ok(Some(piece))) => begins.extend_from_slice(&piece),
+            Ok(Ok(Some(piece))) => masking.push(&piece, &mut begins),
+            Ok(Ok(None)) => {
+                masking.finish(&mut begins);
+                break;
+            }
+            // What does not come any more is not needed.
             _ => break,
         }
     }

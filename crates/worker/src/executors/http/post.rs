@@ -43,5 +43,5 @@ pub(crate) async fn post(
     if response.status().is_success() {
         return Ok(response);
     }
-    Err(answer::unexpected(response, patience).await)
+    Err(answer::unexpected(response, patience, &asker.mask()).await)
 }

@@ -59,7 +59,8 @@ impl Exchange<'_> {
             && matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE);
         let code = if is_rest { 200 } else { status.as_u16() };
         if !self.expects(code) {
-            return Err(answer::unexpected(response, self.patience).await);
+            let mask = self.asker.mask();
+            return Err(answer::unexpected(response, self.patience, &mask).await);
         }
         let headers = response.headers().clone();
         let said = |bytes: u64| {

@@ -9,6 +9,7 @@ fn start() -> Start {
         ticket: Ticket(7),
         argv: ["sh", "-c", "echo \"$A\"\n"].map(OsString::from).to_vec(),
         env: vec![("A".into(), "ä=b".into()), ("EMPTY".into(), String::new())],
+        withheld: vec!["ä".into(), String::new()],
         cwd: "/".into(),
         work_dir: Some("/tmp/work dir".into()),
         output_file: OsString::from_vec(b"/tmp/\xff".to_vec()).into(),
