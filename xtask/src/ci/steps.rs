@@ -74,7 +74,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "test",
         proves: "unit, property and documentation tests pass",
-        minutes: 10,
+        minutes: 9,
         lines: &["cargo nextest run --workspace", "cargo test --workspace --doc"],
         ..PLAIN
     },
@@ -88,7 +88,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "sim",
         proves: "2,000 simulated hours of faults break no invariant, and hit every mark",
-        minutes: 9,
+        minutes: 8,
         lines: &["cargo xtask sim --seeds 1300 --hours 1 --jobs 2 --all-marks"],
         ..PLAIN
     },
@@ -197,7 +197,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "first-job",
         proves: "the digits example, killed in the middle, goes on and reads digits",
-        minutes: 3,
+        minutes: 2,
         needs: &[PYTHON],
         lines: &["cargo test --package cli --test real first_job:: -- --ignored --nocapture"],
         ..PLAIN
