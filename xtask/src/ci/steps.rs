@@ -120,9 +120,9 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "binary",
         proves: "the real binary does as documented, suspended and without room on the disk too, \
-             and its journal holds no output, text or secret and is enough",
+             its journal holds no output or text and is enough, and no secret is anywhere",
         minutes: 3,
-        needs: &[MKFS],
+        needs: &[MKFS, PYTHON],
         lines: &[
             // All but what has a step of its own: a new page of tests is run without a word here.
             "AUTOGLM_TEST_MOUNT=required cargo test --package cli --test real -- \
