@@ -48,6 +48,8 @@ pub(crate) struct Hidden {
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
     _server: Server,
+    /// Nobody else is to be found where nobody is.
+    _nobody: Reserved,
     pub(crate) hidden: Vec<Hidden>,
     serving: Option<Child>,
     served: u32,
@@ -62,9 +64,9 @@ impl Scene {
         let server = Server::start(move |number, request, stream| {
             answer((number, &is_held), request, stream);
         });
-        let gone = Reserved::new();
+        let nobody = Reserved::new();
         let folder = tempfile::tempdir().expect("a folder");
-        let hidden = hidden(&server.url(""), &gone.url(""));
+        let hidden = hidden(&server.url(""), &nobody.url(""));
         let put = |name: &str, text: &str| fs::write(folder.path().join(name), text);
         for (name, text) in FILES {
             put(name, text).expect("written");
@@ -72,7 +74,7 @@ impl Scene {
         let liar = folder.path().join("liar.sh");
         fs::set_permissions(liar, fs::Permissions::from_mode(0o700)).expect("it is there");
         let flow = include_str!("flow.yaml").replace("SERVER", &server.url(""));
-        let flow = flow.replace("NOBODY", &gone.url(""));
+        let flow = flow.replace("NOBODY", &nobody.url(""));
         // What JSON takes for a text YAML does, too.
         let odd = Value::from(ODD_MARK).to_string();
         put("flow.yaml", &flow.replace("ODDITY}", &format!("{odd}}}"))).expect("written");
@@ -80,7 +82,7 @@ impl Scene {
             put(one.place, &one.value).expect("written");
         }
         let (serving, served, said) = (None, 0, Vec::new());
-        Self { folder, _server: server, hidden, serving, served, said }
+        Self { folder, _server: server, _nobody: nobody, hidden, serving, served, said }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -177,7 +179,7 @@ fn word(of: &str, letters: &str) -> String {
     format!("{of}{:016x}{letters}{}", RandomState::new().hash_one(of), of.to_lowercase())
 }
 
-fn hidden(server: &str, gone: &str) -> Vec<Hidden> {
+fn hidden(server: &str, nobody: &str) -> Vec<Hidden> {
     let whole = |place, text: String| Hidden { place, value: text.clone(), text };
     // An address is a secret for what nobody could guess of it.
     let address = |place, (before, text, after): (String, String, &str)| {
@@ -198,7 +200,7 @@ fn hidden(server: &str, gone: &str) -> Vec<Hidden> {
         whole("S_FIELD", word("Field", ODD)),
         whole("S_BODY", word("Body", ODD)),
         address("S_URL", (format!("{server}/fail/{MARK}/"), word("Hook", "-_.~"), "?key=1")),
-        address("S_GONE", (format!("{gone}/{MARK}/"), word("Gone", "-_.~"), "")),
+        address("S_GONE", (format!("{nobody}/{MARK}/"), word("Gone", "-_.~"), "")),
         whole("S_KEY", word("Key", FIT)),
         whole("S_FUNCTION", word("Function", ODD)),
     ]
