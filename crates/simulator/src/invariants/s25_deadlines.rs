@@ -1,7 +1,6 @@
 //! S25: nothing starts after the time by which it must have ended, nobody is told so early, what
 //! waits has then run out of time, and what runs is told to end and is not tried again.
 
-use model::outcome::Then;
 use model::{Fact, Span, TaskId, Timestamp};
 
 use super::View;
@@ -32,7 +31,7 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
             }
             Ok(())
         }
-        Fact::AttemptsEnded(ended) if matches!(ended.then, Then::Retry { .. }) => {
+        Fact::AttemptsEnded(ended) if ended.then.is_again() => {
             let run = view.ledger.run(ended.task.run).ok_or("the run is not known")?;
             match run.deadline(ended.task.task).filter(|&deadline| deadline <= view.entry.at) {
                 Some(deadline) => {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use journal::Entry;
 use model::fact::{AttemptsEnded, Restored, RunAdmitted};
-use model::outcome::Then;
 use model::{Fact, Outcome, RunId, RunStatus, Timestamp};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -121,7 +120,7 @@ fn count(run: &mut Run, ended: &AttemptsEnded) {
         Outcome::Lost => run.lost += count,
         Outcome::Cancelled | Outcome::Terminated => {}
     }
-    if matches!(ended.then, Then::Retry { .. }) {
+    if ended.then.is_again() {
         run.retried += count;
     }
 }
