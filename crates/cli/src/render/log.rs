@@ -83,7 +83,9 @@ impl LineWriter {
         let older: Vec<Writer> = self.begun.keys().filter(|key| is_older(key)).cloned().collect();
         let rests: Vec<String> = older.iter().filter_map(|key| self.begun.remove(key)).collect();
         let mut head: String = rests.iter().map(|rest| self.line(chunk, rest)).collect();
-        let name = format!("── round {}, attempt {} ──", chunk.round + 1, chunk.attempt);
+        let item = chunk.item.filter(|_| !self.named);
+        let item = item.map_or_else(String::new, |item| format!("item {item}, "));
+        let name = format!("── {item}round {}, attempt {} ──", chunk.round + 1, chunk.attempt);
         head.push_str(&self.line(chunk, &self.tone.paint(Paint::Faint, &name)));
         head
     }

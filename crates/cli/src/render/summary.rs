@@ -64,15 +64,24 @@ fn failure(run: u64, failed: &FailedTask, tone: Tone) -> String {
         return format!("{title}: {}{reason}\n", printable(trouble));
     }
     let attempts = plural(task.attempts, "attempt");
-    let after = match (task.fan_out, task.items.total()) {
-        (false, _) => format!("after {attempts}"),
+    let (trouble, items) = (printable(trouble), task.items.total());
+    let how = match (task.fan_out, task.items.failed()) {
+        (false, _) => format!("{trouble} after {attempts}"),
         // An attempt each is what everybody expects.
-        (true, items) => {
-            let of = format!("in {} of {}", task.items.failed(), plural(items, "item"));
-            if task.attempts > items { format!("{of}, {attempts} in all") } else { of }
+        (true, failed) => {
+            let of = format!("{failed} of {}", plural(items, "item"));
+            let more = match task.attempts > items {
+                true => format!(", {attempts} in all"),
+                false => String::new(),
+            };
+            // Only the last is known: others may have failed in another way.
+            match failed {
+                0 | 1 => format!("{trouble} in {of}{more}"),
+                _ => format!("{of} failed{more}; the last of them: {trouble}"),
+            }
         }
     };
-    let mut text = format!("{title}: {} {after}\n", printable(trouble));
+    let mut text = format!("{title}: {how}\n");
     for line in lines {
         text.push_str(&format!("    {}\n", printable(line)));
     }

@@ -111,7 +111,16 @@ impl Text<'_, '_> {
             TaskStatus::Failed => {
                 let trouble = self.subject.run.task(self.key.task).trouble().and_then(trouble);
                 let trouble = trouble.unwrap_or_else(|| "no attempt succeeded".to_owned());
-                format!("{trouble}{}", self.after_attempts())
+                let fan = self.subject.run.fan(self.key.task);
+                // Of a task the last failure is kept, and not that of each item.
+                match fan.map_or(0, |fan| fan.tally().of(TaskStatus::Failed)) {
+                    0 | 1 => format!("{trouble}{}", self.after_attempts()),
+                    failed => format!(
+                        "no attempt succeeded{}; of the {failed} items that failed the last did \
+                         so with: {trouble}",
+                        self.after_attempts()
+                    ),
+                }
             }
             TaskStatus::TimedOut if self.subject.names.awaited(self.key.task).is_some() => {
                 "nobody answered it in time".to_owned()

@@ -15,6 +15,7 @@ use crate::file::{Called, ModelFile, WorkflowFile};
 use crate::read::Placed;
 use crate::secret::whole;
 use crate::suggest::did_you_mean;
+use crate::template::is_template;
 
 /// The budget's time: its limits are for a minute.
 const MINUTE: Span = Span::secs(60);
@@ -38,10 +39,13 @@ impl<'f> Models<'f> {
     pub(super) fn check(self, secrets: &SecretNames<'_>, faults: &mut Faults) {
         for (name, model) in self.0 {
             check_name("a model", name, faults);
-            if model.endpoint.is_none() {
-                let message = format!("the model `{}` has no `endpoint`", name.value);
-                let fault = Fault::new(code::MISSING_KEY, name.extent, message);
-                faults.push(fault.hint("say where its server is: `endpoint: https://.../v1`"));
+            match &model.endpoint {
+                Some(endpoint) => check_endpoint(name, endpoint, faults),
+                None => {
+                    let message = format!("the model `{}` has no `endpoint`", name.value);
+                    let fault = Fault::new(code::MISSING_KEY, name.extent, message);
+                    faults.push(fault.hint("say where its server is: `endpoint: https://.../v1`"));
+                }
             }
             if let Some(key) = &model.api_key
                 && !secrets.is_secret(key, faults)
@@ -71,8 +75,12 @@ impl<'f> Models<'f> {
         for fallback in model.fallbacks.iter().flat_map(|fallbacks| &fallbacks.0) {
             self.find(fallback, faults);
             if seen.contains(&fallback.value.as_str()) {
-                let message = format!("`{}` is asked already", fallback.value);
-                faults.push(Fault::new(code::BAD_VALUE, fallback.extent, message));
+                let message = match fallback.value == name.value {
+                    true => format!("`{}` cannot be asked in its own place", fallback.value),
+                    false => format!("`{}` is named twice", fallback.value),
+                };
+                let fault = Fault::new(code::BAD_VALUE, fallback.extent, message);
+                faults.push(fault.hint("each model of a call is asked once: leave this one out"));
             }
             seen.push(&fallback.value);
         }
@@ -123,6 +131,38 @@ impl<'f> Models<'f> {
             faults.push(fault.hint_if(did_you_mean(&name.value, names)).hint_if(Some(add)));
         }
         found
+    }
+}
+
+/// Where a server is: a URL that more is put behind, and that tells no secret.
+fn check_endpoint(name: &Placed<String>, endpoint: &Placed<String>, faults: &mut Faults) {
+    let text = endpoint.value.trim();
+    if is_template(text) {
+        return;
+    }
+    let Some((_, rest)) = text
+        .split_once("://")
+        .filter(|(scheme, _)| ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()))
+    else {
+        let message = "an `endpoint` is a URL of `http` or `https`";
+        let fault = Fault::new(code::BAD_VALUE, endpoint.extent, message);
+        return faults.push(fault.hint("it begins with `https://` or `http://`"));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') {
+        let message = format!("the `endpoint` of `{}` has a name or a password in it", name.value);
+        let fault = Fault::new(code::SECRET_PLACE, name.extent, message).private();
+        return faults.push(fault.hint("say who asks by `api_key: \"{{ secrets.NAME }}\"`"));
+    }
+    if rest.contains(['?', '#']) {
+        let message = "an `endpoint` has no query: paths are put behind it";
+        return faults.push(Fault::new(code::BAD_VALUE, endpoint.extent, message));
+    }
+    let added = ["/chat/completions", "/embeddings"];
+    if let Some(added) = added.iter().find(|path| rest.trim_end_matches('/').ends_with(*path)) {
+        let message = format!("`{added}` is put behind an `endpoint`, and stands there already");
+        let fault = Fault::new(code::BAD_VALUE, endpoint.extent, message);
+        faults.push(fault.hint("leave it out: most servers have `https://.../v1`"));
     }
 }
 
@@ -257,6 +297,30 @@ mod tests {
         assert_eq!(named("'http://{{ params.at[7:-1] }}'", ""), wanted);
         let copied = "}\n  each: {foreach: [1], tasks: {b: {script: 'true'}}";
         assert_eq!(named("'{{ params.at }}'", copied), wanted);
+    }
+
+    #[test]
+    fn an_endpoint_is_a_url_that_tells_nothing_and_that_paths_are_put_behind() {
+        let code = |endpoint: &str| {
+            let text = format!(
+                "models: {{m: {{endpoint: '{endpoint}'}}}}\n\
+                 tasks: {{ask: {{llm_generate: {{model: m, prompt: x}}}}}}\n"
+            );
+            let source = Source { text: text.into_bytes(), ..Source::default() };
+            crate::check(&source).map(drop).map_err(|errors| (errors.code(), errors.to_string()))
+        };
+        for fine in ["https://a.example/v1", "HTTP://localhost:8000/v1/", "{{ params.at }}"] {
+            let told = code(&fine.replace("{{ params.at }}", "http://{{ 1 }}.example/v1?"));
+            assert_eq!(told, Ok(()), "{fine}");
+        }
+        for wrong in
+            ["localhost:8000/v1", "ftp://a/v1", "http://a/v1?k=1", "http://a/v1/chat/completions"]
+        {
+            assert_eq!(code(wrong).map_err(|told| told.0), Err(crate::code::BAD_VALUE), "{wrong}");
+        }
+        let (told, words) = code("http://me:hunter22@a.example/v1").unwrap_err();
+        assert_eq!(told, crate::code::SECRET_PLACE);
+        assert!(!words.contains("hunter22"), "{words}");
     }
 
     #[test]

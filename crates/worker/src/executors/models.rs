@@ -63,6 +63,7 @@ async fn run(
 ) -> Result<Finished, Trouble> {
     let client = clients.get(&Manner::plain())?;
     let model = &call.model;
+    teller.say(&format!("the model `{}` is asked", model.name));
     let patience = Patience::in_all(model.timeout);
     let asking = Asking { model, asker, client: &client, teller, patience };
     let outputs = match &call.ask {
@@ -104,10 +105,11 @@ impl Asking<'_> {
 /// What was spent, as it stands in outputs.
 fn usage(tokens: Tokens, model: &Model) -> Value {
     let cost = model.price.of(tokens.sent, tokens.received);
-    let mut usage = json!({"tokens_in": tokens.sent, "tokens_out": tokens.received});
-    if cost > 0 {
-        usage["cost_micro"] = cost.into();
-    }
+    let mut usage = json!({
+        "tokens_in": tokens.sent,
+        "tokens_out": tokens.received,
+        "cost_micro": cost,
+    });
     if tokens.is_guess {
         usage["is_estimate"] = true.into();
     }
