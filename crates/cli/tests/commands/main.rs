@@ -33,7 +33,7 @@ fn a_run_that_fails_shows_why_and_ends_with_one() {
     ✓ split 20ms
     ✗ train 2/2 exit 3
 
-    ✗ train: exit 3 in 2 of 2 items
+    ✗ train: 2 of 2 items failed; the last of them: exit 3
         Traceback:
         ValueError: 3
       All that it wrote: autoglm logs 7 train --item 4
