@@ -132,7 +132,7 @@ impl Ledger {
                 // What asks for more than its task is none of its ready items.
                 let grown = record.growths > 0;
                 (record.retry_at, record.returned) = (entry.at, true);
-                record.first_way = VariantId(0);
+                record.retry_way = VariantId(0);
                 self.set(key, if grown { TaskStatus::Retrying } else { TaskStatus::Ready })
             }),
             Fact::RunForgotten { run } => {
@@ -267,14 +267,14 @@ impl Ledger {
                 Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => {}
             }
             let same = ended.outcome == Outcome::Lost;
-            record.first_way = if same { record.variant } else { VariantId(0) };
+            record.retry_way = if same { record.variant } else { VariantId(0) };
             let status = match (ended.then, ended.outcome) {
                 (Then::Retry { at }, _) => {
                     record.retry_at = at;
                     TaskStatus::Retrying
                 }
                 (Then::Instead(variant), _) => {
-                    (record.retry_at, record.first_way) = (now, variant);
+                    (record.retry_at, record.retry_way) = (now, variant);
                     TaskStatus::Retrying
                 }
                 (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,

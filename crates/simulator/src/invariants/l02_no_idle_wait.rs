@@ -43,7 +43,7 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
                         TaskStatus::Retrying => item.retry_at <= now,
                         _ => false,
                     };
-                    waits.then_some(item.first_way)
+                    waits.then_some(item.first_way())
                 })
                 .collect();
             ways.sort_unstable();

@@ -20,7 +20,7 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
             }
             items.clone().try_for_each(|item| {
                 let Some(item) = run.item(task.task, ItemId(item)) else { return Ok(()) };
-                let first = open_way(view, policy, item.first_way).unwrap_or(item.first_way);
+                let first = open_way(view, policy, item.first_way()).unwrap_or(item.first_way());
                 if first == *variant {
                     return Ok(());
                 }

@@ -35,8 +35,8 @@ pub struct Item {
     pub worker: WorkerId,
     /// In which way it is, or was, done under it.
     pub variant: VariantId,
-    /// The first of the ways in which it may be done next.
-    pub first_way: VariantId,
+    /// The first of the ways in which it may be tried again.
+    pub(super) retry_way: VariantId,
     /// When it started under it.
     pub started_at: Option<Timestamp>,
     /// Whether it was told that its time is up.
@@ -56,6 +56,18 @@ pub struct Item {
     pub with_task: bool,
 }
 
+impl Item {
+    /// The first of the ways in which it may be done next. What is ready, for the first time or in
+    /// a new round, may be done in all of them.
+    #[must_use]
+    pub fn first_way(&self) -> VariantId {
+        match self.status {
+            TaskStatus::Retrying => self.retry_way,
+            _ => VariantId(0),
+        }
+    }
+}
+
 /// An item of which nothing is known.
 pub(super) const FRESH: Item = Item {
     status: TaskStatus::Pending,
@@ -65,7 +77,7 @@ pub(super) const FRESH: Item = Item {
     token: Token(0),
     worker: NOBODY,
     variant: VariantId(0),
-    first_way: VariantId(0),
+    retry_way: VariantId(0),
     started_at: None,
     overran: false,
     retry_at: Timestamp(0),

@@ -26,7 +26,7 @@ impl Records {
                 }
                 let is_new = |item| {
                     let item = run.item(task.task, model::ItemId(item));
-                    item.is_some_and(|item| item.first_way == VariantId(0))
+                    item.is_some_and(|item| item.first_way() == VariantId(0))
                 };
                 if *variant > VariantId(0) && items.clone().any(is_new) {
                     stage.hit(Mark::OtherWay);
