@@ -3,6 +3,7 @@
 use clap::Args;
 use model::TaskStatus;
 use protocol::api::{BreakerList, BudgetList, ItemsQuery, PAGE_SIZE, PoolList, RunRef, TasksQuery};
+use serde::Serialize;
 
 use super::{reader, run_ref};
 use crate::app::Context;
@@ -114,21 +115,9 @@ async fn breakers(context: &Context) -> Result<Exit> {
         Some(session) => session.client.breakers().await?,
         None => BreakerList::default(),
     };
-    let output = context.output;
-    match output.format {
-        Format::Json | Format::Jsonl => output.json_list(&list, &list.breakers)?,
-        Format::Name => {
-            let names = list.breakers.iter().map(|breaker| format!("{}\n", breaker.name));
-            output.text(&names.collect::<String>())?;
-        }
-        Format::Table | Format::Wide if list.breakers.is_empty() => {
-            context.say(sharing::NO_BREAKERS);
-        }
-        Format::Table | Format::Wide => {
-            output.text(&sharing::breakers(&list.breakers, now(), output.tone))?;
-        }
-    }
-    Ok(Exit::Ok)
+    let table = || sharing::breakers(&list.breakers, now(), context.output.tone);
+    let names = list.breakers.iter().map(|breaker| breaker.name.as_str()).collect();
+    show(context, &list, (&list.breakers, names), (table, sharing::NO_BREAKERS))
 }
 
 async fn budgets(context: &Context) -> Result<Exit> {
@@ -136,21 +125,9 @@ async fn budgets(context: &Context) -> Result<Exit> {
         Some(session) => session.client.budgets().await?,
         None => BudgetList::default(),
     };
-    let output = context.output;
-    match output.format {
-        Format::Json | Format::Jsonl => output.json_list(&list, &list.budgets)?,
-        Format::Name => {
-            let names = list.budgets.iter().map(|budget| format!("{}\n", budget.name));
-            output.text(&names.collect::<String>())?;
-        }
-        Format::Table | Format::Wide if list.budgets.is_empty() => {
-            context.say(sharing::NO_BUDGETS);
-        }
-        Format::Table | Format::Wide => {
-            output.text(&sharing::budgets(&list.budgets, output.tone))?;
-        }
-    }
-    Ok(Exit::Ok)
+    let table = || sharing::budgets(&list.budgets, context.output.tone);
+    let names = list.budgets.iter().map(|budget| budget.name.as_str()).collect();
+    show(context, &list, (&list.budgets, names), (table, sharing::NO_BUDGETS))
 }
 
 async fn pools(context: &Context) -> Result<Exit> {
@@ -158,19 +135,27 @@ async fn pools(context: &Context) -> Result<Exit> {
         Some(session) => session.client.pools().await?,
         None => PoolList::default(),
     };
+    let table = || pools::render(&list.pools, context.output.tone);
+    let names = list.pools.iter().map(|pool| pool.folder.as_str()).collect();
+    show(context, &list, (&list.pools, names), (table, pools::EMPTY.trim_end()))
+}
+
+/// Shows a whole list in the form that is asked for, or says that there is nothing.
+fn show<L: Serialize, T: Serialize>(
+    context: &Context,
+    list: &L,
+    (all, names): (&[T], Vec<&str>),
+    (table, nothing): (impl Fn() -> String, &str),
+) -> Result<Exit> {
     let output = context.output;
     match output.format {
-        Format::Json | Format::Jsonl => output.json_list(&list, &list.pools)?,
+        Format::Json | Format::Jsonl => output.json_list(list, all)?,
         Format::Name => {
-            let folders = list.pools.iter().map(|pool| format!("{}\n", pool.folder));
-            output.text(&folders.collect::<String>())?;
+            let lines = names.iter().map(|name| format!("{name}\n"));
+            output.text(&lines.collect::<String>())?;
         }
-        Format::Table | Format::Wide if list.pools.is_empty() => {
-            context.say(pools::EMPTY.trim_end());
-        }
-        Format::Table | Format::Wide => {
-            output.text(&pools::render(&list.pools, output.tone))?;
-        }
+        Format::Table | Format::Wide if all.is_empty() => context.say(nothing),
+        Format::Table | Format::Wide => output.text(&table())?,
     }
     Ok(Exit::Ok)
 }

@@ -161,8 +161,11 @@ impl State {
     }
 
     /// The first way, from one on, to do what a class stands for that no breaker keeps from being
-    /// tried now; the one that was asked about if there is none.
+    /// tried now; the one that was asked about if there is none. A way that is not there is the
+    /// first.
     pub(crate) fn way(&self, class: ClassId, from: VariantId, now: Timestamp) -> VariantId {
+        let is_there = usize::from(from.0) <= self.classes.get(class).others.len();
+        let from = if is_there { from } else { VariantId::default() };
         self.open_way(class, from, now).unwrap_or(from)
     }
 
@@ -174,12 +177,12 @@ impl State {
         now: Timestamp,
     ) -> Option<VariantId> {
         let ways = self.classes.get(class).others.len();
-        let mut ways = (usize::from(from.0)..=ways).filter_map(|way| u8::try_from(way).ok());
+        let ways = (usize::from(from.0)..=ways).filter_map(|way| u8::try_from(way).ok());
         let is_open = |way: &VariantId| {
             let shared = &self.classes.get(self.classes.variant(class, *way)).shared;
             self.shares.lets_try(&shared.breakers, now)
         };
-        ways.by_ref().map(VariantId).find(is_open)
+        ways.map(VariantId).find(is_open)
     }
 
     /// Makes the class of what an item of a task asks for after so many growths.
