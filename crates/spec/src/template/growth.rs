@@ -160,6 +160,9 @@ impl<'t> Scale<'t> {
                 sized(bytes.saturating_mul(if constant.value.as_str().is_some() { 1 } else { 16 }))
             }
             Expr::Slice(slice) => {
+                if !slice.step.as_ref().is_none_or(is_forward) {
+                    return Err(refused(BACKWARDS));
+                }
                 let parts = [&slice.start, &slice.stop, &slice.step];
                 parts.into_iter().flatten().try_for_each(|part| self.weigh(part).map(|_| ()))?;
                 self.weigh(&slice.expr)?
@@ -289,6 +292,16 @@ fn repeated(bytes: u64, times: &Expr<'_>) -> u64 {
     }
 }
 
+/// Whether the step of a slice is sure to lead forward. The evaluation of one that leads backward
+/// panics on an empty text, and where it ends before it begins (minijinja 3.0.5).
+fn is_forward(step: &Expr<'_>) -> bool {
+    let Expr::Const(constant) = step else { return false };
+    i64::try_from(constant.value.clone()).is_ok_and(|step| step > 0)
+}
+
+const BACKWARDS: &str =
+    "takes a part with a step that is no number above 0; `| reverse` turns a value round";
+
 fn refused(why: &str) -> Error {
     Error::new(ErrorKind::InvalidOperation, format!("the text {why}"))
 }
@@ -331,5 +344,17 @@ mod tests {
         }
         let products = ["a * b"; 9].join(" + ");
         assert!(check_expression(&products).is_err());
+    }
+
+    #[test]
+    fn a_part_is_taken_forward() {
+        for expression in ["params.text[1:]", "params.list[:-1]", "params.list[::2]"] {
+            assert!(check_expression(expression).is_ok(), "{expression}");
+        }
+        for step in ["-1", "0", "params.n", "1.5", "'x'"] {
+            let told = check_expression(&format!("params.list[::{step}]")).unwrap_err();
+            assert!(told.to_string().contains("| reverse"), "{told}");
+        }
+        assert!(!text("{{ ''[::-1] }}"));
     }
 }
