@@ -49,6 +49,7 @@ const TABLE: &[Row] = &[
     Row { name: "model", ours: &[], outside: Only(HASHING) },
     Row { name: "scheduler", ours: &["model"], outside: Only(HASHING) },
     Row { name: "engine", ours: &["model", "scheduler"], outside: Only(HASHING) },
+    Row { name: "compiler", ours: &["model"], outside: Only(HASHING) },
     Row { name: "agent", ours: &["model"], outside: Only(HASHING) },
     Row { name: "spec", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "secrets", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
