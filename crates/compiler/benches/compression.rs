@@ -69,6 +69,13 @@ fn main() {
     for (name, batch) in shapes {
         good &= measure_batch(name, &batch.graph());
     }
+    for (name, graph) in hard() {
+        println!("{name}: {} nodes, {} edges\n{HEADING}", graph.len(), graph.edge_count());
+        for (label, method) in METHODS {
+            let (_, report, took) = measure(&graph, method);
+            println!("{}", line(label, &report, took));
+        }
+    }
     println!("{}", if good { "all limits are kept" } else { "A LIMIT IS MISSED" });
     std::process::exit(i32::from(!good));
 }
@@ -315,6 +322,41 @@ impl Batch {
         let new = |node: u32| number[node as usize];
         drawing.edges.iter_mut().for_each(|edge| *edge = (new(edge.0), new(edge.1)));
     }
+}
+
+/// Graphs without jobs, or nested deeper than work is: what compressing costs where it is hard or
+/// in vain. No limit is set for them.
+fn hard() -> [(&'static str, Graph); 4] {
+    let graph = |nodes: u32, edges: Vec<(u32, u32)>| {
+        Graph::new(vec![0; nodes as usize], &edges).expect("a graph")
+    };
+    let mut batch = Batch::default();
+    let mut pairs: Vec<(u32, u32)> = (0..EDGES)
+        .map(|_| (batch.draw(NODES), batch.draw(NODES)))
+        .filter(|pair| pair.0 != pair.1)
+        .map(|(a, b)| (a.min(b), a.max(b)))
+        .collect();
+    pairs.sort_unstable();
+    pairs.dedup();
+    let tree = (1 << 20) - 1;
+    let down = (1..tree).map(|node| ((node - 1) / 2, node)).collect();
+    let side = 1_000;
+    let waves = (0..side * side).flat_map(|at| {
+        let down = (at + side < side * side).then_some((at, at + side));
+        let right = (at % side + 1 < side).then_some((at, at + 1));
+        down.into_iter().chain(right)
+    });
+    let width = 1 << 16;
+    let butterfly = (0..16 * width).flat_map(|at| {
+        let partner = at % width ^ 1 << (at / width);
+        [(at, at + width), (at, at / width * width + width + partner)]
+    });
+    [
+        ("random", graph(NODES, pairs)),
+        ("tree of two", graph(tree, down)),
+        ("grid of waves", graph(side * side, waves.collect())),
+        ("butterfly", graph(17 * width, butterfly.collect())),
+    ]
 }
 
 /// One more job that makes the numbers of nodes and edges what they should be: four nodes that all

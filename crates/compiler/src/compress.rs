@@ -16,7 +16,7 @@ use crate::order::order;
 use crate::rows::Rows;
 use crate::rule::Rule;
 use crate::sequence::Sequence;
-use crate::shape::ShapeId;
+use crate::shape::{Placed, ShapeId};
 
 /// How a graph is made small.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -117,20 +117,21 @@ fn place_members(folded: &Folded, members: &Rows) -> (Classes, Sequence) {
 fn place_class(folded: &Folded, members: &[u32], shape: ShapeId, nodes: &mut Vec<u32>) -> bool {
     let leaves = folded.shapes.leaves(shape);
     let count = members.len() as u32;
-    let place = |at: fn(u32, u32, u32) -> (u32, u32)| {
-        let mut placed = vec![0; (leaves * count) as usize];
+    let place = |placed: fn(ShapeId, [u32; 3]) -> Placed| {
+        let mut nodes = vec![0; (leaves * count) as usize];
         for (number, &member) in (0..).zip(members) {
             let piece = folded.pieces[member as usize];
-            folded.placer.place(&folded.shapes, piece, at(number, count, leaves), &mut placed);
+            let placed = placed(shape, [leaves, count, number]);
+            folded.placer.place(&folded.shapes, piece, placed, &mut nodes);
         }
-        placed
+        nodes
     };
-    let by_member = place(|number, _, leaves| (number * leaves, 1));
+    let by_member = place(|shape, [leaves, _, number]| Placed::alone(shape, number * leaves));
     if leaves == 1 || count == 1 {
         nodes.extend_from_slice(&by_member);
         return false;
     }
-    let by_leaf = place(|number, count, _| (number, count));
+    let by_leaf = place(|shape, [_, count, number]| Placed::alone(shape, 0).one_of(count, number));
     let is_smaller = Sequence::new(&by_leaf).bytes() < Sequence::new(&by_member).bytes();
     nodes.extend_from_slice(if is_smaller { &by_leaf } else { &by_member });
     is_smaller

@@ -252,23 +252,147 @@ impl Class<'_> {
         self.len
     }
 
-    /// The nodes of a member, by the leaves of its shape. O(log runs) each.
+    /// The nodes of a member, by the leaves of its shape. O(leaves log runs).
     ///
     /// # Panics
     /// If there is no such member.
-    pub fn nodes(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
+    #[must_use]
+    pub fn nodes(&self, member: u32) -> Vec<u32> {
         assert!(member < self.len, "there is no member {member}");
-        let Placed { shape, base, stride } = self.placed(member);
-        let leaves = 0..self.graph.shapes.leaves(shape);
-        leaves.map(move |leaf| self.graph.nodes.get(base + stride * leaf))
+        let shapes = &self.graph.shapes;
+        let mut leaves = Vec::new();
+        shapes.each_task(Placed::alone(self.shape, 0), |leaf, _| leaves.push(leaf));
+        let mut nodes = vec![0; leaves.len()];
+        let mut leaves = leaves.into_iter();
+        // Tasks come in the same order wherever a shape is placed.
+        shapes.each_task(self.placed(member), |place, _| {
+            let leaf = leaves.next().expect("as many as before");
+            nodes[leaf as usize] = self.graph.nodes.get(place);
+        });
+        nodes
     }
 
     fn placed(&self, member: u32) -> Placed {
-        let Self { shape, begin, len, by_leaf, .. } = *self;
-        if by_leaf {
-            Placed { shape, base: begin + member, stride: len }
+        let first = Placed::alone(self.shape, self.begin);
+        if self.by_leaf {
+            first.one_of(self.len, member)
         } else {
-            Placed { shape, base: begin + member * self.graph.shapes.leaves(shape), stride: 1 }
+            let leaves = self.graph.shapes.leaves(self.shape);
+            Placed { begin: self.begin + member * leaves, ..first }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::compress;
+    use crate::fold::Folding;
+
+    /// Two jobs of a beginning, three pairs in a row each, and an end; and two crooked stages.
+    fn sample() -> Graph {
+        let (mut labels, mut edges) = (Vec::new(), Vec::new());
+        for job in 0..2 {
+            let begin = 8 * job;
+            labels.extend([0, 1, 1, 1, 2, 2, 2, 3]);
+            let middle = (1..4).flat_map(|at| [(0, at), (at, at + 3), (at + 3, 7)]);
+            edges.extend(middle.map(|(from, to)| (begin + from, begin + to)));
+        }
+        labels.extend([4, 4, 4, 4, 5, 5, 5, 5]);
+        edges.extend((0..4).flat_map(|at| [(16 + at, 20 + at), (16 + at, 20 + (at + 1) % 4)]));
+        Graph::new(labels, &edges).unwrap()
+    }
+
+    fn compressed(quotient: bool) -> (Graph, Compressed) {
+        let folding = if quotient { Folding::Nothing } else { Folding::Fixpoint };
+        let graph = sample();
+        let compressed = compress(&graph, Method { folding, quotient });
+        assert_eq!(compressed.check(&graph), Ok(()));
+        (graph, compressed)
+    }
+
+    #[test]
+    fn classes_and_bundles_can_be_looked_at() {
+        let (graph, compressed) = compressed(true);
+        assert_eq!(compressed.class_count(), 6);
+        let sizes: Vec<_> = compressed.classes().map(|class| class.len()).collect();
+        assert_eq!(sizes, [2, 6, 6, 2, 4, 4]);
+        let class = compressed.class(1);
+        assert_eq!(class.nodes(4), [10]);
+        let mut edges = Vec::new();
+        for bundle in compressed.bundles() {
+            let [source, target] = [bundle.source, bundle.target].map(|c| compressed.class(c));
+            compressed.each_edge(&bundle, |from, to| {
+                let [from, to] = [source.nodes(from)[0], target.nodes(to)[0]];
+                edges.push((from, to));
+            });
+        }
+        edges.sort_unstable();
+        assert!(graph.edges().eq(edges));
+        assert_eq!(compressed.edge_count(), 3 + 8);
+    }
+
+    #[test]
+    fn members_of_several_nodes_have_them_by_leaf() {
+        let (graph, compressed) = compressed(false);
+        let job = compressed.classes().find(|class| class.shape() != ShapeId(4)).unwrap();
+        let nodes = job.nodes(0);
+        let labels: Vec<u32> = nodes.iter().map(|&node| graph.labels()[node as usize]).collect();
+        // The two jobs stand side by side, leaf by leaf.
+        assert_eq!(nodes[..2], [0, 8]);
+        assert_eq!(labels, [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3]);
+    }
+
+    #[test]
+    fn a_rule_that_says_something_else_is_found_out() {
+        let (graph, good) = compressed(true);
+        for number in 0..good.rules.len() {
+            let mut bad = good.clone();
+            bad.rules[number] = match bad.rules[number] {
+                Rule::Digits { radix, source_stride, target_stride, shift } => {
+                    Rule::Digits { radix, source_stride, target_stride, shift: shift + 1 }
+                }
+                Rule::Pairs { .. } => continue,
+                Rule::Listed { first, degree, copies } => {
+                    bad.listed.swap(0, 1);
+                    bad.listed[0] = bad.listed[3];
+                    Rule::Listed { first, degree, copies }
+                }
+            };
+            assert!(matches!(bad.check(&graph), Err(Difference::Successors(_))), "{number}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_changed_is_found_out() {
+        let (graph, good) = compressed(true);
+        let change = |change: &dyn Fn(&mut Compressed)| {
+            let mut bad = good.clone();
+            change(&mut bad);
+            bad.check(&graph).unwrap_err()
+        };
+        let nodes = good.nodes.to_vec();
+        let swapped = |a: usize, b: usize| {
+            let mut nodes = nodes.clone();
+            nodes.swap(a, b);
+            Sequence::new(&nodes)
+        };
+        // Two of one class, and two of different classes.
+        let found = change(&|bad| bad.nodes = swapped(2, 7));
+        assert!(matches!(found, Difference::Successors(_)), "{found}");
+        let found = change(&|bad| bad.nodes = swapped(0, 2));
+        assert_eq!(found, Difference::Label(0));
+        let found = change(&|bad| {
+            bad.targets = Rows::from_lengths(&[0; 6], Vec::new());
+            bad.rule_of = Sequence::default();
+        });
+        assert_eq!(found, Difference::Successors(0));
+        let found = change(&|bad| {
+            bad.nodes = Sequence::default();
+            bad.classes = Classes::default();
+            bad.targets = Rows::from_lengths(&[], Vec::new());
+            bad.rule_of = Sequence::default();
+        });
+        assert_eq!(found, Difference::NodeCount(0));
     }
 }

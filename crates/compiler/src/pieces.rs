@@ -191,13 +191,12 @@ impl Placer {
         ShapeId(self.shape[piece as usize])
     }
 
-    /// Writes the nodes of `piece`, whose leaf `l` stands at `base + stride * l`.
-    pub(crate) fn place(&self, shapes: &Shapes, piece: u32, at: (u32, u32), nodes: &mut [u32]) {
-        let (base, stride) = at;
-        let mut rest = Vec::from([(piece, Placed { shape: self.shape(piece), base, stride })]);
+    /// Writes the nodes of `piece` where its shape is placed.
+    pub(crate) fn place(&self, shapes: &Shapes, piece: u32, placed: Placed, nodes: &mut [u32]) {
+        let mut rest = Vec::from([(piece, placed)]);
         while let Some((piece, placed)) = rest.pop() {
             let Some(index) = piece.checked_sub(self.nodes) else {
-                nodes[placed.base as usize] = piece;
+                nodes[placed.place() as usize] = piece;
                 continue;
             };
             let mut part = self.bodies[index as usize].first;
@@ -229,11 +228,12 @@ mod tests {
         pieces.intern(whole);
         let (shapes, placer) = pieces.finish();
         let mut nodes = [0; 6];
-        placer.place(&shapes, whole, (0, 1), &mut nodes);
+        let placed = Placed::alone(placer.shape(whole), 0);
+        placer.place(&shapes, whole, placed, &mut nodes);
         assert_eq!(nodes, [5, 2, 4, 1, 3, 0]);
         let mut apart = [9; 12];
-        placer.place(&shapes, whole, (1, 2), &mut apart);
-        assert_eq!(apart, [9, 5, 9, 2, 9, 4, 9, 1, 9, 3, 9, 0]);
+        placer.place(&shapes, whole, placed.one_of(2, 1), &mut apart);
+        assert_eq!(apart, [9, 5, 9, 9, 2, 4, 9, 9, 1, 3, 9, 0]);
     }
 
     #[test]

@@ -7,10 +7,11 @@
 //!
 //! - a task has one leaf;
 //! - the parts of a series stand one behind the other;
-//! - equal parts in parallel stand column by column: first leaf 0 of each, then leaf 1 of each.
+//! - equal parts in parallel stand task by task: first all that are the first task of a part, part
+//!   by part, then all that are the second.
 //!
-//! So the place of every leaf is `base + stride * leaf`, whatever is around it, and like tasks of
-//! like parts stand side by side, where their ids are most likely to go up by a constant.
+//! So like tasks stand side by side however deep they are nested, the outermost parts apart and the
+//! innermost together, which is how a workflow file numbers them.
 
 use alloc::vec::Vec;
 use core::hash::BuildHasher;
@@ -103,12 +104,12 @@ impl Shapes {
         4 * self.labels.len() as u64 + 9 * self.series.len() as u64 + part * self.parts.len() as u64
     }
 
-    /// Calls `found` with the label of each leaf of a shape whose leaf 0 stands at `place`.
+    /// Calls `found` with the place and the label of each task of a shape.
     pub(crate) fn each_task(&self, place: Placed, mut found: impl FnMut(u32, u32)) {
         let mut rest = Vec::from([place]);
         while let Some(placed) = rest.pop() {
             match self.get(placed.shape) {
-                Shape::Task { label } => found(placed.base, label),
+                Shape::Task { label } => found(placed.place(), label),
                 Shape::Series(_) | Shape::Parallel(_) => self.each_part(placed, |part| {
                     rest.push(part);
                 }),
@@ -169,16 +170,15 @@ impl Shapes {
     ) {
         places.clear();
         if (place.shape.0 as usize) < self.labels.len() {
-            return places.push(place.base);
+            return places.push(place.place());
         }
         let mut rest = Vec::from([place]);
         while let Some(placed) = rest.pop() {
             match self.get(placed.shape) {
-                Shape::Task { .. } => places.push(placed.base),
+                Shape::Task { .. } => places.push(placed.place()),
                 Shape::Series(parts) => {
                     let (before, shape) = pick(parts);
-                    let base = placed.base + placed.stride * before;
-                    rest.push(Placed { shape, base, ..placed });
+                    rest.push(placed.behind(before, shape));
                 }
                 Shape::Parallel(_) => self.each_part(placed, |part| rest.push(part)),
             }
@@ -187,7 +187,6 @@ impl Shapes {
 
     /// Calls `found` with each part of a shape where it stands; a task has none.
     pub(crate) fn each_part(&self, placed: Placed, mut found: impl FnMut(Placed)) {
-        let Placed { base, stride, .. } = placed;
         let mut before = 0;
         match self.get(placed.shape) {
             Shape::Task { .. } => {}
@@ -195,18 +194,15 @@ impl Shapes {
                 for &Part { shape, count } in parts {
                     let leaves = self.leaves(shape);
                     for _ in 0..count {
-                        found(Placed { shape, base: base + stride * before, stride });
+                        found(placed.behind(before, shape));
                         before += leaves;
                     }
                 }
             }
             Shape::Parallel(parts) => {
                 for &Part { shape, count } in parts {
-                    let stride_of_part = stride * count;
-                    for member in 0..count {
-                        let base = base + stride * (before + member);
-                        found(Placed { shape, base, stride: stride_of_part });
-                    }
+                    let first = placed.behind(before, shape);
+                    (0..count).for_each(|number| found(first.one_of(count, number)));
                     before += count * self.leaves(shape);
                 }
             }
@@ -214,12 +210,39 @@ impl Shapes {
     }
 }
 
-/// A shape and where its leaves stand: leaf `l` at `base + stride * l`.
+/// Where a shape stands in a member table: together with others of its look, task by task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Placed {
     pub(crate) shape: ShapeId,
-    pub(crate) base: u32,
-    pub(crate) stride: u32,
+    /// Where the first task of the first of them stands.
+    pub(crate) begin: u32,
+    /// How many there are.
+    pub(crate) width: u32,
+    /// Which of them it is.
+    pub(crate) number: u32,
+}
+
+impl Placed {
+    /// A shape that stands alone.
+    pub(crate) const fn alone(shape: ShapeId, begin: u32) -> Self {
+        Self { shape, begin, width: 1, number: 0 }
+    }
+
+    /// Another shape that stands where this one does, behind so many leaves of each.
+    const fn behind(self, leaves: u32, shape: ShapeId) -> Self {
+        Self { shape, begin: self.begin + self.width * leaves, ..self }
+    }
+
+    /// One of `count` equal parts that stand where this one does.
+    pub(crate) const fn one_of(self, count: u32, number: u32) -> Self {
+        let (width, number) = (self.width * count, self.number * count + number);
+        Self { width, number, ..self }
+    }
+
+    /// Where a task stands.
+    pub(crate) const fn place(self) -> u32 {
+        self.begin + self.number
+    }
 }
 
 /// Finds or makes shapes, so that equal ones get one number (hash-consing: Ershov 1958).
@@ -312,26 +335,32 @@ mod tests {
     }
 
     #[test]
-    fn leaves_stand_column_by_column_and_edges_between_them() {
+    fn leaves_stand_task_by_task_and_edges_between_them() {
         let (shapes, shape) = sample();
-        let placed = Placed { shape, base: 100, stride: 10 };
+        let placed = Placed::alone(shape, 100);
         let mut tasks = Vec::new();
         shapes.each_task(placed, |place, label| tasks.push((place, label)));
         tasks.sort_unstable();
-        let after: Vec<_> = (1..7).map(|leaf| (100 + 10 * leaf, 9)).collect();
+        let after: Vec<_> = (101..107).map(|place| (place, 9)).collect();
         assert_eq!(tasks[0], (100, 7));
         assert_eq!(tasks[1..], after);
         let mut edges = Vec::new();
         shapes.each_edge(placed, |from, to| edges.push((from, to)));
         edges.sort_unstable();
-        let expected = [(100, 110), (100, 120), (100, 130), (110, 140), (120, 150), (130, 160)];
+        let expected = [(100, 101), (100, 102), (100, 103), (101, 104), (102, 105), (103, 106)];
         assert_eq!(edges, expected);
         let mut places = Vec::new();
         shapes.begins(placed, &mut places);
         assert_eq!(places, [100]);
         shapes.ends(placed, &mut places);
         places.sort_unstable();
-        assert_eq!(places, [140, 150, 160]);
+        assert_eq!(places, [104, 105, 106]);
+        // The second of two of them: two `a`, then the six first `b`, of which it has the last.
+        shapes.begins(placed.one_of(2, 1), &mut places);
+        assert_eq!(places, [101]);
+        shapes.ends(placed.one_of(2, 1), &mut places);
+        places.sort_unstable();
+        assert_eq!(places, [111, 112, 113]);
     }
 
     #[test]
@@ -344,7 +373,7 @@ mod tests {
         }
         let shapes = interner.finish();
         let mut count = 0;
-        shapes.each_edge(Placed { shape, base: 0, stride: 1 }, |_, _| count += 1);
+        shapes.each_edge(Placed::alone(shape, 0), |_, _| count += 1);
         assert_eq!((shapes.leaves(shape), count), (400_001, 400_000));
     }
 }
