@@ -348,7 +348,7 @@ fn hard() -> [(&'static str, Graph); 4] {
     });
     let width = 1 << 16;
     let butterfly = (0..16 * width).flat_map(|at| {
-        let partner = at % width ^ 1 << (at / width);
+        let partner = (at % width) ^ (1 << (at / width));
         [(at, at + width), (at, at / width * width + width + partner)]
     });
     [

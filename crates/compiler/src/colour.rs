@@ -49,6 +49,9 @@ struct Partition {
     /// Of each node where it stands in `nodes`, and its class.
     place: Vec<u32>,
     class_of: Vec<u32>,
+    /// Of each node whether nothing splits its class any more, since it has no other. It is most
+    /// of what is looked at where a graph is irregular, and so has an array that stays in reach.
+    alone: Vec<bool>,
     /// Of each class where it begins and ends in `nodes`, whether it is on the agenda, and how
     /// many of its nodes the splitter touches: these stand first.
     bounds: Vec<(u32, u32)>,
@@ -82,6 +85,7 @@ impl Partition {
         let mut partition = Self {
             place: vec![0; nodes.len()],
             class_of: vec![0; nodes.len()],
+            alone: vec![false; nodes.len()],
             counts: vec![0; nodes.len()],
             bounds: Vec::new(),
             waits: Vec::new(),
@@ -113,7 +117,14 @@ impl Partition {
             self.place[node] = place;
             self.class_of[node] = class;
         }
+        self.note_alone(begin, end);
         class
+    }
+
+    fn note_alone(&mut self, begin: u32, end: u32) {
+        if begin + 1 == end {
+            self.alone[self.nodes[begin as usize] as usize] = true;
+        }
     }
 
     /// Puts a class on the agenda, if it is not there.
@@ -127,6 +138,9 @@ impl Partition {
     fn split_by(&mut self, edges: &Rows) {
         for at in 0..self.splitter.len() {
             for &node in edges.row(self.splitter[at]) {
+                if self.alone[node as usize] {
+                    continue;
+                }
                 let count = &mut self.counts[node as usize];
                 if *count == 0 {
                     self.touched_nodes.push(node);
@@ -196,6 +210,8 @@ impl Partition {
                 self.place[self.nodes[place as usize] as usize] = place;
             }
         }
+        let (begin, end) = self.bounds[class as usize];
+        self.note_alone(begin, end);
         let first_new = self.bounds.len() as u32;
         for (begin, end) in parts {
             self.add_class(begin, end);

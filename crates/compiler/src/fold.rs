@@ -295,6 +295,7 @@ impl<'a> Folder<'a> {
 mod tests {
     use super::*;
     use crate::shape::Shape;
+    use std::collections::BTreeSet;
 
     const ALL: [Folding; 5] = [
         Folding::Nothing,
@@ -362,6 +363,74 @@ mod tests {
     fn what_is_not_series_parallel_stays() {
         // The N of Valdes, Tarjan and Lawler.
         assert_eq!(left(&[0; 4], &[(0, 2), (1, 2), (1, 3)]), [(4, 3); 5]);
+    }
+
+    /// What is left by the definition: all chains, then all siblings, and so on, each time looking
+    /// at everything. Looks are spelt out.
+    fn left_by_definition(labels: &[u32], edges: &[(u32, u32)], mixed: bool) -> (usize, usize) {
+        let mut looks: Vec<Option<String>> = labels.iter().map(|l| Some(l.to_string())).collect();
+        let mut edges: BTreeSet<(usize, usize)> =
+            edges.iter().map(|&(from, to)| (from as usize, to as usize)).collect();
+        loop {
+            let side = |node: usize, out: bool| -> Vec<usize> {
+                let turn =
+                    move |&(from, to): &(usize, usize)| if out { (from, to) } else { (to, from) };
+                edges.iter().map(turn).filter(|edge| edge.0 == node).map(|edge| edge.1).collect()
+            };
+            let chain = edges
+                .iter()
+                .find(|&&(from, to)| side(from, true).len() == 1 && side(to, false).len() == 1);
+            if let Some(&(from, to)) = chain {
+                let [a, b] = [from, to].map(|node| looks[node].take().unwrap());
+                let inside = |look: String| {
+                    look.strip_prefix("s[")
+                        .map_or(look.clone(), |rest| rest[..rest.len() - 1].to_owned())
+                };
+                looks[from] = Some(format!("s[{},{}]", inside(a), inside(b)));
+                let moved = |&(a, b): &(usize, usize)| if a == to { (from, b) } else { (a, b) };
+                edges.remove(&(from, to));
+                edges = edges.iter().map(moved).collect();
+                continue;
+            }
+            let key = |node: usize| {
+                let look = looks[node].clone().filter(|_| !mixed);
+                (look, side(node, false), side(node, true))
+            };
+            let nodes: Vec<usize> = (0..looks.len()).filter(|&n| looks[n].is_some()).collect();
+            let like = |&&node: &&usize| nodes.iter().filter(|&&n| key(n) == key(node)).count() > 1;
+            let Some(&first) = nodes.iter().find(like) else { return (nodes.len(), edges.len()) };
+            let group: Vec<usize> =
+                nodes.iter().copied().filter(|&node| key(node) == key(first)).collect();
+            let mut parts: Vec<String> =
+                group.iter().map(|&node| looks[node].take().unwrap()).collect();
+            parts.sort();
+            looks[first] = Some(format!("p[{}]", parts.join("|")));
+            edges.retain(|(from, to)| {
+                let is_gone = |node| group.contains(node) && *node != first;
+                !is_gone(from) && !is_gone(to)
+            });
+        }
+    }
+
+    #[test]
+    fn random_graphs_fold_as_by_the_definition() {
+        let mut state = 2;
+        let mut draw = |below: u32| {
+            state = model::hash::mix(state);
+            (state % u64::from(below)) as u32
+        };
+        for round in 0..3_000 {
+            let nodes = 1 + draw(14);
+            let labels: Vec<u32> = (0..nodes).map(|_| draw(1 + round % 3)).collect();
+            let pairs = (0..nodes).flat_map(|from| (from + 1..nodes).map(move |to| (from, to)));
+            let sparse = 2 + draw(8);
+            let edges: Vec<_> = pairs.filter(|_| draw(sparse) == 0).collect();
+            let found = left(&labels, &edges);
+            for (place, mixed) in [(3, false), (4, true)] {
+                let expected = left_by_definition(&labels, &edges, mixed);
+                assert_eq!(found[place], expected, "{labels:?} {edges:?}");
+            }
+        }
     }
 
     #[test]

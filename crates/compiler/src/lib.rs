@@ -27,6 +27,7 @@ mod rows;
 mod rule;
 mod sequence;
 mod shape;
+mod tasks;
 mod twins;
 
 pub use compress::{Method, compress};
@@ -37,3 +38,4 @@ pub use report::{Counts, Report};
 pub use rule::{Rule, RuleKind, Sides};
 pub use sequence::Sequence;
 pub use shape::{Part, Shape, ShapeId, Shapes};
+pub use tasks::{TaskKind, TaskKinds, Waits};

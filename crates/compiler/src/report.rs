@@ -78,3 +78,36 @@ const fn saved(before: u64, after: u64) -> u64 {
         None => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compress::{Method, compress};
+    use crate::fold::Folding;
+
+    #[test]
+    fn before_and_after_are_counted_by_name() {
+        // A beginning, a thousand tasks, and an end.
+        let edges: Vec<_> = (1..=1_000).flat_map(|node| [(0, node), (node, 1_001)]).collect();
+        let mut labels = alloc::vec![1; 1_002];
+        (labels[0], labels[1_001]) = (0, 2);
+        let graph = Graph::new(labels, &edges).unwrap();
+        let report = Report::new(&graph, &compress(&graph, Method::QUOTIENT));
+        assert_eq!(report.before, Counts { nodes: 1_002, edges: 2_000 });
+        assert_eq!(report.after, Counts { nodes: 3, edges: 2 });
+        assert_eq!((report.nodes_saved(), report.edges_saved()), (9_970, 9_990));
+        assert_eq!(report.rows_bytes, 4 * (1_002 + 1_003 + 2_000));
+        assert_eq!(report.list_bytes, 4 * 1_002 + 8 * 2_000);
+        assert_eq!(report.rules, [(RuleKind::AllToAll, 2)]);
+        assert!(report.bytes < 250, "{report:?}");
+        let whole = Report::new(&graph, &compress(&graph, Method::fold(Folding::Fixpoint)));
+        assert_eq!((whole.after, whole.shapes), (Counts { nodes: 1, edges: 0 }, 5));
+    }
+
+    #[test]
+    fn nothing_saves_nothing() {
+        let graph = Graph::new(alloc::vec![], &[]).unwrap();
+        let report = Report::new(&graph, &compress(&graph, Method::QUOTIENT));
+        assert_eq!((report.nodes_saved(), report.edges_saved()), (0, 0));
+    }
+}
