@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod fit;
 mod plan;
+pub mod planner;
 mod problem;
 
 pub use fit::{fits, nearest_miss};

@@ -1,0 +1,63 @@
+//! Who must be let forward so that nobody waits too long, and how far.
+//!
+//! Smith's rule for the least sum of completion times when each has a deadline (W. E. Smith, 1956):
+//! the shortest first, except that whoever would miss its deadline moves forward as far as it must
+//! and no further. Here it is read from the front: a group that, with all the work of the lanes
+//! before its own, would start too late goes before the last lane that it can still wait for.
+
+use alloc::vec::Vec;
+
+use super::backlog::Backlog;
+
+/// Runs of a lane that are looked at, oldest first. Those behind are younger.
+const LOOK_MAX: usize = 32;
+
+/// The time that work takes, of which a part of the fleet is always short.
+const fn unhurried(work: u64) -> u64 {
+    work.saturating_add(work / 9)
+}
+
+/// A run that moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Promotion {
+    /// The lane before which it goes.
+    pub(super) lane: (u8, u16),
+    /// By when it has to start.
+    pub(super) deadline: u64,
+    pub(super) run: u64,
+}
+
+/// Those that have to move forward so that nobody waits longer than `patience`, in the order in
+/// which they go.
+pub(super) fn promotions(backlog: &Backlog, now: u64, patience: u64) -> Vec<Promotion> {
+    // The work of the lanes before each.
+    let mut before: Vec<((u8, u16), u64)> = Vec::new();
+    let mut work = 0_u64;
+    let mut late: Vec<(u64, u64, u64, usize)> = Vec::new();
+    for (index, (at, lane)) in backlog.lanes().enumerate() {
+        before.push((at, work));
+        let mut ahead = work;
+        for &(since, run) in lane.since.iter().take(LOOK_MAX) {
+            let own = backlog.run(run).map_or(0, |known| unhurried(known.work));
+            ahead = ahead.saturating_add(own);
+            let deadline = since.saturating_add(patience);
+            if index > 0 && now.saturating_add(ahead) > deadline {
+                late.push((deadline, run, own, index));
+            }
+        }
+        work = work.saturating_add(unhurried(lane.work));
+    }
+    late.sort_unstable();
+    let mut promoted = 0_u64;
+    let mut promotions: Vec<Promotion> = late
+        .into_iter()
+        .map(|(deadline, run, own, index)| {
+            promoted = promoted.saturating_add(own);
+            let slack = deadline.saturating_sub(now).saturating_sub(promoted);
+            let last = before.partition_point(|&(_, work)| work <= slack);
+            Promotion { lane: before[last.saturating_sub(1).min(index)].0, deadline, run }
+        })
+        .collect();
+    promotions.sort_by_key(|it| (it.lane, it.deadline, it.run));
+    promotions
+}

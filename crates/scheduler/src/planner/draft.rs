@@ -1,0 +1,103 @@
+//! The fleet as it would be if the plan so far was carried out. The fleet itself stays as it is.
+
+use alloc::vec::Vec;
+
+use super::ask::{Ask, Form, Taken};
+use super::fleet::Node;
+use super::timeline::Timeline;
+
+/// A node in a draft: its timeline is made when it is first looked at.
+#[derive(Debug, Default)]
+struct Page {
+    timeline: Option<Timeline>,
+    /// Whether anything is booked here for later: then what begins now has to end in time.
+    booked: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) nodes: &'a [Node],
+    pages: Vec<Page>,
+    pub(super) now: u64,
+    /// Whether what has outlived its estimate is expected to end at any moment.
+    is_hopeful: bool,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(nodes: &'a [Node], now: u64, is_hopeful: bool) -> Self {
+        let mut pages = Vec::new();
+        pages.resize_with(nodes.len(), Page::default);
+        Self { nodes, pages, now, is_hopeful }
+    }
+
+    pub(super) fn form(&self, node: usize) -> &'a Form {
+        let nodes: &'a [Node] = self.nodes;
+        &nodes[node].form
+    }
+
+    fn timeline(&mut self, node: usize) -> &mut Timeline {
+        let (known, now, is_hopeful) = (&self.nodes[node], self.now, self.is_hopeful);
+        let timeline = &mut self.pages[node].timeline;
+        timeline.get_or_insert_with(|| Timeline::of(known, now, is_hopeful))
+    }
+
+    /// What is free on a node now.
+    pub(super) fn free(&self, node: usize) -> &[u64] {
+        self.pages[node].timeline.as_ref().map_or(&self.nodes[node].free, Timeline::now)
+    }
+
+    /// Whether an item fits into what is free on a node now, whatever is reserved there.
+    pub(super) fn fits(&self, node: usize, ask: &Ask) -> bool {
+        self.nodes[node].spec.accepts && self.form(node).fits(self.free(node), ask)
+    }
+
+    /// Whether an item may begin on a node now: with what is free there for as long as it takes.
+    pub(super) fn fits_now(&mut self, node: usize, ask: &Ask, duration: u64) -> Option<Vec<u64>> {
+        if !self.fits(node, ask) {
+            return None;
+        }
+        if !self.pages[node].booked {
+            return Some(self.free(node).to_vec());
+        }
+        let (form, now) = (self.form(node), self.now);
+        self.timeline(node).fits_at(form, ask, now, duration)
+    }
+
+    /// When an item may begin on a node at the earliest, and how much later it may be.
+    pub(super) fn earliest(
+        &mut self,
+        node: usize,
+        ask: &Ask,
+        duration: u64,
+    ) -> Option<(u64, u64, Vec<u64>)> {
+        let form = self.form(node);
+        if !self.nodes[node].spec.accepts || !form.fits(&self.nodes[node].empty, ask) {
+            return None;
+        }
+        self.timeline(node).earliest(form, ask, duration)
+    }
+
+    /// What is free on a node from a time on, if an item fits into that.
+    pub(super) fn fits_at(
+        &mut self,
+        node: usize,
+        ask: &Ask,
+        (start, duration): (u64, u64),
+    ) -> Option<Vec<u64>> {
+        let form = self.form(node);
+        self.timeline(node).fits_at(form, ask, start, duration)
+    }
+
+    /// How many items may begin on a node at a time.
+    pub(super) fn times(&mut self, node: usize, ask: &Ask, at: (u64, u64), most: u32) -> u32 {
+        let form = self.form(node);
+        self.timeline(node).times(form, ask, at, most)
+    }
+
+    /// Takes from a node between two times.
+    pub(super) fn book(&mut self, node: usize, (start, end): (u64, u64), taken: &Taken) {
+        let form = self.form(node);
+        self.timeline(node).book(form, start, end, taken);
+        self.pages[node].booked |= start > self.now;
+    }
+}

@@ -1,0 +1,114 @@
+//! Which node an item goes to, and whether it waits for a better one.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::ask::Ask;
+use super::backlog::Group;
+use super::plan::Planning;
+use super::policy::Choice;
+
+/// A place for an item: a node, a time, and what is free there for as long as the item takes.
+#[derive(Clone, Debug)]
+pub(super) struct Slot {
+    pub(super) node: usize,
+    pub(super) start: u64,
+    pub(super) least: Vec<u64>,
+}
+
+/// Of nodes with room: the fastest, then the cheapest, then the tightest.
+type Cost = (Reverse<u32>, (u64, u64));
+
+/// What a wait counts for, in hundredths: what is to come is less sure than what is free.
+const WAIT: u64 = 130;
+
+impl Planning<'_> {
+    /// A node on which an item may begin now: the first, the next in turn, or the tightest.
+    pub(super) fn open(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
+        let count = self.planner.nodes.len();
+        let choice = self.planner.policy.choice();
+        let first = if choice == Choice::Turn { self.turn } else { 0 };
+        let mut best: Option<(u64, Slot)> = None;
+        for step in 0..count {
+            let node = (first + step) % count;
+            let duration = self.planner.nodes[node].duration(group.expected);
+            let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
+            let slot = Slot { node, start: self.now, least };
+            if choice != Choice::Tightest {
+                self.turn = (node + 1) % count;
+                return Some(slot);
+            }
+            let slack = self.slack(node, ask);
+            if best.as_ref().is_none_or(|best| slack < best.0) {
+                best = Some((slack, slot));
+            }
+        }
+        best.map(|(_, slot)| slot)
+    }
+
+    /// Where an item ends first: of the fastest nodes with room that on which it costs least, or a
+    /// faster one that has no room yet, if it ends earlier there in spite of the wait.
+    ///
+    /// None if no node has room: then there is nothing that it could give up by waiting.
+    pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
+        let nodes = &self.planner.nodes;
+        let mut best: Option<(Cost, Slot)> = None;
+        for (node, known) in nodes.iter().enumerate() {
+            let duration = known.duration(group.expected);
+            let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
+            let cost = (Reverse(known.spec.speed), self.cost(node, ask, &least));
+            if best.as_ref().is_none_or(|best| cost < best.0) {
+                best = Some((cost, Slot { node, start: self.now, least }));
+            }
+        }
+        let ((Reverse(speed), ..), mut slot) = best?;
+        let mut end = self.now + nodes[slot.node].duration(group.expected);
+        for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
+            let duration = known.duration(group.expected);
+            let Some((start, doubt, least)) = self.draft.earliest(node, ask, duration) else {
+                continue;
+            };
+            let wait = (start - self.now).saturating_add(doubt);
+            let later = (self.now + duration).saturating_add(wait / 100 * WAIT);
+            if later < end {
+                end = later;
+                slot = Slot { node, start, least };
+            }
+        }
+        Some(slot)
+    }
+
+    /// What an item costs on a node beyond what it takes: how much of the devices it makes useless
+    /// and how much it takes of what others cannot do without; then how much stays free beside it.
+    fn cost(&self, node: usize, ask: &Ask, least: &[u64]) -> (u64, u64) {
+        let known = &self.planner.nodes[node];
+        let slack = self.slack(node, ask);
+        if self.mix.is_empty() || known.spec.devices.is_empty() {
+            return (BASE, slack);
+        }
+        let free = self.draft.free(node);
+        let mut rest = free.to_vec();
+        known.form.change(&mut rest, &known.form.choose(least, ask), false);
+        let waste = |row: &[u64]| self.mix.waste(&known.form, row, &self.planner.classes);
+        let wanted = self.planner.wanted.0[node].saturating_mul(ask.devices.total());
+        let cost = (BASE + wanted).saturating_add(waste(&rest)).saturating_sub(waste(free));
+        (cost, slack)
+    }
+
+    /// How much of a node stays free beside an item, in thousandths of each thing it has.
+    pub(super) fn slack(&self, node: usize, ask: &Ask) -> u64 {
+        let known = &self.planner.nodes[node];
+        let free = self.draft.free(node);
+        let part =
+            |free: u64, whole: u64| free.saturating_mul(1_000).checked_div(whole).unwrap_or(0);
+        let asked = ask.amounts.iter().copied().chain(core::iter::repeat(0));
+        let amounts = free.iter().zip(&known.empty).zip(asked).take(known.form.amounts);
+        let amounts =
+            amounts.map(|((&free, &whole), asked)| part(free.saturating_sub(asked), whole));
+        let devices = known.form.open_devices(free).saturating_sub(ask.devices.total());
+        amounts.sum::<u64>() + part(devices, known.form.open_devices(&known.empty))
+    }
+}
+
+/// A cost to which less waste can be added without going below zero.
+const BASE: u64 = 1 << 50;

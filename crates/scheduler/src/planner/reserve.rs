@@ -1,0 +1,72 @@
+//! Reservations: room at a later time, for what would never find any if others kept going before
+//! it.
+//!
+//! A reservation lasts for one plan and is made anew in the next: nothing has to be taken back
+//! when work ends early or late. What goes before it has to end in time (conservative backfill;
+//! Feitelson and Weil, IPPS 1998).
+
+use super::ask::DeviceAsk;
+use super::backlog::Group;
+use super::place::Slot;
+use super::plan::{Outcome, Planning};
+
+/// Reservations in a plan at most.
+const RESERVATIONS_MAX: usize = 8;
+
+impl Planning<'_> {
+    /// Those that are hard to place begin or get a reservation, whoever has waited longest first.
+    pub(super) fn reserve(&mut self) {
+        let backlog = &self.planner.backlog;
+        let largest = self.planner.nodes.iter().map(|node| node.spec.devices.len()).max();
+        for (_, key) in backlog.oldest() {
+            if self.reservations >= RESERVATIONS_MAX {
+                return;
+            }
+            let Some(waiting) = backlog.get(key) else { continue };
+            let group = waiting.group;
+            let is_hard = group.gang || is_hard(self.ask(&group).devices, largest.unwrap_or(0));
+            if is_hard && self.place_first(key, &group) != Outcome::Settled {
+                self.book(&group);
+            }
+        }
+    }
+
+    /// Reserves the first time at which an item, or a gang, has room.
+    pub(super) fn book(&mut self, group: &Group) {
+        if self.reservations >= RESERVATIONS_MAX {
+            return;
+        }
+        if group.gang {
+            return self.book_gang(group);
+        }
+        let ask = self.ask(group);
+        let mut best: Option<(u64, u64, Slot)> = None;
+        for (node, known) in self.planner.nodes.iter().enumerate() {
+            let duration = known.duration(group.expected);
+            let Some((start, _, least)) = self.draft.earliest(node, ask, duration) else {
+                continue;
+            };
+            let slack = self.slack(node, ask);
+            if best.as_ref().is_none_or(|best| (start, slack) < (best.0, best.1)) {
+                best = Some((start, slack, Slot { node, start, least }));
+            }
+        }
+        if let Some((_, _, slot)) = best {
+            self.book_at(&slot, group);
+            self.reservations += 1;
+        }
+    }
+
+    /// Takes a slot from what others may have.
+    pub(super) fn book_at(&mut self, slot: &Slot, group: &Group) {
+        let taken = self.draft.form(slot.node).choose(&slot.least, self.ask(group));
+        let end = slot.start.saturating_add(self.planner.nodes[slot.node].duration(group.expected));
+        self.draft.book(slot.node, (slot.start, end), &taken);
+    }
+}
+
+/// Whether an item takes several devices and more than half of what the largest node has, so that
+/// room for it does not come by itself.
+fn is_hard(devices: DeviceAsk, largest: usize) -> bool {
+    devices.count > 1 && usize::from(devices.count) * 2 > largest
+}

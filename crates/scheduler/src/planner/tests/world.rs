@@ -1,0 +1,218 @@
+//! A world in which plans are carried out: work comes, runs for as long as it takes, and ends. It
+//! checks at every step what must hold whatever is planned.
+
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use super::super::ask::Form;
+use super::super::{Ask, Group, GroupKey, Lease, NodeSpec, Patience, Planner, Policy, Run, WHOLE};
+
+/// A task of a run of its own, or of a run with others.
+#[derive(Clone, Debug)]
+pub(super) struct Task {
+    pub(super) run: u64,
+    pub(super) ask: Ask,
+    pub(super) comes_at: u64,
+    pub(super) takes: u64,
+    pub(super) expected: u64,
+    /// How many begin together; 1 for most.
+    pub(super) gang: u32,
+    /// Tasks that have to end before.
+    pub(super) after: Vec<usize>,
+}
+
+impl Task {
+    pub(super) fn new(run: u64, ask: Ask, comes_at: u64, takes: u64) -> Self {
+        Self { run, ask, comes_at, takes, expected: takes, gang: 1, after: Vec::new() }
+    }
+}
+
+/// What became of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fate {
+    pub(super) ready_at: u64,
+    pub(super) began_at: u64,
+    pub(super) ended_at: u64,
+    pub(super) node: u32,
+}
+
+/// Carries out what a policy plans until all has ended; gives back what became of each task.
+pub(super) fn play(
+    policy: Policy,
+    nodes: &[NodeSpec],
+    tasks: &[Task],
+    patience: Option<u64>,
+) -> Vec<Fate> {
+    World::new(policy, nodes, tasks, patience).play()
+}
+
+struct World<'a> {
+    planner: Planner,
+    patience: Patience,
+    fixed: Option<u64>,
+    nodes: &'a [NodeSpec],
+    tasks: &'a [Task],
+    free: Vec<(Form, Vec<u64>)>,
+    fates: Vec<Fate>,
+    ranks: Vec<u64>,
+    /// (time, whether something ends, task, lease).
+    events: BinaryHeap<Reverse<(u64, bool, usize, u64)>>,
+    leases: BTreeMap<u64, (usize, u32, super::super::Taken)>,
+    waits_for: Vec<BTreeSet<usize>>,
+    running: Vec<u32>,
+}
+
+impl<'a> World<'a> {
+    fn new(policy: Policy, nodes: &'a [NodeSpec], tasks: &'a [Task], fixed: Option<u64>) -> Self {
+        let mut planner = Planner::new(policy);
+        for node in nodes {
+            planner.add_node(node.clone());
+        }
+        let free = nodes.iter().map(|node| {
+            let form = Form { amounts: node.capacity.len(), devices: node.devices.clone() };
+            let row = form.empty(&node.capacity);
+            (form, row)
+        });
+        let mut ranks = vec![0; tasks.len()];
+        for at in (0..tasks.len()).rev() {
+            ranks[at] += tasks[at].expected;
+            for &before in &tasks[at].after {
+                ranks[before] = ranks[before].max(ranks[at]);
+            }
+        }
+        let events =
+            tasks.iter().enumerate().map(|(at, task)| Reverse((task.comes_at, false, at, 0)));
+        Self {
+            planner,
+            patience: Patience::default(),
+            fixed,
+            nodes,
+            tasks,
+            free: free.collect(),
+            fates: vec![Fate::default(); tasks.len()],
+            ranks,
+            events: events.collect(),
+            leases: BTreeMap::new(),
+            waits_for: tasks.iter().map(|task| task.after.iter().copied().collect()).collect(),
+            running: vec![0; tasks.len()],
+        }
+    }
+
+    fn play(mut self) -> Vec<Fate> {
+        let mut came = vec![false; self.tasks.len()];
+        while let Some(&Reverse((now, ..))) = self.events.peek() {
+            while let Some(&Reverse((at, is_end, task, lease))) = self.events.peek()
+                && at == now
+            {
+                self.events.pop();
+                if is_end {
+                    self.end(task, lease, now, &came);
+                } else {
+                    came[task] = true;
+                    if self.waits_for[task].is_empty() {
+                        self.ready(task, now);
+                    }
+                }
+            }
+            self.plan(now);
+        }
+        assert!(self.planner.is_idle(), "all that fits anywhere begins some time");
+        self.fates
+    }
+
+    fn ready(&mut self, at: usize, now: u64) {
+        let task = &self.tasks[at];
+        self.fates[at].ready_at = now;
+        self.tell_run(task.run);
+        let class = self.planner.class(task.ask.clone());
+        let group = Group {
+            class,
+            count: task.gang,
+            rank: self.ranks[at],
+            ready_at: now,
+            expected: task.expected,
+            gang: task.gang > 1,
+        };
+        self.planner.set_group(key(task.run, at), group);
+        self.patience.comes(now, self.planner.work(class, 1 << 30) * u64::from(task.gang));
+    }
+
+    fn tell_run(&mut self, run: u64) {
+        let of_run = self.tasks.iter().enumerate().filter(|(_, task)| task.run == run);
+        let open = of_run.filter(|&(at, _)| self.fates[at].ended_at == 0);
+        let (mut work, mut path, mut arrived_at) = (0, 0, u64::MAX);
+        for (at, task) in open {
+            let class = self.planner.class(task.ask.clone());
+            work += self.planner.work(class, task.expected) * u64::from(task.gang);
+            path = path.max(self.ranks[at]);
+            arrived_at = arrived_at.min(task.comes_at);
+        }
+        self.planner.set_run(run, Run { priority: 50, arrived_at, work, path });
+    }
+
+    fn plan(&mut self, now: u64) {
+        self.patience.waits(self.planner.waiting_work());
+        self.planner.set_patience(self.fixed.unwrap_or_else(|| self.patience.get(now)));
+        let again = self.planner.clone().plan(now);
+        let plan = self.planner.plan(now);
+        assert_eq!(plan, again, "the same problem has the same plan");
+        let mut begun: BTreeMap<usize, u32> = BTreeMap::new();
+        for (number, placement) in plan.placements.into_iter().enumerate() {
+            let at = placement.group.task as usize;
+            let task = &self.tasks[at];
+            *begun.entry(at).or_default() += 1;
+            let node = &self.nodes[placement.node as usize];
+            let (form, row) = &mut self.free[placement.node as usize];
+            assert!(node.accepts && form.fits(row, &task.ask), "what begins has room");
+            let taken = placement.taken;
+            assert_eq!(taken.devices.len(), usize::from(task.ask.devices.count));
+            for &device in &taken.devices {
+                let free = row[form.amounts + usize::from(device)];
+                assert!(free >= u64::from(taken.share), "no device is given twice");
+                let kind = task.ask.devices.kinds;
+                assert!(kind == 0 || kind >> node.devices[usize::from(device)].kind & 1 == 1);
+            }
+            form.change(row, &taken, false);
+            let slower = |time: u64| (time * 1_000 / u64::from(node.speed)).max(1);
+            let id = now << 20 | number as u64;
+            let ends_at = now + slower(task.expected);
+            let lease = Lease { taken: taken.clone(), began_at: now, ends_at };
+            self.planner.begin(id, placement.node, lease);
+            self.events.push(Reverse((now + slower(task.takes), true, at, id)));
+            self.leases.insert(id, (at, placement.node, taken));
+            self.running[at] += 1;
+            self.fates[at] = Fate { began_at: now, node: placement.node, ..self.fates[at] };
+            let class = self.planner.class(task.ask.clone());
+            self.patience.begins(now, self.planner.work(class, 1 << 30));
+        }
+        for (at, count) in begun {
+            assert_eq!(count, self.tasks[at].gang, "a gang begins as a whole, and everything once");
+            self.planner.set_group(key(self.tasks[at].run, at), Group::default());
+        }
+    }
+
+    fn end(&mut self, at: usize, lease: u64, now: u64, came: &[bool]) {
+        let (_, node, taken) = self.leases.remove(&lease).expect("it runs");
+        let (form, row) = &mut self.free[node as usize];
+        form.change(row, &taken, true);
+        assert!((0..form.devices.len()).all(|it| row[form.amounts + it] <= u64::from(WHOLE)));
+        self.planner.end(lease);
+        self.running[at] -= 1;
+        if self.running[at] > 0 {
+            return;
+        }
+        self.fates[at].ended_at = now;
+        self.tell_run(self.tasks[at].run);
+        for (next, &came) in came.iter().enumerate() {
+            if self.waits_for[next].remove(&at) && self.waits_for[next].is_empty() && came {
+                self.ready(next, now);
+            }
+        }
+    }
+}
+
+fn key(run: u64, task: usize) -> GroupKey {
+    GroupKey { run, task: u32::try_from(task).expect("few tasks"), item: u32::MAX }
+}

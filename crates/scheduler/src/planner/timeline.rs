@@ -1,0 +1,135 @@
+//! What is free on a node now and later, as its work is expected to end, and what has been booked
+//! of that. Booking is first come, first served: nothing that is booked moves for what comes later.
+
+use alloc::vec::Vec;
+
+use super::ask::{Ask, Form, Taken};
+use super::fleet::Node;
+
+/// The future of one node: what is free from each of some times on.
+#[derive(Clone, Debug)]
+pub(super) struct Timeline {
+    at: Vec<u64>,
+    /// How much later than that it may be.
+    doubt: Vec<u64>,
+    rows: Vec<u64>,
+    width: usize,
+}
+
+impl Timeline {
+    pub(super) fn of(node: &Node, now: u64, is_hopeful: bool) -> Self {
+        let width = node.form.width();
+        let mut ends: Vec<((u64, u64), usize)> = (0..node.leases.len())
+            .map(|index| (node.leases[index].1.expected_end(now, is_hopeful), index))
+            .collect();
+        ends.sort_unstable();
+        let at = Vec::with_capacity(ends.len() + 1);
+        let mut timeline = Self { at, doubt: Vec::new(), rows: Vec::new(), width };
+        timeline.rows.reserve(width * (ends.len() + 1));
+        timeline.at.push(now);
+        timeline.doubt.push(0);
+        timeline.rows.extend_from_slice(&node.free);
+        for ((end, doubt), index) in ends {
+            if timeline.at.last() != Some(&end) || timeline.doubt.last() != Some(&doubt) {
+                let from = timeline.rows.len() - width;
+                timeline.at.push(end);
+                timeline.doubt.push(doubt);
+                timeline.rows.extend_from_within(from..);
+            }
+            let from = timeline.rows.len() - width;
+            node.form.change(&mut timeline.rows[from..], &node.leases[index].1.taken, true);
+        }
+        timeline
+    }
+
+    fn row(&self, index: usize) -> &[u64] {
+        &self.rows[index * self.width..(index + 1) * self.width]
+    }
+
+    /// What is free now.
+    pub(super) fn now(&self) -> &[u64] {
+        self.row(0)
+    }
+
+    /// What is free all the time from the step `index` until `end`.
+    fn least(&self, index: usize, end: u64) -> Vec<u64> {
+        let mut least = self.row(index).to_vec();
+        let later = (index + 1..self.at.len()).take_while(|&later| self.at[later] < end);
+        for later in later {
+            for (least, &free) in least.iter_mut().zip(self.row(later)) {
+                *least = (*least).min(free);
+            }
+        }
+        least
+    }
+
+    /// What is free all the time from `start` on for `duration`, if an item fits into that.
+    pub(super) fn fits_at(
+        &self,
+        form: &Form,
+        ask: &Ask,
+        start: u64,
+        duration: u64,
+    ) -> Option<Vec<u64>> {
+        let least = self.least(self.step(start), start.saturating_add(duration));
+        form.fits(&least, ask).then_some(least)
+    }
+
+    /// The step in which a time lies.
+    fn step(&self, time: u64) -> usize {
+        self.at.partition_point(|&at| at <= time).saturating_sub(1)
+    }
+
+    /// The first time from which on an item fits for `duration`, how much later it may be, and what
+    /// is free all that time.
+    pub(super) fn earliest(
+        &self,
+        form: &Form,
+        ask: &Ask,
+        duration: u64,
+    ) -> Option<(u64, u64, Vec<u64>)> {
+        (0..self.at.len()).find_map(|index| {
+            if !form.fits(self.row(index), ask) {
+                return None;
+            }
+            let least = self.least(index, self.at[index].saturating_add(duration));
+            form.fits(&least, ask).then(|| (self.at[index], self.doubt[index], least))
+        })
+    }
+
+    /// How many items fit from a time on for `duration`.
+    pub(super) fn times(
+        &self,
+        form: &Form,
+        ask: &Ask,
+        (start, duration): (u64, u64),
+        most: u32,
+    ) -> u32 {
+        form.times(&self.least(self.step(start), start.saturating_add(duration)), ask, most)
+    }
+
+    /// Takes from what is free between two times.
+    pub(super) fn book(&mut self, form: &Form, start: u64, end: u64, taken: &Taken) {
+        self.split(start);
+        self.split(end);
+        for index in 0..self.at.len() {
+            if self.at[index] >= start && self.at[index] < end {
+                let width = self.width;
+                form.change(&mut self.rows[index * width..(index + 1) * width], taken, false);
+            }
+        }
+    }
+
+    fn split(&mut self, time: u64) {
+        let index = self.at.partition_point(|&at| at <= time);
+        if index == 0 || self.at[index - 1] == time {
+            return;
+        }
+        self.at.insert(index, time);
+        self.doubt.insert(index, 0);
+        let from = (index - 1) * self.width;
+        let row: Vec<u64> = self.rows[from..from + self.width].to_vec();
+        let to = index * self.width;
+        self.rows.splice(to..to, row);
+    }
+}
