@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The run that was waited for was stopped or terminated, not by this command's Ctrl-C.
     RunCancelled = 3,
-    /// The workflow file, its parameters or a test file are not valid.
+    /// The workflow file, its parameters, a test file or a recorded workload are not valid.
     InvalidWorkflow = 4,
     /// There is no such file, run, task, item or test.
     NotFound = 5,
@@ -73,7 +73,7 @@ impl Exit {
             "E0201" => Self::Usage,
             "E0204" | "E0205" | "E0206" | "E0207" | "E0208" | "E0211" | "E0212" | "E0213"
             | "E0214" | "E0215" => Self::Conflict,
-            _ if code.starts_with("E01") => Self::InvalidWorkflow,
+            _ if code.starts_with("E01") || code.starts_with("E06") => Self::InvalidWorkflow,
             _ if code.starts_with("E03") => Self::Storage,
             _ => Self::Internal,
         }
@@ -103,6 +103,7 @@ mod tests {
     #[test]
     fn the_area_of_a_code_decides() {
         assert_eq!(Exit::of_code("E0117"), Exit::InvalidWorkflow);
+        assert_eq!(Exit::of_code("E0607"), Exit::InvalidWorkflow);
         assert_eq!(Exit::of_code("E0202"), Exit::NotFound);
         assert_eq!(Exit::of_code("E0204"), Exit::Conflict);
         assert_eq!(Exit::of_code("E0301"), Exit::Storage);

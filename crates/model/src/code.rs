@@ -6,7 +6,8 @@
 use core::fmt;
 
 /// A stable error code, `E` and four digits. The first two digits tell the area:
-/// 01 workflow files, 02 requests about runs, 03 storage, 04 workers, 05 command line and settings.
+/// 01 workflow files, 02 requests about runs, 03 storage, 04 workers, 05 command line and settings,
+/// 06 recorded workloads and clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 

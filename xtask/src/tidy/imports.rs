@@ -52,6 +52,7 @@ const TABLE: &[Row] = &[
     Row { name: "compiler", ours: &["model"], outside: Only(HASHING) },
     Row { name: "agent", ours: &["model"], outside: Only(HASHING) },
     Row { name: "spec", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
+    Row { name: "workload", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "secrets", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "protocol", ours: &["model"], outside: Without(&[EXECUTORS, DRIVERS]) },
     Row { name: "journal", ours: &["model", "protocol"], outside: Without(&[EXECUTORS, DRIVERS]) },
@@ -88,7 +89,17 @@ const TABLE: &[Row] = &[
     },
     Row {
         name: "cli",
-        ours: &["client", "model", "protocol", "server", "simulator", "spec", "worker"],
+        ours: &[
+            "client",
+            "compiler",
+            "model",
+            "protocol",
+            "server",
+            "simulator",
+            "spec",
+            "worker",
+            "workload",
+        ],
         outside: Without(&[SERVERS, DRIVERS]),
     },
     // What measures the whole may look at every part of it; nothing may look at it.
