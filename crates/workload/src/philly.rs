@@ -12,7 +12,7 @@
 use crate::builder::{Builder, NewJob, NewTask};
 use crate::code;
 use crate::estimates::{Basis, Estimates};
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::limits::DEVICES_MAX;
 use crate::source::Source;
 use crate::table::{Column, Table, needed, optional};
@@ -62,9 +62,13 @@ pub fn read(source: &Source, estimates: Estimates) -> Result<Workload, Faults> {
             rows.push((submit, duration_us, gpus, estimate_us, row.text(CLUSTER).to_owned()));
         }
     });
-    let rows = table.faults.unless(Some(rows))?;
     // Dates are counted from the first; seconds are as they are.
     let is_dated = rows.iter().any(|row| row.0 >= DATED_US);
+    if is_dated && rows.iter().any(|row| row.0 < DATED_US) {
+        let message = "some jobs come at dates, and others after so many seconds";
+        table.faults.push(Fault::nowhere(code::CONFLICT, message));
+    }
+    let rows = table.faults.unless(Some(rows))?;
     let begin = if is_dated { rows.iter().map(|row| row.0).min().unwrap_or(0) } else { 0 };
     let mut builder = Builder::new(source.stem());
     let mut uneven = 0;
@@ -183,5 +187,6 @@ mod tests {
         let date = told("2017-13-01 00:00:00,1,1,a");
         assert!(date.starts_with(":2:1: error[E0605]: `2017-13-01 00:00:00` is not a time"));
         assert!(told("2017-1-1 0:0,1,1,a").contains("is not a time"));
+        assert!(told("1,1,1,a\n2017-01-01 00:00:00,1,1,a").contains("some jobs come at dates"));
     }
 }

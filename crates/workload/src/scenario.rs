@@ -262,6 +262,11 @@ impl Reader<'_> {
             let place = self.place(at, &[Key("submit")]);
             faults.push(Fault::at(self.source, place, code::CONFLICT, message));
         }
+        for &at in tasks.iter().filter(|&&at| self.tasks[at].gang == Some(0)) {
+            let place = self.place(at, &[Key("gang")]);
+            let message = "a gang has at least one member";
+            faults.push(Fault::at(self.source, place, code::BAD_VALUE, message));
+        }
         if first.priority.is_some_and(|priority| priority > 100) {
             let place = self.place(tasks[0], &[Key("priority")]);
             let message = "a priority is a number from 0 to 100";
@@ -382,6 +387,7 @@ mod tests {
             with("0.46", "1.46"),
             ":6:30: error[E0605]: 1.46 devices are neither whole ones nor a part of one"
         );
+        assert_eq!(with("\"gpu\": 2", "\"gang\": 0").matches("E0605").count(), 1);
         assert_eq!(with("\"speed\": 0.5", "\"speed\": 0").matches("E0605").count(), 1);
         assert_eq!(with("\"duration\": 1,", "").matches("E0603").count(), 1);
         assert_eq!(with("\"cpu\": 96,", "").matches("E0603").count(), 1);

@@ -6,7 +6,8 @@ pub(crate) fn did_you_mean<'w>(
     words: impl IntoIterator<Item = &'w str>,
 ) -> Option<String> {
     let plain = word.to_lowercase().replace('-', "_");
-    let allowed = (plain.chars().count() / 3).max(1);
+    // Files that were recorded elsewhere have words of their own: `gpu_time` is not `gpu_type`.
+    let allowed = if plain.chars().count() < 10 { 1 } else { 2 };
     let distances = words.into_iter().map(|known| (strsim::osa_distance(&plain, known), known));
     let near = distances.filter(|&(distance, known)| distance <= allowed && distance < known.len());
     near.min_by_key(|&(distance, _)| distance).map(|(_, known)| format!("did you mean `{known}`?"))
@@ -22,5 +23,6 @@ mod tests {
         assert_eq!(did_you_mean("durations", words).unwrap(), "did you mean `duration_s`?");
         assert_eq!(did_you_mean("gpu", words).unwrap(), "did you mean `gpus`?");
         assert_eq!(did_you_mean("cluster", words), None);
+        assert_eq!(did_you_mean("gpu_time", ["gpu_type"]), None);
     }
 }
