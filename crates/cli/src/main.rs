@@ -14,6 +14,7 @@ mod interrupt;
 mod outline;
 mod output;
 mod quantity;
+mod recorded;
 #[cfg(test)]
 mod reference;
 mod render;

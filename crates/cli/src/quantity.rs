@@ -34,6 +34,14 @@ pub(crate) fn memory_bytes(text: &str) -> Result<u64, String> {
     }
 }
 
+/// Reads a factor as millionths: `0.01`, `2`; at least a millionth and at most a million.
+pub(crate) fn millionths(text: &str) -> Result<u64, String> {
+    match decimal(text, 1_000_000) {
+        Some(factor @ 1..=1_000_000_000_000) => Ok(factor),
+        _ => Err(format!("`{text}` is no factor such as 1 or 0.01, from 0.000001 to 1000000")),
+    }
+}
+
 /// Reads one custom amount: `license=2`.
 pub(crate) fn resource(text: &str) -> Result<(String, u64), String> {
     let read = || {
@@ -133,6 +141,14 @@ mod tests {
         assert_eq!(memory_bytes("1.5G"), Ok(1_500_000_000));
         assert_eq!(memory_bytes("42"), Ok(42));
         assert_eq!(resource("license=2"), Ok(("license".to_owned(), 2)));
+    }
+
+    #[test]
+    fn factors_are_millionths() {
+        assert_eq!(["1", "0.01", "0.000001"].map(millionths), [1_000_000, 10_000, 1].map(Ok));
+        for text in ["", "0", "-1", "1e-3", "0.0000001", "1000001", "NaN"] {
+            assert!(millionths(text).is_err(), "{text}");
+        }
     }
 
     #[test]

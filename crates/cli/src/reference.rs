@@ -12,7 +12,8 @@ const PAGE: &str = "../../docs/reference/cli.md";
 /// What stands above it is written by hand.
 const MARKER: &str = "<!-- Below: written by a test from the command line itself. -->\n";
 
-/// The help of every command that people may type, each under its own heading.
+/// The help of every command that people may type, each under its own heading. What stands behind
+/// a command, and has options of its own, comes below it.
 fn commands() -> String {
     let mut root = Arguments::command().term_width(100);
     root.build();
@@ -20,12 +21,26 @@ fn commands() -> String {
     let is_shown =
         |command: &&mut clap::Command| !command.is_hide_set() && command.get_name() != "help";
     for command in root.get_subcommands_mut().filter(is_shown) {
-        let help = command.render_help().to_string();
-        let lines: Vec<_> = help.lines().map(str::trim_end).collect();
-        let help = lines.join("\n");
-        text.push_str(&format!("\n## autoglm {}\n\n```text\n{help}\n```\n", command.get_name()));
+        let name = command.get_name().to_owned();
+        text.push_str(&format!("\n## autoglm {name}\n\n{}", help(command)));
+        for inner in command.get_subcommands_mut().filter(is_shown).filter(|it| has_options(it)) {
+            let heading = format!("\n### autoglm {name} {}\n\n", inner.get_name());
+            text.push_str(&heading);
+            text.push_str(&help(inner));
+        }
     }
     text
+}
+
+fn has_options(command: &clap::Command) -> bool {
+    let is_own = |arg: &clap::Arg| !arg.is_global_set() && arg.get_id() != "help";
+    command.get_arguments().any(is_own)
+}
+
+fn help(command: &mut clap::Command) -> String {
+    let help = command.render_help().to_string();
+    let lines: Vec<_> = help.lines().map(str::trim_end).collect();
+    format!("```text\n{}\n```\n", lines.join("\n"))
 }
 
 #[test]

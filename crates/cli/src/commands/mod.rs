@@ -16,6 +16,7 @@ pub(crate) mod fork;
 pub(crate) mod gc;
 pub(crate) mod get;
 pub(crate) mod hold;
+pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod journal;
 pub(crate) mod list;
@@ -99,6 +100,8 @@ pub(crate) enum Command {
     Gc(gc::Gc),
     /// Begin a workflow in a folder
     Init(init::Init),
+    /// Make a workflow of what was recorded elsewhere: wfcommons
+    Import(import::Import),
     /// Check workflow files
     Validate(validate::Validate),
     /// Test workflows without running anything
@@ -174,6 +177,7 @@ impl Command {
             Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
             Self::Init(command) => command.run(context),
+            Self::Import(command) => command.run(context),
             Self::Validate(command) => command.run(context),
             Self::Test(command) => command.run(context),
             Self::Plan(command) => command.run(context),

@@ -1,5 +1,7 @@
 //! `plan`: the shape of a workflow, computed from its graph alone.
 
+mod compile;
+
 use std::cmp::Reverse;
 use std::path::PathBuf;
 
@@ -14,6 +16,8 @@ use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::outline::{Outline, Step, on};
 use crate::output::Format;
+use crate::recorded;
+use crate::render::compiled::{self, Class, Compilation};
 use crate::render::plan::{Handler, Level, Shape, render};
 use crate::workflow::{WorkflowFile, compile};
 
@@ -21,7 +25,9 @@ const EXAMPLES: &str = "\
 Examples:
   autoglm plan digits.yaml
   autoglm plan etl.yaml -p day=monday -o json | jq .critical_path
-  autoglm plan etl.yaml --param-file monday.yaml --environment staging";
+  autoglm plan etl.yaml --param-file monday.yaml --environment staging
+  autoglm plan etl.yaml --compile          How small its graph becomes, and which tasks are alike
+  autoglm plan montage.json.gz --compile   The same of an instance of WfCommons";
 
 /// Show the shape of a workflow: levels, critical path, width.
 #[derive(Debug, Args)]
@@ -32,14 +38,26 @@ pub(crate) struct Plan {
 
     #[command(flatten)]
     pub inputs: Inputs,
+
+    /// Show what the compiler makes of its graph instead; FILE may be an instance of WfCommons, too
+    #[arg(long)]
+    pub compile: bool,
 }
 
 impl Plan {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
-        let workflow = WorkflowFile::read(&self.file)?.check(context.tone)?;
+        let file = WorkflowFile::read(&self.file)?;
+        if self.compile && recorded::is_instance(&file) {
+            return self.compile_instance(file, context);
+        }
+        let workflow = file.check(context.tone)?;
         let values = self.inputs.values(&workflow, context.tone)?;
         let given = (self.inputs.environment.as_deref(), &values);
-        let shape = shape(compile(workflow, given, context.tone)?)?;
+        let compiled = compile(workflow, given, context.tone)?;
+        if self.compile {
+            return print(context, &compile::of_workflow(compiled)?);
+        }
+        let shape = shape(compiled)?;
         let output = context.output;
         match output.format {
             Format::Json | Format::Jsonl => output.json(&shape)?,
@@ -51,6 +69,37 @@ impl Plan {
         }
         Ok(Exit::Ok)
     }
+
+    /// What the compiler makes of an instance, which has no parameters.
+    fn compile_instance(&self, file: WorkflowFile, context: &Context) -> Result<Exit> {
+        let Inputs { params, param_files, environment } = &self.inputs;
+        if !params.is_empty() || !param_files.is_empty() || environment.is_some() {
+            let message = "an instance of WfCommons has no parameters and no environments";
+            return Err(bad_argument(message));
+        }
+        let source = recorded::source(file, context.tone)?;
+        let instance = workload::wfcommons::instance(&source);
+        let instance = instance.map_err(|faults| recorded::invalid(&faults, context.tone))?;
+        print(context, &compile::of_instance(&instance)?)
+    }
+}
+
+/// Prints what the compiler has made of a graph.
+fn print(context: &Context, compilation: &Compilation) -> Result<Exit> {
+    let output = context.output;
+    match output.format {
+        Format::Json | Format::Jsonl => output.json(compilation)?,
+        Format::Name => {
+            let first = |class: &Class| class.names.first()?.first().cloned();
+            let names = compilation.classes.iter().filter_map(first);
+            output.text(&names.map(|name| format!("{name}\n")).collect::<String>())?;
+        }
+        format => {
+            let wide = format == Format::Wide;
+            output.text(&compiled::render(compilation, wide, output.tone))?;
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// The graph of a compiled workflow, and what its tasks are.

@@ -17,6 +17,7 @@ mod containers;
 mod documents;
 mod first_job;
 mod full_disk;
+mod importing;
 mod kill;
 mod limits;
 mod network;
