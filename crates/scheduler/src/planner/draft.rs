@@ -12,6 +12,8 @@ struct Page {
     timeline: Option<Timeline>,
     /// Whether anything is booked here for later: then what begins now has to end in time.
     booked: bool,
+    /// Whether anything begins or is booked here.
+    changed: bool,
 }
 
 #[derive(Debug)]
@@ -19,15 +21,13 @@ pub(super) struct Draft<'a> {
     pub(super) nodes: &'a [Node],
     pages: Vec<Page>,
     pub(super) now: u64,
-    /// Whether what has outlived its estimate is expected to end at any moment.
-    is_hopeful: bool,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(nodes: &'a [Node], now: u64, is_hopeful: bool) -> Self {
+    pub(super) fn new(nodes: &'a [Node], now: u64) -> Self {
         let mut pages = Vec::new();
         pages.resize_with(nodes.len(), Page::default);
-        Self { nodes, pages, now, is_hopeful }
+        Self { nodes, pages, now }
     }
 
     pub(super) fn form(&self, node: usize) -> &'a Form {
@@ -36,14 +36,24 @@ impl<'a> Draft<'a> {
     }
 
     fn timeline(&mut self, node: usize) -> &mut Timeline {
-        let (known, now, is_hopeful) = (&self.nodes[node], self.now, self.is_hopeful);
+        let (known, now) = (&self.nodes[node], self.now);
         let timeline = &mut self.pages[node].timeline;
-        timeline.get_or_insert_with(|| Timeline::of(known, now, is_hopeful))
+        timeline.get_or_insert_with(|| Timeline::of(known, now, false))
     }
 
     /// What is free on a node now.
     pub(super) fn free(&self, node: usize) -> &[u64] {
         self.pages[node].timeline.as_ref().map_or(&self.nodes[node].free, Timeline::now)
+    }
+
+    /// Expects what has outlived its estimate on a node to end at any moment, unless something is
+    /// booked there already: then nothing long goes before what is booked next.
+    pub(super) fn hope(&mut self, node: usize) {
+        let (known, now) = (&self.nodes[node], self.now);
+        let page = &mut self.pages[node];
+        if !page.changed {
+            page.timeline = Some(Timeline::of(known, now, true));
+        }
     }
 
     /// Whether an item fits into what is free on a node now, whatever is reserved there.
@@ -99,5 +109,6 @@ impl<'a> Draft<'a> {
         let form = self.form(node);
         self.timeline(node).book(form, start, end, taken);
         self.pages[node].booked |= start > self.now;
+        self.pages[node].changed = true;
     }
 }

@@ -17,10 +17,6 @@ use super::policy::{Behind, Choice};
 
 /// Of patience: whoever has waited so long gets a reservation where it finds no room, as a divisor.
 const GUARD: u64 = 2;
-/// Of patience: when anyone has waited so long, what has outlived its estimate is expected to end
-/// at any moment, so that less goes before what is reserved. In hundredths.
-const HOPE: u64 = 60;
-
 /// What the planner proposes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -43,10 +39,9 @@ impl Planner {
     /// Plans. The same planner that was told the same gives the same plan at the same time.
     pub fn plan(&mut self, now: u64) -> Plan {
         self.work_out_wanted();
-        let oldest = self.backlog.oldest().next().map_or(0, |(at, _)| now.saturating_sub(at));
         let planning = Planning {
             planner: self,
-            draft: Draft::new(&self.nodes, now, oldest > self.patience / 100 * HOPE),
+            draft: Draft::new(&self.nodes, now),
             mix: Mix::of(&self.classes),
             plan: Plan::default(),
             settled: HashSet::default(),

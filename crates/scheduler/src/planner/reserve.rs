@@ -13,13 +13,21 @@ use super::plan::{Outcome, Planning};
 /// Reservations in a plan at most.
 const RESERVATIONS_MAX: usize = 8;
 
+/// Of patience: for whom has waited so long, what has outlived its estimate on its node is expected
+/// to end at any moment, so that less goes before it. In hundredths.
+const HOPE: u64 = 60;
+
+/// Of patience: when it gets one, in hundredths.
+const HARD: u64 = 50;
+
 impl Planning<'_> {
     /// Those that are hard to place begin or get a reservation, whoever has waited longest first.
     pub(super) fn reserve(&mut self) {
         let backlog = &self.planner.backlog;
         let largest = self.planner.nodes.iter().map(|node| node.spec.devices.len()).max();
-        for (_, key) in backlog.oldest() {
-            if self.reservations >= RESERVATIONS_MAX {
+        for (since, key) in backlog.oldest() {
+            let has_waited = self.now.saturating_sub(since) >= self.planner.patience / 100 * HARD;
+            if !has_waited || self.reservations >= RESERVATIONS_MAX {
                 return;
             }
             let Some(waiting) = backlog.get(key) else { continue };
@@ -51,10 +59,15 @@ impl Planning<'_> {
                 best = Some((start, slack, Slot { node, start, least }));
             }
         }
-        if let Some((_, _, slot)) = best {
-            self.book_at(&slot, group);
-            self.reservations += 1;
+        let Some((_, _, mut slot)) = best else { return };
+        if self.now.saturating_sub(group.ready_at) >= self.planner.patience / 100 * HOPE {
+            self.draft.hope(slot.node);
+            let duration = self.planner.nodes[slot.node].duration(group.expected);
+            let again = self.draft.earliest(slot.node, ask, duration);
+            (slot.start, slot.least) = again.map_or((slot.start, slot.least), |it| (it.0, it.2));
         }
+        self.book_at(&slot, group);
+        self.reservations += 1;
     }
 
     /// Takes a slot from what others may have.

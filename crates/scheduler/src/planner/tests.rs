@@ -127,7 +127,8 @@ fn who_needs_a_whole_node_is_not_starved_by_small_work() {
     };
     assert!(wait(Policy::Sjf) > 1_000, "shortest first alone starves it");
     assert!(wait(Policy::FifoBackfill) < 60);
-    assert!(wait(Policy::Autoglm) < 60, "{} s", wait(Policy::Autoglm));
+    let waited = wait(Policy::Autoglm);
+    assert!(waited < 120, "soon after it has waited for a while: {waited} s");
 }
 
 #[test]
