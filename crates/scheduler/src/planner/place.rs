@@ -19,9 +19,6 @@ pub(super) struct Slot {
 /// Of nodes with room: the fastest, then the cheapest, then the tightest.
 type Cost = (Reverse<u32>, (u64, u64));
 
-/// What a wait counts for, in hundredths: what is to come is less sure than what is free.
-const WAIT: u64 = 130;
-
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
     pub(super) fn open(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
@@ -69,7 +66,7 @@ impl Planning<'_> {
                 continue;
             };
             let wait = (start - self.now).saturating_add(doubt);
-            let later = (self.now + duration).saturating_add(wait / 100 * WAIT);
+            let later = (self.now + duration).saturating_add(wait);
             if later < end {
                 end = later;
                 slot = Slot { node, start, least };
