@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use model::resources::Amounts;
 
-use super::ask::{Device, Form, Taken};
+use super::ask::{Ask, Device, Form, Taken};
 
 /// The speed of a node that is as fast as estimates assume.
 pub const SPEED: u32 = 1_000;
@@ -74,6 +74,11 @@ impl Node {
         let Some(at) = self.leases.iter().position(|&(known, _)| known == id) else { return };
         let (_, lease) = self.leases.swap_remove(at);
         self.form.change(&mut self.free, &lease.taken, true);
+    }
+
+    /// Whether an item may begin here with what is free now.
+    pub(super) fn fits(&self, ask: &Ask) -> bool {
+        self.spec.accepts && self.form.fits(&self.free, ask)
     }
 
     /// How long work takes here that takes `expected` at [`SPEED`].

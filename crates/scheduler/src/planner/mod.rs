@@ -56,6 +56,8 @@ pub struct Planner {
     /// How much each node is wanted, and how many items must have been asked for before that is
     /// worked out again.
     wanted: (Vec<u64>, u64),
+    /// The nodes on which work has ended, one after the other, since this was last cut short.
+    freed: Vec<u32>,
     /// The node that is next where nodes take turns.
     turn: usize,
 }
@@ -69,6 +71,9 @@ struct Class {
     share: u64,
     /// How many items have asked for it so far.
     seen: u64,
+    /// When it was last seen that no node has room for one, in ends of work: of the nodes only
+    /// those on which work has ended since have to be looked at again.
+    full_at: Option<usize>,
 }
 
 impl Planner {
@@ -87,6 +92,7 @@ impl Planner {
             total_devices: 0,
             seen: 0,
             wanted: (Vec::new(), 0),
+            freed: Vec::new(),
             turn: 0,
         }
     }
@@ -104,6 +110,7 @@ impl Planner {
         }
         self.total_devices += speedy(spec.devices.len() as u64 * u64::from(WHOLE));
         self.nodes.push(Node::new(spec));
+        self.forget_what_is_full();
         for index in 0..self.classes.len() {
             self.classes[index].share = self.share(&self.classes[index].ask);
         }
@@ -119,7 +126,7 @@ impl Planner {
             return known;
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than numbers"));
-        self.classes.push(Class { share: self.share(&ask), ask: ask.clone(), seen: 0 });
+        self.classes.push(Class { share: self.share(&ask), ask: ask.clone(), seen: 0, full_at: None });
         self.by_ask.insert(ask, id);
         id
     }
@@ -191,7 +198,14 @@ impl Planner {
     pub fn end(&mut self, id: u64) {
         if let Some(node) = self.leases.remove(&id) {
             self.nodes[node as usize].end(id);
+            self.freed.push(node);
         }
+    }
+
+    /// Looks at all nodes again for every class.
+    fn forget_what_is_full(&mut self) {
+        self.freed.clear();
+        self.classes.iter_mut().for_each(|class| class.full_at = None);
     }
 
     /// Whether nothing waits.

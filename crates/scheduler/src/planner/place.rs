@@ -22,17 +22,18 @@ type Cost = (Reverse<u32>, (u64, u64));
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
     pub(super) fn open(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
-        let count = self.planner.nodes.len();
+        let count = self.roomy.len();
         let choice = self.planner.policy.choice();
-        let first = if choice == Choice::Turn { self.turn } else { 0 };
+        let turn = self.roomy.partition_point(|&node| node < self.turn);
+        let first = if choice == Choice::Turn { turn } else { 0 };
         let mut best: Option<(u64, Slot)> = None;
         for step in 0..count {
-            let node = (first + step) % count;
+            let node = self.roomy[(first + step) % count];
             let duration = self.planner.nodes[node].duration(group.expected);
             let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
             let slot = Slot { node, start: self.now, least };
             if choice != Choice::Tightest {
-                self.turn = (node + 1) % count;
+                self.turn = node + 1;
                 return Some(slot);
             }
             let slack = self.slack(node, ask);
@@ -50,7 +51,9 @@ impl Planning<'_> {
     pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
         let nodes = &self.planner.nodes;
         let mut best: Option<(Cost, Slot)> = None;
-        for (node, known) in nodes.iter().enumerate() {
+        for at in 0..self.roomy.len() {
+            let node = self.roomy[at];
+            let known = &nodes[node];
             let duration = known.duration(group.expected);
             let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
             let cost = (Reverse(known.spec.speed), self.cost(node, ask, &least));

@@ -1,7 +1,7 @@
 //! One plan: groups in their order, those that have to be let forward before their time, and what
 //! becomes of those behind a group that has no room. Which node is taken, `place` says.
 
-use alloc::collections::BinaryHeap;
+use alloc::collections::{BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -9,7 +9,7 @@ use model::collections::HashSet;
 
 use super::Planner;
 use super::ask::{Ask, Taken};
-use super::backlog::{Group, GroupKey, Place};
+use super::backlog::{ClassId, Group, GroupKey, Place};
 use super::deadline::promotions;
 use super::draft::Draft;
 use super::fragmentation::{Mix, wanted};
@@ -17,6 +17,9 @@ use super::policy::{Behind, Choice};
 
 /// Of patience: whoever has waited so long gets a reservation where it finds no room, as a divisor.
 const GUARD: u64 = 2;
+/// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
+const FREED_MAX: usize = 4_096;
+
 /// What the planner proposes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -46,11 +49,18 @@ impl Planner {
             plan: Plan::default(),
             settled: HashSet::default(),
             reservations: 0,
+            full: Vec::new(),
+            roomy: Vec::new(),
             turn: self.turn,
             now,
         };
-        let (plan, turn) = planning.run();
+        let Planned { plan, turn, full } = planning.run();
         self.turn = turn;
+        let ends = self.freed.len();
+        full.into_iter().for_each(|class| self.classes[class.0 as usize].full_at = Some(ends));
+        if ends > FREED_MAX {
+            self.forget_what_is_full();
+        }
         plan
     }
 
@@ -72,6 +82,10 @@ pub(super) struct Planning<'a> {
     /// Groups that have had their turn.
     settled: HashSet<GroupKey>,
     pub(super) reservations: usize,
+    /// Classes for which no node has room.
+    full: Vec<ClassId>,
+    /// Nodes that had room for an item of the group whose turn it is.
+    pub(super) roomy: Vec<usize>,
     /// The node that is next where nodes take turns.
     pub(super) turn: usize,
     pub(super) now: u64,
@@ -88,8 +102,15 @@ pub(super) enum Outcome {
     Full,
 }
 
+/// What a planning gives.
+struct Planned {
+    plan: Plan,
+    turn: usize,
+    full: Vec<ClassId>,
+}
+
 impl<'a> Planning<'a> {
-    fn run(mut self) -> (Plan, usize) {
+    fn run(mut self) -> Planned {
         let backlog = &self.planner.backlog;
         let mut next: BinaryHeap<Reverse<(Turn, GroupKey)>> =
             backlog.heads().map(|(place, key)| Reverse((Turn::own(place), key))).collect();
@@ -114,7 +135,7 @@ impl<'a> Planning<'a> {
                 next.extend(self.after(turn, &group, (waiting.place, key)).map(Reverse));
             }
         }
-        (self.plan, self.turn)
+        Planned { plan: self.plan, turn: self.turn, full: self.full }
     }
 
     /// Who is next of a class, in its run where that has been let forward.
@@ -159,6 +180,10 @@ impl<'a> Planning<'a> {
     /// Items of a group begin, as many as can.
     fn place(&mut self, key: GroupKey, group: &Group) -> Outcome {
         let ask = self.ask(group);
+        self.look_for_room(group);
+        if self.roomy.is_empty() {
+            return Outcome::Full;
+        }
         if group.gang {
             return self.place_gang(key, group);
         }
@@ -168,8 +193,7 @@ impl<'a> Planning<'a> {
                 Choice::First | Choice::Tightest | Choice::Turn => self.open(ask, group),
             };
             let Some(slot) = slot else {
-                let fits = |node| self.draft.fits(node, ask);
-                let is_kept = self.reservations > 0 && (0..self.planner.nodes.len()).any(fits);
+                let is_kept = self.roomy.iter().any(|&node| self.draft.fits(node, ask));
                 return if is_kept { Outcome::Kept } else { Outcome::Full };
             };
             if slot.start > self.now {
@@ -179,6 +203,25 @@ impl<'a> Planning<'a> {
             }
         }
         Outcome::Settled
+    }
+
+    /// Finds the nodes that have room for an item of a group, whatever is reserved there.
+    fn look_for_room(&mut self, group: &Group) {
+        let (ask, planner) = (self.ask(group), self.planner);
+        let look: Vec<usize> = match planner.classes[group.class.0 as usize].full_at {
+            None => (0..planner.nodes.len()).collect(),
+            Some(ends) => {
+                let freed = planner.freed[ends..].iter().map(|&node| node as usize);
+                freed.collect::<BTreeSet<usize>>().into_iter().collect()
+            }
+        };
+        self.roomy = look.iter().copied().filter(|&node| self.draft.fits(node, ask)).collect();
+        // What begins in this plan may not begin after all: that something is full because of it
+        // is not remembered.
+        let is_full = |&node: &usize| !planner.nodes[node].fits(ask);
+        if self.roomy.is_empty() && look.iter().all(is_full) {
+            self.full.push(group.class);
+        }
     }
 
     /// An item begins on a node, within `least`.
