@@ -41,7 +41,7 @@ impl DeviceAsk {
 }
 
 /// A device of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Device {
     /// Its kind: the number of a bit in [`Kinds`].
     pub kind: u8,

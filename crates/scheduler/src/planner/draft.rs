@@ -61,6 +61,11 @@ impl<'a> Draft<'a> {
         self.nodes[node].spec.accepts && self.form(node).fits(self.free(node), ask)
     }
 
+    /// Whether anything is booked on a node for later.
+    pub(super) fn is_booked(&self, node: usize) -> bool {
+        self.pages[node].booked
+    }
+
     /// Whether an item may begin on a node now: with what is free there for as long as it takes.
     pub(super) fn fits_now(&mut self, node: usize, ask: &Ask, duration: u64) -> Option<Vec<u64>> {
         if !self.fits(node, ask) {

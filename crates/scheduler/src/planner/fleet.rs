@@ -50,6 +50,8 @@ impl Lease {
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) spec: NodeSpec,
+    /// The number of its kind.
+    pub(super) kind: u32,
     pub(super) form: Form,
     /// What is free now.
     pub(super) free: Vec<u64>,
@@ -59,10 +61,10 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(spec: NodeSpec) -> Self {
+    pub(super) fn new(spec: NodeSpec, kind: u32) -> Self {
         let form = Form { amounts: spec.capacity.len(), devices: spec.devices.clone() };
         let empty = form.empty(&spec.capacity);
-        Self { spec, form, free: empty.clone(), empty, leases: Vec::new() }
+        Self { spec, kind, form, free: empty.clone(), empty, leases: Vec::new() }
     }
 
     pub(super) fn begin(&mut self, id: u64, lease: Lease) {

@@ -14,6 +14,7 @@ mod draft;
 mod fleet;
 mod fragmentation;
 mod gang;
+mod likeness;
 mod patience;
 mod place;
 mod plan;
@@ -42,6 +43,8 @@ pub struct Planner {
     classes: Vec<Class>,
     by_ask: HashMap<Ask, ClassId>,
     nodes: Vec<Node>,
+    /// The number of each kind of node: nodes of one kind differ in nothing but what runs there.
+    kinds: HashMap<(Vec<u64>, Vec<Device>, u32), u32>,
     /// The node of each lease.
     leases: HashMap<u64, u32>,
     backlog: Backlog,
@@ -85,6 +88,7 @@ impl Planner {
             classes: Vec::new(),
             by_ask: HashMap::default(),
             nodes: Vec::new(),
+            kinds: HashMap::default(),
             leases: HashMap::default(),
             backlog: Backlog::new(policy.order()),
             patience: u64::MAX / 4,
@@ -109,7 +113,10 @@ impl Planner {
             *total = total.saturating_add(speedy(amount));
         }
         self.total_devices += speedy(spec.devices.len() as u64 * u64::from(WHOLE));
-        self.nodes.push(Node::new(spec));
+        let next = u32::try_from(self.kinds.len()).expect("fewer kinds than nodes");
+        let kind = (spec.capacity.clone(), spec.devices.clone(), spec.speed);
+        let kind = *self.kinds.entry(kind).or_insert(next);
+        self.nodes.push(Node::new(spec, kind));
         self.forget_what_is_full();
         for index in 0..self.classes.len() {
             self.classes[index].share = self.share(&self.classes[index].ask);
@@ -126,7 +133,12 @@ impl Planner {
             return known;
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than numbers"));
-        self.classes.push(Class { share: self.share(&ask), ask: ask.clone(), seen: 0, full_at: None });
+        self.classes.push(Class {
+            share: self.share(&ask),
+            ask: ask.clone(),
+            seen: 0,
+            full_at: None,
+        });
         self.by_ask.insert(ask, id);
         id
     }

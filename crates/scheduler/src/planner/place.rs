@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 
 use super::ask::Ask;
 use super::backlog::Group;
+use super::likeness::NodeCost;
 use super::plan::Planning;
 use super::policy::Choice;
 
@@ -17,7 +18,7 @@ pub(super) struct Slot {
 }
 
 /// Of nodes with room: the fastest, then the cheapest, then the tightest.
-type Cost = (Reverse<u32>, (u64, u64));
+type Cost = (Reverse<u32>, NodeCost);
 
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
@@ -50,18 +51,19 @@ impl Planning<'_> {
     /// None if no node has room: then there is nothing that it could give up by waiting.
     pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
         let nodes = &self.planner.nodes;
-        let mut best: Option<(Cost, Slot)> = None;
+        let mut best: Option<(Cost, usize)> = None;
         for at in 0..self.roomy.len() {
             let node = self.roomy[at];
             let known = &nodes[node];
-            let duration = known.duration(group.expected);
-            let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
-            let cost = (Reverse(known.spec.speed), self.cost(node, ask, &least));
+            let Some(cost) = self.cost(node, ask, group) else { continue };
+            let cost = (Reverse(known.spec.speed), cost);
             if best.as_ref().is_none_or(|best| cost < best.0) {
-                best = Some((cost, Slot { node, start: self.now, least }));
+                best = Some((cost, node));
             }
         }
-        let ((Reverse(speed), ..), mut slot) = best?;
+        let ((Reverse(speed), ..), node) = best?;
+        let least = self.draft.fits_now(node, ask, nodes[node].duration(group.expected))?;
+        let mut slot = Slot { node, start: self.now, least };
         let mut end = self.now + nodes[slot.node].duration(group.expected);
         for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
             let duration = known.duration(group.expected);
@@ -78,9 +80,27 @@ impl Planning<'_> {
         Some(slot)
     }
 
-    /// What an item costs on a node beyond what it takes: how much of the devices it makes useless
-    /// and how much it takes of what others cannot do without; then how much stays free beside it.
-    fn cost(&self, node: usize, ask: &Ask, least: &[u64]) -> (u64, u64) {
+    /// What an item costs on a node beyond what it takes, if it may begin there now: how much of the
+    /// devices it makes useless and how much it takes of what others cannot do without; then how
+    /// much stays free beside it.
+    fn cost(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<NodeCost> {
+        if !self.draft.fits(node, ask) {
+            return None;
+        }
+        let known = &self.planner.nodes[node];
+        if self.draft.is_booked(node) {
+            let least = self.draft.fits_now(node, ask, known.duration(group.expected))?;
+            return Some(self.work_out_cost(node, ask, &least));
+        }
+        let mut likeness = core::mem::take(&mut self.likeness);
+        let state = likeness.state(node, known.kind, self.draft.free(node));
+        let cost = likeness
+            .cost(group.class, state, || self.work_out_cost(node, ask, self.draft.free(node)));
+        self.likeness = likeness;
+        Some(cost)
+    }
+
+    fn work_out_cost(&self, node: usize, ask: &Ask, least: &[u64]) -> NodeCost {
         let known = &self.planner.nodes[node];
         let slack = self.slack(node, ask);
         if self.mix.is_empty() || known.spec.devices.is_empty() {

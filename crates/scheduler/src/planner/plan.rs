@@ -13,6 +13,7 @@ use super::backlog::{ClassId, Group, GroupKey, Place};
 use super::deadline::promotions;
 use super::draft::Draft;
 use super::fragmentation::{Mix, wanted};
+use super::likeness::Likeness;
 use super::policy::{Behind, Choice};
 
 /// Of patience: whoever has waited so long gets a reservation where it finds no room, as a divisor.
@@ -46,6 +47,7 @@ impl Planner {
             planner: self,
             draft: Draft::new(&self.nodes, now),
             mix: Mix::of(&self.classes),
+            likeness: Likeness::new(self.nodes.len()),
             plan: Plan::default(),
             settled: HashSet::default(),
             reservations: 0,
@@ -78,6 +80,7 @@ pub(super) struct Planning<'a> {
     pub(super) planner: &'a Planner,
     pub(super) draft: Draft<'a>,
     pub(super) mix: Mix,
+    pub(super) likeness: Likeness,
     plan: Plan,
     /// Groups that have had their turn.
     settled: HashSet<GroupKey>,
@@ -229,6 +232,7 @@ impl<'a> Planning<'a> {
         let taken = self.draft.form(node).choose(least, self.ask(group));
         let end = self.now + self.planner.nodes[node].duration(group.expected);
         self.draft.book(node, (self.now, end), &taken);
+        self.likeness.changed(node);
         let node = u32::try_from(node).expect("fewer nodes than numbers");
         self.plan.placements.push(Placement { group: key, node, taken });
     }
