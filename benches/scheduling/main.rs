@@ -7,12 +7,13 @@
 //!
 //! The folder holds `wfinstances` (WfCommons), `scenarios` (streams of workflows, GPU pods, gangs)
 //! and `alibaba-gpu-v2023` (pods and nodes). The planner is told what comes and ends, and nothing
-//! else is between it and the figures: no engine, no log, no network. Nothing here is timed but for
-//! the last column, and two runs give the same.
+//! else is between it and the figures: no engine, no log, no network. Nothing is timed but for the
+//! last column and the rows of `cost`, and two runs give the same.
 //!
 //! Each row says what it is compared with and the limit that it chases. Times are in seconds.
 
 mod bound;
+mod cost;
 mod fill;
 mod replay;
 
@@ -50,6 +51,11 @@ fn main() -> ExitCode {
     for (variant, least) in [("default", 95.2), ("multigpu50", 97.1), ("gpuspec33", 93.5)] {
         if wants("fill") {
             table.fill(variant, fill::fill(&folder, variant), least);
+        }
+    }
+    if wants("cost") {
+        for (nodes, per_second) in [(1_000, 100_000.0), (10_000, 50_000.0)] {
+            table.cost(nodes, &cost::cost(nodes), per_second);
         }
     }
     println!("{} of {} limits are kept", table.kept, table.kept + table.missed);
@@ -219,6 +225,16 @@ impl Table {
         *if is_kept { &mut self.kept } else { &mut self.missed } += 1;
         let told = if is_kept { "kept" } else { "MISSED" };
         println!("{row:26} {what:20} {is:10.3}  limit {limit:10.3}  {told:6}  {took:5.1} s");
+    }
+
+    fn cost(&mut self, nodes: u64, cost: &cost::Cost, per_second: f64) {
+        let row = format!("cost {nodes} nodes");
+        let speed = cost.placements_per_second;
+        self.line(&row, "placements/s", (speed, per_second, speed >= per_second), 0.0);
+        if nodes == 1_000 {
+            self.line(&row, "first plan, ms", (cost.first_ms, 50.0, cost.first_ms <= 50.0), 0.0);
+            self.line(&row, "next plan, ms", (cost.next_ms, 1.0, cost.next_ms <= 1.0), 0.0);
+        }
     }
 
     fn fill(&mut self, variant: &str, filled: Option<(f64, f64)>, least: f64) {

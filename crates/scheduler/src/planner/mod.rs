@@ -48,6 +48,8 @@ pub struct Planner {
     /// The node of each lease.
     leases: HashMap<u64, u32>,
     backlog: Backlog,
+    /// The speed of the fastest node.
+    fastest: u32,
     /// How long anyone may be made to wait for others, in microseconds.
     patience: u64,
     /// What all nodes have together, a fast node more than a slow one.
@@ -91,6 +93,7 @@ impl Planner {
             kinds: HashMap::default(),
             leases: HashMap::default(),
             backlog: Backlog::new(policy.order()),
+            fastest: 0,
             patience: u64::MAX / 4,
             total: Vec::new(),
             total_devices: 0,
@@ -113,6 +116,7 @@ impl Planner {
             *total = total.saturating_add(speedy(amount));
         }
         self.total_devices += speedy(spec.devices.len() as u64 * u64::from(WHOLE));
+        self.fastest = self.fastest.max(spec.speed);
         let next = u32::try_from(self.kinds.len()).expect("fewer kinds than nodes");
         let kind = (spec.capacity.clone(), spec.devices.clone(), spec.speed);
         let kind = *self.kinds.entry(kind).or_insert(next);

@@ -18,7 +18,7 @@ pub(super) struct Slot {
 }
 
 /// Of nodes with room: the fastest, then the cheapest, then the tightest.
-type Cost = (Reverse<u32>, NodeCost);
+pub(super) type Rank = (Reverse<u32>, NodeCost);
 
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
@@ -45,44 +45,63 @@ impl Planning<'_> {
         best.map(|(_, slot)| slot)
     }
 
+    /// Ranks the nodes that have room for the items of a group.
+    pub(super) fn rank(&mut self, ask: &Ask, group: &Group) {
+        let roomy = core::mem::take(&mut self.roomy);
+        let ranked =
+            roomy.iter().filter_map(|&node| Some(Reverse((self.rank_of(node, ask, group)?, node))));
+        self.ranking = ranked.collect::<Vec<_>>().into();
+        self.roomy = roomy;
+        self.unranked = None;
+    }
+
+    fn rank_of(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<Rank> {
+        let speed = self.planner.nodes[node].spec.speed;
+        Some((Reverse(speed), self.cost(node, ask, group)?))
+    }
+
     /// Where an item ends first: of the fastest nodes with room that on which it costs least, or a
     /// faster one that has no room yet, if it ends earlier there in spite of the wait.
     ///
     /// None if no node has room: then there is nothing that it could give up by waiting.
     pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
         let nodes = &self.planner.nodes;
-        let mut best: Option<(Cost, usize)> = None;
-        for at in 0..self.roomy.len() {
-            let node = self.roomy[at];
-            let known = &nodes[node];
-            let Some(cost) = self.cost(node, ask, group) else { continue };
-            let cost = (Reverse(known.spec.speed), cost);
-            if best.as_ref().is_none_or(|best| cost < best.0) {
-                best = Some((cost, node));
-            }
+        // Where the last item went, or would have if it did not wait for another.
+        if let Some(node) = self.unranked.take() {
+            let rank = self.rank_of(node, ask, group);
+            self.ranking.extend(rank.map(|rank| Reverse((rank, node))));
         }
-        let ((Reverse(speed), ..), node) = best?;
+        let (node, speed) = loop {
+            let Reverse((rank, node)) = self.ranking.pop()?;
+            // What others of the group wait for may have been booked here since it was ranked.
+            match self.rank_of(node, ask, group) {
+                Some(now) if now == rank => break (node, rank.0.0),
+                now => self.ranking.extend(now.map(|now| Reverse((now, node)))),
+            }
+        };
         let least = self.draft.fits_now(node, ask, nodes[node].duration(group.expected))?;
         let mut slot = Slot { node, start: self.now, least };
-        let mut end = self.now + nodes[slot.node].duration(group.expected);
-        for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
-            let duration = known.duration(group.expected);
-            let Some((start, doubt, least)) = self.draft.earliest(node, ask, duration) else {
-                continue;
-            };
-            let wait = (start - self.now).saturating_add(doubt);
-            let later = (self.now + duration).saturating_add(wait);
-            if later < end {
-                end = later;
-                slot = Slot { node, start, least };
+        let mut end = self.now + nodes[node].duration(group.expected);
+        if speed < self.planner.fastest {
+            for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
+                let duration = known.duration(group.expected);
+                let earliest = self.draft.earliest(node, ask, duration);
+                let Some((start, doubt, least)) = earliest else { continue };
+                let wait = (start - self.now).saturating_add(doubt);
+                let later = (self.now + duration).saturating_add(wait);
+                if later < end {
+                    end = later;
+                    slot = Slot { node, start, least };
+                }
             }
         }
+        self.unranked = Some(node);
         Some(slot)
     }
 
-    /// What an item costs on a node beyond what it takes, if it may begin there now: how much of the
-    /// devices it makes useless and how much it takes of what others cannot do without; then how
-    /// much stays free beside it.
+    /// What an item costs on a node beyond what it takes, if it may begin there now: how much of
+    /// the devices it makes useless and how much it takes of what others cannot do without; then
+    /// how much stays free beside it.
     fn cost(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<NodeCost> {
         if !self.draft.fits(node, ask) {
             return None;

@@ -14,6 +14,7 @@ use super::deadline::promotions;
 use super::draft::Draft;
 use super::fragmentation::{Mix, wanted};
 use super::likeness::Likeness;
+use super::place::Rank;
 use super::policy::{Behind, Choice};
 
 /// Of patience: whoever has waited so long gets a reservation where it finds no room, as a divisor.
@@ -53,6 +54,8 @@ impl Planner {
             reservations: 0,
             full: Vec::new(),
             roomy: Vec::new(),
+            ranking: BinaryHeap::new(),
+            unranked: None,
             turn: self.turn,
             now,
         };
@@ -89,6 +92,10 @@ pub(super) struct Planning<'a> {
     full: Vec<ClassId>,
     /// Nodes that had room for an item of the group whose turn it is.
     pub(super) roomy: Vec<usize>,
+    /// The same, the best first.
+    pub(super) ranking: BinaryHeap<Reverse<(Rank, usize)>>,
+    /// A node that has been taken out of it.
+    pub(super) unranked: Option<usize>,
     /// The node that is next where nodes take turns.
     pub(super) turn: usize,
     pub(super) now: u64,
@@ -189,6 +196,9 @@ impl<'a> Planning<'a> {
         }
         if group.gang {
             return self.place_gang(key, group);
+        }
+        if self.planner.policy.choice() == Choice::Earliest {
+            self.rank(ask, group);
         }
         for _ in 0..group.count {
             let slot = match self.planner.policy.choice() {

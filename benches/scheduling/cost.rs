@@ -1,0 +1,95 @@
+//! What a plan costs: a million ready items of 500 classes on nodes that fill up, and then the plan
+//! after ten of them have ended.
+
+use std::time::Instant;
+
+use scheduler::planner::{
+    Ask, ClassId, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy, Run,
+};
+
+use crate::amounts;
+
+/// What was measured.
+pub(crate) struct Cost {
+    pub(crate) first_ms: f64,
+    pub(crate) next_ms: f64,
+    pub(crate) placements_per_second: f64,
+}
+
+/// Items of each group.
+const ITEMS: u32 = 100;
+const GROUPS: u64 = 10_000;
+const CLASSES: u64 = 500;
+const GIB: u64 = 1 << 30;
+
+/// The median of some measurements, since one second of a machine is not like the next.
+pub(crate) fn cost(nodes: u64) -> Cost {
+    let mut costs: Vec<Cost> = (0..5).map(|_| once(nodes)).collect();
+    costs.sort_by(|a, b| a.first_ms.total_cmp(&b.first_ms));
+    costs.swap_remove(2)
+}
+
+fn once(nodes: u64) -> Cost {
+    let mut random = 88_172_645_463_325_252_u64;
+    let mut below = |bound: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 11) % bound
+    };
+    let mut planner = Planner::new(Policy::Autoglm);
+    (0..nodes).for_each(|at| {
+        planner.add_node(node(at % 20));
+    });
+    let classes: Vec<ClassId> = (0..CLASSES).map(|at| planner.class(ask(at))).collect();
+    for run in 0..GROUPS {
+        let (work, path) = (1 + below(100_000_000), 1 + below(100_000_000));
+        planner.set_run(run, Run { priority: 50, arrived_at: run, work, path });
+        let group = Group {
+            class: classes[below(CLASSES) as usize],
+            count: ITEMS,
+            rank: path,
+            ready_at: run,
+            expected: 1_000_000 + below(600_000_000),
+            gang: false,
+        };
+        planner.set_group(GroupKey { run, task: 0, item: u32::MAX }, group);
+    }
+    let begin = Instant::now();
+    let plan = planner.plan(GROUPS);
+    let first = begin.elapsed().as_secs_f64();
+    let count = plan.placements.len();
+    for (id, placement) in (0..).zip(plan.placements) {
+        let ends_at = GROUPS + 1_000_000 + below(600_000_000);
+        let lease = Lease { taken: placement.taken, began_at: GROUPS, ends_at };
+        planner.begin(id, placement.node, lease);
+    }
+    let nothing = planner.plan(GROUPS + 1).placements.len();
+    (0..10).for_each(|id| planner.end(id * 17));
+    let begin = Instant::now();
+    let next = planner.plan(GROUPS + 2).placements.len();
+    let next_ms = begin.elapsed().as_secs_f64() * 1e3;
+    assert!(nothing == 0 && next > 0, "full until something ends");
+    Cost { first_ms: first * 1e3, next_ms, placements_per_second: count as f64 / first }
+}
+
+fn node(at: u64) -> NodeSpec {
+    let devices = [8, 4, 2, 0][at as usize % 4];
+    let kind = u8::try_from(at % 3).expect("small");
+    NodeSpec {
+        capacity: amounts(32_000 + 16_000 * (at % 4), (128 + 64 * (at % 5)) * GIB),
+        devices: vec![Device { kind, memory: 0 }; devices],
+        speed: 1_000,
+        accepts: true,
+    }
+}
+
+fn ask(at: u64) -> Ask {
+    let devices = DeviceAsk {
+        count: 1,
+        share: [1_000, 500, 250, 100][at as usize % 4],
+        ..DeviceAsk::default()
+    };
+    let devices = if at.is_multiple_of(3) { devices } else { DeviceAsk::default() };
+    Ask { amounts: amounts(500 + 250 * (at % 20), (1 + at / 20) * GIB), devices }
+}
