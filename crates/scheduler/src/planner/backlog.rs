@@ -88,7 +88,7 @@ pub(super) struct Known {
     by_class: BTreeMap<ClassId, BTreeSet<(Place, GroupKey)>>,
     by_age: BTreeSet<(u64, GroupKey)>,
     /// The work of all that waits of it.
-    pub(super) work: u64,
+    pub(super) work: u128,
 }
 
 impl Known {
@@ -101,7 +101,7 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Lane {
     /// The work of all that waits.
-    pub(super) work: u64,
+    pub(super) work: u128,
     /// By the time since which any of it waits.
     pub(super) since: BTreeSet<(u64, u64)>,
 }
@@ -161,7 +161,7 @@ impl Backlog {
         known.groups.insert(key);
         known.by_class.entry(group.class).or_default().insert((place, key));
         known.by_age.insert((group.ready_at, key));
-        known.work += work;
+        known.work += u128::from(work);
         self.enter_lane(key.run);
         self.by_class.entry(group.class).or_default().insert((place, key));
         self.by_age.insert((group.ready_at, key));
@@ -174,7 +174,7 @@ impl Backlog {
         let class = waiting.group.class;
         if let Some(known) = self.runs.get_mut(&key.run) {
             known.by_age.remove(&(waiting.group.ready_at, key));
-            known.work -= waiting.work;
+            known.work -= u128::from(waiting.work);
             drop_from(&mut known.by_class, class, (waiting.place, key));
         }
         self.enter_lane(key.run);

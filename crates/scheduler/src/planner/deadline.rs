@@ -13,8 +13,8 @@ use super::backlog::Backlog;
 const LOOK_MAX: usize = 32;
 
 /// The time that work takes, of which a part of the fleet is always short.
-const fn unhurried(work: u64) -> u64 {
-    work.saturating_add(work / 9)
+fn unhurried(work: u128) -> u64 {
+    u64::try_from(work + work / 9).unwrap_or(u64::MAX)
 }
 
 /// A run that moves forward.

@@ -9,6 +9,9 @@ use super::ask::{Ask, Device, Form, Taken};
 /// The speed of a node that is as fast as estimates assume.
 pub const SPEED: u32 = 1_000;
 
+/// What is expected to take longer, in microseconds, is taken to take so long: 36,000 years.
+const DURATION_MAX: u64 = 1 << 60;
+
 /// A node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeSpec {
@@ -85,6 +88,7 @@ impl Node {
 
     /// How long work takes here that takes `expected` at [`SPEED`].
     pub(super) fn duration(&self, expected: u64) -> u64 {
-        (expected.saturating_mul(u64::from(SPEED)) / u64::from(self.spec.speed.max(1))).max(1)
+        let time = expected.saturating_mul(u64::from(SPEED)) / u64::from(self.spec.speed.max(1));
+        time.clamp(1, DURATION_MAX)
     }
 }

@@ -69,3 +69,30 @@ pub(super) fn wanted(nodes: &[Node], classes: &[Class]) -> Vec<u64> {
     }
     wanted
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::super::{Ask, Device, DeviceAsk, NodeSpec, Planner, Policy, SPEED};
+
+    #[test]
+    fn a_node_is_wanted_by_those_who_can_go_nowhere_else() {
+        let mut planner = Planner::new(Policy::Autoglm);
+        for kind in [0, 1, 1, 1] {
+            let (capacity, devices) = (vec![8], vec![Device { kind, memory: 0 }; 2]);
+            planner.add_node(NodeSpec { capacity, devices, speed: SPEED, accepts: true });
+        }
+        let mut wanted = |kinds, items| {
+            let devices = DeviceAsk { count: 1, share: 1_000, memory: 0, kinds };
+            let class = planner.class(Ask { amounts: vec![1], devices });
+            planner.see(class, items);
+            super::wanted(&planner.nodes, &planner.classes)
+        };
+        // Eight devices, of which all can hold any.
+        assert_eq!(wanted(0, 80), [10_000; 4]);
+        // Six more ask for the two of the first kind, and six for the six of the other.
+        assert_eq!(wanted(1, 6), [13_000, 10_000, 10_000, 10_000]);
+        assert_eq!(wanted(2, 6), [13_000, 11_000, 11_000, 11_000]);
+    }
+}

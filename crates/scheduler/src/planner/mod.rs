@@ -169,7 +169,8 @@ impl Planner {
     /// The work of all that waits, in microseconds of the whole fleet.
     #[must_use]
     pub fn waiting_work(&self) -> u64 {
-        self.backlog.lanes().map(|(_, lane)| lane.work).fold(0, u64::saturating_add)
+        let work: u128 = self.backlog.lanes().map(|(_, lane)| lane.work).sum();
+        u64::try_from(work).unwrap_or(u64::MAX)
     }
 
     /// Says how long anyone may be made to wait for others, in microseconds.

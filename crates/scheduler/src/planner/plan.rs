@@ -17,8 +17,6 @@ use super::likeness::Likeness;
 use super::place::Rank;
 use super::policy::{Behind, Choice};
 
-/// Of patience: whoever has waited so long gets a reservation where it finds no room, as a divisor.
-const GUARD: u64 = 2;
 /// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
 const FREED_MAX: usize = 4_096;
 
@@ -167,10 +165,9 @@ impl<'a> Planning<'a> {
         if outcome == Outcome::Settled {
             return outcome;
         }
-        let is_late = self.now.saturating_sub(group.ready_at) >= self.planner.patience / GUARD;
         match self.planner.policy.behind() {
             Behind::Backfill if self.reservations == 0 => self.book(group),
-            Behind::Reserve if is_late => self.book(group),
+            Behind::Reserve if self.is_late(group) => self.book(group),
             Behind::Wait | Behind::Go | Behind::Backfill | Behind::Reserve => {}
         }
         outcome

@@ -13,21 +13,30 @@ use super::plan::{Outcome, Planning};
 /// Reservations in a plan at most.
 const RESERVATIONS_MAX: usize = 8;
 
-/// Of patience: for whom has waited so long, what has outlived its estimate on its node is expected
-/// to end at any moment, so that less goes before it. In hundredths.
-const HOPE: u64 = 60;
-
-/// Of patience: when it gets one, in hundredths.
-const HARD: u64 = 50;
+/// Whoever has waited for so much of patience gets one where it finds no room, in hundredths.
+const LATE: u64 = 50;
+/// For whoever has waited for so much of patience, what has outlived its estimate on its node is
+/// expected to end at any moment, so that less goes before it. In hundredths.
+const VERY_LATE: u64 = 60;
 
 impl Planning<'_> {
-    /// Those that are hard to place begin or get a reservation, whoever has waited longest first.
+    /// Whether a group has waited for so many hundredths of patience.
+    fn has_waited(&self, since: u64, hundredths: u64) -> bool {
+        self.now.saturating_sub(since) >= self.planner.patience / 100 * hundredths
+    }
+
+    /// Whether a group has waited so long that it gets a reservation where it finds no room.
+    pub(super) fn is_late(&self, group: &Group) -> bool {
+        self.has_waited(group.ready_at, LATE)
+    }
+
+    /// Those that are late and hard to place begin or get a reservation before anyone has a turn,
+    /// whoever has waited longest first.
     pub(super) fn reserve(&mut self) {
         let backlog = &self.planner.backlog;
         let largest = self.planner.nodes.iter().map(|node| node.spec.devices.len()).max();
         for (since, key) in backlog.oldest() {
-            let has_waited = self.now.saturating_sub(since) >= self.planner.patience / 100 * HARD;
-            if !has_waited || self.reservations >= RESERVATIONS_MAX {
+            if !self.has_waited(since, LATE) || self.reservations >= RESERVATIONS_MAX {
                 return;
             }
             let Some(waiting) = backlog.get(key) else { continue };
@@ -60,7 +69,7 @@ impl Planning<'_> {
             }
         }
         let Some((_, _, mut slot)) = best else { return };
-        if self.now.saturating_sub(group.ready_at) >= self.planner.patience / 100 * HOPE {
+        if self.has_waited(group.ready_at, VERY_LATE) {
             self.draft.hope(slot.node);
             let duration = self.planner.nodes[slot.node].duration(group.expected);
             let again = self.draft.earliest(slot.node, ask, duration);

@@ -3,10 +3,13 @@
 mod optimum;
 mod world;
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Ask, Device, DeviceAsk, NodeSpec, Policy, SPEED};
+use super::{
+    Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy, Run, SPEED,
+};
 use optimum::least_makespan;
 use world::{Fate, Task, play};
 
@@ -198,6 +201,84 @@ fn what_fits_anywhere_leaves_alone_what_others_need() {
     };
     assert_eq!(waited(Policy::Autoglm), 0);
     assert!(waited(Policy::FifoBackfill) > 3);
+}
+
+/// Tells a planner of work that waits, in groups of several items of some classes.
+fn tell_groups(planner: &mut Planner, random: &mut Random) {
+    let asks = [gpus(1, 1_000), gpus(1, 300), gpus(2, 1_000), cpus(3)];
+    let classes = asks.map(|ask| planner.class(ask));
+    for run in 0..12 {
+        let class = classes[random.below(4) as usize];
+        let count = 1 + u32::try_from(random.below(9)).expect("small");
+        let expected = (1 + random.below(9)) * SECOND;
+        planner.set_run(run, Run { work: expected, path: expected, ..Run::default() });
+        let key = GroupKey { run, task: 0, item: u32::MAX };
+        planner.set_group(key, Group { class, count, expected, ..Group::default() });
+    }
+}
+
+#[test]
+fn many_at_a_time_go_where_they_would_one_by_one() {
+    for seed in 1..40 {
+        let random = &mut Random(seed * 104_729);
+        let mut planner = Planner::new(Policy::Autoglm);
+        for _ in 0..4 {
+            planner.add_node(node(4 + random.below(8), [2, 4, 8][random.below(3) as usize], SPEED));
+        }
+        tell_groups(&mut planner, random);
+        let together = planner.clone().plan(0).placements;
+        let mut left: BTreeMap<GroupKey, Group> = BTreeMap::new();
+        for (number, expected) in (0..).zip(together) {
+            let next = planner.plan(0).placements.swap_remove(0);
+            assert_eq!(next, expected, "seed {seed}, item {number}");
+            let key = next.group;
+            let waiting = planner.backlog.get(key).expect("it waits").group;
+            let group = left.entry(key).or_insert(waiting);
+            group.count -= 1;
+            planner.set_group(key, *group);
+            let ends_at = group.expected;
+            planner.begin(number, next.node, Lease { taken: next.taken, began_at: 0, ends_at });
+        }
+        assert!(planner.plan(0).placements.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_planned_and_does_not_begin_takes_no_room() {
+    let mut planner = Planner::new(Policy::Autoglm);
+    planner.add_node(node(8, 1, SPEED));
+    let (first, second) = (planner.class(gpus(1, 1_000)), planner.class(gpus(1, 999)));
+    let keys = [0, 1].map(|run| GroupKey { run, task: 0, item: u32::MAX });
+    for (key, class) in keys.into_iter().zip([first, second]) {
+        let group = Group { class, count: 1, expected: SECOND, ..Group::default() };
+        planner.set_run(key.run, Run { work: 1 + key.run * SECOND, ..Run::default() });
+        planner.set_group(key, group);
+    }
+    let planned = |planner: &mut Planner| -> Vec<GroupKey> {
+        planner.plan(0).placements.into_iter().map(|it| it.group).collect()
+    };
+    assert_eq!(planned(&mut planner), [keys[0]]);
+    planner.set_group(keys[0], Group::default());
+    assert_eq!(planned(&mut planner), [keys[1]]);
+}
+
+#[test]
+fn nothing_overflows() {
+    let mut planner = Planner::new(Policy::Autoglm);
+    planner.add_node(node(8, 8, 1));
+    for run in 0..3 {
+        let class = planner.class(gpus(8, 1_000));
+        let (count, expected) = (u32::MAX, u64::MAX);
+        let group = Group { class, count, rank: u64::MAX, expected, ..Group::default() };
+        let key = GroupKey { run, ..GroupKey::default() };
+        planner.set_run(run, Run { work: u64::MAX, path: u64::MAX, ..Run::default() });
+        planner.set_group(key, group);
+    }
+    assert_eq!(planner.waiting_work(), u64::MAX);
+    let placed = planner.plan(u64::MAX / 2).placements;
+    assert_eq!(placed.len(), 1);
+    (0..3).for_each(|run| planner.forget_run(run));
+    assert_eq!(planner.waiting_work(), 0);
 }
 
 #[test]

@@ -155,9 +155,12 @@ impl<'a> World<'a> {
     fn plan(&mut self, now: u64) {
         self.patience.waits(self.planner.waiting_work());
         self.planner.set_patience(self.fixed.unwrap_or_else(|| self.patience.get(now)));
-        let again = self.planner.clone().plan(now);
+        let mut forgetful = self.planner.clone();
+        forgetful.forget_what_is_full();
+        let (again, afresh) = (self.planner.clone().plan(now), forgetful.plan(now));
         let plan = self.planner.plan(now);
         assert_eq!(plan, again, "the same problem has the same plan");
+        assert_eq!(plan, afresh, "what is remembered changes no plan");
         let mut begun: BTreeMap<usize, u32> = BTreeMap::new();
         for (number, placement) in plan.placements.into_iter().enumerate() {
             let at = placement.group.task as usize;
