@@ -31,21 +31,10 @@ impl Dag {
             })
             .collect();
         let mut behind = vec![Vec::new(); count];
-        let mut open: Vec<usize> = before.iter().map(Vec::len).collect();
         for (task, on) in before.iter().enumerate() {
             on.iter().for_each(|&on| behind[on].push(task));
         }
-        let mut order: Vec<usize> = (0..count).filter(|&task| open[task] == 0).collect();
-        let mut at = 0;
-        while at < order.len() {
-            for &next in &behind[order[at]] {
-                open[next] -= 1;
-                if open[next] == 0 {
-                    order.push(next);
-                }
-            }
-            at += 1;
-        }
+        let order = in_order(&behind, before.iter().map(Vec::len).collect());
         Self { seconds: seconds.collect(), before, behind, order }
     }
 
@@ -68,6 +57,22 @@ impl Dag {
         }
         tails
     }
+}
+
+/// The tasks, each after all that it waits for; `open` is how many of those each has.
+pub(crate) fn in_order(behind: &[Vec<usize>], mut open: Vec<usize>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..open.len()).filter(|&task| open[task] == 0).collect();
+    let mut at = 0;
+    while at < order.len() {
+        for &next in &behind[order[at]] {
+            open[next] -= 1;
+            if open[next] == 0 {
+                order.push(next);
+            }
+        }
+        at += 1;
+    }
+    order
 }
 
 /// All seconds of a workflow, and those of its critical path.

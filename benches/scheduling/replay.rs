@@ -9,6 +9,7 @@ use scheduler::planner::{
 };
 use workload::{Arrival, Cluster, Task, Workload};
 
+use crate::bound::in_order;
 use crate::{MICROS, amounts};
 
 /// What came of a workload. Times are in seconds.
@@ -328,19 +329,8 @@ fn expected(task: &Task) -> u64 {
 
 /// The longest path of expected durations that begins with each task.
 fn ranks(workload: &Workload, behind: &[Vec<usize>], waits_for: &[usize]) -> Vec<u64> {
-    let mut open = waits_for.to_vec();
-    let mut order: Vec<usize> = (0..open.len()).filter(|&task| open[task] == 0).collect();
-    let mut at = 0;
-    while at < order.len() {
-        for &next in &behind[order[at]] {
-            open[next] -= 1;
-            if open[next] == 0 {
-                order.push(next);
-            }
-        }
-        at += 1;
-    }
-    let mut ranks = vec![0; open.len()];
+    let order = in_order(behind, waits_for.to_vec());
+    let mut ranks = vec![0; order.len()];
     for &task in order.iter().rev() {
         let longest = behind[task].iter().map(|&next| ranks[next]).max().unwrap_or(0);
         ranks[task] = longest + expected(&workload.tasks()[task]);

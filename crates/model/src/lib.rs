@@ -20,6 +20,7 @@ pub mod limits;
 pub mod message;
 pub mod outcome;
 pub mod policy;
+pub mod quantity;
 pub mod resources;
 pub mod secret;
 pub mod shared;

@@ -4,11 +4,9 @@
 //! rounded.
 
 use model::Span;
+use model::quantity::{self, narrow, scaled};
 
 use crate::limits::DURATION_SECS_MAX;
-
-/// What a number of 128 bits holds at most, as digits: more is refused before it is multiplied.
-const DIGITS_MAX: usize = 18;
 
 /// A duration: `30s`, `1h30m`, `250ms`, `1.5h`, ISO 8601 `PT5M`, or a plain number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Span, String> {
@@ -88,12 +86,7 @@ fn sum(text: &str, unit: impl Fn(&str) -> Option<u128>) -> Option<u128> {
 
 /// Thousandths of a CPU: `1`, `0.5`, `500m`.
 pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let milli = match text.strip_suffix('m') {
-        Some(milli) => scaled(milli, 1),
-        None => scaled(text, 1_000),
-    };
-    narrow(milli).ok_or_else(|| format!("`{text}` is not a number of CPUs"))
+    quantity::cpu_milli(text).ok_or_else(|| format!("`{}` is not a number of CPUs", text.trim()))
 }
 
 /// Money in millionths: `5`, `0.50`.
@@ -102,52 +95,13 @@ pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
 /// The text is no amount, or has more than six decimals.
 pub fn money_micro(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    narrow(scaled(text, 1_000_000)).ok_or_else(|| format!("`{text}` is not an amount of money"))
+    let micro = scaled(text, 1_000_000).and_then(narrow);
+    micro.ok_or_else(|| format!("`{text}` is not an amount of money"))
 }
 
 /// Bytes: `512Mi`, `1G`, `1.5Gi`, `1048576`.
 pub(crate) fn bytes(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let number = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let unit = text[number..].trim();
-    let unit = unit.strip_suffix(['B', 'b']).unwrap_or(unit);
-    let scale: Option<u128> = match unit {
-        "" => Some(1),
-        "k" | "K" => Some(1_000),
-        "M" => Some(1_000_000),
-        "G" => Some(1_000_000_000),
-        "T" => Some(1_000_000_000_000),
-        "P" => Some(1_000_000_000_000_000),
-        "Ki" => Some(1 << 10),
-        "Mi" => Some(1 << 20),
-        "Gi" => Some(1 << 30),
-        "Ti" => Some(1 << 40),
-        "Pi" => Some(1 << 50),
-        _ => None,
-    };
-    let bytes = scale.and_then(|scale| scaled(&text[..number], scale));
-    narrow(bytes).ok_or_else(|| format!("`{text}` is not an amount of memory"))
-}
-
-/// Amounts stay far below 64 bits, so that sums of them do not overflow.
-fn narrow(amount: Option<u128>) -> Option<u64> {
-    amount.and_then(|amount| u64::try_from(amount).ok()).filter(|&amount| amount < 1 << 60)
-}
-
-/// A decimal number times `scale`, if that is whole.
-fn scaled(text: &str, scale: u128) -> Option<u128> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || whole.len() + fraction.len() > DIGITS_MAX {
-        return None;
-    }
-    if whole.is_empty() || (text.contains('.') && fraction.is_empty()) {
-        return None;
-    }
-    let divisor = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
-    let digits: u128 = format!("{whole}{fraction}").parse().ok()?;
-    let product = digits.checked_mul(scale)?;
-    (product % divisor == 0).then(|| product / divisor)
+    quantity::bytes(text).ok_or_else(|| format!("`{}` is not an amount of memory", text.trim()))
 }
 
 #[cfg(test)]
@@ -203,19 +157,5 @@ mod tests {
         for text in bad {
             assert_eq!(micros(text), Err(()), "{text}");
         }
-    }
-
-    #[test]
-    fn quantities() {
-        assert_eq!(["1", "0.5", "500m", "2.25"].map(cpu_milli), [1000, 500, 500, 2250].map(Ok));
-        let memory = ["512Mi", "1G", "1.5Gi", "42", "16 GiB", "3k"].map(bytes);
-        assert_eq!(memory, [512 << 20, 1_000_000_000, 3 << 29, 42, 16 << 30, 3_000].map(Ok));
-        assert!(
-            ["", "m", "0.0005", "-1", "1 core", "1000000000000000000"]
-                .map(cpu_milli)
-                .iter()
-                .all(Result::is_err)
-        );
-        assert!(["", "Gi", "1Zi", "1.5", "99999999Pi", "1g"].map(bytes).iter().all(Result::is_err));
     }
 }

@@ -311,7 +311,8 @@ impl Reader<'_> {
     fn speed(&mut self, node: &Node<'_>, key: &str) -> u32 {
         let takes = "a number such as `1` or `0.5`, with up to three decimals";
         let speed = self.read(node, key, takes, |text| {
-            let milli = units::scaled(text, 1_000).and_then(|milli| u64::try_from(milli).ok());
+            let milli =
+                model::quantity::scaled(text, 1_000).and_then(|milli| u64::try_from(milli).ok());
             match milli {
                 Some(milli @ 1..=SPEED_MILLI_MAX) => Ok(milli),
                 _ => Err(format!("`{}` is not a speed", units::short(text))),
