@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use scheduler::planner::{
-    Ask, ClassId, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy, Run,
+use scheduler::{
+    ALL_ITEMS, Ask, ClassId, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy,
+    Run,
 };
 
 use crate::amounts;
@@ -20,6 +21,8 @@ pub(crate) struct Cost {
 const ITEMS: u32 = 100;
 const GROUPS: u64 = 10_000;
 const CLASSES: u64 = 500;
+/// More than any plan costs.
+const FUEL: u64 = u64::MAX;
 const GIB: u64 = 1 << 30;
 
 /// The median of some measurements, since one second of a machine is not like the next.
@@ -44,33 +47,42 @@ fn once(nodes: u64) -> Cost {
     let classes: Vec<ClassId> = (0..CLASSES).map(|at| planner.class(ask(at))).collect();
     for run in 0..GROUPS {
         let (work, path) = (1 + below(100_000_000), 1 + below(100_000_000));
-        planner.set_run(run, Run { priority: 50, arrived_at: run, work, path });
+        planner.set_run(run, Run { arrived_at: run, work, path, ..Run::default() });
         let group = Group {
             class: classes[below(CLASSES) as usize],
             count: ITEMS,
             rank: path,
             ready_at: run,
             expected: 1_000_000 + below(600_000_000),
-            gang: false,
+            ..Group::default()
         };
-        planner.set_group(GroupKey { run, task: 0, item: u32::MAX }, group);
+        planner.set_group(run, GroupKey { run, task: 0, item: ALL_ITEMS }, group);
     }
     let begin = Instant::now();
-    let plan = planner.plan(GROUPS);
+    let plan = planner.plan(GROUPS, FUEL);
     let first = begin.elapsed().as_secs_f64();
-    let count = plan.placements.len();
-    for (id, placement) in (0..).zip(plan.placements) {
-        let ends_at = GROUPS + 1_000_000 + below(600_000_000);
-        let lease = Lease { taken: placement.taken, began_at: GROUPS, ends_at };
-        planner.begin(id, placement.node, lease);
+    let count: u32 = plan.placements.iter().map(|it| it.count).sum();
+    let mut leases = (0..).map(|run| GroupKey { run, task: 0, item: 0 });
+    for placement in plan.placements {
+        for item in leases.by_ref().take(placement.count as usize) {
+            let lease = Lease {
+                class: ClassId(0),
+                taken: placement.taken.clone(),
+                began_at: GROUPS,
+                ends_at: GROUPS + 1_000_000 + below(600_000_000),
+            };
+            planner.begin(item, placement.node, lease);
+        }
     }
-    let nothing = planner.plan(GROUPS + 1).placements.len();
-    (0..10).for_each(|id| planner.end(id * 17));
+    let nothing = planner.plan(GROUPS + 1, FUEL).placements.len();
+    (0..10).for_each(|id| {
+        planner.end(GROUPS + 2, GroupKey { run: id * 17, task: 0, item: 0 });
+    });
     let begin = Instant::now();
-    let next = planner.plan(GROUPS + 2).placements.len();
+    let next = planner.plan(GROUPS + 2, FUEL).placements.len();
     let next_ms = begin.elapsed().as_secs_f64() * 1e3;
     assert!(nothing == 0 && next > 0, "full until something ends");
-    Cost { first_ms: first * 1e3, next_ms, placements_per_second: count as f64 / first }
+    Cost { first_ms: first * 1e3, next_ms, placements_per_second: f64::from(count) / first }
 }
 
 fn node(at: u64) -> NodeSpec {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use scheduler::planner::{Ask, Group, GroupKey, Lease, Planner, Policy, Run};
+use scheduler::{ALL_ITEMS, Ask, Group, GroupKey, Lease, Planner, Policy, Run};
 use workload::{Estimates, Source, alibaba_gpu};
 
 use crate::replay::{Kinds, ask, specs};
@@ -42,17 +42,17 @@ pub(crate) fn fill(folder: &Path, variant: &str) -> Option<(f64, f64)> {
             let pod = ((random >> 11) % asks.len() as u64) as usize;
             let takes = asks[pod].devices.total();
             asked += takes;
-            let key = GroupKey { run: number, task: 0, item: u32::MAX };
+            let key = GroupKey { run: number, task: 0, item: ALL_ITEMS };
             let (class, ready_at, expected) = (classes[pod], number, FOREVER);
             let group = Group { class, count: 1, ready_at, expected, ..Group::default() };
-            planner.set_run(number, Run { priority: 50, ..Run::default() });
-            planner.set_group(key, group);
-            let placed = planner.plan(number).placements.pop();
-            planner.forget_run(number);
+            planner.set_run(number, Run::default());
+            planner.set_group(number, key, group);
+            let placed = planner.plan(number, u64::MAX).placements.pop();
+            planner.forget_run(number, number);
             if let Some(placed) = placed {
                 given += takes;
-                let lease = Lease { taken: placed.taken, began_at: number, ends_at: FOREVER };
-                planner.begin(number, placed.node, lease);
+                let (taken, began_at) = (placed.taken, number);
+                planner.begin(key, placed.node, Lease { class, taken, began_at, ends_at: FOREVER });
             }
             if asked >= all {
                 break;

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use model::resources::Amounts;
-use scheduler::planner::Policy;
+use scheduler::Policy;
 use workload::{Cluster, Estimates, NodeKind, Options, Source, Workload, read};
 
 use bound::least_makespan;

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
-use scheduler::planner::{
-    Ask, ClassId, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Patience, Planner, Policy,
+use scheduler::{
+    ALL_ITEMS, Ask, ClassId, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy,
     Run,
 };
 use workload::{Arrival, Cluster, Task, Workload};
@@ -96,7 +96,6 @@ struct JobState {
 struct Replay<'a> {
     workload: &'a Workload,
     planner: Planner,
-    patience: Patience,
     speeds: Vec<u32>,
     devices: u64,
     classes: Vec<ClassId>,
@@ -148,7 +147,6 @@ impl<'a> Replay<'a> {
         let jobs = workload.jobs.iter().map(job).collect();
         Self {
             workload,
-            patience: Patience::default(),
             speeds,
             devices,
             job_of,
@@ -212,7 +210,7 @@ impl<'a> Replay<'a> {
         let JobState { came_at, work, ref open, .. } = self.jobs[job];
         let path = open.last().map_or(0, |&(path, _)| path);
         let priority = self.workload.jobs[job].priority;
-        self.planner.set_run(job as u64, Run { priority, arrived_at: came_at, work, path });
+        self.planner.set_run(job as u64, Run { priority, arrived_at: came_at, work, path, ..Run::default() });
     }
 
     fn ready(&mut self, task: usize, now: u64) {
@@ -225,59 +223,58 @@ impl<'a> Replay<'a> {
             ready_at: now,
             expected: expected(it),
             gang: it.members > 1,
+            ..Group::default()
         };
-        self.planner.set_group(self.key(task), group);
-        let share = self.planner.work(self.classes[task], 1 << 30);
-        self.patience.comes(now, share * u64::from(it.members));
+        self.planner.set_group(now, self.key(task), group);
     }
 
     fn key(&self, task: usize) -> GroupKey {
         let number = u32::try_from(task).expect("numbers of tasks are 32 bits");
-        GroupKey { run: self.job_of[task] as u64, task: number, item: u32::MAX }
+        GroupKey { run: self.job_of[task] as u64, task: number, item: ALL_ITEMS }
     }
 
     fn plan(&mut self, now: u64) {
-        self.patience.waits(self.planner.waiting_work());
-        self.planner.set_patience(self.patience.get(now));
-        for placement in self.planner.plan(now).placements {
+        for placement in self.planner.plan(now, u64::MAX).placements {
             let task = placement.group.task as usize;
             let it = &self.workload.tasks()[task];
-            let speed = u64::from(self.speeds[placement.node as usize]);
+            let speed = u64::from(self.speeds[placement.node.0 as usize]);
             let takes = |time: u64| (time * 1_000 / speed).max(1);
-            let ends_at = now + takes(expected(it));
-            let lease = Lease { taken: placement.taken, began_at: now, ends_at };
-            self.planner.begin(self.leases, placement.node, lease);
-            let ends = Event::Ends { task, lease: self.leases };
-            self.events.push(Reverse((now + takes(it.duration_us), ends)));
-            self.leases += 1;
-            self.running[task] += 1;
+            for _ in 0..placement.count {
+                let lease = Lease {
+                    class: self.classes[task],
+                    taken: placement.taken.clone(),
+                    began_at: now,
+                    ends_at: now + takes(expected(it)),
+                };
+                self.planner.begin(item(self.leases), placement.node, lease);
+                let ends = Event::Ends { task, lease: self.leases };
+                self.events.push(Reverse((now + takes(it.duration_us), ends)));
+                self.leases += 1;
+                self.running[task] += 1;
+            }
             self.fates[task].began_at = now;
-            let share = self.planner.work(self.classes[task], 1 << 30);
-            self.patience.begins(now, share);
             if self.running[task] == it.members {
-                self.planner.set_group(placement.group, Group::default());
+                self.planner.set_group(now, placement.group, Group::default());
             }
         }
     }
 
     fn end(&mut self, task: usize, lease: u64, now: u64) {
-        self.planner.end(lease);
+        self.planner.end(now, item(lease));
         self.running[task] -= 1;
         if self.running[task] > 0 {
             return;
         }
         let it = &self.workload.tasks()[task];
         self.fates[task].ended_at = now;
-        let work = |time: u64| self.planner.work(self.classes[task], time);
-        let (was_expected, measured) = (work(expected(it)), work(it.duration_us));
-        self.patience.ends(was_expected, measured);
+        let was_expected = self.planner.work(self.classes[task], expected(it));
         let number = self.job_of[task];
         let job = &mut self.jobs[number];
         job.work = job.work.saturating_sub(was_expected * u64::from(it.members));
         job.open.remove(&(self.ranks[task], task));
         if job.open.is_empty() {
             job.ended_at = now;
-            self.planner.forget_run(number as u64);
+            self.planner.forget_run(now, number as u64);
             if matches!(self.workload.arrival, Arrival::Closed { .. }) {
                 self.admit(now);
             }
@@ -321,6 +318,11 @@ impl<'a> Replay<'a> {
             busy: busy.sum::<f64>() / all.max(1.0),
         }
     }
+}
+
+/// The name of a lease.
+fn item(lease: u64) -> GroupKey {
+    GroupKey { run: lease, task: 0, item: 0 }
 }
 
 fn expected(task: &Task) -> u64 {

@@ -39,7 +39,12 @@ impl Engine {
         check_leases(state)?;
         check_workers(state)?;
         check_locks(state)?;
-        check_indexes(state)
+        check_indexes(state)?;
+        if state.changes.is_told() {
+            let told = self.volatile().planning.is_true_to(state);
+            told.map_err(|what| Violation { id: "S10", what })?;
+        }
+        Ok(())
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use model::{Digest, Fact, Graph, Seq, Timestamp};
+use scheduler::Policy;
 
 use crate::decide::{Turn, Volatile};
 use crate::input::{Input, Step};
@@ -16,7 +17,7 @@ pub trait Graphs {
 }
 
 /// The coordinator. See the crate's page.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Engine {
     state: State,
     volatile: Volatile,
@@ -32,11 +33,24 @@ impl Graphs for Submitted<'_> {
     }
 }
 
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_policy(Policy::default())
+    }
+
+    /// An engine that knows nothing yet, and plans in this way.
+    #[must_use]
+    pub fn with_policy(policy: Policy) -> Self {
+        let volatile = Volatile::new(policy);
+        Self { state: State::default(), volatile, now: Timestamp::default() }
     }
 
     /// Takes in a fact of the journal, or of a snapshot: the code that runs live, too.

@@ -7,21 +7,22 @@ use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Miss};
-use model::{ItemId, ItemKey, Outcome, TaskKey, Timestamp};
-use scheduler::{Refusal, RefusalReason, Shortage};
+use model::{ItemKey, Outcome, TaskKey, Timestamp};
+use scheduler::{Refusal, Shortage, Thing};
 
-use crate::decide::{Legend, Limit, Order, Origin, Way, first_way, order, problem, startable};
+use crate::decide::may_start;
 use crate::engine::Engine;
-use crate::state::{Circuit, ClassId, Run, State};
+use crate::planning::{Limit, Origin, Planning, Way};
+use crate::state::{Circuit, Run};
 
-/// Tasks that are looked at to say how much goes before something.
+/// Groups that are looked at to say how much goes before something.
 const LOOKS_MAX: usize = 10_000;
 
 /// Holders of a lock that are named.
 const HOLDERS_MAX: usize = 8;
 
-/// Units that a plan for an explanation may cost.
-const FUEL: u64 = 1_000_000;
+/// Workers that are named with what they lack: those that come nearest.
+const MISSES_MAX: usize = 8;
 
 /// Where an item stands, and what keeps it from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +48,8 @@ pub struct Ahead {
 }
 
 impl Engine {
-    /// Explains an item by the state of this moment; `None` if there is no such item.
+    /// Explains an item by the state of this moment, as the last plan found it; `None` if there is
+    /// no such item.
     #[must_use]
     pub fn explain(&self, item: ItemKey) -> Option<Explanation> {
         let run = self.state().run(item.run)?;
@@ -72,7 +74,7 @@ impl Engine {
             };
             return Some(Explanation { status, blockers, ahead: None });
         };
-        let ahead = startable(self.state(), item.run).map(|_| self.ahead(run, item, origin));
+        let ahead = may_start(run.status()).then(|| self.ahead(run, item, origin));
         let blockers = self.refusal(run, origin, ahead.unwrap_or_default());
         Some(Explanation { status, blockers, ahead })
     }
@@ -84,81 +86,49 @@ impl Engine {
                 (run.spent().cost_micro, run.admitted().cost_limit_micro);
             return vec![Blocker::Paused { cause, cost_micro, limit_micro }];
         }
+        if !may_start(run.status()) {
+            return vec![Blocker::Run(run.status())];
+        }
         if let (Some(0), Some(limit)) = (run.allowance(task), run.policy(task).concurrency) {
             return vec![Blocker::TaskConcurrency { limit }];
         }
-        let (problem, legend) = problem(self.state(), self.volatile(), self.now());
-        let plan = scheduler::plan(&problem, FUEL);
-        let way = self.way(run, origin);
+        let (planning, key) = (&self.volatile().planning, Planning::key(origin));
         let behind = Blocker::Behind { items: ahead.items, tasks: ahead.tasks };
-        let Some(class) = legend.classes.iter().position(|&known| known == way) else {
-            return vec![Blocker::Run(run.status())];
-        };
-        let Some(group) = legend.groups[class].iter().position(|&known| known == origin) else {
-            // What is true of the class is true of it, and what is true of its run, too.
-            let concerns = |refusal: &&Refusal| match refusal.reason {
-                RefusalReason::Group { .. } => {
-                    let refused = legend.groups[refusal.class as usize][refusal.group as usize];
-                    refused.task().run == origin.task().run
-                }
-                RefusalReason::Draw { .. } => refusal.class as usize == class,
-                _ => false,
-            };
-            return match plan.refusals.iter().find(concerns) {
-                Some(refusal) => vec![self.blocker(run, way, (&refusal.reason, &legend))],
-                None => vec![behind],
+        // What has come since the last plan has its turn in the next.
+        let known = planning.way(key).zip(planning.planner().why(key));
+        let Some((way, refusal)) = known else {
+            return match self.state().workers().next() {
+                None => vec![Blocker::NoWorker],
+                Some(_) => vec![behind],
             };
         };
-        let concerns = |refusal: &&Refusal| {
-            let first = refusal.group as usize;
-            let alone = matches!(refusal.reason, RefusalReason::Group { .. });
-            refusal.class as usize == class && if alone { first == group } else { first <= group }
-        };
-        let Some(refusal) = plan.refusals.iter().find(concerns) else {
-            let placed = plan.placements.iter().any(|placement| {
-                (placement.class as usize, placement.group as usize) == (class, group)
-            });
-            return if placed { Vec::new() } else { vec![behind] };
-        };
-        let mut blockers = vec![self.blocker(run, way, (&refusal.reason, &legend))];
-        if matches!(refusal.reason, RefusalReason::NoRoom(_)) && ahead.items > 0 {
-            blockers.push(behind);
-        }
-        blockers
-    }
-
-    /// The class of what waits, and the way in which it would be done now.
-    fn way(&self, run: &Run, origin: Origin) -> Way {
-        let class = match origin {
-            Origin::Task(key) => run.class(key.task),
-            Origin::Retry(item) => run.class_of(item.task, item.item),
-        };
-        let state = self.state();
-        Way { class, variant: state.way(class, first_way(state, origin), self.now()) }
-    }
-
-    fn blocker(&self, run: &Run, way: Way, (reason, legend): (&RefusalReason, &Legend)) -> Blocker {
-        let misses = |shortages: &[Shortage]| shortages.iter().map(|s| self.miss(s)).collect();
-        match reason {
-            RefusalReason::Group { .. } => {
-                Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
+        let misses = |ever| self.misses(planning, key, ever);
+        let blocker = match refusal {
+            Refusal::Behind => behind.clone(),
+            Refusal::Run => Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) },
+            Refusal::NoNode => Blocker::NoWorker,
+            Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },
+            Refusal::Reserved => Blocker::Reserved,
+            Refusal::Faster { node, at } => match planning.worker(node) {
+                Some(worker) => Blocker::Faster { worker, at: Timestamp(at) },
+                None => behind.clone(),
+            },
+            Refusal::Allowance(allowance) => match planning.limit(allowance) {
+                Some(limit) => self.shared_blocker(way, limit),
+                None => behind.clone(),
+            },
+            Refusal::NeverFits => {
+                let since = self.volatile().never_fits.get(&way.class).copied();
+                let fails_at = since.unwrap_or(self.now()) + UNSATISFIABLE_GRACE;
+                Blocker::NeverFits { misses: misses(true), fails_at }
             }
-            RefusalReason::Draw { allowance } => {
-                self.shared_blocker(run, way, &legend.limits[*allowance as usize])
-            }
-            RefusalReason::NoNode => Blocker::NoWorker,
-            RefusalReason::NoRoom(shortages) => Blocker::NoRoom { misses: misses(shortages) },
-            RefusalReason::NeverFits(shortages) => {
-                let since: Option<&Timestamp> = self.volatile().never_fits.get(&way.class);
-                let since = since.copied().unwrap_or(self.now());
-                let fails_at = since + UNSATISFIABLE_GRACE;
-                Blocker::NeverFits { misses: misses(shortages), fails_at }
-            }
-        }
+        };
+        let is_queued = matches!(refusal, Refusal::NoRoom) && ahead.items > 0;
+        core::iter::once(blocker).chain(is_queued.then_some(behind)).collect()
     }
 
     /// What of the things that all runs share keeps a class.
-    fn shared_blocker(&self, run: &Run, way: Way, limit: &Limit) -> Blocker {
+    fn shared_blocker(&self, way: Way, limit: &Limit) -> Blocker {
         let (state, shared) = (self.state(), &way.taken(self.state().classes()).shared);
         match limit {
             Limit::Breaker(name) => {
@@ -171,9 +141,6 @@ impl Engine {
                     last: circuit.map_or(Outcome::Succeeded, Circuit::last),
                     trials: breaker.map_or(0, |breaker| breaker.trials),
                 }
-            }
-            Limit::Run(_) => {
-                Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) }
             }
             Limit::Lock(name) => {
                 let lock = shared.locks.iter().find(|lock| lock.name == *name);
@@ -192,89 +159,41 @@ impl Engine {
         }
     }
 
-    fn miss(&self, shortage: &Shortage) -> Miss {
-        Miss {
-            worker: shortage.worker,
-            resource: self.state().classes().resource_name(shortage.resource).into(),
+    fn misses(&self, planning: &Planning, key: scheduler::GroupKey, ever: bool) -> Vec<Miss> {
+        let Some(class) = planning.planner().group(key).map(|group| group.class) else {
+            return Vec::new();
+        };
+        let shortages = planning.planner().shortages(class, ever, MISSES_MAX);
+        shortages.iter().filter_map(|shortage| self.miss(planning, shortage)).collect()
+    }
+
+    fn miss(&self, planning: &Planning, shortage: &Shortage) -> Option<Miss> {
+        let resource = match shortage.thing {
+            Thing::Amount(resource) => self.state().classes().resource_name(resource),
+            Thing::Devices => "gpu",
+        };
+        Some(Miss {
+            worker: planning.worker(shortage.node)?,
+            resource: resource.into(),
             asked: shortage.asked,
             free: shortage.free,
             capacity: shortage.capacity,
-        }
+        })
     }
 
-    /// What goes before an item: ready work and due attempts of all classes, in the order in which
-    /// the planner takes them. No more than [`LOOKS_MAX`] tasks are looked at.
+    /// What goes before an item, in the order in which the planner takes it. No more than
+    /// [`LOOKS_MAX`] groups are looked at.
     fn ahead(&self, run: &Run, item: ItemKey, origin: Origin) -> Ahead {
-        let state = self.state();
-        let mut count =
-            Count { own: order(run, origin), looks: LOOKS_MAX, ahead: Ahead::default() };
-        for class in state.ready.classes() {
-            count.ready(state, class);
-            count.due(state, (class, self.now()));
-        }
-        let Count { mut ahead, looks, .. } = count;
-        ahead.more = looks == 0;
-        if let (Origin::Task(task), Some(fan)) = (origin, run.fan(item.task)) {
+        let planner = self.volatile().planning.planner();
+        let scheduler::Ahead { items, groups, more } =
+            planner.ahead(Planning::key(origin), LOOKS_MAX);
+        let mut ahead = Ahead { items, tasks: groups, more };
+        if let (Origin::Task(_), Some(fan)) = (origin, run.fan(item.task)) {
             let before = fan.ready_before(item.item.0);
             ahead.items += u64::from(before);
-            let (class, key) = run.ready_key(task);
-            let counted = state.ready.due(class, key, self.now()).next().is_some();
-            ahead.tasks += u64::from(before > 0 && !counted);
+            ahead.tasks += u64::from(before > 0);
         }
         ahead
-    }
-}
-
-/// What goes before something, as it is counted.
-struct Count {
-    own: Order,
-    /// How many more tasks may be looked at.
-    looks: usize,
-    ahead: Ahead,
-}
-
-impl Count {
-    fn look(&mut self) -> bool {
-        self.looks = self.looks.saturating_sub(1);
-        self.looks > 0
-    }
-
-    fn ready(&mut self, state: &State, class: ClassId) {
-        for key in state.ready.tasks(class) {
-            if !self.look() {
-                return;
-            }
-            let Some(run) = startable(state, key.run) else { continue };
-            if order(run, Origin::Task(TaskKey { run: key.run, task: key.task })) >= self.own {
-                return;
-            }
-            self.ahead.items += u64::from(run.ready_items(key.task));
-            self.ahead.tasks += 1;
-        }
-    }
-
-    fn due(&mut self, state: &State, (class, now): (ClassId, Timestamp)) {
-        let mut at = None;
-        while let Some(key) = state.ready.next_retry(class, at) {
-            at = Some(key);
-            if !self.look() {
-                return;
-            }
-            let Some(run) = startable(state, key.run) else { continue };
-            let of =
-                |item| order(run, Origin::Retry(ItemKey { run: key.run, task: key.task, item }));
-            if of(ItemId(0)) >= self.own {
-                return;
-            }
-            let due = state.ready.due(class, key, now).filter(|&item| of(item) < self.own);
-            let due = due.take(self.looks).count();
-            self.looks -= due;
-            self.ahead.items += due as u64;
-            // A task with ready items that go first has been counted with them.
-            let task = Origin::Task(TaskKey { run: key.run, task: key.task });
-            let counted = run.ready_items(key.task) > 0 && order(run, task) < self.own;
-            self.ahead.tasks += u64::from(due > 0 && !counted);
-        }
     }
 }
 

@@ -11,7 +11,6 @@ use model::outcome::OutputRef;
 use model::policy::Priority;
 use model::status::{RunStatus, TaskStatus};
 use model::{Digest, Epoch, Fact, Graph, IdSet, Round, RunId, TaskId, TaskKey, WorkerId};
-use scheduler::{Plan, Problem};
 
 /// The driver's name for a request that waits for an [`Answer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,8 +100,6 @@ pub enum Input {
     /// What an attempt wrote has been looked at. It counts with the report of the attempt's end,
     /// in the message of a worker that comes next.
     Generated(Box<Generated>),
-    /// The answer to [`Effect::Plan`], from the same problem.
-    Planned(Plan),
     /// The archive holds this ended run.
     Forget {
         /// Which.
@@ -183,8 +180,6 @@ pub struct Step {
 /// Something to do.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Inside: plan this and step with [`Input::Planned`], for the same batch.
-    Plan(Box<Problem>),
     /// Inside: work out what this task asks and step with [`Input::Answered`], for the same batch
     /// if that is quick. It is asked once a round, and again by the next leader.
     Ask {

@@ -8,6 +8,7 @@
 //! - [`state`]: what the facts so far have made. Read by everyone, written by `apply` alone.
 //! - `apply`: facts into state. Total and infallible; there is no other restore code.
 //! - `decide`: inputs into facts. May change with every release; facts may not.
+//! - `planning`: what the planner is told of the state, and asked.
 //! - [`Pipeline`]: holds effects until what they rest on is durable.
 #![cfg_attr(not(test), no_std)]
 
@@ -20,6 +21,7 @@ mod engine;
 mod explain;
 mod input;
 mod pipeline;
+mod planning;
 mod snapshot;
 pub mod state;
 

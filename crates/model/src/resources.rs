@@ -34,3 +34,55 @@ impl ResourceId {
     /// The first index that custom resources get.
     pub const FIRST_CUSTOM: u16 = 2;
 }
+
+/// Devices of a node, by their places there: 64 at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceSet(pub u64);
+
+impl DeviceSet {
+    /// No device.
+    pub const EMPTY: Self = Self(0);
+
+    /// How many devices a node may have.
+    pub const DEVICES_MAX: u8 = 64;
+
+    /// One device; none where no device can be.
+    #[must_use]
+    pub const fn one(place: u8) -> Self {
+        if place < Self::DEVICES_MAX { Self(1 << place) } else { Self::EMPTY }
+    }
+
+    /// Whether it has no device.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many devices.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether a device is among them.
+    #[must_use]
+    pub const fn contains(self, place: u8) -> bool {
+        place < Self::DEVICES_MAX && self.0 >> place & 1 == 1
+    }
+
+    /// The places, ascending.
+    pub fn iter(self) -> impl Iterator<Item = u8> {
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let place = u8::try_from(left.trailing_zeros()).ok()?;
+            left = left.checked_sub(1)? & left;
+            Some(place)
+        })
+    }
+}
+
+impl FromIterator<u8> for DeviceSet {
+    fn from_iter<I: IntoIterator<Item = u8>>(places: I) -> Self {
+        Self(places.into_iter().fold(0, |set, place| set | Self::one(place).0))
+    }
+}

@@ -99,6 +99,16 @@ pub enum Blocker {
         /// Of how many tasks.
         tasks: u64,
     },
+    /// A worker has room now, and it is kept for others that have waited longer: it would not end
+    /// before they are to begin.
+    Reserved,
+    /// A worker that is busy ends it sooner than those that have room.
+    Faster {
+        /// Which.
+        worker: WorkerId,
+        /// When it is expected to begin there.
+        at: Timestamp,
+    },
     /// No worker has room now, but one could hold it when it is free.
     NoRoom {
         /// For each worker what is missing most.

@@ -1,203 +1,474 @@
-//! The one planner: groups in order, each to the node with the most room.
+//! One plan: groups in their order, those that have to be let forward before their time, and what
+//! becomes of those behind a group that has no room. Which node is taken, `place` says.
 //!
-//! Where no node has room, short work is lent ahead ("prefill"): a node that runs such items gets a
-//! few more than it can start at once, so that its slots do not wait for a commit. How many follows
-//! from the mean duration, so that what is lent is started within [`PREFILL_HORIZON_US`].
-//! What draws on an allowance is never lent ahead: while it waited there it would keep others from
-//! having it.
+//! A plan costs fuel: a unit for each node that is looked at and for each item that is placed. When
+//! that is used up it ends with what it has, and says so.
 
-use alloc::collections::BinaryHeap;
-use alloc::vec;
+use alloc::collections::{BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
-use model::limits::PREFILL_MAX;
+use model::collections::{HashMap, HashSet};
 
-use crate::fit::{fits, nearest_miss};
-use crate::problem::{Group, Node, Placement, Plan, Problem, Refusal, RefusalReason, Shortage};
+use super::allowance::{AllowanceId, Purse};
+use super::ask::{Ask, Taken};
+use super::backlog::{ClassId, Group, GroupKey, Place};
+use super::deadline::promotions;
+use super::draft::Draft;
+use super::fleet::NodeId;
+use super::fragmentation::{Mix, wanted};
+use super::likeness::Likeness;
+use super::place::Rank;
+use super::policy::{Behind, Choice};
+use super::refusal::{Refusal, Refusals};
+use super::{Planner, Wanted};
 
-/// Work that is lent ahead of room is started within about this time, in microseconds: several
-/// commits of a slow disk, and too short for anyone to miss a worker that stands idle elsewhere.
-const PREFILL_HORIZON_US: u64 = 50_000;
+/// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
+const FREED_MAX: usize = 4_096;
 
-/// How many nodes a refusal names: those that come nearest.
-const SHORTAGES_MAX: usize = 8;
+/// Groups of a class that find the room that there is kept for others: after so many, those behind
+/// them are not asked.
+const KEPT_MAX: u32 = 32;
 
-/// Plans until all groups are placed or refused, or `fuel` is used up: one unit for each node that
-/// is looked at.
-#[must_use]
-pub fn plan(problem: &Problem, fuel: u64) -> Plan {
-    let mut planner = Planner {
-        problem,
-        nodes: problem.nodes.clone(),
-        allowances: problem.allowances.clone(),
-        blocked: vec![false; problem.classes.len()],
-        fuel,
-        plan: Plan::default(),
-    };
-    planner.run();
-    planner.plan
+/// What the planner proposes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What begins now, in order.
+    pub placements: Vec<Placement>,
+    /// Whether the fuel ended before everyone had a turn.
+    pub is_out_of_fuel: bool,
+    /// When room is expected that something waits for, in microseconds, if any is.
+    pub look_at: Option<u64>,
 }
 
-struct Planner<'a> {
-    problem: &'a Problem,
-    nodes: Vec<Node>,
-    allowances: Vec<u64>,
-    blocked: Vec<bool>,
-    fuel: u64,
+/// Items of a group that begin on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placement {
+    /// Of which group.
+    pub group: GroupKey,
+    /// The node.
+    pub node: NodeId,
+    /// How many; 1 if they take devices.
+    pub count: u32,
+    /// What each takes there.
+    pub taken: Taken,
+}
+
+impl Planner {
+    /// Plans, for `fuel` units at most. The same planner that was told the same gives the same plan
+    /// at the same time.
+    pub fn plan(&mut self, now: u64, fuel: u64) -> Plan {
+        self.work_out_wanted();
+        self.patience.waits(self.waiting_work());
+        let planning = Planning {
+            planner: self,
+            draft: Draft::new(&self.fleet.nodes, now),
+            mix: Mix::of(&self.classes),
+            likeness: Likeness::new(self.fleet.nodes.len()),
+            plan: Plan::default(),
+            refusals: Refusals::default(),
+            purse: Purse::new(&self.allowances),
+            rooms: HashMap::default(),
+            kept: HashMap::default(),
+            lent: HashMap::default(),
+            settled: HashSet::default(),
+            reservations: 0,
+            full: Vec::new(),
+            roomy: Vec::new(),
+            ranking: BinaryHeap::new(),
+            unranked: None,
+            patience: self.patience(now),
+            turn: self.turn,
+            now,
+            fuel,
+        };
+        let Planned { plan, turn, full, refusals } = planning.run();
+        (self.turn, self.refusals) = (turn, refusals);
+        let ends = self.fleet.freed.len();
+        full.into_iter().for_each(|class| self.classes[class.0 as usize].full_at = Some(ends));
+        if ends > FREED_MAX {
+            self.forget_what_is_full();
+        }
+        plan
+    }
+
+    /// Works out how much each node is wanted, when there are other nodes or an eighth more items.
+    fn work_out_wanted(&mut self) {
+        if self.wanted.fleet != Some(self.fleet.version) || self.seen >= self.wanted.again_at {
+            self.wanted = Wanted {
+                of_node: wanted(&self.fleet.nodes, &self.classes),
+                fleet: Some(self.fleet.version),
+                again_at: self.seen + self.seen / 8 + 16,
+            };
+        }
+    }
+}
+
+/// A plan that is being made.
+pub(super) struct Planning<'a> {
+    pub(super) planner: &'a Planner,
+    pub(super) draft: Draft<'a>,
+    pub(super) mix: Mix,
+    pub(super) likeness: Likeness,
     plan: Plan,
+    refusals: Refusals,
+    purse: Purse,
+    /// How many more items of a run may be with nodes, where there is a limit.
+    rooms: HashMap<u64, u32>,
+    /// Of each class, how many groups found what room there is kept for others.
+    kept: HashMap<ClassId, u32>,
+    /// What each node has been lent in this plan.
+    pub(super) lent: HashMap<usize, u32>,
+    /// Groups that have had their turn.
+    settled: HashSet<GroupKey>,
+    pub(super) reservations: usize,
+    /// Classes for which no node has room.
+    full: Vec<ClassId>,
+    /// Nodes that had room for an item of the group whose turn it is.
+    pub(super) roomy: Vec<usize>,
+    /// The same, the best first.
+    pub(super) ranking: BinaryHeap<Reverse<(Rank, usize)>>,
+    /// A node that has been taken out of it.
+    pub(super) unranked: Option<usize>,
+    /// How long anyone may be made to wait for others, in microseconds.
+    pub(super) patience: u64,
+    /// The node that is next where nodes take turns.
+    pub(super) turn: usize,
+    pub(super) now: u64,
+    fuel: u64,
 }
 
-impl Planner<'_> {
-    fn run(&mut self) {
-        let classes = &self.problem.classes;
-        let mut next: BinaryHeap<_> = (0u32..)
-            .zip(classes)
-            .filter_map(|(index, class)| Some(Reverse((class.groups.first()?.order, index, 0u32))))
-            .collect();
-        while let Some(Reverse((_, class, group))) = next.pop() {
-            if self.fuel < self.nodes.len() as u64 {
-                self.plan.out_of_fuel = true;
-                return;
-            }
-            self.place(class, group);
-            let following = &classes[class as usize].groups.get(group as usize + 1);
-            if let Some(following) = following
-                && !self.blocked[class as usize]
-            {
-                next.push(Reverse((following.order, class, group + 1)));
+/// What came of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// All items begin, or wait for a node where they end earlier than on one that has room.
+    Settled,
+    /// Some have no room before what is reserved.
+    Kept,
+    /// Some have no room.
+    Full,
+    /// Their run has as many as it may.
+    RunFull,
+    /// An allowance of their class is used up.
+    Barred(AllowanceId),
+}
+
+impl Outcome {
+    /// Whether it is for want of room on nodes that some have not begun.
+    pub(super) const fn is_left_by_nodes(self) -> bool {
+        matches!(self, Self::Kept | Self::Full)
+    }
+}
+
+/// What a planning gives.
+struct Planned {
+    plan: Plan,
+    turn: usize,
+    full: Vec<ClassId>,
+    refusals: Refusals,
+}
+
+impl<'a> Planning<'a> {
+    fn run(mut self) -> Planned {
+        let backlog = &self.planner.backlog;
+        let mut next: BinaryHeap<Reverse<(Turn, GroupKey)>> =
+            backlog.heads().map(|(place, key)| Reverse((Turn::own(place), key))).collect();
+        if self.planner.policy.behind() == Behind::Reserve {
+            self.reserve();
+            for it in promotions(backlog, self.now, self.patience) {
+                let heads = backlog.heads_of(it.run);
+                next.extend(heads.map(|(place, key)| {
+                    Reverse((Turn::promoted(it.lane, it.deadline, place), key))
+                }));
             }
         }
+        while let Some(Reverse((turn, key))) = next.pop() {
+            let Some(waiting) = backlog.get(key) else { continue };
+            if self.is_out_of_fuel() {
+                self.plan.is_out_of_fuel = true;
+                break;
+            }
+            let group = waiting.group;
+            let outcome = self.take_turn(key, &group);
+            if outcome.is_left_by_nodes() && self.planner.policy.behind() == Behind::Wait {
+                break;
+            }
+            let at = (waiting.place, key);
+            next.extend(self.after(turn, &group, at, outcome).map(Reverse));
+        }
+        let Self { plan, turn, full, refusals, .. } = self;
+        Planned { plan, turn, full, refusals }
     }
 
-    /// Places as many items of a group as can be, node by node.
-    fn place(&mut self, class: u32, group: u32) {
-        let wanted = &self.problem.classes[class as usize].groups[group as usize];
-        let mut left = wanted.count;
-        while left > 0 {
-            let allowed = match self.allowed(class, wanted) {
-                Ok(allowed) => left.min(allowed),
-                Err(reason) => {
-                    self.blocked[class as usize] |= !matches!(reason, RefusalReason::Group { .. });
-                    return self.refuse(class, group, reason);
+    /// Whose turn it is of a class after a group, in its run where that has been let forward.
+    fn after(
+        &mut self,
+        turn: Turn,
+        group: &Group,
+        at: (Place, GroupKey),
+        outcome: Outcome,
+    ) -> Option<(Turn, GroupKey)> {
+        let (backlog, class) = (&self.planner.backlog, group.class);
+        let follows = match outcome {
+            // Where one of a class has no room at all, those behind it have none either.
+            Outcome::Full | Outcome::Barred(_) => return None,
+            Outcome::Kept => {
+                let kept = self.kept.entry(class).or_default();
+                *kept += 1;
+                if *kept > KEPT_MAX {
+                    self.refusals.of_class(class, Refusal::Reserved);
+                    return None;
                 }
-            };
-            self.fuel = self.fuel.saturating_sub(self.nodes.len() as u64);
-            let Some((node, room)) = self.roomiest(class).or_else(|| self.keenest(class)) else {
-                self.blocked[class as usize] = true;
-                let reason = self.reason(class);
-                return self.refuse(class, group, reason);
-            };
-            let count = allowed.min(room);
-            self.take(class, node, count);
-            self.draw(class, wanted, count);
-            left -= count;
-            self.plan.placements.push(Placement { class, group, node, count });
+                backlog.after(class, at)
+            }
+            Outcome::RunFull => backlog.after_run(class, at),
+            Outcome::Settled => backlog.after(class, at),
+        };
+        if turn.is_own {
+            let (place, key) = follows?;
+            return Some((Turn::own(place), key));
         }
+        let (place, key) = backlog.after_in_run(class, at)?;
+        (outcome != Outcome::RunFull).then_some((Turn { place, ..turn }, key))
     }
 
-    /// How many items of a group the allowances let through, at least one.
-    fn allowed(&self, class: u32, wanted: &Group) -> Result<u32, RefusalReason> {
-        let mut allowed = u64::MAX;
-        if let Some(allowance) = wanted.allowance {
-            allowed = self.allowances[allowance as usize];
-            if allowed == 0 {
-                return Err(RefusalReason::Group { allowance });
-            }
+    fn take_turn(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        if !self.settled.insert(key) {
+            return Outcome::Settled;
         }
-        for draw in &self.problem.classes[class as usize].draws {
-            let open = self.allowances[draw.allowance as usize].saturating_sub(draw.reserve);
-            let times = open.checked_div(draw.cost).unwrap_or(u64::MAX);
-            if times == 0 {
+        let outcome = self.place(key, group);
+        if !outcome.is_left_by_nodes() {
+            return outcome;
+        }
+        match self.planner.policy.behind() {
+            Behind::Backfill if self.reservations == 0 => self.book(group),
+            Behind::Reserve if self.is_late(group) => self.book(group),
+            Behind::Wait | Behind::Go | Behind::Backfill | Behind::Reserve => {}
+        }
+        outcome
+    }
+
+    /// Gives a group its turn before all others.
+    pub(super) fn place_first(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        self.settled.insert(key);
+        self.place(key, group)
+    }
+
+    pub(super) fn ask(&self, group: &Group) -> &'a Ask {
+        let planner: &'a Planner = self.planner;
+        &planner.classes[group.class.0 as usize].ask
+    }
+
+    /// Items of a group begin, as many as can; what stays has a reason.
+    fn place(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        self.spend(1);
+        let outcome = self.place_some(key, group);
+        match outcome {
+            Outcome::Settled => {}
+            Outcome::Kept => self.refusals.of_group(key, Refusal::Reserved),
+            Outcome::RunFull => self.refusals.of_group(key, Refusal::Run),
+            Outcome::Full => self.refusals.of_class(group.class, self.why_full(group.class)),
+            Outcome::Barred(allowance) => {
                 // What no node can ever hold is told so, however long it waits for its turn.
-                return Err(match self.reason(class) {
-                    never @ RefusalReason::NeverFits(_) => never,
-                    _ => RefusalReason::Draw { allowance: draw.allowance },
-                });
+                let refusal = match self.why_full(group.class) {
+                    Refusal::NoRoom => Refusal::Allowance(allowance),
+                    other => other,
+                };
+                self.refusals.of_class(group.class, refusal);
             }
-            allowed = allowed.min(times);
         }
-        Ok(u32::try_from(allowed).unwrap_or(u32::MAX))
+        outcome
     }
 
-    fn draw(&mut self, class: u32, wanted: &Group, count: u32) {
-        let mut take = |allowance: u32, cost: u64| {
-            let left = &mut self.allowances[allowance as usize];
-            *left = left.saturating_sub(cost.saturating_mul(u64::from(count)));
+    fn place_some(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        let class = &self.planner.classes[group.class.0 as usize];
+        let of_run = self.room_of_run(key.run);
+        if of_run == 0 {
+            return Outcome::RunFull;
+        }
+        let drawn = match self.purse.lets(class) {
+            Ok(most) => most,
+            Err(allowance) => return Outcome::Barred(allowance),
         };
-        wanted.allowance.into_iter().for_each(|allowance| take(allowance, 1));
-        let draws = &self.problem.classes[class as usize].draws;
-        draws.iter().for_each(|draw| take(draw.allowance, draw.cost));
-    }
-
-    /// The node in which most items of the class fit now; the first of equals.
-    fn roomiest(&self, class: u32) -> Option<(u32, u32)> {
-        let request = &self.problem.classes[class as usize].request;
-        let rooms = (0u32..).zip(&self.nodes).filter(|(_, node)| node.accepts);
-        rooms
-            .map(|(index, node)| (index, fits(request, &node.free)))
-            .filter(|&(_, room)| room > 0)
-            .max_by_key(|&(index, room)| (room, Reverse(index)))
-    }
-
-    /// The node that may be lent most items of the class ahead of room; the first of equals.
-    fn keenest(&self, class: u32) -> Option<(u32, u32)> {
-        let class = &self.problem.classes[class as usize];
-        if !class.draws.is_empty() {
-            return None;
+        if group.gang {
+            return match group.count {
+                count if count > of_run => Outcome::RunFull,
+                count if count > drawn => class
+                    .draws
+                    .first()
+                    .map_or(Outcome::Settled, |draw| Outcome::Barred(draw.allowance)),
+                _ => self.place_gang_if_roomy(key, group),
+            };
         }
-        let horizon = PREFILL_HORIZON_US.checked_div(class.mean_wall_us)?;
-        let rooms = (0u32..).zip(&self.nodes).filter(|(_, node)| node.accepts);
-        rooms
-            .map(|(index, node)| {
-                let slots = u64::from(fits(&class.request, &node.capacity));
-                let depth = slots.saturating_mul(horizon).min(u64::from(PREFILL_MAX));
-                let depth = u32::try_from(depth).expect("at most PREFILL_MAX");
-                (index, depth.saturating_sub(node.unstarted))
-            })
-            .filter(|&(_, room)| room > 0)
-            .max_by_key(|&(index, room)| (room, Reverse(index)))
-    }
-
-    fn take(&mut self, class: u32, node: u32, count: u32) {
-        let request = &self.problem.classes[class as usize].request;
-        let node = &mut self.nodes[node as usize];
-        node.unstarted = node.unstarted.saturating_add(count);
-        for (free, asked) in node.free.iter_mut().zip(request) {
-            *free = free.saturating_sub(asked.saturating_mul(u64::from(count)));
+        let most = group.count.min(of_run).min(drawn);
+        let (begun, mut outcome) = self.place_each(key, group, most);
+        let mut left = most - begun;
+        if outcome == Outcome::Full {
+            left -= self.lend(key, group, left);
+            if left == 0 {
+                outcome = Outcome::Settled;
+            }
+        }
+        match outcome {
+            Outcome::Settled if most == group.count => Outcome::Settled,
+            Outcome::Settled if most == of_run => Outcome::RunFull,
+            Outcome::Settled => match self.purse.lets(class) {
+                Ok(_) => Outcome::Settled,
+                Err(allowance) => Outcome::Barred(allowance),
+            },
+            other => other,
         }
     }
 
-    fn refuse(&mut self, class: u32, group: u32, reason: RefusalReason) {
-        self.plan.refusals.push(Refusal { class, group, reason });
+    fn place_gang_if_roomy(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        self.look_for_room(group);
+        if self.roomy.is_empty() { Outcome::Full } else { self.place_gang(key, group) }
     }
 
-    fn reason(&self, class: u32) -> RefusalReason {
-        let request = &self.problem.classes[class as usize].request;
-        if self.nodes.is_empty() {
-            return RefusalReason::NoNode;
+    /// Items of a group begin, each for itself: how many found a place, of `most`.
+    fn place_each(&mut self, key: GroupKey, group: &Group, most: u32) -> (u32, Outcome) {
+        let ask = self.ask(group);
+        self.look_for_room(group);
+        if self.roomy.is_empty() {
+            return (0, Outcome::Full);
         }
-        let possible = self.nodes.iter().any(|node| fits(request, &node.capacity) > 0);
-        let shortages = |of: fn(&Node) -> &[u64]| {
-            let mut shortages: Vec<_> =
-                self.nodes.iter().filter_map(|node| shortage(request, node, of(node))).collect();
-            shortages.sort_by_key(|shortage| shortage.asked - shortage.free);
-            shortages.truncate(SHORTAGES_MAX);
-            shortages
+        if self.planner.policy.choice() == Choice::Earliest {
+            self.rank(ask, group);
+        }
+        for begun in 0..most {
+            if self.is_out_of_fuel() {
+                self.plan.is_out_of_fuel = true;
+                return (begun, Outcome::Settled);
+            }
+            self.spend(1);
+            let slot = match self.planner.policy.choice() {
+                Choice::Earliest => self.earliest(ask, group),
+                Choice::First | Choice::Tightest | Choice::Turn => self.open(ask, group),
+            };
+            let Some(slot) = slot else {
+                let is_kept = self.roomy.iter().any(|&node| self.draft.fits(node, ask));
+                return (begun, if is_kept { Outcome::Kept } else { Outcome::Full });
+            };
+            if slot.start > self.now {
+                let node = node_id(slot.node);
+                self.refusals.of_group(key, Refusal::Faster { node, at: slot.start });
+                self.book_at(&slot, group);
+            } else {
+                self.begin(key, slot.node, &slot.least, group);
+            }
+        }
+        (most, Outcome::Settled)
+    }
+
+    fn room_of_run(&self, run: u64) -> u32 {
+        let known = || self.planner.backlog.run(run).map_or(u32::MAX, |known| known.run.room);
+        self.rooms.get(&run).copied().unwrap_or_else(known)
+    }
+
+    /// Why no node has room for those of a class.
+    fn why_full(&self, class: ClassId) -> Refusal {
+        let fleet = &self.planner.fleet;
+        if fleet.nodes.iter().all(|node| node.is_gone) {
+            return Refusal::NoNode;
+        }
+        let ask = &self.planner.classes[class.0 as usize].ask;
+        if fleet.could_hold(ask) { Refusal::NoRoom } else { Refusal::NeverFits }
+    }
+
+    /// Finds the nodes that have room for an item of a group, whatever is reserved there.
+    fn look_for_room(&mut self, group: &Group) {
+        let (ask, planner) = (self.ask(group), self.planner);
+        let look: Vec<usize> = match planner.classes[group.class.0 as usize].full_at {
+            None => (0..planner.fleet.nodes.len()).collect(),
+            Some(ends) => {
+                let freed = planner.fleet.freed[ends..].iter().map(|&node| node as usize);
+                freed.collect::<BTreeSet<usize>>().into_iter().collect()
+            }
         };
-        if possible {
-            RefusalReason::NoRoom(shortages(|node| &node.free))
-        } else {
-            RefusalReason::NeverFits(shortages(|node| &node.capacity))
+        self.spend(look.len());
+        self.roomy = look.iter().copied().filter(|&node| self.draft.fits(node, ask)).collect();
+        // What begins in this plan may not begin after all: that something is full because of it
+        // is not remembered.
+        let is_full = |&node: &usize| !planner.fleet.nodes[node].fits(ask);
+        if self.roomy.is_empty() && look.iter().all(is_full) {
+            self.full.push(group.class);
         }
+    }
+
+    /// An item begins on a node, within `least`.
+    pub(super) fn begin(&mut self, key: GroupKey, node: usize, least: &[u64], group: &Group) {
+        let taken = self.draft.form(node).choose(least, self.ask(group));
+        let end = self.now + self.planner.fleet.nodes[node].duration(group.expected);
+        self.draft.book(node, (self.now, end), &taken);
+        self.likeness.changed(node);
+        self.purse.take(&self.planner.classes[group.class.0 as usize]);
+        self.count_in(key.run, 1);
+        self.propose(Placement { group: key, node: node_id(node), count: 1, taken });
+    }
+
+    /// Items are given to a node that has no room for them yet.
+    pub(super) fn give(&mut self, key: GroupKey, node: usize, count: u32, ask: &Ask) {
+        self.count_in(key.run, count);
+        let taken = Taken { amounts: ask.amounts.clone(), ..Taken::default() };
+        self.propose(Placement { group: key, node: node_id(node), count, taken });
+    }
+
+    fn propose(&mut self, placement: Placement) {
+        match self.plan.placements.last_mut() {
+            Some(last)
+                if last.group == placement.group
+                    && last.node == placement.node
+                    && last.taken == placement.taken
+                    && last.taken.devices.is_empty() =>
+            {
+                last.count += placement.count;
+            }
+            _ => self.plan.placements.push(placement),
+        }
+    }
+
+    /// Something waits for room that is expected at a time.
+    pub(super) fn expect_room(&mut self, at: u64) {
+        self.plan.look_at = Some(self.plan.look_at.map_or(at, |known| known.min(at)));
+    }
+
+    fn count_in(&mut self, run: u64, count: u32) {
+        let room = self.room_of_run(run);
+        if room < u32::MAX {
+            self.rooms.insert(run, room.saturating_sub(count));
+        }
+    }
+
+    /// Takes units of the fuel that is left.
+    pub(super) fn spend(&mut self, units: usize) {
+        self.fuel = self.fuel.saturating_sub(units as u64);
+    }
+
+    pub(super) const fn is_out_of_fuel(&self) -> bool {
+        self.fuel == 0
     }
 }
 
-fn shortage(request: &[u64], node: &Node, free: &[u64]) -> Option<Shortage> {
-    let (resource, asked, free) = nearest_miss(request, free)?;
-    let capacity = node.capacity.get(usize::from(resource.0)).copied().unwrap_or(0);
-    Some(Shortage { worker: node.worker, resource, asked, free, capacity })
+fn node_id(node: usize) -> NodeId {
+    NodeId(u32::try_from(node).expect("fewer nodes than numbers"))
 }
 
-#[cfg(test)]
-mod tests;
+/// When a group has its turn: at its place, or before a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    tier: u16,
+    lane: u16,
+    is_own: bool,
+    deadline: u64,
+    place: Place,
+}
+
+impl Turn {
+    fn own(place: Place) -> Self {
+        Self { tier: place.tier, lane: place.lane, is_own: true, deadline: 0, place }
+    }
+
+    fn promoted((tier, lane): (u16, u16), deadline: u64, place: Place) -> Self {
+        Self { tier, lane, is_own: false, deadline, place }
+    }
+}

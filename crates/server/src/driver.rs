@@ -45,8 +45,6 @@ mod readers;
 
 use kept::{keep_outputs, note_cached};
 
-/// Units that one plan may cost: some milliseconds on the driver's thread.
-const PLAN_FUEL: u64 = 100_000;
 /// Events that are taken in before deadlines are looked at.
 const EVENTS_PER_TURN: usize = 8_192;
 /// How long facts may be added to a batch that waits for the one before it.
@@ -494,20 +492,17 @@ impl Driver {
         }
     }
 
-    /// One step, and the plans that it asks for.
+    /// One step.
     pub(crate) fn step(&mut self, input: Input) {
         let now = self.now();
         let after = self.parts.engine.state().last();
         let step = self.parts.engine.step(now, input);
         let at = self.parts.engine.now();
-        if let Some(problem) = self.take(after, at, step) {
-            let plan = scheduler::plan(&problem, PLAN_FUEL);
-            self.step(Input::Planned(plan));
-        }
+        self.take(after, at, step);
     }
 
-    /// Adds what a step made to the batch and the pipeline; gives back a problem to be planned.
-    fn take(&mut self, after: Seq, at: Timestamp, step: Step) -> Option<Box<scheduler::Problem>> {
+    /// Adds what a step made to the batch and the pipeline.
+    fn take(&mut self, after: Seq, at: Timestamp, step: Step) {
         let last = self.parts.engine.state().last();
         if !step.facts.is_empty() {
             if self.batches.back().is_none_or(|batch| batch.at != at) {
@@ -539,16 +534,13 @@ impl Driver {
                 self.fresh.put(last, *item, Arc::clone(bytes));
             }
         }
-        let mut problem = None;
         for effect in step.effects {
             match effect {
-                Effect::Plan(asked) => problem = Some(asked),
                 Effect::Refused { .. } => {}
                 Effect::Ask { task, round, turn } => self.asks.push_back(Ask { task, round, turn }),
                 outside => self.pipeline.push(last, Outgoing::Engine(outside)),
             }
         }
-        problem
     }
 
     /// Hands the oldest batch to the journal, unless it still has one.
@@ -582,7 +574,7 @@ impl Driver {
                         answer_to(answer);
                     }
                 }
-                Outgoing::Engine(Effect::Plan(_) | Effect::Refused { .. } | Effect::Ask { .. }) => {
+                Outgoing::Engine(Effect::Refused { .. } | Effect::Ask { .. }) => {
                 }
             }
         }

@@ -120,9 +120,6 @@ impl House {
         while let Some(input) = inputs.pop() {
             for effect in self.engine.step(self.now, input).effects {
                 match effect {
-                    Effect::Plan(problem) => {
-                        inputs.push(Input::Planned(scheduler::plan(&problem, 10_000)));
-                    }
                     Effect::Send { message, .. } => {
                         if let Order::Assign(grants) = message.order {
                             self.granted.extend(grants);

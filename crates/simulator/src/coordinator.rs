@@ -26,8 +26,6 @@ use crate::records::{Records, Store};
 use crate::server;
 use crate::stage::{Stage, Way};
 
-/// What a plan may cost.
-const FUEL: u64 = 10_000_000;
 /// How long a full disk is left alone before the batch is tried again.
 const DISK_PATIENCE: Span = Span::millis(500);
 
@@ -284,9 +282,6 @@ impl Coordinator {
             let last = self.engine.state().last();
             for effect in step.effects {
                 match effect {
-                    Effect::Plan(problem) => {
-                        next.push_front(Input::Planned(scheduler::plan(&problem, FUEL)));
-                    }
                     Effect::Ask { task, round, turn } => {
                         let asked = Asked { task, round, turn, life: self.life, term: self.epoch };
                         let answered = evaluator::ask(stage, store, &self.engine, asked);
@@ -514,7 +509,7 @@ impl Coordinator {
                     stage.judge("S9", s09_durable_effects::leaves(rests_on, durable));
                     self.answers.push((request, answer));
                 }
-                Effect::Plan(_) | Effect::Ask { .. } | Effect::Refused { .. } => {}
+                Effect::Ask { .. } | Effect::Refused { .. } => {}
             }
         }
     }

@@ -36,8 +36,6 @@ pub const BEGINS_AT: Timestamp = Timestamp(1_767_225_600_000_000);
 
 /// Inputs that one rehearsal may take. More is a workflow that goes round in circles.
 const STEPS_MAX: u64 = 20_000_000;
-/// Units that each plan may cost.
-const PLAN_FUEL: u64 = 1_000_000;
 /// What the only machine is called.
 const MACHINE: &str = "machine";
 
@@ -183,9 +181,6 @@ impl Rehearsal<'_> {
 
     fn act(&mut self, effect: Effect) {
         match effect {
-            Effect::Plan(problem) => {
-                self.step(Input::Planned(scheduler::plan(&problem, PLAN_FUEL)));
-            }
             Effect::Ask { task, round, turn } => self.answer(task.task, round, turn),
             Effect::Send { message, .. } => match message.order {
                 Order::Assign(grants) => self.machine.take(grants),

@@ -158,9 +158,6 @@ impl World {
         while let Some(input) = todo.pop_front() {
             for effect in self.engine.step(self.now, input).effects {
                 match effect {
-                    Effect::Plan(problem) => {
-                        todo.push_front(Input::Planned(scheduler::plan(&problem, 1_000_000)));
-                    }
                     Effect::Send { message, .. } => self.obey(message.order),
                     _ => {}
                 }

@@ -8,7 +8,7 @@ use model::fact::RunAmended;
 use model::status::TaskStatus;
 use model::{Graph, IdSet, ItemId, RunId, TaskId, TaskKey, Timestamp};
 
-use crate::state::{ClassId, Fan, Item, Run, State, Task, Waiting, loops};
+use crate::state::{Change, ClassId, Fan, Item, Run, State, Task, Waiting, loops};
 
 /// A task that stands in an index, with those of its items that wait for their next attempt.
 type Indexed = (TaskKey, Vec<Waiting>);
@@ -28,6 +28,7 @@ impl State {
         let classes = classes.collect();
         let Some(run) = self.runs.get_mut(&id) else { return };
         run.amend(amended, graph, classes);
+        self.changes.push(Change::Run(id));
         let new: Vec<_> = run.graph.tasks().skip(known).collect();
         self.intern_all_grown(id);
         self.put_indexed(indexed);

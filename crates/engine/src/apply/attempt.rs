@@ -8,7 +8,7 @@ use model::policy::Policy;
 use model::status::TaskStatus;
 use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
-use crate::state::{Item, Lease, State, Timer};
+use crate::state::{Change, Item, Lease, State, Timer};
 
 impl State {
     pub(super) fn attempts_leased(
@@ -52,6 +52,7 @@ impl State {
         }
         self.shares.hold(&class.shared, item, lease.leased_at);
         self.leases.insert(item, lease);
+        self.changes.push(Change::Leased(item));
     }
 
     pub(super) fn attempts_started(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
@@ -102,6 +103,7 @@ impl State {
             worker.give_back(item, &class.amounts, lease.started_at.is_some());
         }
         self.shares.release(&class.shared, item);
+        self.changes.push(Change::Returned(item));
         self.remove_worker_if_done(lease.worker);
     }
 
@@ -119,6 +121,7 @@ impl State {
             let grows = grows(run.policy(key.task), ended);
             let counted = if grows { old.grown() } else { old };
             let after = run.set_item(key.task, item, item_after(counted, ended, (trial, lost)), at);
+            self.changes.push(Change::Task(key));
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if let Some(lease) = lease.filter(|_| end.usage.wall_us > 0) {
                 self.classes.observe(lease.class, end.usage.wall_us);
@@ -160,6 +163,7 @@ impl State {
         self.intern_grown(key, growths.map_or(0, Item::growths));
         let Some(run) = self.runs.get(&key.run) else { return };
         self.ready.insert_retry(run.item_key(key, item), item, due);
+        self.changes.push(Change::Retry(key.item(item)));
     }
 
     pub(super) fn leases_returned(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {

@@ -10,7 +10,7 @@ use model::outcome::{Failure, Outcome};
 use model::status::TaskStatus;
 use model::{RunId, TaskId, TaskKey, Timestamp};
 
-use crate::state::{Fate, Run, State, Timer, is_trouble};
+use crate::state::{Change, Fate, Run, State, Timer, is_trouble};
 
 impl State {
     /// A task may have ended: decides the edges out of it, and whatever ends because of that.
@@ -27,6 +27,7 @@ impl State {
             if !status.is_final() {
                 continue;
             }
+            self.changes.push(Change::Task(TaskKey { run: id, task }));
             let graph = Arc::clone(run.graph());
             for (next, condition) in graph.edges_from(task) {
                 let Some(run) = self.runs.get_mut(&id) else { return };

@@ -9,7 +9,7 @@ use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
 use model::{Graph, IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
 
-use crate::state::{Run, State, Timer};
+use crate::state::{Change, Run, State, Timer};
 
 impl State {
     pub(super) fn run_admitted(
@@ -47,6 +47,7 @@ impl State {
             self.by_key.insert(key, id);
         }
         self.next_run = self.next_run.max(RunId(id.0 + 1));
+        self.changes.push(Change::Run(id));
         let run = Run::new(admitted.clone(), graph, classes, recorded);
         self.runs.entry(id).insert_entry(run).into_mut()
     }
@@ -134,6 +135,7 @@ impl State {
 
     /// Its time goes on while it is paused.
     pub(super) fn run_paused(&mut self, id: RunId, cause: PauseCause) {
+        self.changes.push(Change::Run(id));
         let Some(run) = self.runs.get_mut(&id) else { return };
         if run.status == RunStatus::Running {
             (run.status, run.paused) = (RunStatus::Paused, Some(cause));
@@ -141,6 +143,7 @@ impl State {
     }
 
     pub(super) fn run_resumed(&mut self, id: RunId) {
+        self.changes.push(Change::Run(id));
         let Some(run) = self.runs.get_mut(&id) else { return };
         if run.status == RunStatus::Paused {
             (run.status, run.paused) = (RunStatus::Running, None);
@@ -148,6 +151,7 @@ impl State {
     }
 
     pub(super) fn run_stopping(&mut self, id: RunId, cause: StopCause) {
+        self.changes.push(Change::Run(id));
         self.disarm_run_timer(id);
         let Some(run) = self.runs.get_mut(&id) else { return };
         (run.status, run.paused) = (RunStatus::Stopping, None);
@@ -155,6 +159,7 @@ impl State {
     }
 
     pub(super) fn run_ended(&mut self, id: RunId, status: RunStatus, at: Timestamp) {
+        self.changes.push(Change::Run(id));
         self.disarm_run_timer(id);
         let Some(run) = self.runs.get_mut(&id) else { return };
         (run.status, run.paused) = (status, None);
@@ -192,6 +197,7 @@ impl State {
 
     /// An ended run goes on.
     fn open_anew(&mut self, id: RunId, at: Timestamp) -> Option<&mut Run> {
+        self.changes.push(Change::Run(id));
         self.ended.retain(|&ended| ended != id);
         self.disarm_run_timer(id);
         let run = self.runs.get_mut(&id)?;
@@ -201,6 +207,7 @@ impl State {
     }
 
     pub(super) fn run_forgotten(&mut self, id: RunId) {
+        self.changes.push(Change::Run(id));
         let Some(run) = self.runs.remove(&id) else { return };
         self.ended.retain(|&ended| ended != id);
         if let Some(key) = run.admitted.key {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model::WorkerId;
 use model::fact::WorkerJoined;
 
-use crate::state::{State, Worker};
+use crate::state::{Change, State, Worker};
 
 impl State {
     pub(super) fn worker_joined(&mut self, joined: &WorkerJoined) {
@@ -21,6 +21,7 @@ impl State {
             gone: false,
         };
         self.workers.insert(joined.worker, worker);
+        self.changes.push(Change::Worker(joined.worker));
         self.next_worker = self.next_worker.max(WorkerId(joined.worker.0 + 1));
     }
 
@@ -29,6 +30,7 @@ impl State {
         if let Some(lost) = self.workers.get_mut(&worker) {
             lost.gone = true;
         }
+        self.changes.push(Change::Worker(worker));
         self.remove_worker_if_done(worker);
     }
 

@@ -151,6 +151,6 @@ impl Turn<'_> {
 }
 
 /// Whether new attempts of a run in this status may start at all.
-pub(super) const fn may_start(status: RunStatus) -> bool {
+pub(crate) const fn may_start(status: RunStatus) -> bool {
     matches!(status, RunStatus::Running | RunStatus::Stopping)
 }

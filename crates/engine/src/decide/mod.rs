@@ -4,7 +4,6 @@
 //! write state in any other way. What is not durable (sessions, the last plan) is [`Volatile`]:
 //! it is rebuilt by the next hello or the next plan and may never decide what a fact means.
 
-mod allowances;
 mod amend;
 mod attempt;
 mod control;
@@ -12,7 +11,6 @@ mod deadline;
 mod mark;
 mod pause;
 mod place;
-mod problem;
 mod progress;
 mod run;
 mod session;
@@ -26,20 +24,20 @@ use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
 use model::message::LeaseId;
 use model::{Graph, Round, RunId, TaskKey, Timestamp, WorkerId};
+use scheduler::Policy;
 
 use crate::input::{Effect, Generated, Input, Step};
+use crate::planning::Planning;
 use crate::state::{ClassId, State};
-pub(crate) use allowances::Limit;
-pub(crate) use place::Planning;
-pub(crate) use problem::{Legend, Order, Origin, Way, first_way, order, problem, startable};
+pub(crate) use deadline::may_start;
 pub(crate) use session::Session;
 
 /// What the engine knows besides facts: lost at a restart, and good to lose.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Volatile {
     /// The sessions of connected workers.
     pub(crate) sessions: HashMap<WorkerId, Session>,
-    /// What was planned last, and what has changed since.
+    /// The planner, and what it was told.
     pub(crate) planning: Planning,
     /// Since when the planner has said of a class that no worker can ever hold it.
     pub(crate) never_fits: HashMap<ClassId, Timestamp>,
@@ -57,6 +55,19 @@ pub(crate) struct Volatile {
 }
 
 impl Volatile {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            sessions: HashMap::default(),
+            planning: Planning::new(policy),
+            never_fits: HashMap::default(),
+            asked: HashSet::default(),
+            questions: 0,
+            unasked: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            generated: HashMap::default(),
+        }
+    }
+
     pub(crate) const fn planned_at(&self) -> Timestamp {
         self.planning.planned_at
     }
@@ -72,7 +83,7 @@ impl Volatile {
         let hopeless = self.never_fits.values().map(|&since| since + grace);
         let deadline = self.deadlines.first().map(|&(at, _)| at);
         let unasked = (!self.unasked.is_empty()).then_some(now);
-        let others = [self.planning.enough_at, deadline, unasked].into_iter().flatten();
+        let others = [self.planning.look_at, deadline, unasked].into_iter().flatten();
         sessions.chain(hopeless).chain(others).min()
     }
 }
@@ -112,7 +123,6 @@ impl<'a> Turn<'a> {
             Input::Generated(generated) => {
                 self.volatile.generated.insert(generated.lease, *generated);
             }
-            Input::Planned(plan) => self.dispose(&plan),
             Input::Forget { run } => self.forget(run),
             Input::Tick => self.tick(),
         }
@@ -149,7 +159,7 @@ impl<'a> Turn<'a> {
         self.expire_workers();
         self.pass_deadlines();
         self.ask_the_rest();
-        self.request_plan();
+        self.plan();
     }
 }
 

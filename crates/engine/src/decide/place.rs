@@ -1,90 +1,55 @@
 //! The planner is asked, and what it proposes is checked and becomes leases.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use model::fact::Fact;
 use model::limits::PREFILL_MAX;
 use model::status::TaskStatus;
-use model::{ItemKey, TaskKey, Timestamp, WorkerId};
-use scheduler::{Placement, Plan, RefusalReason, fits};
+use model::{ItemKey, TaskKey, WorkerId};
+use scheduler::{Placement, Refusal, fits};
 
 use super::Turn;
-use super::allowances::Limit;
 use super::deadline::may_start;
-use super::problem::{Legend, Origin, Way, problem};
-use crate::input::Effect;
-
-/// What was planned last, and whether anything has changed since.
-#[derive(Debug, Default)]
-pub(crate) struct Planning {
-    /// Whether a fact or a worker's return has made the last plan old.
-    pub(crate) changed: bool,
-    /// When the last problem was made.
-    pub(crate) planned_at: Timestamp,
-    /// When a budget that has refused something will have enough for it, or a breaker that did
-    /// lets somebody try.
-    pub(crate) enough_at: Option<Timestamp>,
-    /// What the numbers of the problem under way stand for.
-    asked: Option<Legend>,
-}
+use crate::planning::{Limit, Origin, Planning, Way};
 
 impl Turn<'_> {
-    /// Asks for a plan if anything has changed since the last, or a retry has become due.
-    pub(super) fn request_plan(&mut self) {
+    /// Plans if anything has changed since the last plan, or something has become due.
+    pub(super) fn plan(&mut self) {
         let planning = &self.volatile.planning;
         let due = self.state.ready.next_due(planning.planned_at).is_some_and(|at| at <= self.now);
-        let enough = planning.enough_at.is_some_and(|at| at <= self.now);
-        if !planning.changed && !due && !enough {
+        let look = planning.look_at.is_some_and(|at| at <= self.now);
+        if !planning.changed && !due && !look {
             return;
         }
-        let (problem, legend) = problem(self.state, self.volatile, self.now);
-        let planning = &mut self.volatile.planning;
-        (planning.changed, planning.planned_at) = (false, self.now);
-        planning.enough_at = None;
-        if problem.classes.is_empty() {
-            self.volatile.never_fits.clear();
-            return;
-        }
-        planning.asked = Some(legend);
-        self.effect(Effect::Plan(Box::new(problem)));
-    }
-
-    /// Makes leases of what was proposed and still holds.
-    pub(super) fn dispose(&mut self, plan: &Plan) {
-        let Some(legend) = self.volatile.planning.asked.take() else { return };
+        let plan = self.volatile.planning.plan(self.state, &self.volatile.sessions, self.now);
         let mut granted: BTreeMap<WorkerId, Vec<ItemKey>> = BTreeMap::new();
         for placement in &plan.placements {
-            self.lease(&legend, placement, &mut granted);
+            self.lease(placement, &mut granted);
         }
-        self.note_shares(&legend, plan);
+        self.note_shares();
         for (worker, items) in granted {
             self.grant(worker, items);
         }
-        self.note_hopeless(&legend, plan);
-        self.volatile.planning.changed = plan.out_of_fuel || self.has_other_ways(&legend, plan);
+        self.note_hopeless();
+        self.volatile.planning.changed = self.has_other_ways();
     }
 
     /// Whether something was refused that may be done in another way, now that a breaker has as
     /// many who try as it lets.
-    fn has_other_ways(&self, legend: &Legend, plan: &Plan) -> bool {
-        plan.refusals.iter().any(|refusal| {
-            let Way { class, variant } = legend.classes[refusal.class as usize];
-            let is_shared = matches!(refusal.reason, RefusalReason::Draw { .. });
+    fn has_other_ways(&self) -> bool {
+        self.volatile.planning.refused().any(|(Way { class, variant }, refusal)| {
+            let is_shared = matches!(refusal, Refusal::Allowance(_));
             is_shared && self.state.way(class, variant, self.now) != variant
         })
     }
 
-    fn lease(
-        &mut self,
-        legend: &Legend,
-        placement: &Placement,
-        granted: &mut BTreeMap<WorkerId, Vec<ItemKey>>,
-    ) {
-        let worker = legend.workers[placement.node as usize];
-        let origin = legend.groups[placement.class as usize][placement.group as usize];
-        let way = legend.classes[placement.class as usize];
+    /// Makes leases of what was proposed and holds by the state of this moment.
+    fn lease(&mut self, placement: &Placement, granted: &mut BTreeMap<WorkerId, Vec<ItemKey>>) {
+        let planning = &self.volatile.planning;
+        let origin = Origin::from(placement.group);
+        let known = planning.worker(placement.node).zip(planning.way(placement.group));
+        let Some((worker, way)) = known else { return };
         let mut left = placement.count.min(self.acceptable(worker, origin.task(), way));
         while left > 0 {
             let items = match origin {
@@ -133,21 +98,23 @@ impl Turn<'_> {
     }
 
     /// Remembers when the first class that a budget or a breaker has refused may try again.
-    fn note_shares(&mut self, legend: &Legend, plan: &Plan) {
-        let enough = plan.refusals.iter().filter_map(|refusal| {
-            let RefusalReason::Draw { allowance } = refusal.reason else { return None };
+    fn note_shares(&mut self) {
+        let planning = &self.volatile.planning;
+        let enough = planning.refused().filter_map(|(way, refusal)| {
+            let Refusal::Allowance(allowance) = refusal else { return None };
             let shares = &self.state.shares;
-            match &legend.limits[allowance as usize] {
-                Limit::Run(_) | Limit::Lock(_) => None,
+            match planning.limit(allowance)? {
+                Limit::Lock(_) => None,
                 Limit::Breaker(name) => shares.open_until(name, self.now),
                 Limit::Budget(_) => {
-                    let way = legend.classes[refusal.class as usize];
                     let budgets = way.taken(&self.state.classes).shared.budgets.iter();
                     budgets.map(|spending| shares.enough_at(spending, self.now)).max()
                 }
             }
         });
-        self.volatile.planning.enough_at = enough.filter(|&at| at > self.now).min();
+        let enough = enough.filter(|&at| at > self.now).min();
+        let planning: &mut Planning = &mut self.volatile.planning;
+        planning.look_at = planning.look_at.into_iter().chain(enough).min();
     }
 
     fn is_due(&self, item: ItemKey) -> bool {
@@ -157,13 +124,12 @@ impl Turn<'_> {
     }
 
     /// Remembers since when a class is said never to fit, and forgets it when it is said no more.
-    fn note_hopeless(&mut self, legend: &Legend, plan: &Plan) {
-        let never = plan.refusals.iter().filter_map(|refusal| match refusal.reason {
-            RefusalReason::NeverFits(_) => Some(legend.classes[refusal.class as usize].class),
-            _ => None,
-        });
-        let never: Vec<_> = never.collect();
-        self.volatile.never_fits.retain(|class, _| never.contains(class));
+    fn note_hopeless(&mut self) {
+        let refused = self.volatile.planning.refused();
+        let never = refused.filter(|(_, refusal)| *refusal == Refusal::NeverFits);
+        let mut never: Vec<_> = never.map(|(way, _)| way.class).collect();
+        never.sort_unstable();
+        self.volatile.never_fits.retain(|class, _| never.binary_search(class).is_ok());
         for class in never {
             self.volatile.never_fits.entry(class).or_insert(self.now);
         }

@@ -62,6 +62,7 @@ impl Turn<'_> {
     /// what they have and get a full lease to come back in.
     pub(super) fn lead(&mut self, epoch: Epoch) {
         self.record(Fact::LeaderStarted { epoch, format: FORMAT });
+        self.volatile.planning.begin(self.state, self.now);
         let workers: Vec<_> = self.state.workers().map(|(id, known)| (id, known.lease)).collect();
         for (worker, lease) in workers {
             if lease.is_none() {

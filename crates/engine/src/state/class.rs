@@ -80,6 +80,15 @@ impl Classes {
         self.means[self.get(id).mean].1
     }
 
+    /// The mean of the means of all requests, in microseconds.
+    #[must_use]
+    pub fn mean_of_all_us(&self) -> Option<u64> {
+        let known = || self.means.iter().map(|&(_, mean)| mean).filter(|&mean| mean > 0);
+        let sum: u128 = known().map(u128::from).sum();
+        let mean = sum.checked_div(known().count() as u128)?;
+        Some(u64::try_from(mean).unwrap_or(u64::MAX))
+    }
+
     /// Every request that has been seen with its mean duration, in the order of first sight.
     #[must_use]
     pub fn means(&self) -> &[(Request, u64)] {

@@ -4,7 +4,6 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::ops::Bound::{self, Excluded, Unbounded};
 
 use model::collections::HashMap;
 use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId};
@@ -20,13 +19,6 @@ pub struct ReadyKey {
     pub run: RunId,
     /// The task: the earlier one first.
     pub task: TaskId,
-}
-
-impl ReadyKey {
-    /// The place after all tasks of the same run and urgency.
-    pub(crate) const fn last_of_run(self) -> Self {
-        Self { task: TaskId(u32::MAX), ..self }
-    }
 }
 
 /// By class, the tasks with ready items and the items that wait for their next attempt.
@@ -49,34 +41,24 @@ impl ReadyIndex {
         self.tasks.get(&class).into_iter().flatten()
     }
 
-    /// The task of a class with ready items that follows a place; the first if none is given.
-    pub(crate) fn next_task(&self, class: ClassId, after: Option<ReadyKey>) -> Option<ReadyKey> {
-        self.tasks.get(&class)?.range((bound(after), Unbounded)).next().copied()
-    }
-
-    /// The same of the tasks with items that wait for their next attempt.
-    pub(crate) fn next_retry(&self, class: ClassId, after: Option<ReadyKey>) -> Option<ReadyKey> {
-        let mut following = self.retries.get(&class)?.range((bound(after), Unbounded));
-        following.next().map(|(&key, _)| key)
-    }
-
-    /// The items of a task whose next attempt may start at `now`, longest due first.
-    pub(crate) fn due(
-        &self,
-        class: ClassId,
-        key: ReadyKey,
-        now: Timestamp,
-    ) -> impl Iterator<Item = ItemId> + '_ {
-        let waiting = self.retries.get(&class).and_then(|tasks| tasks.get(&key));
-        let due = waiting.into_iter().flatten().take_while(move |&&(at, _)| at <= now);
-        due.map(|&(_, item)| item)
-    }
-
     /// When the first item that is not due at `now` will be.
     #[must_use]
     pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
         let first = ItemKey { run: RunId(0), task: TaskId(0), item: ItemId(0) };
         self.dues.range((Timestamp(now.0 + 1), first)..).next().map(|&(at, _)| at)
+    }
+
+    /// The items that become due after one time, and not after another.
+    pub(crate) fn due_between(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> impl Iterator<Item = ItemKey> + '_ {
+        let first = ItemKey { run: RunId(0), task: TaskId(0), item: ItemId(0) };
+        let from = (Timestamp(after.0 + 1), first);
+        let to = (Timestamp(until.0 + 1), first);
+        let due = (after < until).then(|| self.dues.range(from..to)).into_iter().flatten();
+        due.map(|&(_, item)| item)
     }
 
     /// The classes that have anything.
@@ -151,11 +133,6 @@ impl ReadyIndex {
 
 /// An item that waits for its next attempt: until when, and for which way.
 pub(crate) type Waiting = (ItemId, (Timestamp, VariantId));
-
-/// Where what follows a place begins.
-fn bound(after: Option<ReadyKey>) -> Bound<ReadyKey> {
-    after.map_or(Unbounded, Excluded)
-}
 
 /// What fires at a time, apart from retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,6 +5,7 @@
 //! the facts.
 
 mod change;
+mod changes;
 mod circuit;
 mod class;
 mod fan;
@@ -25,6 +26,7 @@ use model::outcome::{Outcome, Totals};
 use model::shared::Sign;
 use model::{Digest, Epoch, ItemKey, Request, RunId, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
+pub(crate) use changes::{Change, Changes};
 pub use circuit::{Circuit, Stand};
 pub use class::{Class, ClassId, Classes};
 pub use fan::Fan;
@@ -60,6 +62,8 @@ pub struct State {
     pub(crate) spent: BTreeMap<Box<str>, Totals>,
     pub(crate) ready: ReadyIndex,
     pub(crate) timers: Timers,
+    /// What the planner is still to be told of; no part of what facts have made.
+    pub(crate) changes: Changes,
 }
 
 impl State {
@@ -206,6 +210,7 @@ impl State {
     /// Puts a task into the ready index if it has ready items, and takes it out if it has none.
     pub(crate) fn index_task(&mut self, key: TaskKey) {
         let Some(run) = self.runs.get(&key.run) else { return };
+        self.changes.push(Change::Task(key));
         let (class, entry) = run.ready_key(key);
         if run.ready_items(key.task) > 0 {
             self.ready.insert(class, entry);

@@ -20,9 +20,6 @@ use model::{
     TaskKey, TaskStatus, Timestamp,
 };
 
-/// Units that each plan may cost.
-const FUEL: u64 = 100_000;
-
 #[derive(Default)]
 struct Shelf(BTreeMap<Digest, Arc<Graph>>);
 
@@ -90,9 +87,6 @@ impl House {
         effects.extend(self.take(Input::Tick));
         while let Some(effect) = effects.pop_front() {
             match effect {
-                Effect::Plan(problem) => {
-                    effects.extend(self.take(Input::Planned(scheduler::plan(&problem, FUEL))));
-                }
                 Effect::Send { message, .. } => match message.order {
                     Order::Assign(grants) => self.grants.extend(grants),
                     Order::Stop { leases, how } => {

@@ -259,6 +259,13 @@ impl Text<'_, '_> {
                 let goes = if *items == 1 { "goes" } else { "go" };
                 format!("{} of {} {goes} first", plural(*items, "item"), plural(*tasks, "task"))
             }
+            Blocker::Reserved => {
+                "what room there is is kept for others that have waited longer".to_owned()
+            }
+            Blocker::Faster { worker, at } => {
+                let (name, span) = (self.worker(*worker), at.since(self.subject.now));
+                format!("worker {name} is busy, and ends it soonest: room there in about {span}")
+            }
             Blocker::NoRoom { misses } => self.misses(misses, |miss| {
                 let (asked, free) = (&miss.asked, &miss.free);
                 let capacity = amount(&miss.resource, miss.capacity);
@@ -367,6 +374,10 @@ impl Text<'_, '_> {
             }
             Blocker::NoWorker => "a worker that connects".to_owned(),
             Blocker::Behind { .. } => "the start of what goes first".to_owned(),
+            Blocker::Reserved => "the start of those that have waited longer".to_owned(),
+            Blocker::Faster { worker, .. } => {
+                format!("the end of work on worker {}", self.worker(*worker))
+            }
             Blocker::NoRoom { misses } => match nearest(misses, |miss| miss.free) {
                 Some((short, _, worker)) => {
                     format!("the end of work that frees {short} more on worker {worker}")
@@ -445,6 +456,8 @@ const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Paused { .. } => "paused",
         Blocker::NoWorker => "no_worker",
         Blocker::Behind { .. } => "behind",
+        Blocker::Reserved => "reserved",
+        Blocker::Faster { .. } => "faster",
         Blocker::NoRoom { .. } => "no_room",
         Blocker::NeverFits { .. } => "never_fits",
     }

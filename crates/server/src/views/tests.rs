@@ -19,9 +19,6 @@ use crate::fleet::{Enforced, LiveLogs};
 use crate::handle::View;
 use crate::shelf::Shelf;
 
-/// Units that each plan may cost.
-const FUEL: u64 = 100_000;
-
 /// One task, two that depend on it, one that joins them.
 pub(crate) const DIAMOND: &str = "name: diamond\ntasks:\n  - {name: split, script: 'true'}\n  \
      - {name: left, script: 'true', depends_on: [split]}\n  \
@@ -79,9 +76,6 @@ impl Stage {
         effects.extend(self.take(Input::Tick));
         while let Some(effect) = effects.pop_front() {
             match effect {
-                Effect::Plan(problem) => {
-                    effects.extend(self.take(Input::Planned(scheduler::plan(&problem, FUEL))));
-                }
                 Effect::Send { message, .. } => {
                     if let Order::Assign(grants) = message.order {
                         self.grants.extend(grants);

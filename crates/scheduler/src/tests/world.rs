@@ -7,7 +7,12 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::super::ask::Form;
-use super::super::{Ask, Group, GroupKey, Lease, NodeSpec, Patience, Planner, Policy, Run, WHOLE};
+use super::super::{
+    ALL_ITEMS, Ask, Group, GroupKey, Lease, NodeId, NodeSpec, Planner, Policy, Run, WHOLE,
+};
+
+/// More than any plan costs.
+const FUEL: u64 = u64::MAX;
 
 /// A task of a run of its own, or of a run with others.
 #[derive(Clone, Debug)]
@@ -35,7 +40,7 @@ pub(super) struct Fate {
     pub(super) ready_at: u64,
     pub(super) began_at: u64,
     pub(super) ended_at: u64,
-    pub(super) node: u32,
+    pub(super) node: NodeId,
 }
 
 /// Carries out what a policy plans until all has ended; gives back what became of each task.
@@ -50,8 +55,6 @@ pub(super) fn play(
 
 struct World<'a> {
     planner: Planner,
-    patience: Patience,
-    fixed: Option<u64>,
     nodes: &'a [NodeSpec],
     tasks: &'a [Task],
     free: Vec<(Form, Vec<u64>)>,
@@ -59,7 +62,7 @@ struct World<'a> {
     ranks: Vec<u64>,
     /// (time, whether something ends, task, lease).
     events: BinaryHeap<Reverse<(u64, bool, usize, u64)>>,
-    leases: BTreeMap<u64, (usize, u32, super::super::Taken)>,
+    leases: BTreeMap<u64, (usize, NodeId, super::super::Taken)>,
     waits_for: Vec<BTreeSet<usize>>,
     running: Vec<u32>,
 }
@@ -67,6 +70,7 @@ struct World<'a> {
 impl<'a> World<'a> {
     fn new(policy: Policy, nodes: &'a [NodeSpec], tasks: &'a [Task], fixed: Option<u64>) -> Self {
         let mut planner = Planner::new(policy);
+        fixed.into_iter().for_each(|patience| planner.set_patience(patience));
         for node in nodes {
             planner.add_node(node.clone());
         }
@@ -86,8 +90,6 @@ impl<'a> World<'a> {
             tasks.iter().enumerate().map(|(at, task)| Reverse((task.comes_at, false, at, 0)));
         Self {
             planner,
-            patience: Patience::default(),
-            fixed,
             nodes,
             tasks,
             free: free.collect(),
@@ -134,9 +136,9 @@ impl<'a> World<'a> {
             ready_at: now,
             expected: task.expected,
             gang: task.gang > 1,
+            ..Group::default()
         };
-        self.planner.set_group(key(task.run, at), group);
-        self.patience.comes(now, self.planner.work(class, 1 << 30) * u64::from(task.gang));
+        self.planner.set_group(now, key(task.run, at), group);
     }
 
     fn tell_run(&mut self, run: u64) {
@@ -149,29 +151,31 @@ impl<'a> World<'a> {
             path = path.max(self.ranks[at]);
             arrived_at = arrived_at.min(task.comes_at);
         }
-        self.planner.set_run(run, Run { priority: 50, arrived_at, work, path });
+        self.planner.set_run(run, Run { arrived_at, work, path, ..Run::default() });
     }
 
     fn plan(&mut self, now: u64) {
-        self.patience.waits(self.planner.waiting_work());
-        self.planner.set_patience(self.fixed.unwrap_or_else(|| self.patience.get(now)));
         let mut forgetful = self.planner.clone();
         forgetful.forget_what_is_full();
-        let (again, afresh) = (self.planner.clone().plan(now), forgetful.plan(now));
-        let plan = self.planner.plan(now);
+        let (again, afresh) = (self.planner.clone().plan(now, FUEL), forgetful.plan(now, FUEL));
+        let plan = self.planner.plan(now, FUEL);
         assert_eq!(plan, again, "the same problem has the same plan");
         assert_eq!(plan, afresh, "what is remembered changes no plan");
         let mut begun: BTreeMap<usize, u32> = BTreeMap::new();
         for (number, placement) in plan.placements.into_iter().enumerate() {
             let at = placement.group.task as usize;
             let task = &self.tasks[at];
+            assert_eq!(
+                placement.count, 1,
+                "only gangs have more items here, and none begins alone"
+            );
             *begun.entry(at).or_default() += 1;
-            let node = &self.nodes[placement.node as usize];
-            let (form, row) = &mut self.free[placement.node as usize];
+            let node = &self.nodes[placement.node.0 as usize];
+            let (form, row) = &mut self.free[placement.node.0 as usize];
             assert!(node.accepts && form.fits(row, &task.ask), "what begins has room");
             let taken = placement.taken;
-            assert_eq!(taken.devices.len(), usize::from(task.ask.devices.count));
-            for &device in &taken.devices {
+            assert_eq!(taken.devices.len(), u32::from(task.ask.devices.count));
+            for device in taken.devices.iter() {
                 let free = row[form.amounts + usize::from(device)];
                 assert!(free >= u64::from(taken.share), "no device is given twice");
                 let kind = task.ask.devices.kinds;
@@ -180,28 +184,27 @@ impl<'a> World<'a> {
             form.change(row, &taken, false);
             let slower = |time: u64| (time * 1_000 / u64::from(node.speed)).max(1);
             let id = now << 20 | number as u64;
-            let ends_at = now + slower(task.expected);
-            let lease = Lease { taken: taken.clone(), began_at: now, ends_at };
-            self.planner.begin(id, placement.node, lease);
+            let class = self.planner.class(task.ask.clone());
+            let (taken_too, ends_at) = (taken.clone(), now + slower(task.expected));
+            let lease = Lease { class, taken: taken_too, began_at: now, ends_at };
+            self.planner.begin(item(id), placement.node, lease);
             self.events.push(Reverse((now + slower(task.takes), true, at, id)));
             self.leases.insert(id, (at, placement.node, taken));
             self.running[at] += 1;
             self.fates[at] = Fate { began_at: now, node: placement.node, ..self.fates[at] };
-            let class = self.planner.class(task.ask.clone());
-            self.patience.begins(now, self.planner.work(class, 1 << 30));
         }
         for (at, count) in begun {
             assert_eq!(count, self.tasks[at].gang, "a gang begins as a whole, and everything once");
-            self.planner.set_group(key(self.tasks[at].run, at), Group::default());
+            self.planner.set_group(now, key(self.tasks[at].run, at), Group::default());
         }
     }
 
     fn end(&mut self, at: usize, lease: u64, now: u64, came: &[bool]) {
         let (_, node, taken) = self.leases.remove(&lease).expect("it runs");
-        let (form, row) = &mut self.free[node as usize];
+        let (form, row) = &mut self.free[node.0 as usize];
         form.change(row, &taken, true);
         assert!((0..form.devices.len()).all(|it| row[form.amounts + it] <= u64::from(WHOLE)));
-        self.planner.end(lease);
+        self.planner.end(now, item(lease));
         self.running[at] -= 1;
         if self.running[at] > 0 {
             return;
@@ -217,5 +220,10 @@ impl<'a> World<'a> {
 }
 
 fn key(run: u64, task: usize) -> GroupKey {
-    GroupKey { run, task: u32::try_from(task).expect("few tasks"), item: u32::MAX }
+    GroupKey { run, task: u32::try_from(task).expect("few tasks"), item: ALL_ITEMS }
+}
+
+/// The name of a lease.
+fn item(lease: u64) -> GroupKey {
+    GroupKey { run: lease, task: 0, item: 0 }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use model::resources::Amounts;
+pub use model::resources::DeviceSet;
 
 /// A whole device, in thousandths.
 pub const WHOLE: u16 = 1_000;
@@ -54,8 +55,8 @@ pub struct Device {
 pub struct Taken {
     /// CPU, memory and custom amounts.
     pub amounts: Amounts,
-    /// The devices, by their place on the node.
-    pub devices: Vec<u8>,
+    /// The devices, by their places on the node.
+    pub devices: DeviceSet,
     /// How much of each device, in thousandths.
     pub share: u16,
     /// How much memory of each device, in bytes.
@@ -122,7 +123,7 @@ impl Form {
         devices.truncate(usize::from(ask.devices.count));
         Taken {
             amounts: ask.amounts.clone(),
-            devices: devices.into_iter().map(|at| u8::try_from(at).unwrap_or(u8::MAX)).collect(),
+            devices: devices.into_iter().filter_map(|at| u8::try_from(at).ok()).collect(),
             share: ask.devices.share,
             memory: ask.devices.memory,
         }
@@ -135,11 +136,33 @@ impl Form {
         };
         let amounts = row[..self.amounts].iter_mut().zip(&taken.amounts);
         amounts.for_each(|(free, &amount)| change(free, amount));
-        for &device in &taken.devices {
-            let share = self.amounts + usize::from(device);
+        for device in self.places(taken.devices) {
+            let share = self.amounts + device;
             change(&mut row[share], u64::from(taken.share));
             change(&mut row[share + self.devices.len()], taken.memory);
         }
+    }
+
+    /// The places of some devices, as far as the node has them.
+    fn places(&self, devices: DeviceSet) -> impl Iterator<Item = usize> {
+        let known = self.devices.len();
+        devices.iter().map(usize::from).filter(move |&device| device < known)
+    }
+
+    /// Whether a row has all that is to be taken of it.
+    pub(super) fn holds(&self, row: &[u64], taken: &Taken) -> bool {
+        let free = |at: usize| if at < self.amounts { row[at] } else { 0 };
+        taken.amounts.iter().enumerate().all(|(at, &amount)| free(at) >= amount)
+            && self.places(taken.devices).all(|device| {
+                let share = self.amounts + device;
+                row[share] >= u64::from(taken.share)
+                    && row[share + self.devices.len()] >= taken.memory
+            })
+    }
+
+    /// How many of the devices of a row have what is asked for of each.
+    pub(super) fn open_count(&self, row: &[u64], ask: DeviceAsk) -> usize {
+        self.open(row, ask).count()
     }
 
     /// How much of its devices is free in a row, in thousandths.
@@ -170,7 +193,7 @@ mod tests {
         let mut row = form.empty(&[10, 10]);
         let half = form.choose(&row, &devices(1, 600));
         form.change(&mut row, &half, false);
-        form.change(&mut row, &Taken { devices: vec![1], ..half.clone() }, false);
+        form.change(&mut row, &Taken { devices: DeviceSet::one(1), ..half.clone() }, false);
         // 400 thousandths are free on each: 500 are nowhere.
         assert!(form.fits(&row, &devices(1, 400)));
         assert!(!form.fits(&row, &devices(1, 500)));
@@ -185,11 +208,19 @@ mod tests {
     fn the_fullest_device_that_suffices_is_shared() {
         let form = form(&[0, 0, 0]);
         let mut row = form.empty(&[10, 10]);
-        form.change(&mut row, &Taken { devices: vec![1], share: 300, ..Taken::default() }, false);
-        form.change(&mut row, &Taken { devices: vec![2], share: 800, ..Taken::default() }, false);
-        assert_eq!(form.choose(&row, &devices(1, 400)).devices, [1]);
-        assert_eq!(form.choose(&row, &devices(1, 200)).devices, [2]);
-        assert_eq!(form.choose(&row, &devices(1, WHOLE)).devices, [0]);
+        form.change(
+            &mut row,
+            &Taken { devices: DeviceSet::one(1), share: 300, ..Taken::default() },
+            false,
+        );
+        form.change(
+            &mut row,
+            &Taken { devices: DeviceSet::one(2), share: 800, ..Taken::default() },
+            false,
+        );
+        assert_eq!(form.choose(&row, &devices(1, 400)).devices, DeviceSet::one(1));
+        assert_eq!(form.choose(&row, &devices(1, 200)).devices, DeviceSet::one(2));
+        assert_eq!(form.choose(&row, &devices(1, WHOLE)).devices, DeviceSet::one(0));
     }
 
     #[test]
@@ -201,7 +232,7 @@ mod tests {
         ask.devices.kinds = 1 << 3;
         assert!(!form.fits(&row, &ask));
         ask.devices.count = 1;
-        assert_eq!(form.choose(&row, &ask).devices, [1]);
+        assert_eq!(form.choose(&row, &ask).devices, DeviceSet::one(1));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the planner may hand out besides the room of workers: of each limit, how much is left.
 //!
-//! A run's own limit is counted in attempts, a lock in holders, a breaker in trials, a budget in
+//! A lock is counted in holders, a breaker in trials, a budget in
 //! microseconds of the time in which it fills. A closed breaker has no end of trials, an open one
 //! has none. Whoever asks for a lock or a budget may see another limit of the same
 //! name than others do: the widest is what is handed out, and whoever sees a narrower one has to
@@ -9,18 +9,16 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use model::Timestamp;
 use model::collections::HashMap;
 use model::shared::{Lock, Shared};
-use model::{RunId, Timestamp};
-use scheduler::Draw;
+use scheduler::{AllowanceId, Draw};
 
-use crate::state::{Run, Shares, cost};
+use crate::state::{Shares, cost};
 
 /// What an allowance is left of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
-    /// How many attempts of a run may be leased at a time.
-    Run(RunId),
     /// How many may hold a lock.
     Lock(Box<str>),
     /// How much of a budget may be spent.
@@ -32,26 +30,19 @@ pub(crate) enum Limit {
 /// The allowances of a problem as they are collected.
 #[derive(Default)]
 pub(super) struct Allowances<'a> {
-    /// Each with what is left of a run's, and the widest limit of a shared one.
+    /// Each with its widest limit.
     list: Vec<(Key<'a>, u64)>,
     index: HashMap<Key<'a>, u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Key<'a> {
-    Run(RunId),
     Lock(&'a str),
     Budget(&'a str),
     Breaker(&'a str),
 }
 
 impl<'a> Allowances<'a> {
-    /// The allowance of a run, if it has a limit.
-    pub(super) fn of(&mut self, id: RunId, run: &Run) -> Option<u32> {
-        let limit = run.admitted().concurrency?;
-        Some(self.entry(Key::Run(id), u64::from(limit.saturating_sub(run.live()))))
-    }
-
     /// Takes in the limits that a class sees.
     pub(super) fn widen(&mut self, shared: &'a Shared, seen: Seen<'_>) {
         for (key, limit, _) in parts(shared, seen) {
@@ -70,10 +61,11 @@ impl<'a> Allowances<'a> {
     }
 
     /// What each item of a class takes, once all limits have been taken in.
-    pub(super) fn draws(&self, shared: &'a Shared, seen: Seen<'_>) -> Vec<Draw> {
+    pub(super) fn draws(&self, shared: &'a Shared, seen: Seen<'_>) -> Box<[Draw]> {
         let draw = |(key, limit, cost)| {
             let allowance = self.index[&key];
-            Draw { allowance, cost, reserve: self.list[allowance as usize].1 - limit }
+            let reserve = self.list[allowance as usize].1 - limit;
+            Draw { allowance: AllowanceId(allowance), cost, reserve }
         };
         parts(shared, seen).map(draw).collect()
     }
@@ -81,7 +73,6 @@ impl<'a> Allowances<'a> {
     /// How much there is of each.
     pub(super) fn finish(self, Seen { shares, now }: Seen<'_>) -> (Vec<u64>, Vec<Limit>) {
         let rest = |(key, limit): (Key<'_>, u64)| match key {
-            Key::Run(run) => (limit, Limit::Run(run)),
             Key::Lock(name) => {
                 (limit.saturating_sub(u64::from(shares.held(name))), Limit::Lock(name.into()))
             }

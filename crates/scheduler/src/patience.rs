@@ -30,11 +30,19 @@ pub struct Patience {
     expected: u128,
     measured: u128,
     most: u64,
+    /// Since when nothing waits.
+    idle_since: Option<u64>,
 }
 
 impl Patience {
     /// An item may begin from now on; it takes this share of the fleet.
     pub fn comes(&mut self, now: u64, share: u64) {
+        // What happened before a pause that was longer than any wait says nothing of now.
+        if let Some(since) = self.idle_since.take()
+            && now.saturating_sub(since) > self.longest.max(LEAST)
+        {
+            (self.longest, self.most) = (0, 0);
+        }
         self.came += u128::from(share);
         match self.open.back_mut() {
             Some(last) if last.1 == now => last.0 = self.came,
@@ -53,16 +61,23 @@ impl Patience {
         }
     }
 
+    /// Nothing waits any more.
+    pub fn rests(&mut self, now: u64) {
+        self.open.clear();
+        self.began = self.came;
+        self.idle_since.get_or_insert(now);
+    }
+
     /// An item has ended: the work that it was expected to be, and that it was.
-    pub fn ends(&mut self, expected: u64, measured: u64) {
-        self.expected += u128::from(expected);
-        self.measured += u128::from(measured);
+    pub fn ends(&mut self, expected: u128, measured: u128) {
+        self.expected = self.expected.saturating_add(expected);
+        self.measured = self.measured.saturating_add(measured);
     }
 
     /// So much work waits.
     pub fn waits(&mut self, work: u64) {
         let shorter = self.measured.min(self.expected).max(1);
-        let work = u128::from(work) * shorter / self.expected.max(1);
+        let work = u128::from(work).saturating_mul(shorter) / self.expected.max(1);
         self.most = self.most.max(u64::try_from(work).unwrap_or(u64::MAX));
     }
 
@@ -70,8 +85,8 @@ impl Patience {
     #[must_use]
     pub fn get(&self, now: u64) -> u64 {
         let open = self.open.front().map_or(0, |&(_, at)| now.saturating_sub(at));
-        let past = self.longest.max(open) / 100 * PAST;
-        past.max(self.most / 100 * AHEAD).max(LEAST)
+        let past = (self.longest.max(open) / 100).saturating_mul(PAST);
+        past.max((self.most / 100).saturating_mul(AHEAD)).max(LEAST)
     }
 }
 

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::ask::{Ask, Form, Taken};
-use super::fleet::Node;
+use super::fleet::{Lease, Node};
 
 /// The future of one node: what is free from each of some times on.
 #[derive(Clone, Debug)]
@@ -19,17 +19,17 @@ pub(super) struct Timeline {
 impl Timeline {
     pub(super) fn of(node: &Node, now: u64, is_hopeful: bool) -> Self {
         let width = node.form.width();
-        let mut ends: Vec<((u64, u64), usize)> = (0..node.leases.len())
-            .map(|index| (node.leases[index].1.expected_end(now, is_hopeful), index))
-            .collect();
-        ends.sort_unstable();
+        let leases = node.leases.values();
+        let mut ends: Vec<((u64, u64), &Lease)> =
+            leases.map(|lease| (lease.expected_end(now, is_hopeful), lease)).collect();
+        ends.sort_by_key(|&(end, _)| end);
         let at = Vec::with_capacity(ends.len() + 1);
         let mut timeline = Self { at, doubt: Vec::new(), rows: Vec::new(), width };
         timeline.rows.reserve(width * (ends.len() + 1));
         timeline.at.push(now);
         timeline.doubt.push(0);
         timeline.rows.extend_from_slice(&node.free);
-        for ((end, doubt), index) in ends {
+        for ((end, doubt), lease) in ends {
             if timeline.at.last() != Some(&end) || timeline.doubt.last() != Some(&doubt) {
                 let from = timeline.rows.len() - width;
                 timeline.at.push(end);
@@ -37,7 +37,7 @@ impl Timeline {
                 timeline.rows.extend_from_within(from..);
             }
             let from = timeline.rows.len() - width;
-            node.form.change(&mut timeline.rows[from..], &node.leases[index].1.taken, true);
+            node.form.change(&mut timeline.rows[from..], &lease.taken, true);
         }
         timeline
     }

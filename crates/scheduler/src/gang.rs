@@ -10,8 +10,9 @@ impl Planning<'_> {
     /// All items of a gang begin, on as few and as tight nodes as possible, or none.
     pub(super) fn place_gang(&mut self, key: GroupKey, group: &Group) -> Outcome {
         let ask = self.ask(group);
+        self.spend(2 * self.planner.fleet.nodes.len());
         let mut nodes: Vec<(u64, usize, u32)> = Vec::new();
-        for (node, known) in self.planner.nodes.iter().enumerate() {
+        for (node, known) in self.planner.fleet.nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
             if self.draft.fits_now(node, ask, duration).is_some() {
                 let times = self.draft.times(node, ask, (self.now, duration), group.count);
@@ -25,7 +26,7 @@ impl Planning<'_> {
         }
         let mut left = group.count;
         for (_, node, times) in nodes {
-            let duration = self.planner.nodes[node].duration(group.expected);
+            let duration = self.planner.fleet.nodes[node].duration(group.expected);
             for _ in 0..times.min(left) {
                 let least = self.draft.fits_now(node, ask, duration);
                 let Some(least) = least else { break };
@@ -40,7 +41,8 @@ impl Planning<'_> {
     /// Reserves the first time at which all items of a gang have room.
     pub(super) fn book_gang(&mut self, group: &Group) {
         let ask = self.ask(group);
-        let nodes = &self.planner.nodes;
+        let nodes = &self.planner.fleet.nodes;
+        self.spend(2 * nodes.len());
         let mut starts: Vec<(u64, usize)> = Vec::new();
         for (node, known) in nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
@@ -67,7 +69,7 @@ impl Planning<'_> {
     fn book_all(&mut self, chosen: &[(usize, u32)], start: u64, group: &Group) {
         let ask = self.ask(group);
         for &(node, times) in chosen {
-            let duration = self.planner.nodes[node].duration(group.expected);
+            let duration = self.planner.fleet.nodes[node].duration(group.expected);
             // One by one, since each takes devices of its own.
             for _ in 0..times {
                 let Some(least) = self.draft.fits_at(node, ask, (start, duration)) else { break };

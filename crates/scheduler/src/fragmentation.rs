@@ -60,7 +60,7 @@ pub(super) fn wanted(nodes: &[Node], classes: &[Class]) -> Vec<u64> {
     for class in classes.iter().filter(|class| class.seen > 0 && class.ask.devices.count > 0) {
         let hosts = || {
             let nodes = nodes.iter().enumerate();
-            nodes.filter(|(_, node)| node.form.fits(&node.empty, &class.ask))
+            nodes.filter(|(_, node)| node.could_hold(&class.ask))
         };
         let devices: u64 = hosts().map(|(_, node)| node.spec.devices.len() as u64).sum();
         let asked = class.seen.saturating_mul(class.ask.devices.total());
@@ -87,7 +87,7 @@ mod tests {
             let devices = DeviceAsk { count: 1, share: 1_000, memory: 0, kinds };
             let class = planner.class(Ask { amounts: vec![1], devices });
             planner.see(class, items);
-            super::wanted(&planner.nodes, &planner.classes)
+            super::wanted(&planner.fleet.nodes, &planner.classes)
         };
         // Eight devices, of which all can hold any.
         assert_eq!(wanted(0, 80), [10_000; 4]);

@@ -8,10 +8,13 @@
 use super::ask::DeviceAsk;
 use super::backlog::Group;
 use super::place::Slot;
-use super::plan::{Outcome, Planning};
+use super::plan::Planning;
 
 /// Reservations in a plan at most.
 const RESERVATIONS_MAX: usize = 8;
+
+/// Of what has waited longest, so many groups are looked at.
+const LOOKS_MAX: usize = 1_024;
 
 /// Whoever has waited for so much of patience gets one where it finds no room, in hundredths.
 const LATE: u64 = 50;
@@ -22,7 +25,7 @@ const VERY_LATE: u64 = 60;
 impl Planning<'_> {
     /// Whether a group has waited for so many hundredths of patience.
     fn has_waited(&self, since: u64, hundredths: u64) -> bool {
-        self.now.saturating_sub(since) >= self.planner.patience / 100 * hundredths
+        self.now.saturating_sub(since) >= self.patience / 100 * hundredths
     }
 
     /// Whether a group has waited so long that it gets a reservation where it finds no room.
@@ -33,16 +36,15 @@ impl Planning<'_> {
     /// Those that are late and hard to place begin or get a reservation before anyone has a turn,
     /// whoever has waited longest first.
     pub(super) fn reserve(&mut self) {
-        let backlog = &self.planner.backlog;
-        let largest = self.planner.nodes.iter().map(|node| node.spec.devices.len()).max();
-        for (since, key) in backlog.oldest() {
+        let (backlog, largest) = (&self.planner.backlog, self.planner.fleet.largest);
+        for (since, key) in backlog.oldest().take(LOOKS_MAX) {
             if !self.has_waited(since, LATE) || self.reservations >= RESERVATIONS_MAX {
                 return;
             }
             let Some(waiting) = backlog.get(key) else { continue };
             let group = waiting.group;
-            let is_hard = group.gang || is_hard(self.ask(&group).devices, largest.unwrap_or(0));
-            if is_hard && self.place_first(key, &group) != Outcome::Settled {
+            let is_hard = group.gang || is_hard(self.ask(&group).devices, largest);
+            if is_hard && self.place_first(key, &group).is_left_by_nodes() {
                 self.book(&group);
             }
         }
@@ -57,8 +59,9 @@ impl Planning<'_> {
             return self.book_gang(group);
         }
         let ask = self.ask(group);
+        self.spend(self.planner.fleet.nodes.len());
         let mut best: Option<(u64, u64, Slot)> = None;
-        for (node, known) in self.planner.nodes.iter().enumerate() {
+        for (node, known) in self.planner.fleet.nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
             let Some((start, _, least)) = self.draft.earliest(node, ask, duration) else {
                 continue;
@@ -71,7 +74,7 @@ impl Planning<'_> {
         let Some((_, _, mut slot)) = best else { return };
         if self.has_waited(group.ready_at, VERY_LATE) {
             self.draft.hope(slot.node);
-            let duration = self.planner.nodes[slot.node].duration(group.expected);
+            let duration = self.planner.fleet.nodes[slot.node].duration(group.expected);
             let again = self.draft.earliest(slot.node, ask, duration);
             (slot.start, slot.least) = again.map_or((slot.start, slot.least), |it| (it.0, it.2));
         }
@@ -82,8 +85,10 @@ impl Planning<'_> {
     /// Takes a slot from what others may have.
     pub(super) fn book_at(&mut self, slot: &Slot, group: &Group) {
         let taken = self.draft.form(slot.node).choose(&slot.least, self.ask(group));
-        let end = slot.start.saturating_add(self.planner.nodes[slot.node].duration(group.expected));
+        let end =
+            slot.start.saturating_add(self.planner.fleet.nodes[slot.node].duration(group.expected));
         self.draft.book(slot.node, (slot.start, end), &taken);
+        self.expect_room(slot.start);
     }
 }
 

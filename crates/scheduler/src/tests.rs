@@ -8,12 +8,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Planner, Policy, Run, SPEED,
+    ALL_ITEMS, Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Placement, Planner,
+    Policy, Run, SPEED,
 };
 use optimum::least_makespan;
 use world::{Fate, Task, play};
 
 const SECOND: u64 = 1_000_000;
+/// More than any plan costs.
+const FUEL: u64 = u64::MAX;
 
 /// Numbers that look random and are the same everywhere (xorshift).
 struct Random(u64);
@@ -212,8 +215,8 @@ fn tell_groups(planner: &mut Planner, random: &mut Random) {
         let count = 1 + u32::try_from(random.below(9)).expect("small");
         let expected = (1 + random.below(9)) * SECOND;
         planner.set_run(run, Run { work: expected, path: expected, ..Run::default() });
-        let key = GroupKey { run, task: 0, item: u32::MAX };
-        planner.set_group(key, Group { class, count, expected, ..Group::default() });
+        let key = GroupKey { run, task: 0, item: ALL_ITEMS };
+        planner.set_group(0, key, Group { class, count, expected, ..Group::default() });
     }
 }
 
@@ -226,21 +229,31 @@ fn many_at_a_time_go_where_they_would_one_by_one() {
             planner.add_node(node(4 + random.below(8), [2, 4, 8][random.below(3) as usize], SPEED));
         }
         tell_groups(&mut planner, random);
-        let together = planner.clone().plan(0).placements;
+        let together = one_by_one(planner.clone().plan(0, FUEL).placements);
         let mut left: BTreeMap<GroupKey, Group> = BTreeMap::new();
         for (number, expected) in (0..).zip(together) {
-            let next = planner.plan(0).placements.swap_remove(0);
+            let next = one_by_one(planner.plan(0, FUEL).placements).swap_remove(0);
             assert_eq!(next, expected, "seed {seed}, item {number}");
             let key = next.group;
             let waiting = planner.backlog.get(key).expect("it waits").group;
             let group = left.entry(key).or_insert(waiting);
             group.count -= 1;
-            planner.set_group(key, *group);
-            let ends_at = group.expected;
-            planner.begin(number, next.node, Lease { taken: next.taken, began_at: 0, ends_at });
+            planner.set_group(0, key, *group);
+            let lease = Lease {
+                class: group.class,
+                taken: next.taken,
+                began_at: 0,
+                ends_at: group.expected,
+            };
+            planner.begin(GroupKey { run: number, ..key }, next.node, lease);
         }
-        assert!(planner.plan(0).placements.is_empty(), "seed {seed}");
+        assert!(planner.plan(0, FUEL).placements.is_empty(), "seed {seed}");
     }
+}
+
+fn one_by_one(placements: Vec<Placement>) -> Vec<Placement> {
+    let one = |it: Placement| vec![Placement { count: 1, ..it.clone() }; it.count as usize];
+    placements.into_iter().flat_map(one).collect()
 }
 
 #[test]
@@ -248,17 +261,17 @@ fn what_is_planned_and_does_not_begin_takes_no_room() {
     let mut planner = Planner::new(Policy::Autoglm);
     planner.add_node(node(8, 1, SPEED));
     let (first, second) = (planner.class(gpus(1, 1_000)), planner.class(gpus(1, 999)));
-    let keys = [0, 1].map(|run| GroupKey { run, task: 0, item: u32::MAX });
+    let keys = [0, 1].map(|run| GroupKey { run, task: 0, item: ALL_ITEMS });
     for (key, class) in keys.into_iter().zip([first, second]) {
         let group = Group { class, count: 1, expected: SECOND, ..Group::default() };
         planner.set_run(key.run, Run { work: 1 + key.run * SECOND, ..Run::default() });
-        planner.set_group(key, group);
+        planner.set_group(0, key, group);
     }
     let planned = |planner: &mut Planner| -> Vec<GroupKey> {
-        planner.plan(0).placements.into_iter().map(|it| it.group).collect()
+        planner.plan(0, FUEL).placements.into_iter().map(|it| it.group).collect()
     };
     assert_eq!(planned(&mut planner), [keys[0]]);
-    planner.set_group(keys[0], Group::default());
+    planner.set_group(0, keys[0], Group::default());
     assert_eq!(planned(&mut planner), [keys[1]]);
 }
 
@@ -272,12 +285,12 @@ fn nothing_overflows() {
         let group = Group { class, count, rank: u64::MAX, expected, ..Group::default() };
         let key = GroupKey { run, ..GroupKey::default() };
         planner.set_run(run, Run { work: u64::MAX, path: u64::MAX, ..Run::default() });
-        planner.set_group(key, group);
+        planner.set_group(0, key, group);
     }
     assert_eq!(planner.waiting_work(), u64::MAX);
-    let placed = planner.plan(u64::MAX / 2).placements;
+    let placed = planner.plan(u64::MAX / 2, FUEL).placements;
     assert_eq!(placed.len(), 1);
-    (0..3).for_each(|run| planner.forget_run(run));
+    (0..3).for_each(|run| planner.forget_run(0, run));
     assert_eq!(planner.waiting_work(), 0);
 }
 

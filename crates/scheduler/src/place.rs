@@ -24,13 +24,14 @@ impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
     pub(super) fn open(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
         let count = self.roomy.len();
+        self.spend(count);
         let choice = self.planner.policy.choice();
         let turn = self.roomy.partition_point(|&node| node < self.turn);
         let first = if choice == Choice::Turn { turn } else { 0 };
         let mut best: Option<(u64, Slot)> = None;
         for step in 0..count {
             let node = self.roomy[(first + step) % count];
-            let duration = self.planner.nodes[node].duration(group.expected);
+            let duration = self.planner.fleet.nodes[node].duration(group.expected);
             let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
             let slot = Slot { node, start: self.now, least };
             if choice != Choice::Tightest {
@@ -48,6 +49,7 @@ impl Planning<'_> {
     /// Ranks the nodes that have room for the items of a group.
     pub(super) fn rank(&mut self, ask: &Ask, group: &Group) {
         let roomy = core::mem::take(&mut self.roomy);
+        self.spend(roomy.len());
         let ranked =
             roomy.iter().filter_map(|&node| Some(Reverse((self.rank_of(node, ask, group)?, node))));
         self.ranking = ranked.collect::<Vec<_>>().into();
@@ -56,7 +58,7 @@ impl Planning<'_> {
     }
 
     fn rank_of(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<Rank> {
-        let speed = self.planner.nodes[node].spec.speed;
+        let speed = self.planner.fleet.nodes[node].spec.speed;
         Some((Reverse(speed), self.cost(node, ask, group)?))
     }
 
@@ -65,7 +67,7 @@ impl Planning<'_> {
     ///
     /// None if no node has room: then there is nothing that it could give up by waiting.
     pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
-        let nodes = &self.planner.nodes;
+        let nodes = &self.planner.fleet.nodes;
         // Where the last item went, or would have if it did not wait for another.
         if let Some(node) = self.unranked.take() {
             let rank = self.rank_of(node, ask, group);
@@ -82,7 +84,8 @@ impl Planning<'_> {
         let least = self.draft.fits_now(node, ask, nodes[node].duration(group.expected))?;
         let mut slot = Slot { node, start: self.now, least };
         let mut end = self.now + nodes[node].duration(group.expected);
-        if speed < self.planner.fastest {
+        if speed < self.planner.fleet.fastest {
+            self.spend(nodes.len());
             for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
                 let duration = known.duration(group.expected);
                 let earliest = self.draft.earliest(node, ask, duration);
@@ -106,7 +109,7 @@ impl Planning<'_> {
         if !self.draft.fits(node, ask) {
             return None;
         }
-        let known = &self.planner.nodes[node];
+        let known = &self.planner.fleet.nodes[node];
         if self.draft.is_booked(node) {
             let least = self.draft.fits_now(node, ask, known.duration(group.expected))?;
             return Some(self.work_out_cost(node, ask, &least));
@@ -120,7 +123,7 @@ impl Planning<'_> {
     }
 
     fn work_out_cost(&self, node: usize, ask: &Ask, least: &[u64]) -> NodeCost {
-        let known = &self.planner.nodes[node];
+        let known = &self.planner.fleet.nodes[node];
         let slack = self.slack(node, ask);
         if self.mix.is_empty() || known.spec.devices.is_empty() {
             return (BASE, slack);
@@ -129,14 +132,14 @@ impl Planning<'_> {
         let mut rest = free.to_vec();
         known.form.change(&mut rest, &known.form.choose(least, ask), false);
         let waste = |row: &[u64]| self.mix.waste(&known.form, row, &self.planner.classes);
-        let wanted = self.planner.wanted.0[node].saturating_mul(ask.devices.total());
+        let wanted = self.planner.wanted.of_node[node].saturating_mul(ask.devices.total());
         let cost = (BASE + wanted).saturating_add(waste(&rest)).saturating_sub(waste(free));
         (cost, slack)
     }
 
     /// How much of a node stays free beside an item, in thousandths of each thing it has.
     pub(super) fn slack(&self, node: usize, ask: &Ask) -> u64 {
-        let known = &self.planner.nodes[node];
+        let known = &self.planner.fleet.nodes[node];
         let free = self.draft.free(node);
         let part =
             |free: u64, whole: u64| free.saturating_mul(1_000).checked_div(whole).unwrap_or(0);

@@ -1,0 +1,129 @@
+//! What is left of a run: its work, and its longest path by expected durations.
+//!
+//! Estimates change as attempts end. What follows from them is worked out anew only now and then,
+//! so that it costs a part of what the run itself does.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use model::status::TaskStatus;
+use model::{Graph, TaskId};
+
+use crate::state::Run;
+
+/// Attempts that end before estimates are looked at for the first time.
+const FIRST_LOOK: u32 = 8;
+
+/// What is expected of a run.
+#[derive(Debug)]
+pub(super) struct Forecast {
+    /// How long an item takes, and its work, in microseconds, by policy.
+    items: Vec<(u64, u64)>,
+    /// The longest path that begins with each task, in microseconds.
+    ranks: Vec<u64>,
+    /// The tasks, those with the longest paths first.
+    order: Vec<u32>,
+    /// How many of them have ended, at the front of the order.
+    ended: usize,
+    /// How many items of each task are counted as open.
+    open: Vec<u32>,
+    /// The work of all items that are counted as open.
+    work: u128,
+    /// Attempts that have ended since estimates were looked at, and how many may.
+    looks: (u32, u32),
+}
+
+impl Forecast {
+    /// `item` says of a policy how long an item takes and what work that is.
+    pub(super) fn new(run: &Run, item: impl FnMut(usize) -> (u64, u64), look: u32) -> Self {
+        let graph = run.graph();
+        let items: Vec<(u64, u64)> = (0..graph.policies().len()).map(item).collect();
+        let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].0);
+        let mut forecast = Self {
+            items,
+            ranks,
+            order,
+            ended: 0,
+            open: vec![0; graph.len()],
+            work: 0,
+            looks: (0, look.max(FIRST_LOOK)),
+        };
+        graph.tasks().for_each(|task| forecast.count(run, task));
+        forecast
+    }
+
+    /// How long an item of a task is expected to take, in microseconds.
+    pub(super) fn expected(&self, run: &Run, task: TaskId) -> u64 {
+        self.items.get(run.graph().policy_index(task)).map_or(0, |&(expected, _)| expected)
+    }
+
+    /// The longest path that begins with a task, in microseconds.
+    pub(super) fn rank(&self, task: TaskId) -> u64 {
+        self.ranks.get(task.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// Takes in how a task stands now.
+    pub(super) fn count(&mut self, run: &Run, task: TaskId) {
+        let index = task.0 as usize;
+        let Some(counted) = self.open.get_mut(index) else { return };
+        let now = open_items(run, task);
+        let each = u128::from(self.items[run.graph().policy_index(task)].1);
+        self.work = self.work - u128::from(*counted) * each + u128::from(now) * each;
+        let is_opened = *counted == 0 && now > 0;
+        *counted = now;
+        if is_opened {
+            let before = |&other: &u32| self.ranks[other as usize] > self.ranks[index];
+            self.ended = self.ended.min(self.order.partition_point(before));
+        }
+    }
+
+    /// The work that is left, in microseconds of the whole fleet.
+    pub(super) fn work(&self) -> u64 {
+        u64::try_from(self.work).unwrap_or(u64::MAX)
+    }
+
+    /// The longest path that is left, in microseconds.
+    pub(super) fn path(&mut self) -> u64 {
+        while let Some(&task) = self.order.get(self.ended)
+            && self.open[task as usize] == 0
+        {
+            self.ended += 1;
+        }
+        self.order.get(self.ended).map_or(0, |&task| self.ranks[task as usize])
+    }
+
+    /// An attempt has ended: whether estimates are to be looked at anew, and after how many then.
+    pub(super) fn attempt_ended(&mut self) -> Option<u32> {
+        self.looks.0 += 1;
+        (self.looks.0 >= self.looks.1).then(|| self.looks.1.saturating_mul(2))
+    }
+}
+
+/// How many items of a task have not ended.
+fn open_items(run: &Run, task: TaskId) -> u32 {
+    let is_open = |status: TaskStatus| !status.is_final();
+    match run.fan(task) {
+        Some(fan) if !fan.items().is_empty() => {
+            fan.tally().iter().filter(|&(status, _)| is_open(status)).map(|(_, count)| count).sum()
+        }
+        _ => u32::from(is_open(run.task(task).status())),
+    }
+}
+
+/// The longest path that begins with each task, by the time that tasks take, and the tasks by that,
+/// the longest first. Topcuoglu et al. 2002 call it the upward rank.
+fn ranks(graph: &Graph, time: impl Fn(TaskId) -> u64) -> (Vec<u64>, Vec<u32>) {
+    let mut order: Vec<u32> = graph.tasks().map(|task| task.0).collect();
+    // Whatever depends on a task has fewer tasks behind it than the task has.
+    order.sort_by_key(|&task| graph.rank(TaskId(task)));
+    let mut ranks = vec![0_u64; graph.len()];
+    for &task in &order {
+        let behind = graph.successors(TaskId(task)).map(|next| ranks[next.0 as usize]).max();
+        ranks[task as usize] = time(TaskId(task)).saturating_add(behind.unwrap_or(0));
+    }
+    order.sort_by_key(|&task| (core::cmp::Reverse(ranks[task as usize]), task));
+    (ranks, order)
+}
+
+#[cfg(test)]
+mod tests;

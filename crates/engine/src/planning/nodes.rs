@@ -1,0 +1,96 @@
+//! Workers as nodes, and what they hold as leases.
+
+use alloc::vec::Vec;
+
+use model::collections::HashMap;
+use model::{ItemKey, Timestamp, VariantId, WorkerId};
+use scheduler::{GroupKey, Lease, NodeId, NodeSpec, SPEED, Taken};
+
+use super::Planning;
+use crate::state::State;
+
+/// The node of each worker, and back.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    nodes: HashMap<WorkerId, NodeId>,
+    workers: Vec<Option<WorkerId>>,
+}
+
+impl Nodes {
+    pub(super) fn worker(&self, node: NodeId) -> Option<WorkerId> {
+        self.workers.get(node.0 as usize).copied().flatten()
+    }
+
+    pub(super) fn node(&self, worker: WorkerId) -> Option<NodeId> {
+        self.nodes.get(&worker).copied()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (WorkerId, NodeId)> + '_ {
+        let numbered = (0..).map(NodeId).zip(&self.workers);
+        numbered.filter_map(|(node, worker)| Some(((*worker)?, node)))
+    }
+
+    fn insert(&mut self, worker: WorkerId, node: NodeId) {
+        let at = node.0 as usize;
+        self.workers.resize(self.workers.len().max(at + 1), None);
+        self.workers[at] = Some(worker);
+        self.nodes.insert(worker, node);
+    }
+
+    fn remove(&mut self, worker: WorkerId) -> Option<NodeId> {
+        let node = self.nodes.remove(&worker)?;
+        self.workers[node.0 as usize] = None;
+        Some(node)
+    }
+}
+
+impl Planning {
+    /// Tells that a worker has come, or is gone.
+    pub(super) fn tell_worker(&mut self, state: &State, worker: WorkerId) {
+        let known = state.worker(worker).filter(|known| !known.gone);
+        match (known, self.nodes.node(worker)) {
+            (Some(known), None) => {
+                let node = self.planner.add_node(NodeSpec {
+                    capacity: known.capacity.clone(),
+                    devices: Vec::new(),
+                    speed: SPEED,
+                    accepts: false,
+                });
+                self.nodes.insert(worker, node);
+            }
+            (None, Some(_)) => {
+                if let Some(node) = self.nodes.remove(worker) {
+                    self.planner.remove_node(node);
+                }
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Tells that an item has been given to its worker.
+    pub(super) fn tell_lease(&mut self, state: &State, item: ItemKey, now: Timestamp) {
+        self.forget_due(item, now);
+        let Some(lease) = state.lease(item) else { return };
+        let Some(node) = self.nodes.node(lease.worker) else { return };
+        let class = self.class(state, (lease.class, VariantId::default()), now);
+        let taken =
+            Taken { amounts: state.classes.get(lease.class).amounts.clone(), ..Taken::default() };
+        let began_at = lease.leased_at.0;
+        let expected = self.expected_item(state, item);
+        let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
+        self.planner.begin(lease_key(item), node, Lease { class, taken, began_at, ends_at });
+        self.tell_room(state, item.run);
+    }
+
+    /// Tells that an item is no longer with its worker.
+    pub(super) fn tell_return(&mut self, state: &State, item: ItemKey, now: Timestamp) {
+        self.planner.end(now.0, lease_key(item));
+        self.tell_room(state, item.run);
+        self.note_end(state, item.run, now);
+    }
+}
+
+/// The name of a lease.
+const fn lease_key(item: ItemKey) -> GroupKey {
+    GroupKey { run: item.run.0, task: item.task.0, item: item.item.0 }
+}

@@ -1,0 +1,253 @@
+//! The nodes, with what runs on each and until when. It knows nothing of what waits.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use model::collections::HashMap;
+use model::resources::Amounts;
+
+use super::ask::{Ask, Device, Form, Taken, WHOLE};
+use super::backlog::{ClassId, GroupKey};
+
+/// The speed of a node that is as fast as estimates assume.
+pub const SPEED: u32 = 1_000;
+
+/// What is expected to take longer, in microseconds, is taken to take so long: 36,000 years.
+const DURATION_MAX: u64 = 1 << 60;
+
+/// The number of a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+/// A node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeSpec {
+    /// What it has of amounts.
+    pub capacity: Amounts,
+    /// Its devices, in their order on the node, 64 at most.
+    pub devices: Vec<Device>,
+    /// How fast it is; [`SPEED`] is what estimates assume, twice as much is twice as fast.
+    pub speed: u32,
+    /// Whether new work may go there.
+    pub accepts: bool,
+}
+
+/// An item that has been given to a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Of which class it is.
+    pub class: ClassId,
+    /// What it takes.
+    pub taken: Taken,
+    /// When it began, in microseconds.
+    pub began_at: u64,
+    /// When it is expected to end, in microseconds, as was estimated before it began.
+    pub ends_at: u64,
+}
+
+impl Lease {
+    /// When it is expected to end. What has outlived its estimate may end at any moment, and goes
+    /// on for half as long again as it has lasted if it does not: `is_hopeful` says which of the
+    /// two is expected. The second number is how much later than hoped it may be.
+    pub(super) fn expected_end(&self, now: u64, is_hopeful: bool) -> (u64, u64) {
+        if self.ends_at > now {
+            return (self.ends_at, 0);
+        }
+        let longer = now.saturating_sub(self.began_at) / 2;
+        (now + 1 + if is_hopeful { 0 } else { longer }, longer)
+    }
+}
+
+/// A node with what runs there.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) spec: NodeSpec,
+    /// The number of its kind.
+    pub(super) kind: u32,
+    pub(super) form: Form,
+    /// What is free now.
+    pub(super) free: Vec<u64>,
+    /// What is free when nothing runs.
+    pub(super) empty: Vec<u64>,
+    pub(super) leases: BTreeMap<GroupKey, Lease>,
+    /// What it has been lent ahead and has no room for, in the order in which it will begin.
+    pub(super) lent: VecDeque<(GroupKey, Lease)>,
+    /// Whether it has been taken away.
+    pub(super) is_gone: bool,
+}
+
+impl Node {
+    fn new(spec: NodeSpec, kind: u32) -> Self {
+        let form = Form { amounts: spec.capacity.len(), devices: spec.devices.clone() };
+        let empty = form.empty(&spec.capacity);
+        Self {
+            spec,
+            kind,
+            form,
+            free: empty.clone(),
+            empty,
+            leases: BTreeMap::new(),
+            lent: VecDeque::new(),
+            is_gone: false,
+        }
+    }
+
+    fn begin(&mut self, item: GroupKey, lease: Lease) {
+        if self.form.holds(&self.free, &lease.taken) {
+            self.form.change(&mut self.free, &lease.taken, false);
+            self.leases.insert(item, lease);
+        } else {
+            self.lent.push_back((item, lease));
+        }
+    }
+
+    fn end(&mut self, item: GroupKey) -> Option<Lease> {
+        let Some(lease) = self.leases.remove(&item) else {
+            let at = self.lent.iter().position(|&(known, _)| known == item)?;
+            return Some(self.lent.remove(at)?.1);
+        };
+        self.form.change(&mut self.free, &lease.taken, true);
+        // A worker begins what it was lent in that order, as soon as there is room.
+        while let Some((_, next)) = self.lent.front()
+            && self.form.holds(&self.free, &next.taken)
+        {
+            let Some((item, next)) = self.lent.pop_front() else { break };
+            self.form.change(&mut self.free, &next.taken, false);
+            self.leases.insert(item, next);
+        }
+        Some(lease)
+    }
+
+    /// Whether an item may begin here with what is free now.
+    pub(super) fn fits(&self, ask: &Ask) -> bool {
+        self.spec.accepts && self.form.fits(&self.free, ask)
+    }
+
+    /// Whether an item could begin here if nothing ran.
+    pub(super) fn could_hold(&self, ask: &Ask) -> bool {
+        !self.is_gone && self.form.fits(&self.empty, ask)
+    }
+
+    /// How long work takes here that takes `expected` at [`SPEED`].
+    pub(super) fn duration(&self, expected: u64) -> u64 {
+        let time = expected.saturating_mul(u64::from(SPEED)) / u64::from(self.spec.speed.max(1));
+        time.clamp(1, DURATION_MAX)
+    }
+}
+
+/// All nodes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fleet {
+    pub(super) nodes: Vec<Node>,
+    /// Numbers of nodes that are gone.
+    vacant: Vec<NodeId>,
+    /// The number of each kind of node: nodes of one kind differ in nothing but what runs there.
+    kinds: HashMap<(Vec<u64>, Vec<Device>, u32), u32>,
+    /// The node of each item that has been given to one.
+    leases: HashMap<GroupKey, NodeId>,
+    /// The speed of the fastest node.
+    pub(super) fastest: u32,
+    /// The most devices that a node has.
+    pub(super) largest: usize,
+    /// What all nodes have together, a fast node more than a slow one.
+    total: Vec<u64>,
+    /// The same of devices, in thousandths.
+    total_devices: u64,
+    /// How often nodes have come and gone.
+    pub(super) version: u64,
+    /// The nodes on which work has ended, one after the other, since this was last cut short.
+    pub(super) freed: Vec<u32>,
+}
+
+impl Fleet {
+    /// # Panics
+    /// There are 2³² nodes.
+    pub(super) fn add(&mut self, spec: NodeSpec) -> NodeId {
+        let next = u32::try_from(self.kinds.len()).expect("fewer kinds than nodes");
+        let kind = (spec.capacity.clone(), spec.devices.clone(), spec.speed);
+        let kind = *self.kinds.entry(kind).or_insert(next);
+        let node = Node::new(spec, kind);
+        let id = if let Some(id) = self.vacant.pop() {
+            self.nodes[id.0 as usize] = node;
+            id
+        } else {
+            self.nodes.push(node);
+            NodeId(u32::try_from(self.nodes.len() - 1).expect("fewer nodes than numbers"))
+        };
+        self.sum_up();
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
+            return;
+        };
+        let gone = Node { is_gone: true, ..Node::new(NodeSpec::default(), u32::MAX) };
+        let Node { leases, lent, .. } = core::mem::replace(node, gone);
+        let items = leases.into_keys().chain(lent.into_iter().map(|(item, _)| item));
+        items.for_each(|item| {
+            self.leases.remove(&item);
+        });
+        self.vacant.push(id);
+        self.sum_up();
+    }
+
+    /// Whether that changes anything.
+    pub(super) fn set_accepts(&mut self, id: NodeId, accepts: bool) -> bool {
+        let node = self.nodes.get_mut(id.0 as usize);
+        node.is_some_and(|node| core::mem::replace(&mut node.spec.accepts, accepts) != accepts)
+    }
+
+    fn sum_up(&mut self) {
+        self.version += 1;
+        let speedy =
+            |amount: u64, speed: u32| amount.saturating_mul(u64::from(speed)) / u64::from(SPEED);
+        let nodes = || self.nodes.iter().filter(|node| !node.is_gone).map(|node| &node.spec);
+        let dimensions = nodes().map(|spec| spec.capacity.len()).max().unwrap_or(0);
+        let mut total = alloc::vec![0_u64; dimensions];
+        for spec in nodes() {
+            for (total, &amount) in total.iter_mut().zip(&spec.capacity) {
+                *total = total.saturating_add(speedy(amount, spec.speed));
+            }
+        }
+        let devices = nodes()
+            .map(|spec| speedy(spec.devices.len() as u64 * u64::from(WHOLE), spec.speed))
+            .sum();
+        let fastest = nodes().map(|spec| spec.speed).max().unwrap_or(0);
+        let largest = nodes().map(|spec| spec.devices.len()).max().unwrap_or(0);
+        (self.total, self.total_devices) = (total, devices);
+        (self.fastest, self.largest) = (fastest, largest);
+    }
+
+    /// Whether any node could hold an item if nothing ran there.
+    pub(super) fn could_hold(&self, ask: &Ask) -> bool {
+        self.nodes.iter().any(|node| node.could_hold(ask))
+    }
+
+    /// The largest part that an item takes of anything that all nodes have together, in millionths,
+    /// at least 1.
+    pub(super) fn share(&self, ask: &Ask) -> u64 {
+        let part = |asked: u64, total: u64| {
+            let part = u128::from(asked) * 1_000_000 / u128::from(total.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        let amounts = ask.amounts.iter().zip(&self.total);
+        let amounts = amounts.map(|(&asked, &total)| part(asked, total));
+        let devices = part(ask.devices.total(), self.total_devices);
+        amounts.chain([devices]).max().unwrap_or(0).max(1)
+    }
+
+    pub(super) fn begin(&mut self, item: GroupKey, id: NodeId, lease: Lease) {
+        let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
+            return;
+        };
+        node.begin(item, lease);
+        self.leases.insert(item, id);
+    }
+
+    pub(super) fn end(&mut self, item: GroupKey) -> Option<Lease> {
+        let id = self.leases.remove(&item)?;
+        self.freed.push(id.0);
+        self.nodes.get_mut(id.0 as usize)?.end(item)
+    }
+}

@@ -1,0 +1,149 @@
+//! Why something stays: what a plan found when it was the group's turn, never a second opinion.
+
+use alloc::vec::Vec;
+
+use model::collections::HashMap;
+use model::resources::ResourceId;
+
+use super::Planner;
+use super::allowance::AllowanceId;
+use super::backlog::{Ahead, ClassId, GroupKey};
+use super::fit::nearest_miss;
+use super::fleet::{Node, NodeId};
+
+/// Why a group stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no node at all.
+    NoNode,
+    /// No node could hold an item even if nothing ran.
+    NeverFits,
+    /// No node has room now.
+    NoRoom,
+    /// There is room now, and it is kept for others: an item would not end in time.
+    Reserved,
+    /// A node that is busy until then ends it sooner than any that has room.
+    Faster {
+        /// The node.
+        node: NodeId,
+        /// When the item is expected to begin there, in microseconds.
+        at: u64,
+    },
+    /// An allowance that each item of the class draws on does not have enough.
+    Allowance(AllowanceId),
+    /// Its run has as many items with nodes as it may.
+    Run,
+    /// Its turn did not come: it goes behind others.
+    Behind,
+}
+
+/// What a node lacks most for an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// The node.
+    pub node: NodeId,
+    /// What of.
+    pub thing: Thing,
+    /// What is asked for.
+    pub asked: u64,
+    /// What is free.
+    pub free: u64,
+    /// What the node has in all.
+    pub capacity: u64,
+}
+
+/// What a node may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// An amount.
+    Amount(ResourceId),
+    /// Devices that have of everything what is asked for of each: a count.
+    Devices,
+}
+
+/// Why what the last plan left stays.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusals {
+    groups: HashMap<GroupKey, Refusal>,
+    classes: HashMap<ClassId, Refusal>,
+}
+
+impl Refusals {
+    pub(super) fn of_group(&mut self, key: GroupKey, refusal: Refusal) {
+        self.groups.insert(key, refusal);
+    }
+
+    /// What is true of a group and of all of its class behind it.
+    pub(super) fn of_class(&mut self, class: ClassId, refusal: Refusal) {
+        self.classes.entry(class).or_insert(refusal);
+    }
+
+    pub(super) fn forget(&mut self, key: GroupKey) {
+        self.groups.remove(&key);
+    }
+}
+
+impl Planner {
+    /// Why a group stayed in the last plan; `None` if it does not wait.
+    #[must_use]
+    pub fn why(&self, key: GroupKey) -> Option<Refusal> {
+        let waiting = self.backlog.get(key)?;
+        let own = self.refusals.groups.get(&key);
+        let refusal = own.or_else(|| self.refusals.classes.get(&waiting.group.class));
+        Some(refusal.copied().unwrap_or(Refusal::Behind))
+    }
+
+    /// The classes that the last plan could place nowhere, for a reason that is true of all of them.
+    pub fn refused(&self) -> impl Iterator<Item = (ClassId, Refusal)> + '_ {
+        self.refusals.classes.iter().map(|(&class, &refusal)| (class, refusal))
+    }
+
+    /// What goes before a group. No more than `looks` groups are looked at.
+    #[must_use]
+    pub fn ahead(&self, key: GroupKey, looks: usize) -> Ahead {
+        self.backlog.before(key, looks)
+    }
+
+    /// What nodes lack for an item of a class: those that come nearest, `most` at most; `ever` asks
+    /// what they lack if nothing runs there.
+    #[must_use]
+    pub fn shortages(&self, class: ClassId, ever: bool, most: usize) -> Vec<Shortage> {
+        let nodes = (0..).map(NodeId).zip(&self.fleet.nodes).filter(|(_, node)| !node.is_gone);
+        let mut shortages: Vec<_> =
+            nodes.filter_map(|(id, node)| self.shortage(class, (id, node), ever)).collect();
+        shortages.sort_by_key(|it| it.asked.saturating_sub(it.free));
+        shortages.truncate(most);
+        shortages
+    }
+
+    fn shortage(
+        &self,
+        class: ClassId,
+        (id, node): (NodeId, &Node),
+        ever: bool,
+    ) -> Option<Shortage> {
+        let ask = &self.classes.get(class.0 as usize)?.ask;
+        let row = if ever { &node.empty } else { &node.free };
+        let capacity = &node.spec.capacity;
+        if let Some((resource, asked, free)) = nearest_miss(&ask.amounts, &row[..capacity.len()]) {
+            let capacity = capacity.get(usize::from(resource.0)).copied().unwrap_or(0);
+            return Some(Shortage {
+                node: id,
+                thing: Thing::Amount(resource),
+                asked,
+                free,
+                capacity,
+            });
+        }
+        let count = |row: &[u64]| node.form.open_count(row, ask.devices) as u64;
+        let (asked, free) = (u64::from(ask.devices.count), count(row));
+        let capacity = count(&node.empty);
+        (free < asked).then_some(Shortage {
+            node: id,
+            thing: Thing::Devices,
+            asked,
+            free,
+            capacity,
+        })
+    }
+}
