@@ -210,7 +210,10 @@ impl<'a> Replay<'a> {
         let JobState { came_at, work, ref open, .. } = self.jobs[job];
         let path = open.last().map_or(0, |&(path, _)| path);
         let priority = self.workload.jobs[job].priority;
-        self.planner.set_run(job as u64, Run { priority, arrived_at: came_at, work, path, ..Run::default() });
+        self.planner.set_run(
+            job as u64,
+            Run { priority, arrived_at: came_at, work, path, ..Run::default() },
+        );
     }
 
     fn ready(&mut self, task: usize, now: u64) {

@@ -107,6 +107,7 @@ impl Engine {
             Refusal::Behind => behind.clone(),
             Refusal::Run => Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) },
             Refusal::NoNode => Blocker::NoWorker,
+            Refusal::NoneAccepts => Blocker::Silent,
             Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },
             Refusal::Reserved => Blocker::Reserved,
             Refusal::Faster { node, at } => match planning.worker(node) {

@@ -92,6 +92,8 @@ pub enum Blocker {
     },
     /// No worker is connected.
     NoWorker,
+    /// Workers are known, and none of them has been heard of lately.
+    Silent,
     /// It would fit, but what is ahead of it in the order takes the room.
     Behind {
         /// How many items are ahead.

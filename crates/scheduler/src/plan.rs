@@ -371,6 +371,9 @@ impl<'a> Planning<'a> {
         if fleet.nodes.iter().all(|node| node.is_gone) {
             return Refusal::NoNode;
         }
+        if !fleet.nodes.iter().any(|node| node.spec.accepts) {
+            return Refusal::NoneAccepts;
+        }
         let ask = &self.planner.classes[class.0 as usize].ask;
         if fleet.could_hold(ask) { Refusal::NoRoom } else { Refusal::NeverFits }
     }

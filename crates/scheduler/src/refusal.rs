@@ -16,6 +16,8 @@ use super::fleet::{Node, NodeId};
 pub enum Refusal {
     /// There is no node at all.
     NoNode,
+    /// There are nodes, and none takes new work.
+    NoneAccepts,
     /// No node could hold an item even if nothing ran.
     NeverFits,
     /// No node has room now.

@@ -574,8 +574,7 @@ impl Driver {
                         answer_to(answer);
                     }
                 }
-                Outgoing::Engine(Effect::Refused { .. } | Effect::Ask { .. }) => {
-                }
+                Outgoing::Engine(Effect::Refused { .. } | Effect::Ask { .. }) => {}
             }
         }
     }

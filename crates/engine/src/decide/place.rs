@@ -27,6 +27,7 @@ impl Turn<'_> {
         for placement in &plan.placements {
             self.lease(placement, &mut granted);
         }
+        self.volatile.planning.tell_changes(self.state, self.now);
         self.note_shares();
         for (worker, items) in granted {
             self.grant(worker, items);

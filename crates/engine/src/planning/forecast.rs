@@ -3,6 +3,7 @@
 //! Estimates change as attempts end. What follows from them is worked out anew only now and then,
 //! so that it costs a part of what the run itself does.
 
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ const FIRST_LOOK: u32 = 8;
 /// What is expected of a run.
 #[derive(Debug)]
 pub(super) struct Forecast {
+    /// The graph that it was made for: the run may have another by now, and nobody has said so yet.
+    graph: Arc<Graph>,
     /// How long an item takes, and its work, in microseconds, by policy.
     items: Vec<(u64, u64)>,
     /// The longest path that begins with each task, in microseconds.
@@ -40,6 +43,7 @@ impl Forecast {
         let items: Vec<(u64, u64)> = (0..graph.policies().len()).map(item).collect();
         let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].0);
         let mut forecast = Self {
+            graph: Arc::clone(graph),
             items,
             ranks,
             order,
@@ -53,8 +57,13 @@ impl Forecast {
     }
 
     /// How long an item of a task is expected to take, in microseconds.
-    pub(super) fn expected(&self, run: &Run, task: TaskId) -> u64 {
-        self.items.get(run.graph().policy_index(task)).map_or(0, |&(expected, _)| expected)
+    pub(super) fn expected(&self, task: TaskId) -> u64 {
+        self.item(task).0
+    }
+
+    fn item(&self, task: TaskId) -> (u64, u64) {
+        let is_known = (task.0 as usize) < self.graph.len();
+        if is_known { self.items[self.graph.policy_index(task)] } else { (0, 0) }
     }
 
     /// The longest path that begins with a task, in microseconds.
@@ -65,9 +74,10 @@ impl Forecast {
     /// Takes in how a task stands now.
     pub(super) fn count(&mut self, run: &Run, task: TaskId) {
         let index = task.0 as usize;
+        let (_, each) = self.item(task);
         let Some(counted) = self.open.get_mut(index) else { return };
         let now = open_items(run, task);
-        let each = u128::from(self.items[run.graph().policy_index(task)].1);
+        let each = u128::from(each);
         self.work = self.work - u128::from(*counted) * each + u128::from(now) * each;
         let is_opened = *counted == 0 && now > 0;
         *counted = now;

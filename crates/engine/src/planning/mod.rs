@@ -126,9 +126,15 @@ impl Planning {
         sessions: &HashMap<WorkerId, Session>,
         now: Timestamp,
     ) -> Plan {
-        self.tell(state, sessions, now);
-        self.changed = false;
-        self.planned_at = now;
+        self.tell_changes(state, now);
+        let due: Vec<ItemKey> = state.ready.due_between(self.planned_at, now).collect();
+        due.into_iter().for_each(|item| self.tell_retry(state, item, now));
+        for (worker, node) in self.nodes.iter() {
+            let session = sessions.get(&worker);
+            self.planner.set_accepts(node, session.is_some_and(|it| it.is_lively(now)));
+        }
+        self.tell_ways(state, now);
+        (self.changed, self.planned_at) = (false, now);
         let plan = self.planner.plan(now.0, FUEL);
         let soonest = now + LOOK_AGAIN;
         self.look_at = match plan.is_out_of_fuel {
@@ -138,7 +144,8 @@ impl Planning {
         plan
     }
 
-    fn tell(&mut self, state: &mut State, sessions: &HashMap<WorkerId, Session>, now: Timestamp) {
+    /// Tells the planner what facts have changed.
+    pub(crate) fn tell_changes(&mut self, state: &mut State, now: Timestamp) {
         for change in state.changes.take() {
             match change {
                 Change::Worker(worker) => self.tell_worker(state, worker),
@@ -149,13 +156,6 @@ impl Planning {
                 Change::Returned(item) => self.tell_return(state, item, now),
             }
         }
-        let due: Vec<ItemKey> = state.ready.due_between(self.planned_at, now).collect();
-        due.into_iter().for_each(|item| self.tell_retry(state, item, now));
-        for (worker, node) in self.nodes.iter() {
-            let session = sessions.get(&worker);
-            self.planner.set_accepts(node, session.is_some_and(|it| it.is_lively(now)));
-        }
-        self.tell_ways(state, now);
     }
 
     /// The worker that a node stands for.

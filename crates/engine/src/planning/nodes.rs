@@ -76,7 +76,7 @@ impl Planning {
         let taken =
             Taken { amounts: state.classes.get(lease.class).amounts.clone(), ..Taken::default() };
         let began_at = lease.leased_at.0;
-        let expected = self.expected_item(state, item);
+        let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
         self.planner.begin(lease_key(item), node, Lease { class, taken, began_at, ends_at });
         self.tell_room(state, item.run);

@@ -135,7 +135,7 @@ impl Planning {
             }
         };
         let forecast = self.forecasts.get(&key.run)?;
-        let (rank, expected) = (forecast.rank(key.task), forecast.expected(run, key.task));
+        let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
         let since = self.planner.group(origin.key()).map(|known| known.ready_at);
         Some(Group {
             class: self.class(state, (class, from), now),
@@ -150,9 +150,8 @@ impl Planning {
     }
 
     /// How long an item that is with a worker is expected to take.
-    pub(super) fn expected_item(&self, state: &State, item: ItemKey) -> u64 {
-        let (run, forecast) = (state.run(item.run), self.forecasts.get(&item.run));
-        run.zip(forecast).map_or(0, |(run, forecast)| forecast.expected(run, item.task))
+    pub(super) fn expected_item(&self, item: ItemKey) -> u64 {
+        self.forecasts.get(&item.run).map_or(0, |forecast| forecast.expected(item.task))
     }
 }
 

@@ -1,0 +1,245 @@
+//! What is said of each thing that keeps a task from starting, and of what would let it start.
+
+use model::ItemKey;
+use model::fact::PauseCause;
+use model::wait::{Blocker, Miss};
+
+use super::super::words::{amount, listed, money, plural, trouble};
+use super::{NAMED_MAX, Text};
+
+impl Text<'_, '_> {
+    pub(super) fn blocker(&self, blocker: &Blocker) -> String {
+        match blocker {
+            Blocker::Dependency { task, status } => {
+                format!("it depends on {}, which is {status}", self.subject.names.task(*task))
+            }
+            Blocker::Question => "its condition, items or rules are being worked out".to_owned(),
+            Blocker::Person { until } => {
+                let what = match self.subject.names.awaited(self.key.task) {
+                    Some(spec::Awaited::Signal) => "a signal",
+                    _ => "an approval",
+                };
+                match until {
+                    None => format!("it waits for {what}"),
+                    Some(until) => {
+                        let span = until.since(self.subject.now);
+                        format!("it waits for {what}, for {span} more")
+                    }
+                }
+            }
+            Blocker::Time { until } => {
+                format!("it waits for {} more", until.since(self.subject.now))
+            }
+            Blocker::TaskConcurrency { limit } => {
+                let items = plural(u64::from(*limit), "item");
+                format!("its task has {items} under way, which is its limit")
+            }
+            Blocker::Handler => "it runs when all other tasks of the run have ended".to_owned(),
+            Blocker::Run(status) => format!("its run is {status}, nothing of it starts"),
+            Blocker::Paused { cause, cost_micro, limit_micro } => {
+                paused(*cause, *cost_micro, *limit_micro)
+            }
+            Blocker::Breaker { .. } => self.breaker(blocker),
+            Blocker::Backoff { until } => {
+                let span = until.since(self.subject.now);
+                format!("its last attempt ended badly, the next one may start in {span}")
+            }
+            Blocker::Concurrency { limit } => {
+                let attempts = plural(u64::from(*limit), "attempt");
+                format!("its run has {attempts} under way, which is its limit")
+            }
+            Blocker::Lock { name, limit, holders } => self.lock(name, *limit, holders),
+            Blocker::Budget { name, until } => {
+                let span = until.since(self.subject.now);
+                format!("the rate {name} is used up, there is enough again in {span}")
+            }
+            Blocker::NoWorker
+            | Blocker::Silent
+            | Blocker::Behind { .. }
+            | Blocker::Reserved
+            | Blocker::Faster { .. }
+            | Blocker::NoRoom { .. }
+            | Blocker::NeverFits { .. } => self.room(blocker),
+        }
+    }
+
+    /// Why no worker has it.
+    fn room(&self, blocker: &Blocker) -> String {
+        match blocker {
+            Blocker::NoWorker => "no worker is connected".to_owned(),
+            Blocker::Silent => "no worker takes new work: none has been heard of lately".to_owned(),
+            Blocker::Behind { items, tasks } => {
+                let goes = if *items == 1 { "goes" } else { "go" };
+                format!("{} of {} {goes} first", plural(*items, "item"), plural(*tasks, "task"))
+            }
+            Blocker::Reserved => {
+                "what room there is is kept for others that have waited longer".to_owned()
+            }
+            Blocker::Faster { worker, at } => {
+                let (name, span) = (self.worker(*worker), at.since(self.subject.now));
+                format!("worker {name} is busy, and ends it soonest: room there in about {span}")
+            }
+            Blocker::NoRoom { misses } => self.misses(misses, |miss| {
+                let (asked, free) = (&miss.asked, &miss.free);
+                let capacity = amount(&miss.resource, miss.capacity);
+                let [asked, free] = [asked, free].map(|&value| amount(&miss.resource, value));
+                format!("it asks for {asked}, {free} of {capacity} are free")
+            }),
+            Blocker::NeverFits { misses, fails_at } => {
+                let sizes = self.misses(misses, |miss| {
+                    let [asked, capacity] =
+                        [miss.asked, miss.capacity].map(|value| amount(&miss.resource, value));
+                    format!("it asks for {asked}, there are {capacity} in all")
+                });
+                format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn lock(&self, name: &str, limit: u32, holders: &[ItemKey]) -> String {
+        let holders = self.holders(holders);
+        format!("{limit} at a time may hold the lock {name}; it is held by {holders}")
+    }
+
+    /// Why a circuit breaker lets it not through.
+    fn breaker(&self, blocker: &Blocker) -> String {
+        let Blocker::Breaker { name, until, failures, last, trials } = blocker else {
+            return String::new();
+        };
+        let last = trouble(*last).unwrap_or_else(|| "unknown".to_owned());
+        let failures = plural(u64::from(*failures), "failure");
+        match until {
+            Some(until) => {
+                let span = until.since(self.subject.now);
+                format!(
+                    "the breaker {name} is open for {span} more: {failures} in a row, the last: \
+                     {last}"
+                )
+            }
+            None => {
+                let trials = plural(u64::from(*trials), "attempt");
+                format!(
+                    "the breaker {name} lets {trials} at a time try, after {failures} in a row, \
+                     the last: {last}"
+                )
+            }
+        }
+    }
+
+    /// Who holds a lock, in whatever run. The engine may have named only the first of them.
+    fn holders(&self, holders: &[ItemKey]) -> String {
+        if holders.is_empty() {
+            return "others".to_owned();
+        }
+        let named = holders.iter().take(NAMED_MAX).map(|&item| self.subject.item_anywhere(item));
+        listed(named.collect(), holders.len())
+    }
+
+    fn misses(&self, misses: &[Miss], say: impl Fn(&Miss) -> String) -> String {
+        let said = misses.iter().take(NAMED_MAX);
+        let said = said.map(|miss| format!("worker {}: {}", self.worker(miss.worker), say(miss)));
+        let mut said: Vec<_> = said.collect();
+        if misses.len() > said.len() {
+            said.push(plural((misses.len() - said.len()) as u64, "more worker"));
+        }
+        if said.is_empty() { "no worker has room".to_owned() } else { said.join("; ") }
+    }
+
+    /// What would let it start, to follow "what would let it start: ".
+    pub(super) fn unblock(&self, blockers: &[Blocker]) -> Option<String> {
+        let nearest = |misses: &[Miss], has: fn(&Miss) -> u64| {
+            let miss = misses.iter().min_by_key(|miss| miss.asked.saturating_sub(has(miss)))?;
+            let short = amount(&miss.resource, miss.asked.saturating_sub(has(miss)));
+            Some((short, amount(&miss.resource, miss.asked), self.worker(miss.worker)))
+        };
+        Some(match blockers.first()? {
+            Blocker::Dependency { .. } => {
+                format!("the success of {}", self.dependencies(blockers))
+            }
+            Blocker::Question => "the answer, in a moment".to_owned(),
+            Blocker::Person { .. } => self.who_answers(),
+            Blocker::Time { until } => format!("time: {}", until.since(self.subject.now)),
+            Blocker::TaskConcurrency { .. } => "the end of an item of its task".to_owned(),
+            Blocker::Handler => "the end of all other tasks of the run".to_owned(),
+            Blocker::Run(_) => "nothing while its run stands so".to_owned(),
+            Blocker::Paused { cause: PauseCause::Asked, .. } => {
+                format!("`autoglm resume {}`", self.subject.id)
+            }
+            Blocker::Paused { cause: PauseCause::CostLimit, .. } => {
+                let run = self.subject.id;
+                format!(
+                    "a higher limit: `autoglm edit {run} --set cost_limit=...`, then `autoglm \
+                     resume {run}`"
+                )
+            }
+            Blocker::Breaker { until: Some(until), .. } => {
+                format!("time: {}", until.since(self.subject.now))
+            }
+            Blocker::Breaker { until: None, .. } => "an attempt that succeeds".to_owned(),
+            Blocker::Backoff { until } => {
+                format!("the end of its pause in {}", until.since(self.subject.now))
+            }
+            Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
+            Blocker::Lock { holders, .. } => format!("the end of {}", self.holders(holders)),
+            Blocker::Budget { until, .. } => {
+                format!("time: {}", until.since(self.subject.now))
+            }
+            Blocker::NoWorker => "a worker that connects".to_owned(),
+            Blocker::Silent => "a worker that is heard of again".to_owned(),
+            Blocker::Behind { .. } => "the start of what goes first".to_owned(),
+            Blocker::Reserved => "the start of those that have waited longer".to_owned(),
+            Blocker::Faster { worker, .. } => {
+                format!("the end of work on worker {}", self.worker(*worker))
+            }
+            Blocker::NoRoom { misses } => match nearest(misses, |miss| miss.free) {
+                Some((short, _, worker)) => {
+                    format!("the end of work that frees {short} more on worker {worker}")
+                }
+                None => "the end of work that frees room".to_owned(),
+            },
+            Blocker::NeverFits { misses, .. } => match nearest(misses, |miss| miss.capacity) {
+                Some((_, asked, _)) => {
+                    format!("a worker with at least {asked}, or asking for less")
+                }
+                None => "a larger worker".to_owned(),
+            },
+        })
+    }
+}
+
+/// Why nothing of a run starts that is paused.
+fn paused(cause: PauseCause, cost_micro: u64, limit_micro: Option<u64>) -> String {
+    match cause {
+        PauseCause::Asked => "its run is paused, nothing of it starts".to_owned(),
+        PauseCause::CostLimit => {
+            let [cost, limit] = [cost_micro, limit_micro.unwrap_or(cost_micro)].map(money);
+            format!("its run is paused: its attempts have cost {cost}, of at most {limit}")
+        }
+    }
+}
+
+/// The kind of a blocker, as programs tell them apart.
+pub(super) const fn kind(blocker: &Blocker) -> &'static str {
+    match blocker {
+        Blocker::Dependency { .. } => "dependency",
+        Blocker::Question => "question",
+        Blocker::Person { .. } => "person",
+        Blocker::Time { .. } => "time",
+        Blocker::TaskConcurrency { .. } => "task_concurrency",
+        Blocker::Handler => "handler",
+        Blocker::Run(_) => "run",
+        Blocker::Backoff { .. } => "backoff",
+        Blocker::Concurrency { .. } => "concurrency",
+        Blocker::Lock { .. } => "lock",
+        Blocker::Budget { .. } => "budget",
+        Blocker::Breaker { .. } => "breaker",
+        Blocker::Paused { .. } => "paused",
+        Blocker::NoWorker | Blocker::Silent => "no_worker",
+        Blocker::Behind { .. } => "behind",
+        Blocker::Reserved => "reserved",
+        Blocker::Faster { .. } => "faster",
+        Blocker::NoRoom { .. } => "no_room",
+        Blocker::NeverFits { .. } => "never_fits",
+    }
+}
