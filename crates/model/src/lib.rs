@@ -11,6 +11,7 @@ pub mod bounds;
 pub mod code;
 pub mod collections;
 pub mod control;
+pub mod device;
 pub mod fact;
 pub mod graph;
 pub mod hash;
@@ -29,6 +30,7 @@ pub mod time;
 pub mod wait;
 pub mod work;
 
+pub use device::{Device, DeviceUsage, PciAddress, Vendor};
 pub use fact::Fact;
 pub use graph::Graph;
 pub use hash::Digest;

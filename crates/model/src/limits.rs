@@ -27,6 +27,10 @@ pub const LOG_BYTES_MAX: u64 = 16 << 20;
 pub const GROWTHS_MAX: u8 = 7;
 /// Leases that a worker holds beyond what it can run at once.
 pub const PREFILL_MAX: u32 = 256;
+/// Devices of one node, each part of a device for itself. What is more is left out, and said.
+pub const DEVICES_PER_NODE_MAX: usize = 64;
+/// Bytes of a device's kind; what is longer in a product's name is left out.
+pub const DEVICE_KIND_BYTES_MAX: usize = 96;
 /// Ended runs that stay in memory before the oldest are archived.
 pub const ENDED_RUNS_MAX: usize = 1_000;
 
