@@ -1,4 +1,4 @@
-//! The devices of a node: what a GPU is called, where it sits, of what it is a part, how busy it is.
+//! The devices of a node: what a GPU is called, where it sits, how busy it is.
 //!
 //! Words alone: nothing here looks for a device, chooses one or binds one to an attempt. That an
 //! asked kind fits a device's kind is a question of words too, so that one function answers it for

@@ -4,6 +4,7 @@
 //! task runs, runs again or has failed, and nothing here may import the coordinator's crates.
 
 mod desk;
+pub mod devices;
 mod executors;
 mod inbox;
 mod keep;
