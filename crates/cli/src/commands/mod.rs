@@ -7,6 +7,7 @@ pub(crate) mod approve;
 pub(crate) mod artifacts;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod devices;
 pub(crate) mod docs;
 mod dry_run;
 pub(crate) mod edit;
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Mark(mark::MarkTasks),
     /// Hold the state and serve its API until told to end
     Serve(serve::Serve),
+    /// Show the GPUs of this machine, and how busy they are
+    Devices(devices::Devices),
     /// Take away ended runs that are not to be kept, and what they left
     Gc(gc::Gc),
     /// Begin a workflow in a folder
@@ -176,6 +179,7 @@ impl Command {
             Self::Mark(command) => block_on(command.run(context)),
             Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
+            Self::Devices(command) => command.run(context),
             Self::Init(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Validate(command) => command.run(context),

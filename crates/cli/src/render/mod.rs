@@ -1,6 +1,7 @@
 //! API values as text for people. Pure: the same value is always the same text.
 
 pub(crate) mod compiled;
+pub(crate) mod devices;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod explanation;

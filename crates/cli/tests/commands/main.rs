@@ -1,6 +1,7 @@
 //! The real binary against a holder that plays its part: what it prints where, what it asks for,
 //! and how it ends.
 
+mod devices;
 mod fake;
 mod workflow_tests;
 
