@@ -96,16 +96,24 @@ fn list(nvml: &Nvml, sources: &Sources) -> Found {
         }
     };
     let (mut all, mut notes) = (Vec::new(), Vec::new());
-    for index in 0..count {
-        match nvml.device_by_index(index).and_then(|whole| read(&whole, sources, &mut notes)) {
+    // CUDA counts what this process may reach and nothing else.
+    let mut index = 0;
+    for number in 0..count {
+        match nvml.device_by_index(number).and_then(|whole| read(&whole, sources, &mut notes)) {
             Ok(devices) => {
                 all.extend(devices.into_iter().map(|device| Counted { index, device }));
             }
+            Err(NvmlError::NoPermission) => {
+                let text = format!("device {number} is not to be used by this process");
+                notes.push(Note::trouble(Vendor::Nvidia, text));
+                continue;
+            }
             Err(error) => {
-                let text = format!("device {index} cannot be used: {error}");
+                let text = format!("device {number} cannot be used: {error}");
                 notes.push(Note::trouble(Vendor::Nvidia, text));
             }
         }
+        index += 1;
     }
     if count == 0 {
         notes.push(Note::absence(Vendor::Nvidia, "the driver is there and has no device"));
@@ -132,15 +140,17 @@ fn read(
     for at in 0..whole.mig_device_count()? {
         let part = match whole.mig_device_by_index(at) {
             Ok(part) => part,
-            // Numbers of parts that have been taken away stay free.
-            Err(NvmlError::NotFound | NvmlError::InvalidArg) => continue,
+            // Numbers of parts that have been taken away stay free; others are for other processes.
+            Err(NvmlError::NotFound | NvmlError::InvalidArg | NvmlError::NoPermission) => continue,
             Err(error) => return Err(error),
         };
         let of = Part { parent: uuid.as_str().into(), profile: profile(&part.name()?) };
         parts.push(describe(&part, part.uuid()?.into(), place, Some(of)));
     }
     if parts.is_empty() {
-        let text = format!("{uuid} is in MIG mode and is not cut into parts: it is left out");
+        let text = format!(
+            "{uuid} is in MIG mode, and has no part that this process may use: it is left out"
+        );
         notes.push(Note::trouble(Vendor::Nvidia, text));
     }
     Ok(parts)

@@ -6,13 +6,13 @@ use worker::devices::{Devices, Share, binding};
 use crate::fake::{Machine, PATIENCE, ids, notes};
 
 /// A card of a server: it has an id and a name.
-fn server_card(machine: &Machine, number: u32, bus: &str, id: &str) {
-    let file = |name: &str, text: &str| {
-        machine.write(&format!("sys/class/drm/card{number}/device/{name}"), text);
+fn server_card(machine: &Machine, name: &str, slot: &str, id: &str) {
+    let file = |file: &str, text: &str| {
+        machine.write(&format!("sys/class/drm/{name}/device/{file}"), text);
     };
     file("vendor", "0x1002\n");
     file("device", "0x74a1\n");
-    file("uevent", &format!("DRIVER=amdgpu\nPCI_SLOT_NAME=0000:{bus}:00.0\nMODALIAS=x\n"));
+    file("uevent", &format!("DRIVER=amdgpu\nPCI_SLOT_NAME=0000:{slot}\nMODALIAS=x\n"));
     file("unique_id", &format!("{id}\n"));
     file("product_name", "AMD Instinct MI300X OAM\n");
     file("mem_info_vram_total", "206141652992\n");
@@ -33,20 +33,21 @@ fn compute_node(machine: &Machine, number: u32, simd_count: u32, location: u32) 
 fn three_cards() -> Machine {
     let machine = Machine::new();
     machine.write("dev/kfd", "");
-    server_card(&machine, 0, "83", "00000000deadbeef");
-    server_card(&machine, 1, "03", "1234567890abcdef");
-    server_card(&machine, 10, "c3", "0");
+    server_card(&machine, "card0", "83:00.0", "00000000deadbeef");
+    server_card(&machine, "card1", "03:00.0", "0234567890abcdef");
+    server_card(&machine, "card10", "c3:02.1", "0");
     machine.write("sys/class/drm/card10/device/product_name", "\n");
     machine.write("sys/class/drm/card10/device/numa_node", "-1\n");
     // What stands beside the cards and is none.
-    machine.write("sys/class/drm/card0-DP-1/device/vendor", "0x1002\n");
-    machine.write("sys/class/drm/renderD128/device/vendor", "0x1002\n");
+    server_card(&machine, "card0-DP-1", "83:00.0", "a");
+    server_card(&machine, "renderD128", "83:00.0", "b");
+    server_card(&machine, "card2", "84:00.0", "c");
     machine.write("sys/class/drm/card2/device/vendor", "0x10de\n");
     compute_node(&machine, 0, 0, 0);
     compute_node(&machine, 1, 0, 0);
     compute_node(&machine, 2, 304, 0x8300);
     compute_node(&machine, 3, 304, 0x0300);
-    compute_node(&machine, 10, 8, 0xc300);
+    compute_node(&machine, 10, 8, 0xc311);
     machine
 }
 
@@ -63,7 +64,7 @@ fn devices_of_amd_are_told_in_the_order_of_the_bus() {
     let found = three_cards().find();
     let at = |bus| Some(PciAddress { domain: 0, bus, device: 0, function: 0 });
     let first = Device {
-        uuid: "GPU-1234567890abcdef".into(),
+        uuid: "GPU-0234567890abcdef".into(),
         vendor: Vendor::Amd,
         kind: "amd-instinct-mi300x-oam".into(),
         memory_bytes: 206_141_652_992,
@@ -79,9 +80,9 @@ fn devices_of_amd_are_told_in_the_order_of_the_bus() {
         ..first.clone()
     };
     let third = Device {
-        uuid: "0000:c3:00.0".into(),
+        uuid: "0000:c3:02.1".into(),
         kind: "amd-74a1".into(),
-        address: at(0xc3),
+        address: Some(PciAddress { domain: 0, bus: 0xc3, device: 2, function: 1 }),
         numa_node: None,
         ordinal: Some(2),
         ..first.clone()
@@ -93,8 +94,8 @@ fn devices_of_amd_are_told_in_the_order_of_the_bus() {
 #[test]
 fn devices_of_amd_that_nothing_binds_are_left_out_and_said() {
     let machine = Machine::new();
-    server_card(&machine, 0, "03", "0");
-    server_card(&machine, 1, "83", "ab");
+    server_card(&machine, "card0", "03:00.0", "0");
+    server_card(&machine, "card1", "83:00.0", "ab");
     let found = machine.find();
     assert_eq!(ids(&found.devices), ["GPU-00000000"]);
     let text = notes(&found);
@@ -118,7 +119,7 @@ fn devices_of_amd_say_how_busy_they_are() {
 
 #[test]
 fn devices_of_amd_that_are_hidden_from_this_process_are_not_told() {
-    let (first, second, third) = ("GPU-12345678", "GPU-00000000", "0000:c3:00.0");
+    let (first, second, third) = ("GPU-02345678", "GPU-00000000", "0000:c3:02.1");
     // What ROCR, HIP and CUDA are told, and what is left.
     type Case = (Option<&'static str>, Option<&'static str>, Option<&'static str>);
     let cases: &[(Case, &[&str])] = &[
@@ -127,11 +128,13 @@ fn devices_of_amd_that_are_hidden_from_this_process_are_not_told() {
         ((Some("2,1"), None, None), &[first, third]),
         ((Some("1,1,0"), None, None), &[first]),
         ((Some("1,9,0"), None, None), &[first]),
-        ((Some("gpu-12345,0"), None, None), &[first, second]),
+        ((Some("gpu-0234,0"), None, None), &[first, second]),
         ((Some("GPU-"), None, None), &[]),
+        // Two begin so.
+        ((Some("GPU-0"), None, None), &[]),
         ((None, Some("-1"), None), &[]),
         ((None, Some("0,2"), None), &[second, third]),
-        ((None, Some("GPU-1234567890abcdef"), None), &[first]),
+        ((None, Some("GPU-0234567890abcdef"), None), &[first]),
         ((None, Some(""), None), &[first, second, third]),
         ((None, Some(""), Some("1")), &[first]),
         ((None, None, Some("")), &[first, second, third]),
@@ -139,7 +142,7 @@ fn devices_of_amd_that_are_hidden_from_this_process_are_not_told() {
         // The second counts what the first has left.
         ((Some("2,1"), Some("0"), None), &[third]),
         ((Some("2,1"), Some("2"), None), &[]),
-        ((Some("2"), Some("GPU-1234567890abcdef"), None), &[]),
+        ((Some("2"), Some("GPU-0234567890abcdef"), None), &[]),
     ];
     let machine = three_cards();
     let names = ["ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"];

@@ -96,7 +96,7 @@ fn devices_in_mig_mode_without_parts_are_left_out_and_said() {
     let found = Machine::with_library(&["COUNT=1", "CUT=0", "PARTS=0"]).find();
     assert_eq!(found.devices, []);
     let text = notes(&found);
-    assert!(text.contains("is in MIG mode and is not cut into parts"), "{text}");
+    assert!(text.contains("is in MIG mode, and has no part that this process may use"), "{text}");
 }
 
 #[test]
@@ -104,6 +104,25 @@ fn devices_that_cannot_be_reached_do_not_hide_the_others() {
     let found = Machine::with_library(&["COUNT=3", "LOST=1"]).find();
     assert_eq!(ids(&found.devices), ["GPU-000000a2", "GPU-000000a0"]);
     assert!(notes(&found).starts_with("!nvidia: device 1 cannot be used: "), "{}", notes(&found));
+}
+
+#[test]
+fn devices_of_others_are_not_counted() {
+    let machine = Machine::with_library(&["COUNT=3", "FORBIDDEN=0"]);
+    let found = machine.find();
+    assert_eq!(ids(&found.devices), ["GPU-000000a2", "GPU-000000a1"]);
+    let text = notes(&found);
+    assert!(text.starts_with("!nvidia: device 0 is not to be used by this process\n"), "{text}");
+    // So CUDA counts in a job of a batch system.
+    let found = machine.variable("CUDA_VISIBLE_DEVICES", "0").find();
+    assert_eq!(ids(&found.devices), ["GPU-000000a1"]);
+    let machine = Machine::with_library(&["COUNT=3", "FORBIDDEN=0"]);
+    let found = machine.variable("CUDA_VISIBLE_DEVICES", "1").find();
+    assert_eq!(ids(&found.devices), ["GPU-000000a2"]);
+    // One that is out of order keeps its number.
+    let machine = Machine::with_library(&["COUNT=3", "LOST=0"]);
+    let found = machine.variable("CUDA_VISIBLE_DEVICES", "1").find();
+    assert_eq!(ids(&found.devices), ["GPU-000000a1"]);
 }
 
 #[test]
@@ -246,8 +265,11 @@ fn numbers_of_devices_that_differ_are_doubtful() {
     let text = notes(&machine.find());
     assert!(text.contains("names devices of several kinds by number"), "{text}");
     let machine = machine.variable("CUDA_DEVICE_ORDER", "PCI_BUS_ID");
-    let text = notes(&machine.find());
-    assert!(!text.contains("several kinds"), "{text}");
+    let alike = Machine::with_library(&["COUNT=1"]).variable("CUDA_VISIBLE_DEVICES", "0");
+    for machine in [machine, alike] {
+        let text = notes(&machine.find());
+        assert!(!text.contains("several kinds"), "{text}");
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
  *
  * What it plays is set when it is compiled: INIT is what nvmlInit answers, COUNT how many devices
  * there are, CUT the one that is in MIG mode, PARTS its number of parts, LOST the one that cannot
- * be reached, GATE the file without which counting the devices does not come back (how often that
- * is asked, and that all is over, stands in files beside it), OLD a driver that lacks what came
- * later. Devices are counted against the order of the bus, which real drivers
- * never do, so that nobody takes one order for the other. */
+ * be reached, FORBIDDEN the one that is for others, GATE the file without which counting the
+ * devices does not come back (how often that is asked, and that all is over, stands in files beside
+ * it), OLD a driver that lacks what came later. Devices are counted against the order of the bus,
+ * which real drivers never do, so that nobody takes one order for the other. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,11 +22,14 @@
 #ifndef PARTS
 #define PARTS 2
 #endif
+#ifndef FORBIDDEN
+#define FORBIDDEN -1
+#endif
 #ifndef LOST
 #define LOST -1
 #endif
 
-enum { SUCCESS = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, GPU_LOST = 15 };
+enum { SUCCESS = 0, INVALID = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, GPU_LOST = 15 };
 #define GIB (1ull << 30)
 enum { SLOTS = 7 };
 
@@ -84,6 +87,7 @@ int nvmlDeviceGetCount_v2(unsigned int *count) {
 
 int nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
     if ((int)index == LOST) return GPU_LOST;
+    if ((int)index == FORBIDDEN) return NO_PERMISSION;
     if (index >= COUNT) return INVALID;
     *device = &wholes[index];
     return SUCCESS;
@@ -158,6 +162,7 @@ int nvmlDeviceGetMaxMigDeviceCount(nvmlDevice_t device, unsigned int *count) {
 /* Every second slot is empty, as after some parts have been taken away. */
 int nvmlDeviceGetMigDeviceHandleByIndex(nvmlDevice_t whole, unsigned int at, nvmlDevice_t *part) {
     if (whole->index != CUT || at >= SLOTS) return INVALID;
+    if (at == SLOTS - 1) return NO_PERMISSION;
     if (at % 2 || at / 2 >= PARTS) return NOT_FOUND;
     *part = &parts[at];
     return SUCCESS;
