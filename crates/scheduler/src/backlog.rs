@@ -1,8 +1,7 @@
 //! What waits, in the order in which it is to go. It knows nothing of nodes.
 //!
-//! Runs are sorted into lanes by the work that is left of them, a quarter of an octave each: what
-//! is nearly done goes first (shortest remaining processing time), and in a lane whoever came
-//! first.
+//! Groups that share a seat stand in a row, and rows stand in line. When a run moves to another
+//! lane its rows move as a whole, however many groups stand in them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -10,6 +9,7 @@ use alloc::vec::Vec;
 use model::collections::HashMap;
 
 use super::policy::Order;
+use super::seat::{LaneId, Place, Seat, lane, own_seat, place};
 
 /// The number of a class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,28 +89,9 @@ impl Default for Run {
     }
 }
 
-/// The place of a group: the smaller goes first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) tier: u16,
-    pub(super) lane: u16,
-    first: u64,
-    second: u64,
-    third: u64,
-    key: GroupKey,
-}
-
-/// The quarters of octaves up to a number.
-pub(super) fn octaves(number: u64) -> u16 {
-    let Some(top) = number.checked_ilog2() else { return 0 };
-    let quarter = if top >= 2 { number >> (top - 2) & 3 } else { 0 };
-    u16::try_from(u64::from(top) * 4 + quarter).unwrap_or(u16::MAX)
-}
-
 #[derive(Clone, Debug)]
 pub(super) struct Waiting {
     pub(super) group: Group,
-    pub(super) place: Place,
     pub(super) work: u64,
     /// How much of the fleet an item takes, as patience counted it when it came.
     pub(super) share: u64,
@@ -119,15 +100,11 @@ pub(super) struct Waiting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) run: Run,
-    groups: BTreeSet<GroupKey>,
-    by_class: BTreeMap<ClassId, BTreeSet<(Place, GroupKey)>>,
+    /// How many groups it has of each class and priority.
+    rows: BTreeMap<(ClassId, u8), usize>,
     by_age: BTreeSet<(u64, GroupKey)>,
     /// The work of all that waits of it.
     pub(super) work: u128,
-}
-
-impl GroupKey {
-    const LAST: Self = Self { run: u64::MAX, task: u32::MAX, item: u32::MAX };
 }
 
 /// What goes before a group in order, whatever it takes. That it goes first does not mean that it
@@ -157,13 +134,18 @@ pub(super) struct Lane {
     pub(super) since: BTreeSet<(u64, u64)>,
 }
 
+/// Groups that share a seat, by their places there.
+type Row = BTreeSet<(u64, GroupKey)>;
+/// The rows of a class.
+type Line = BTreeMap<Seat, Row>;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Backlog {
     order: Order,
     runs: HashMap<u64, Known>,
     groups: HashMap<GroupKey, Waiting>,
-    by_class: BTreeMap<ClassId, BTreeSet<(Place, GroupKey)>>,
-    by_lane: BTreeMap<(u16, u16), Lane>,
+    lines: BTreeMap<ClassId, Line>,
+    lanes: BTreeMap<LaneId, Lane>,
     by_age: BTreeSet<(u64, GroupKey)>,
 }
 
@@ -174,81 +156,115 @@ impl Backlog {
 
     pub(super) fn set_run(&mut self, key: u64, run: Run) {
         let known = self.runs.entry(key).or_default();
-        let groups = known.groups.clone();
-        if lane(&known.run) == lane(&run) {
+        let is_moved = lane(&known.run) != lane(&run) || known.run.arrived_at != run.arrived_at;
+        if !is_moved {
             known.run = run;
             return;
         }
-        let taken: BTreeMap<_, _> =
-            groups.into_iter().filter_map(|key| Some((key, self.take(key)?))).collect();
-        self.runs.entry(key).or_default().run = run;
-        for (key, waiting) in taken {
-            self.put(key, waiting.group, (waiting.work, waiting.share));
+        self.leave_lane(key);
+        let known = self.runs.entry(key).or_default();
+        let before = core::mem::replace(&mut known.run, run);
+        let rows: Vec<(ClassId, u8)> = known.rows.keys().copied().collect();
+        if self.order == Order::Remaining {
+            rows.into_iter().for_each(|row| self.move_row(key, row, &before));
+        } else if before.priority != self.runs[&key].run.priority {
+            self.line_up_anew(key, &before);
+        }
+        self.enter_lane(key);
+    }
+
+    fn move_row(&mut self, key: u64, (class, priority): (ClassId, u8), before: &Run) {
+        let (Some(known), Some(line)) = (self.runs.get(&key), self.lines.get_mut(&class)) else {
+            return;
+        };
+        if let Some(row) = line.remove(&own_seat(key, priority, before)) {
+            line.insert(own_seat(key, priority, &known.run), row);
+        }
+    }
+
+    /// The priority of a run has changed, where every group stands for itself.
+    fn line_up_anew(&mut self, key: u64, before: &Run) {
+        let of_run = self.runs[&key].by_age.iter().map(|&(_, group)| group);
+        let groups: Vec<GroupKey> = of_run.collect();
+        for key in groups {
+            let (group, now) = (self.groups[&key].group, self.runs[&key.run].run.clone());
+            self.leave_line(key, group.class, place(self.order, key, &group, before));
+            self.enter_line(key, group.class, place(self.order, key, &group, &now));
         }
     }
 
     /// Forgets a run; gives back what waited of it.
     pub(super) fn forget_run(&mut self, key: u64) -> Vec<(GroupKey, Waiting)> {
-        let groups = self.runs.get(&key).map(|known| known.groups.clone());
+        let groups = self.runs.get(&key).map(|known| known.by_age.clone());
         let groups = groups.into_iter().flatten();
-        let taken = groups.filter_map(|group| Some((group, self.take(group)?))).collect();
+        let taken = groups.filter_map(|(_, group)| Some((group, self.forget(group)?))).collect();
         self.runs.remove(&key);
         taken
     }
 
     /// Sets a group, with its work and the share that an item takes.
-    pub(super) fn set(&mut self, key: GroupKey, group: Group, cost: (u64, u64)) {
-        self.take(key);
-        self.put(key, group, cost);
+    pub(super) fn set(&mut self, key: GroupKey, group: Group, (work, share): (u64, u64)) {
+        self.forget(key);
+        self.leave_lane(key.run);
+        let known = self.runs.entry(key.run).or_default();
+        *known.rows.entry((group.class, group.priority)).or_default() += 1;
+        known.by_age.insert((group.ready_at, key));
+        known.work += u128::from(work);
+        let place = place(self.order, key, &group, &known.run);
+        self.enter_lane(key.run);
+        self.enter_line(key, group.class, place);
+        self.by_age.insert((group.ready_at, key));
+        self.groups.insert(key, Waiting { group, work, share });
     }
 
     /// Forgets a group; gives back what waited.
     pub(super) fn forget(&mut self, key: GroupKey) -> Option<Waiting> {
-        let waiting = self.take(key);
-        if let Some(known) = self.runs.get_mut(&key.run) {
-            known.groups.remove(&key);
-        }
-        waiting
-    }
-
-    fn put(&mut self, key: GroupKey, group: Group, (work, share): (u64, u64)) {
-        self.leave_lane(key.run);
-        let known = self.runs.entry(key.run).or_default();
-        let place = place(self.order, key, &group, &known.run);
-        known.groups.insert(key);
-        known.by_class.entry(group.class).or_default().insert((place, key));
-        known.by_age.insert((group.ready_at, key));
-        known.work += u128::from(work);
-        self.enter_lane(key.run);
-        self.by_class.entry(group.class).or_default().insert((place, key));
-        self.by_age.insert((group.ready_at, key));
-        self.groups.insert(key, Waiting { group, place, work, share });
-    }
-
-    fn take(&mut self, key: GroupKey) -> Option<Waiting> {
+        let place = self.place(key)?;
         let waiting = self.groups.remove(&key)?;
         self.leave_lane(key.run);
-        let class = waiting.group.class;
+        let row = (waiting.group.class, waiting.group.priority);
         if let Some(known) = self.runs.get_mut(&key.run) {
             known.by_age.remove(&(waiting.group.ready_at, key));
             known.work -= u128::from(waiting.work);
-            drop_from(&mut known.by_class, class, (waiting.place, key));
+            if let Some(count) = known.rows.get_mut(&row) {
+                *count -= 1;
+                if *count == 0 {
+                    known.rows.remove(&row);
+                }
+            }
         }
         self.enter_lane(key.run);
-        drop_from(&mut self.by_class, class, (waiting.place, key));
+        self.leave_line(key, waiting.group.class, place);
         self.by_age.remove(&(waiting.group.ready_at, key));
         Some(waiting)
+    }
+
+    fn enter_line(&mut self, key: GroupKey, class: ClassId, at: Place) {
+        let line = self.lines.entry(class).or_default();
+        line.entry(at.seat).or_default().insert((at.within, key));
+    }
+
+    fn leave_line(&mut self, key: GroupKey, class: ClassId, at: Place) {
+        let Some(line) = self.lines.get_mut(&class) else { return };
+        let Some(row) = line.get_mut(&at.seat) else { return };
+        row.remove(&(at.within, key));
+        if row.is_empty() {
+            line.remove(&at.seat);
+        }
+        if line.is_empty() {
+            self.lines.remove(&class);
+        }
     }
 
     fn leave_lane(&mut self, run: u64) {
         let Some(known) = self.runs.get(&run) else { return };
         let Some(since) = known.since() else { return };
         let at = lane(&known.run);
-        if let Some(lane) = self.by_lane.get_mut(&at) {
+        if let Some(lane) = self.lanes.get_mut(&at) {
             lane.work -= known.work;
             lane.since.remove(&(since, run));
             if lane.since.is_empty() {
-                self.by_lane.remove(&at);
+                self.lanes.remove(&at);
             }
         }
     }
@@ -256,7 +272,7 @@ impl Backlog {
     fn enter_lane(&mut self, run: u64) {
         let Some(known) = self.runs.get(&run) else { return };
         let Some(since) = known.since() else { return };
-        let lane = self.by_lane.entry(lane(&known.run)).or_default();
+        let lane = self.lanes.entry(lane(&known.run)).or_default();
         lane.work += known.work;
         lane.since.insert((since, run));
     }
@@ -265,80 +281,100 @@ impl Backlog {
         self.runs.get(&key)
     }
 
-    /// The first group of each class of one run.
-    pub(super) fn heads_of(&self, run: u64) -> impl Iterator<Item = (Place, GroupKey)> {
-        let known = self.runs.get(&run).into_iter();
-        known.flat_map(|known| known.by_class.values()).filter_map(|groups| groups.first().copied())
-    }
-
-    /// The group of a class in its run that follows one.
-    pub(super) fn after_in_run(
-        &self,
-        class: ClassId,
-        at: (Place, GroupKey),
-    ) -> Option<(Place, GroupKey)> {
-        use core::ops::Bound::{Excluded, Unbounded};
-        let groups = self.runs.get(&at.1.run)?.by_class.get(&class)?;
-        groups.range((Excluded(at), Unbounded)).next().copied()
-    }
-
-    /// The first group of a class of a run that comes after the one of `at`, where runs stand one
-    /// after the other; else the group that follows.
-    pub(super) fn after_run(
-        &self,
-        class: ClassId,
-        at: (Place, GroupKey),
-    ) -> Option<(Place, GroupKey)> {
-        let last = match self.order {
-            Order::Remaining => Place { third: u64::MAX, key: GroupKey::LAST, ..at.0 },
-            Order::Arrival | Order::Shortest | Order::Rank => at.0,
-        };
-        self.after(class, (last, at.1))
-    }
-
-    /// How many groups go before one, of how many items; `more` if not all were looked at.
-    pub(super) fn before(&self, key: GroupKey, looks: usize) -> Ahead {
-        let mut ahead = Ahead::default();
-        let Some(own) = self.groups.get(&key) else { return ahead };
-        let mut left = looks;
-        for groups in self.by_class.values() {
-            for (_, other) in groups.range(..(own.place, key)) {
-                if left == 0 {
-                    return Ahead { more: true, ..ahead };
-                }
-                left -= 1;
-                ahead.groups += 1;
-                ahead.items += self.groups.get(other).map_or(0, |it| u64::from(it.group.count));
-            }
-        }
-        ahead
-    }
-
     pub(super) fn get(&self, key: GroupKey) -> Option<&Waiting> {
         self.groups.get(&key)
+    }
+
+    /// Where a group stands.
+    pub(super) fn place(&self, key: GroupKey) -> Option<Place> {
+        let (waiting, known) = (self.groups.get(&key)?, self.runs.get(&key.run)?);
+        Some(place(self.order, key, &waiting.group, &known.run))
     }
 
     pub(super) fn len(&self) -> usize {
         self.groups.len()
     }
 
-    pub(super) fn is_waited_for(&self, class: ClassId) -> bool {
-        self.by_class.contains_key(&class)
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
+    pub(super) fn is_waited_for(&self, class: ClassId) -> bool {
+        self.lines.contains_key(&class)
+    }
+
     /// The first group of each class.
     pub(super) fn heads(&self) -> impl Iterator<Item = (Place, GroupKey)> {
-        self.by_class.values().filter_map(|groups| groups.first().copied())
+        self.lines.values().filter_map(|line| line.iter().find_map(head))
     }
 
     /// The group of a class that follows one.
     pub(super) fn after(&self, class: ClassId, at: (Place, GroupKey)) -> Option<(Place, GroupKey)> {
-        use core::ops::Bound::{Excluded, Unbounded};
-        self.by_class.get(&class)?.range((Excluded(at), Unbounded)).next().copied()
+        let (Place { seat, within }, key) = at;
+        let line = self.lines.get(&class)?;
+        let here = line.get(&seat).and_then(|row| next_in(row, (within, key)));
+        here.map(|(within, key)| (Place { seat, within }, key)).or_else(|| next_row(line, seat))
+    }
+
+    /// The first group of a class that stands after the seat of one: of another run, where all of a
+    /// run share a seat.
+    pub(super) fn after_seat(&self, class: ClassId, at: Place) -> Option<(Place, GroupKey)> {
+        next_row(self.lines.get(&class)?, at.seat)
+    }
+
+    /// The first group of each class of one run that goes by the work that is left of it.
+    pub(super) fn heads_of(&self, run: u64) -> impl Iterator<Item = (Place, GroupKey)> {
+        let known = self.runs.get(&run);
+        let rows = known.into_iter().flat_map(|known| known.rows.keys());
+        let mut classes: Vec<ClassId> = rows.map(|&(class, _)| class).collect();
+        classes.dedup();
+        classes.into_iter().filter_map(move |class| self.row_of(run, class, u8::MAX))
+    }
+
+    /// The group of a class in its run that follows one, in a run that goes by the work that is
+    /// left of it.
+    pub(super) fn after_in_run(
+        &self,
+        class: ClassId,
+        at: (Place, GroupKey),
+    ) -> Option<(Place, GroupKey)> {
+        let (Place { seat, within }, key) = at;
+        let row = self.lines.get(&class)?.get(&seat);
+        let here = row.and_then(|row| next_in(row, (within, key)));
+        let priority = self.groups.get(&key)?.group.priority;
+        here.map(|(within, key)| (Place { seat, within }, key))
+            .or_else(|| self.row_of(key.run, class, priority.checked_sub(1)?))
+    }
+
+    /// The first group of the row of a run and class with the highest priority up to one.
+    fn row_of(&self, run: u64, class: ClassId, most: u8) -> Option<(Place, GroupKey)> {
+        let known = self.runs.get(&run)?;
+        let (&(_, priority), _) = known.rows.range((class, 0)..=(class, most)).next_back()?;
+        let seat = own_seat(run, priority, &known.run);
+        head((&seat, self.lines.get(&class)?.get(&seat)?))
+    }
+
+    /// How many groups go before one, of how many items. No more than `looks` are looked at.
+    pub(super) fn before(&self, key: GroupKey, looks: usize) -> Ahead {
+        let mut ahead = Ahead::default();
+        let Some(own) = self.place(key) else { return ahead };
+        let mut left = looks;
+        for line in self.lines.values() {
+            for (&seat, row) in line.range(..=own.seat) {
+                let before = |&&(within, other): &&(u64, GroupKey)| {
+                    (Place { seat, within }, other) < (own, key)
+                };
+                for (_, other) in row.iter().take_while(before) {
+                    if left == 0 {
+                        return Ahead { more: true, ..ahead };
+                    }
+                    left -= 1;
+                    ahead.groups += 1;
+                    ahead.items += self.groups.get(other).map_or(0, |it| it.group.count.into());
+                }
+            }
+        }
+        ahead
     }
 
     /// All groups, whoever waits longest first.
@@ -347,55 +383,21 @@ impl Backlog {
     }
 
     /// The lanes in order.
-    pub(super) fn lanes(&self) -> impl Iterator<Item = ((u16, u16), &Lane)> {
-        self.by_lane.iter().map(|(&at, lane)| (at, lane))
+    pub(super) fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
+        self.lanes.iter().map(|(&at, lane)| (at, lane))
     }
 }
 
-fn drop_from(
-    by_class: &mut BTreeMap<ClassId, BTreeSet<(Place, GroupKey)>>,
-    class: ClassId,
-    entry: (Place, GroupKey),
-) {
-    if let Some(groups) = by_class.get_mut(&class) {
-        groups.remove(&entry);
-        if groups.is_empty() {
-            by_class.remove(&class);
-        }
-    }
+fn head((&seat, row): (&Seat, &Row)) -> Option<(Place, GroupKey)> {
+    row.first().map(|&(within, key)| (Place { seat, within }, key))
 }
 
-/// How many steps of a task's priority there are.
-const PRIORITIES: u16 = 101;
-
-fn tier(run: &Run, priority: u8) -> u16 {
-    let inverse = |priority: u8| 100 - u16::from(priority.min(100));
-    inverse(run.priority) * PRIORITIES + inverse(priority)
+fn next_in(row: &Row, at: (u64, GroupKey)) -> Option<(u64, GroupKey)> {
+    use core::ops::Bound::{Excluded, Unbounded};
+    row.range((Excluded(at), Unbounded)).next().copied()
 }
 
-/// The lane of a run. A run that its longest path holds back, and not the fleet, is worth more than
-/// its work says: it takes little and gives its results soon.
-fn lane(run: &Run) -> (u16, u16) {
-    let (work, path) = (octaves(run.work), octaves(run.path));
-    let lane = work.saturating_sub(path.saturating_sub(work) * 3 / 10);
-    (tier(run, Group::default().priority), lane)
-}
-
-fn place(order: Order, key: GroupKey, group: &Group, run: &Run) -> Place {
-    let (tier, (_, lane)) = (tier(run, group.priority), lane(run));
-    let fifo = Place { tier, first: group.ready_at, second: key.run, key, ..Place::default() };
-    match order {
-        Order::Arrival => fifo,
-        Order::Shortest => {
-            Place { first: group.expected, second: group.ready_at, third: key.run, ..fifo }
-        }
-        Order::Rank => Place { first: u64::MAX - group.rank, second: group.ready_at, ..fifo },
-        Order::Remaining => Place {
-            lane,
-            first: run.arrived_at,
-            second: key.run,
-            third: u64::MAX - group.rank,
-            ..fifo
-        },
-    }
+fn next_row(line: &Line, seat: Seat) -> Option<(Place, GroupKey)> {
+    use core::ops::Bound::{Excluded, Unbounded};
+    line.range((Excluded(seat), Unbounded)).find_map(head)
 }

@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 
 use super::backlog::Backlog;
+use super::seat::LaneId;
 
 /// Runs of a lane that are looked at, oldest first. Those behind are younger.
 const LOOK_MAX: usize = 32;
@@ -21,7 +22,7 @@ fn unhurried(work: u128) -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Promotion {
     /// The lane before which it goes.
-    pub(super) lane: (u16, u16),
+    pub(super) lane: LaneId,
     /// By when it has to start.
     pub(super) deadline: u64,
     pub(super) run: u64,
@@ -31,7 +32,7 @@ pub(super) struct Promotion {
 /// which they go.
 pub(super) fn promotions(backlog: &Backlog, now: u64, patience: u64) -> Vec<Promotion> {
     // The work of the lanes before each.
-    let mut before: Vec<((u16, u16), u64)> = Vec::new();
+    let mut before: Vec<(LaneId, u64)> = Vec::new();
     let mut work = 0_u64;
     let mut late: Vec<(u64, u64, u64, usize)> = Vec::new();
     for (index, (at, lane)) in backlog.lanes().enumerate() {

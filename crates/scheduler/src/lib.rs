@@ -4,7 +4,7 @@
 //! of what it was told and of the time: integers only, the same answer on every machine. It changes
 //! nothing outside; whoever asked begins what it agrees with, and tells.
 //!
-//! How it decides, in the order in which the pages stand: `backlog` sorts what waits, `deadline`
+//! How it decides, in the order in which the pages stand: `seat` and `backlog` sort what waits, `deadline`
 //! lets forward whoever would wait too long, `reserve` keeps room for what is hard to place,
 //! `place` chooses the node, `lend` gives a node a little more than it can start at once, and
 //! `refusal` remembers why something stays.
@@ -31,6 +31,7 @@ mod plan;
 mod policy;
 mod refusal;
 mod reserve;
+mod seat;
 mod timeline;
 
 use alloc::boxed::Box;

@@ -12,7 +12,7 @@ use model::collections::{HashMap, HashSet};
 
 use super::allowance::{AllowanceId, Purse};
 use super::ask::{Ask, Taken};
-use super::backlog::{ClassId, Group, GroupKey, Place};
+use super::backlog::{ClassId, Group, GroupKey};
 use super::deadline::promotions;
 use super::draft::Draft;
 use super::fleet::NodeId;
@@ -21,6 +21,7 @@ use super::likeness::Likeness;
 use super::place::Rank;
 use super::policy::{Behind, Choice};
 use super::refusal::{Refusal, Refusals};
+use super::seat::{LaneId, Place};
 use super::{Planner, Wanted};
 
 /// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
@@ -193,8 +194,7 @@ impl<'a> Planning<'a> {
             if outcome.is_left_by_nodes() && self.planner.policy.behind() == Behind::Wait {
                 break;
             }
-            let at = (waiting.place, key);
-            next.extend(self.after(turn, &group, at, outcome).map(Reverse));
+            next.extend(self.after(turn, &group, (turn.place, key), outcome).map(Reverse));
         }
         let Self { plan, turn, full, refusals, .. } = self;
         Planned { plan, turn, full, refusals }
@@ -221,7 +221,7 @@ impl<'a> Planning<'a> {
                 }
                 backlog.after(class, at)
             }
-            Outcome::RunFull => backlog.after_run(class, at),
+            Outcome::RunFull => backlog.after_seat(class, at.0),
             Outcome::Settled => backlog.after(class, at),
         };
         if turn.is_own {
@@ -468,10 +468,10 @@ struct Turn {
 
 impl Turn {
     fn own(place: Place) -> Self {
-        Self { tier: place.tier, lane: place.lane, is_own: true, deadline: 0, place }
+        Self { tier: place.seat.tier, lane: place.seat.lane, is_own: true, deadline: 0, place }
     }
 
-    fn promoted((tier, lane): (u16, u16), deadline: u64, place: Place) -> Self {
+    fn promoted((tier, lane): LaneId, deadline: u64, place: Place) -> Self {
         Self { tier, lane, is_own: false, deadline, place }
     }
 }
