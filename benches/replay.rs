@@ -13,8 +13,8 @@ use journal::{Batch, Journal};
 use model::fact::AttemptsEnded;
 use model::outcome::{AttemptEnd, Outcome, Then, Usage};
 use model::{
-    Digest, Epoch, Fact, Graph, ItemId, Request, RunId, Seq, TaskKey, Timestamp, VariantId,
-    WorkerId,
+    DeviceSet, Digest, Epoch, Fact, Graph, ItemId, Offers, RunId, Seq, TaskKey, Timestamp,
+    VariantId, WorkerId,
 };
 use stores::SqliteJournal;
 use stores::sqlite::Options;
@@ -67,7 +67,7 @@ fn facts(admission: server::Admission, graph: &Graph) -> Vec<Fact> {
         worker,
         name: "bench".into(),
         instance: 1,
-        offers: Request { cpu_milli: 1_000_000, ..Request::default() },
+        offers: Offers { cpu_milli: 1_000_000, ..Offers::default() },
         lease: None,
     };
     let admitted = model::fact::RunAdmitted { run, ..admission.run };
@@ -77,7 +77,8 @@ fn facts(admission: server::Admission, graph: &Graph) -> Vec<Fact> {
         Fact::RunAdmitted(Box::new(admitted)),
     ];
     for task in graph.tasks().map(|task| TaskKey { run, task }) {
-        facts.push(Fact::AttemptsLeased { task, items: 0..1, worker, variant: VariantId(0) });
+        let (variant, devices) = (VariantId(0), DeviceSet::EMPTY);
+        facts.push(Fact::AttemptsLeased { task, items: 0..1, worker, variant, devices });
         let drawn = model::hash::mix(u64::from(task.task.0));
         let usage =
             Usage { wall_us: drawn % 10_000_000, cpu_us: drawn % 5_000_000, peak_rss_kib: 4_096 };

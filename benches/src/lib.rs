@@ -149,7 +149,8 @@ pub fn work_nothing(holder: &Holder, slots: u64) -> JoinHandle<()> {
 
 fn serve(slots: u64, inbox: &Receiver<Dispatch>, mailbox: &Mailbox) {
     let offers = Request { cpu_milli: slots * 1_000, ..Request::default() };
-    let config = AgentConfig { name: "nothing".into(), instance: 1, offers, lease: None };
+    let config =
+        AgentConfig { name: "nothing".into(), instance: 1, offers: offers.into(), lease: None };
     let mut agent = Agent::new(config);
     let started = Instant::now();
     let now = || Timestamp(1 + started.elapsed().as_micros() as u64);

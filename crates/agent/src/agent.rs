@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, StopKind, ToWorker};
 use model::outcome::{AttemptEnd, Failure, OutputRef};
-use model::{Outcome, Request, Span, Timestamp, WorkerId};
+use model::{Offers, Outcome, Span, Timestamp, WorkerId};
 
 use crate::leases::{Granted, Leases, Stopped};
 use crate::lifeline::Lifeline;
@@ -23,7 +23,7 @@ pub struct AgentConfig {
     /// Tells this start of the worker from all others; the caller draws it.
     pub instance: u64,
     /// What the node offers.
-    pub offers: Request,
+    pub offers: Offers,
     /// How long its leases are to last; `None` if it lives and dies with the coordinator.
     pub lease: Option<Span>,
 }

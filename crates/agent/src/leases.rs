@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use model::collections::HashMap;
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::Failure;
-use model::{ItemKey, Outcome, Request};
+use model::{ItemKey, Offers, Outcome};
 
 use crate::room::Room;
 
@@ -78,7 +78,7 @@ pub(crate) struct Leases {
 
 impl Leases {
     /// A node on which nothing runs.
-    pub(crate) fn new(offers: Request) -> Self {
+    pub(crate) fn new(offers: Offers) -> Self {
         Self {
             room: Room::new(offers),
             newest: HashMap::default(),
@@ -90,7 +90,7 @@ impl Leases {
     }
 
     /// What the node offers in all.
-    pub(crate) fn offers(&self) -> &Request {
+    pub(crate) fn offers(&self) -> &Offers {
         self.room.offers()
     }
 
@@ -137,7 +137,7 @@ impl Leases {
             }
         }
         let mut state = State::Queued;
-        if self.room.could_hold(&grant.request) {
+        if self.room.could_hold(&grant) {
             self.queued += 1;
             self.queue.push_back(lease);
         } else {
@@ -160,7 +160,7 @@ impl Leases {
             if let Some(found) = found
                 && !self.dying.contains_key(&next.item)
             {
-                if !self.room.take(&found.grant.request) {
+                if !self.room.take(&found.grant) {
                     return None;
                 }
                 found.state = State::Running { ordered: None, start_told: false };
@@ -203,7 +203,7 @@ impl Leases {
     pub(crate) fn end(&mut self, lease: LeaseId, outcome: Outcome) -> Option<Outcome> {
         if self.dying.get(&lease.item).is_some_and(|dying| dying.token == lease.token) {
             let dead = self.dying.remove(&lease.item).expect("it was just seen");
-            self.room.give_back(&dead.request);
+            self.room.give_back(&dead);
             self.requeue(lease.item);
             return None;
         }
@@ -214,7 +214,7 @@ impl Leases {
         }
         found.state = State::Closed;
         self.running -= 1;
-        self.room.give_back(&found.grant.request);
+        self.room.give_back(&found.grant);
         Some(as_ordered(outcome, ordered))
     }
 

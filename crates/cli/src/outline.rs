@@ -316,6 +316,9 @@ fn resources(request: &Request) -> BTreeMap<String, Value> {
     }
     let custom = request.custom.iter();
     resources.extend(custom.map(|(name, amount)| (name.to_string(), json!(amount))));
+    if request.devices.count > 0 {
+        resources.insert("gpu".to_owned(), json!(request.devices.count));
+    }
     resources
 }
 

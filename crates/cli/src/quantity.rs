@@ -102,6 +102,7 @@ pub(crate) fn request(cpu: u64, memory: u64, mut custom: Vec<(String, u64)>) -> 
         cpu_milli: cpu,
         memory_bytes: memory,
         custom: custom.into_iter().map(|(name, amount)| (name.into(), amount)).collect(),
+        ..Request::default()
     }
 }
 

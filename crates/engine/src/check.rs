@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::string::String;
 
 use model::policy::Stage;
+use model::resources::WHOLE_DEVICE;
 use model::status::TaskStatus;
-use model::{Attempt, ItemId, ItemKey, RunId, TaskId, TaskKey};
+use model::{Attempt, ItemId, ItemKey, RunId, TaskId, TaskKey, WorkerId};
 
 use crate::engine::Engine;
-use crate::state::{Fate, Item, ReadyIndex, Run, Shares, State, Timer, Timers};
+use crate::state::{DeviceUse, Fate, Item, ReadyIndex, Run, Shares, State, Timer, Timers, Worker};
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,8 +151,30 @@ fn check_workers(state: &State) -> Result<(), Violation> {
             sum.iter_mut().zip(amounts).for_each(|(sum, asked)| *sum = sum.wrapping_sub(*asked));
         }
         ensure(sum.iter().all(|&rest| rest == 0), "S10", || format!("amounts of worker {id}"))?;
+        check_devices(state, id, worker)?;
     }
     Ok(())
+}
+
+/// What is taken of each device follows from the live leases, and none is given twice.
+fn check_devices(state: &State, id: WorkerId, worker: &Worker) -> Result<(), Violation> {
+    let mut uses = alloc::vec![DeviceUse::default(); worker.devices.len()];
+    for item in &worker.items {
+        let lease = &state.leases[item];
+        let asked = &state.classes.get(lease.class).request.devices;
+        for place in lease.devices.iter().map(usize::from) {
+            if let Some(used) = uses.get_mut(place) {
+                used.share += u64::from(asked.share);
+                used.memory_bytes += asked.memory_bytes;
+            }
+        }
+    }
+    ensure(uses == worker.device_use, "S10", || format!("devices of worker {id}"))?;
+    let mut both = uses.iter().zip(&worker.devices);
+    let holds = both.all(|(used, device)| {
+        used.share <= u64::from(WHOLE_DEVICE) && used.memory_bytes <= device.memory_bytes
+    });
+    ensure(holds, "S31", || format!("a device of worker {id} is given twice: {uses:?}"))
 }
 
 /// Who holds which lock, and who tries which breaker, follows from the live leases.

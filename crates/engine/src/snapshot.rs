@@ -7,7 +7,7 @@ use core::hash::{BuildHasher, Hash};
 use model::collections::HashMap;
 use model::fact::{Restored, TaskImage, WorkerJoined};
 use model::outcome::Totals;
-use model::{Fact, IdSet, RunId, Seq, TaskKey, Timestamp};
+use model::{Fact, IdSet, Offers, RunId, Seq, TaskKey, Timestamp};
 use rustc_hash::FxBuildHasher;
 
 use crate::engine::{Engine, Placed};
@@ -66,7 +66,11 @@ impl State {
 
     fn put_workers(&self, list: &mut Placed) {
         for (worker, known) in self.workers() {
-            let offers = self.classes.request_of(&known.capacity);
+            let offers = Offers {
+                devices: known.devices.clone(),
+                speed: known.speed,
+                ..self.classes.offers_of(&known.capacity)
+            };
             let joined = WorkerJoined {
                 worker,
                 name: known.name.clone(),
@@ -87,6 +91,7 @@ impl State {
                 token: lease.token,
                 worker: lease.worker,
                 variant: lease.variant,
+                devices: lease.devices,
                 started_at: lease.started_at,
                 overran: lease.overran,
             };

@@ -13,8 +13,8 @@ use crate::outcome::{AttemptEnd, Outcome, OutputRef, Then, Totals};
 use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
-    Attempt, Digest, Epoch, IdSet, ItemId, ItemKey, Request, Round, RunId, RunStatus, Seq, Span,
-    TaskId, TaskKey, Timestamp, Token, VariantId, WorkerId,
+    Attempt, DeviceSet, Digest, Epoch, IdSet, ItemId, ItemKey, Offers, Request, Round, RunId,
+    RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, Token, VariantId, WorkerId,
 };
 
 /// An entry of the journal.
@@ -49,6 +49,8 @@ pub enum Fact {
         worker: WorkerId,
         /// In which way.
         variant: VariantId,
+        /// The worker's devices that it takes, by their places there; then there is one item.
+        devices: DeviceSet,
     },
     /// A worker began with items that it held.
     AttemptsStarted {
@@ -183,7 +185,7 @@ pub struct WorkerJoined {
     /// Tells this start of the worker from all others.
     pub instance: u64,
     /// What it offers.
-    pub offers: Request,
+    pub offers: Offers,
     /// How long its leases last without a renewal; `None` for a worker in the leader's own
     /// process, which lives and dies with it.
     pub lease: Option<Span>,
@@ -442,6 +444,8 @@ pub enum Restored {
         worker: WorkerId,
         /// In which way it is done.
         variant: VariantId,
+        /// The worker's devices that it takes.
+        devices: DeviceSet,
         /// When it started.
         started_at: Option<Timestamp>,
         /// Whether it has run for longer than it may.

@@ -40,6 +40,6 @@ pub use id::{
 };
 pub use id_set::IdSet;
 pub use outcome::Outcome;
-pub use resources::Request;
+pub use resources::{DeviceRequest, DeviceSet, Offers, Request};
 pub use status::{RunStatus, TaskStatus};
 pub use time::{Span, Timestamp};

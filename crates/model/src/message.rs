@@ -9,7 +9,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::outcome::{AttemptEnd, Outcome, OutputRef};
-use crate::{AttemptId, Epoch, ItemKey, Request, Span, Token, VariantId, WorkerId};
+use crate::{
+    AttemptId, DeviceSet, Epoch, ItemKey, Offers, Request, Span, Token, VariantId, WorkerId,
+};
 
 /// A message to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub struct Grant {
     pub token: Token,
     /// What it takes of the worker.
     pub request: Request,
+    /// Which of the worker's devices, by their places in its offer.
+    pub devices: DeviceSet,
     /// How long it has between being asked to end and being killed.
     pub grace: Span,
     /// In which way the work is done.
@@ -123,7 +127,7 @@ pub enum News {
     /// It begins a session.
     Hello {
         /// What it offers.
-        offers: Request,
+        offers: Offers,
         /// How long its leases are to last; `None` if it lives and dies with the coordinator.
         lease: Option<Span>,
         /// The number of the first report that it will send again: those before are acknowledged.

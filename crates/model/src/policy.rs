@@ -30,6 +30,8 @@ pub struct Policy {
     pub request: Request,
     /// When an attempt that ended badly is followed by another.
     pub retry: RetryPolicy,
+    /// How long an attempt is expected to take on a worker of usual speed, as the file says.
+    pub expected: Option<Span>,
     /// How long an attempt may run, from its start; `None` is without limit.
     pub timeout: Option<Span>,
     /// How long an attempt has between being asked to end and being killed.
@@ -92,6 +94,7 @@ impl Default for Policy {
         Self {
             request: Request { cpu_milli: 1_000, ..Request::default() },
             retry: RetryPolicy::default(),
+            expected: None,
             timeout: None,
             grace: Span::secs(10),
             priority: Priority::default(),

@@ -1,11 +1,13 @@
-//! What tasks ask for and workers offer: milli-CPU, memory, and custom amounts by name.
+//! What tasks ask for and workers offer: milli-CPU, memory, custom amounts by name, and devices.
 //!
 //! Amounts are integers in fixed units. Nothing here compares a request with a worker: fitting is
 //! the planner's and the agent's business, on dense vectors of the same amounts.
 
 use alloc::boxed::Box;
 
-/// Amounts that one attempt asks for, or that one worker offers.
+use crate::Device;
+
+/// What one attempt asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Request {
     /// Thousandths of a CPU core.
@@ -14,6 +16,65 @@ pub struct Request {
     pub memory_bytes: u64,
     /// Custom amounts, sorted by name, each name once, no zero amounts.
     pub custom: Box<[(Box<str>, u64)]>,
+    /// Devices, all of one worker.
+    pub devices: DeviceRequest,
+}
+
+/// Devices that one attempt asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceRequest {
+    /// How many; 0 for none.
+    pub count: u16,
+    /// How much of each, in thousandths, 1 to [`WHOLE_DEVICE`]. What asks for less than a whole one
+    /// may share it with others.
+    pub share: u16,
+    /// How much memory of each, in bytes; 0 if that does not matter.
+    pub memory_bytes: u64,
+    /// Of which kinds, as a file names them; any if empty.
+    pub kinds: Box<[Box<str>]>,
+}
+
+/// A whole device, in thousandths.
+pub const WHOLE_DEVICE: u16 = 1_000;
+
+impl DeviceRequest {
+    /// So many whole devices of any kind.
+    #[must_use]
+    pub fn whole(count: u16) -> Self {
+        let share = if count == 0 { 0 } else { WHOLE_DEVICE };
+        Self { count, share, ..Self::default() }
+    }
+}
+
+/// What one worker offers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Offers {
+    /// Thousandths of a CPU core.
+    pub cpu_milli: u64,
+    /// Bytes of memory.
+    pub memory_bytes: u64,
+    /// Custom amounts, sorted by name, each name once, no zero amounts.
+    pub custom: Box<[(Box<str>, u64)]>,
+    /// Devices, in an order that stays as long as the worker does: 64 at most.
+    pub devices: Box<[Device]>,
+    /// How fast it is, in thousandths of what estimates assume.
+    pub speed: u32,
+}
+
+/// The speed of a worker that is as fast as estimates assume.
+pub const USUAL_SPEED: u32 = 1_000;
+
+impl Default for Offers {
+    fn default() -> Self {
+        Request::default().into()
+    }
+}
+
+impl From<Request> for Offers {
+    /// As much as one such attempt takes, apart from devices, at the usual speed.
+    fn from(Request { cpu_milli, memory_bytes, custom, .. }: Request) -> Self {
+        Self { cpu_milli, memory_bytes, custom, devices: Box::default(), speed: USUAL_SPEED }
+    }
 }
 
 /// The custom amount of which a container takes one, and which a worker has where it can run them.

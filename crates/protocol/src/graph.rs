@@ -33,6 +33,8 @@ const CALLS: u32 = 4;
 /// instead of leaving out what it does not know, and a graph that needs nothing new keeps its
 /// content address.
 const WAYS: u32 = 5;
+/// The sixth says which devices are asked for, and how long work is expected to take.
+const DEVICES: u32 = 6;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {
@@ -81,8 +83,8 @@ pub fn encode(parts: &GraphParts) -> Vec<u8> {
 /// The bytes are no graph, of a newer version, or above the limits of a run.
 pub fn decode(bytes: &[u8]) -> Result<GraphParts, DecodeError> {
     let form = GraphForm::decode(bytes)?;
-    if !(PLAIN..=WAYS).contains(&form.version) {
-        let (version, known) = (form.version, WAYS);
+    if !(PLAIN..=DEVICES).contains(&form.version) {
+        let (version, known) = (form.version, DEVICES);
         return Err(DecodeError::Newer { what: "graph", version, known });
     }
     let policies = form.policies.into_iter().map(policy::read);

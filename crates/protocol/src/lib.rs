@@ -4,6 +4,7 @@
 //! a form of its own here, with explicit tags, and a conversion in each direction. Reading never
 //! panics, whatever the bytes. Nothing here decides, stores, sends or reads a clock.
 
+mod amounts;
 pub mod api;
 mod columns;
 pub mod error;
@@ -22,4 +23,4 @@ pub mod record;
 /// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
 /// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
 /// ways.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;

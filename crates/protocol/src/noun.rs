@@ -1,5 +1,4 @@
-//! Forms that records, messages and graphs share: enumerations as numbers, requests, outcomes,
-//! outputs.
+//! Forms that records, messages and graphs share: enumerations as numbers, outcomes, outputs.
 //!
 //! A number is never used again for something else, and 0 stands for nothing: what was left out is
 //! told from what was written.
@@ -10,7 +9,7 @@ use model::message::StopKind;
 use model::outcome::{ErrorName, Failure, OutputRef, Unreached};
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::shared::Unit;
-use model::{Digest, Outcome, Request, RunStatus, TaskStatus};
+use model::{Digest, Outcome, RunStatus, TaskStatus, Vendor};
 
 use crate::error::DecodeError;
 
@@ -43,6 +42,7 @@ macro_rules! number {
 }
 
 number!(LossCause { Expired = 1, Replaced = 2, DiedWithLeader = 3 });
+number!(Vendor { Nvidia = 1, Amd = 2, Other = 3 });
 number!(StopCause { TaskFailed = 1, TimedOut = 2, Stopped = 3, Terminated = 4 });
 number!(PauseCause { Asked = 1, CostLimit = 2 });
 number!(Unit { Attempts = 0, Requests = 1, Tokens = 2 });
@@ -132,50 +132,6 @@ pub(crate) fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, DecodeErro
         23 => Outcome::Failed(Failure::Forbidden),
         _ => return Err(DecodeError::Number { what: "outcome", number: kind.into() }),
     })
-}
-
-/// Amounts that are asked for or offered.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Amounts {
-    #[prost(uint64, tag = "1")]
-    cpu_milli: u64,
-    #[prost(uint64, tag = "2")]
-    memory_bytes: u64,
-    #[prost(message, repeated, tag = "3")]
-    custom: Vec<Custom>,
-}
-
-/// A custom amount.
-#[derive(Clone, PartialEq, prost::Message)]
-struct Custom {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(uint64, tag = "2")]
-    amount: u64,
-}
-
-impl From<&Request> for Amounts {
-    fn from(request: &Request) -> Self {
-        let custom = request.custom.iter();
-        Self {
-            cpu_milli: request.cpu_milli,
-            memory_bytes: request.memory_bytes,
-            custom: custom
-                .map(|(name, amount)| Custom { name: name.to_string(), amount: *amount })
-                .collect(),
-        }
-    }
-}
-
-impl From<Amounts> for Request {
-    fn from(form: Amounts) -> Self {
-        let custom = form.custom.into_iter();
-        Self {
-            cpu_milli: form.cpu_milli,
-            memory_bytes: form.memory_bytes,
-            custom: custom.map(|one| (one.name.into_boxed_str(), one.amount)).collect(),
-        }
-    }
 }
 
 /// What needs no more words.

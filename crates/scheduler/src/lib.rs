@@ -4,10 +4,10 @@
 //! of what it was told and of the time: integers only, the same answer on every machine. It changes
 //! nothing outside; whoever asked begins what it agrees with, and tells.
 //!
-//! How it decides, in the order in which the pages stand: `seat` and `backlog` sort what waits, `deadline`
-//! lets forward whoever would wait too long, `reserve` keeps room for what is hard to place,
-//! `place` chooses the node, `lend` gives a node a little more than it can start at once, and
-//! `refusal` remembers why something stays.
+//! How it decides, in the order in which the pages stand: `seat` and `backlog` sort what waits,
+//! `deadline` lets forward whoever would wait too long, `reserve` keeps room for what is hard to
+//! place, `place` chooses the node, `lend` gives a node a little more than it can start at once,
+//! and `refusal` remembers why something stays.
 //!
 //! It knows asks, groups and nodes. It must never know runs' graphs, journals, clocks or floats.
 #![cfg_attr(not(test), no_std)]
@@ -284,8 +284,8 @@ impl Planner {
         }
     }
 
-    /// Tells that an item has been given to a node. What finds no room there waits at the node until
-    /// there is, first come, first served.
+    /// Tells that an item has been given to a node. What finds no room there waits at the node
+    /// until there is, first come, first served.
     pub fn begin(&mut self, item: GroupKey, node: NodeId, lease: Lease) {
         self.fleet.begin(item, node, lease);
     }

@@ -95,7 +95,7 @@ impl Planner {
         Some(refusal.copied().unwrap_or(Refusal::Behind))
     }
 
-    /// The classes that the last plan could place nowhere, for a reason that is true of all of them.
+    /// The classes that the last plan could place nowhere, for a reason that is true of all in it.
     pub fn refused(&self) -> impl Iterator<Item = (ClassId, Refusal)> + '_ {
         self.refusals.classes.iter().map(|(&class, &refusal)| (class, refusal))
     }

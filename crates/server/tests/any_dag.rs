@@ -74,7 +74,7 @@ fn run(drawn: &Drawn) -> (Engine, Arc<Graph>, Vec<u32>) {
     };
     house.step(Input::Lead { epoch: Epoch(1) });
     let offers = Request { cpu_milli: 3_000, ..Request::default() };
-    house.say(News::Hello { offers, lease: None, reports_from: 1 });
+    house.say(News::Hello { offers: offers.into(), lease: None, reports_from: 1 });
     let run = admitted(compiled.options.failure);
     let graph_of_run = Arc::clone(&graph);
     let submission =

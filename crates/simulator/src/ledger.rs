@@ -114,7 +114,7 @@ impl Ledger {
                 self.run_mut(amended.run)?.amend(amended, graph, entry.at);
                 Ok(())
             }
-            Fact::AttemptsLeased { task, items, worker, variant } => {
+            Fact::AttemptsLeased { task, items, worker, variant, .. } => {
                 let given = (Token::from(entry.seq), *worker, *variant);
                 items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), given))
             }
@@ -339,10 +339,11 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
             .fold(0, |hash, range| mix(hash ^ u64::from(range.start) << 32 ^ u64::from(range.end)))
     };
     let fact = match &entry.fact {
-        Fact::AttemptsLeased { task, items, worker, variant } => {
+        Fact::AttemptsLeased { task, items, worker, variant, devices } => {
             at(*task, u64::from(items.start) << 32 | u64::from(items.end))
                 ^ u64::from(worker.0)
                 ^ u64::from(variant.0).rotate_right(8)
+                ^ mix(devices.0)
         }
         Fact::AttemptsStarted { task, items } => at(*task, set(items)) ^ 1,
         Fact::LeasesReturned { task, items } => at(*task, set(items)) ^ 2,

@@ -10,7 +10,7 @@ use model::collections::HashMap;
 use model::limits::ATTEMPT_LEASE;
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
 use model::outcome::{AttemptEnd, Failure, OutputRef, Spent, Usage};
-use model::{Digest, Outcome, Request, Span, Timestamp};
+use model::{Digest, Offers, Outcome, Span, Timestamp};
 
 use crate::event::Event;
 use crate::invariants::s04_room::Room;
@@ -111,10 +111,11 @@ impl Node {
     fn config(&self, stage: &Stage) -> AgentConfig {
         let has_slots = self.plan.slots > 0;
         let slots = [("slot".into(), self.plan.slots)];
-        let mut offers = Request {
+        let mut offers = Offers {
             cpu_milli: self.plan.cpu_milli,
             memory_bytes: 1 << 34,
             custom: if has_slots { Box::new(slots) } else { Box::default() },
+            ..Offers::default()
         };
         if stage.has(Mutant::NoRoomCheck) {
             offers.cpu_milli *= 2;

@@ -137,7 +137,7 @@ impl World {
         };
         world.step(Input::Lead { epoch: Epoch(1) });
         let offers = Request { cpu_milli: 256_000, ..Request::default() };
-        world.say(News::Hello { offers, lease: None, reports_from: 1 });
+        world.say(News::Hello { offers: offers.into(), lease: None, reports_from: 1 });
         world.after(BEAT, Event::Beat);
         world
     }

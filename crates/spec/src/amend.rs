@@ -6,9 +6,9 @@
 use model::collections::HashMap;
 use model::graph::GraphParts;
 use model::policy::Policy;
-use model::{Request, TaskId};
+use model::{DeviceRequest, Request, TaskId};
 
-use crate::check::fits;
+use crate::check::{GPU, fits};
 use crate::code;
 use crate::definition::Definition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Faults};
@@ -191,6 +191,10 @@ fn need(resources: &Resources, request: &mut Request) {
     }
     let mut custom: Vec<(Box<str>, u64)> = std::mem::take(&mut request.custom).into_vec();
     for (name, amount) in &resources.requests.custom {
+        if name.value == GPU {
+            request.devices = DeviceRequest::whole(u16::try_from(*amount).unwrap_or(u16::MAX));
+            continue;
+        }
         custom.retain(|(known, _)| **known != *name.value);
         if *amount > 0 {
             custom.push((name.value.as_str().into(), *amount));

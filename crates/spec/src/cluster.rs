@@ -3,8 +3,8 @@
 //! A cluster file is read as workflow files are: everything that is wrong with it is told at once,
 //! with its place. Nothing here looks at a machine, or decides where a task runs.
 
-use model::Request;
 use model::policy::Policy;
+use model::{DeviceRequest, Request};
 
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
@@ -136,6 +136,7 @@ fn read(root: &Value<'_>, faults: &mut Faults) -> Option<Cluster> {
     }
     let nodes = nodes.into_iter().map(|node| Node {
         offers: Request {
+            devices: DeviceRequest::default(),
             cpu_milli: node.amounts.cpu.map_or(0, |cpu| cpu.value.0),
             memory_bytes: node.amounts.memory.map_or(0, |memory| memory.value.0),
             custom: custom(&node.amounts.custom),
@@ -222,7 +223,8 @@ impl Cluster {
 /// What a request asks for, by name.
 fn amounts(request: &Request) -> impl Iterator<Item = (&str, u64)> {
     let custom = request.custom.iter().map(|(name, amount)| (&**name, *amount));
-    let fixed = [("cpu", request.cpu_milli), ("memory", request.memory_bytes)];
+    let devices = ("gpu", u64::from(request.devices.count));
+    let fixed = [("cpu", request.cpu_milli), ("memory", request.memory_bytes), devices];
     fixed.into_iter().chain(custom).filter(|(_, amount)| *amount > 0)
 }
 

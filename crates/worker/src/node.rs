@@ -21,7 +21,7 @@ use model::bounds::Enforcement;
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Pool, Work};
-use model::{Request, Span, Timestamp};
+use model::{Offers, Span, Timestamp};
 
 use crate::desk::{Desk, Ended, News, name};
 use crate::inbox::{Event, Inbox, Slot, inbox};
@@ -42,7 +42,7 @@ pub struct NodeConfig {
     /// Tells this start of the worker from all others.
     pub instance: u64,
     /// What it offers.
-    pub offers: Request,
+    pub offers: Offers,
     /// How long its leases last without a renewal; `None` if it lives and dies with the
     /// coordinator.
     pub lease: Option<Span>,

@@ -4,7 +4,10 @@ use alloc::vec;
 
 use model::limits::{ATTEMPT_LEASE, ATTEMPT_LEASE_MARGIN, HEARTBEAT};
 use model::message::Report;
-use model::{Attempt, AttemptId, Epoch, ItemId, ItemKey, Round, RunId, TaskId, Token, VariantId};
+use model::{
+    Attempt, AttemptId, DeviceSet, Epoch, ItemId, ItemKey, Offers, Request, Round, RunId, TaskId,
+    Token, VariantId,
+};
 
 use super::*;
 
@@ -29,7 +32,7 @@ impl Bench {
     }
 
     fn closed() -> Self {
-        let offers = Request { cpu_milli: 2_000, ..Request::default() };
+        let offers = Offers { cpu_milli: 2_000, ..Offers::default() };
         let lease = Some(ATTEMPT_LEASE);
         let config = AgentConfig { name: "node".into(), instance: 7, offers, lease };
         Self {
@@ -113,7 +116,8 @@ fn grant(item: u32, token: u64, cpu_milli: u64) -> Grant {
     let LeaseId { item: key, token } = lease(item, token);
     let attempt = AttemptId { key, round: Round(0), attempt: Attempt(1) };
     let request = Request { cpu_milli, ..Request::default() };
-    Grant { attempt, token, request, grace: Span::secs(10), variant: VariantId(0) }
+    let (devices, grace, variant) = (DeviceSet::EMPTY, Span::secs(10), VariantId(0));
+    Grant { attempt, token, request, devices, grace, variant }
 }
 
 fn started(outputs: &[AgentOutput]) -> Vec<u64> {

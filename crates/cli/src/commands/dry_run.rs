@@ -118,4 +118,5 @@ fn fits(request: &Request, offers: &Request) -> bool {
     request.cpu_milli <= offers.cpu_milli
         && request.memory_bytes <= offers.memory_bytes
         && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
+        && u64::from(request.devices.count) <= offered("gpu")
 }

@@ -10,7 +10,7 @@ use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::resources::CONTAINER;
 use model::work::{Delivery, Dispatch, Pool};
-use model::{Request, Span};
+use model::{Device, DeviceSet, Offers, Request, Span, Vendor};
 use server::Mode;
 use worker::{Node, NodeConfig};
 
@@ -75,7 +75,7 @@ impl Holder {
         let config = NodeConfig {
             name: NODE_NAME.into(),
             instance: instance(),
-            offers: with_containers(self.offers.clone()),
+            offers: offered(with_containers(self.offers.clone())),
             lease: None,
             home: home.clone(),
             supervisor: worker::supervisor::Config::new(home),
@@ -113,6 +113,27 @@ fn with_containers(mut offers: Request) -> Request {
         offers.custom = custom.into();
     }
     offers
+}
+
+/// What files call devices, and this machine's settings, too.
+const GPU: &str = "gpu";
+
+/// The same, with as many devices as the settings say. The amount stays beside them: work that was
+/// submitted before there were devices asks for that.
+fn offered(declared: Request) -> Offers {
+    let said = declared.custom.iter().find(|(name, _)| **name == *GPU).map(|&(_, count)| count);
+    let device = |number| Device {
+        uuid: format!("{GPU}-{number}").into(),
+        vendor: Vendor::Other,
+        kind: GPU.into(),
+        memory_bytes: 0,
+        address: None,
+        numa_node: None,
+        ordinal: None,
+        part: None,
+    };
+    let count = said.unwrap_or(0).min(u64::from(DeviceSet::DEVICES_MAX));
+    Offers { devices: (0..count).map(device).collect(), ..declared.into() }
 }
 
 /// Tells this start of the worker from all others on this node.

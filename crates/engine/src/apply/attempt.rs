@@ -6,7 +6,7 @@ use model::fact::AttemptsEnded;
 use model::outcome::{Failure, Outcome, Spent, Then};
 use model::policy::Policy;
 use model::status::TaskStatus;
-use model::{IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, VariantId, WorkerId};
+use model::{DeviceSet, IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
 use crate::state::{Change, Item, Lease, State, Timer};
 
@@ -15,7 +15,7 @@ impl State {
         &mut self,
         key: TaskKey,
         items: Range<u32>,
-        (worker, variant): (WorkerId, VariantId),
+        (worker, variant, devices): (WorkerId, VariantId, DeviceSet),
         (seq, at): (Seq, Timestamp),
     ) {
         let Some(run) = self.runs.get(&key.run) else { return };
@@ -32,6 +32,7 @@ impl State {
                 worker,
                 round: run.task(key.task).round(),
                 variant,
+                devices,
                 class: self.classes.variant(place.0, variant),
                 leased_at: at,
                 started_at: None,
@@ -48,7 +49,7 @@ impl State {
     pub(super) fn insert_lease(&mut self, item: ItemKey, lease: Lease) {
         let class = self.classes.get(lease.class);
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            worker.take(item, &class.amounts);
+            worker.take(item, class, lease.devices);
         }
         self.shares.hold(&class.shared, item, lease.leased_at);
         self.leases.insert(item, lease);
@@ -100,7 +101,7 @@ impl State {
         let Some(lease) = self.leases.remove(&item) else { return };
         let class = self.classes.get(lease.class);
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            worker.give_back(item, &class.amounts, lease.started_at.is_some());
+            worker.give_back(item, class, &lease);
         }
         self.shares.release(&class.shared, item);
         self.changes.push(Change::Returned(item));

@@ -30,8 +30,9 @@ impl State {
             Fact::RunAdmitted(admitted) => {
                 self.run_admitted(admitted, graphs.graph(&admitted.graph), (seq, at));
             }
-            Fact::AttemptsLeased { task, items, worker, variant } => {
-                self.attempts_leased(*task, items.clone(), (*worker, *variant), (seq, at));
+            Fact::AttemptsLeased { task, items, worker, variant, devices } => {
+                let how = (*worker, *variant, *devices);
+                self.attempts_leased(*task, items.clone(), how, (seq, at));
             }
             Fact::AttemptsStarted { task, items } => self.attempts_started(*task, items, at),
             Fact::AttemptOverran { item } => self.attempt_overran(*item),

@@ -35,13 +35,14 @@ impl State {
             Restored::Tasks { run, tasks, image } => self.restore_tasks(*run, tasks, image),
             Restored::Items { task, items, image } => self.restore_items(*task, items, *image),
             Restored::Control { task, image } => self.restore_control(*task, *image),
-            Restored::Lease { item, token, worker, variant, started_at, overran } => {
+            Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
                 let Some(run) = self.runs.get(&item.run) else { return };
                 let lease = Lease {
                     token: *token,
                     worker: *worker,
                     round: run.task(item.task).round(),
                     variant: *variant,
+                    devices: *devices,
                     class: self.classes.variant(run.class_of(item.task, item.item), *variant),
                     leased_at: recorded.1,
                     started_at: None,

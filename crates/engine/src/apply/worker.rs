@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model::WorkerId;
 use model::fact::WorkerJoined;
 
-use crate::state::{Change, State, Worker};
+use crate::state::{Change, DeviceUse, State, Worker};
 
 impl State {
     pub(super) fn worker_joined(&mut self, joined: &WorkerJoined) {
@@ -14,7 +14,10 @@ impl State {
             name: joined.name.clone(),
             instance: joined.instance,
             lease: joined.lease,
-            capacity: self.classes.amounts(&joined.offers),
+            capacity: self.classes.capacity(&joined.offers),
+            devices: joined.offers.devices.clone(),
+            speed: joined.offers.speed,
+            device_use: alloc::vec![DeviceUse::default(); joined.offers.devices.len()],
             leased: Vec::new(),
             items: BTreeSet::new(),
             unstarted: 0,

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model::fact::Fact;
 use model::limits::PREFILL_MAX;
 use model::status::TaskStatus;
-use model::{ItemKey, TaskKey, WorkerId};
+use model::{DeviceSet, ItemKey, TaskKey, WorkerId};
 use scheduler::{Placement, Refusal, fits};
 
 use super::Turn;
@@ -51,7 +51,8 @@ impl Turn<'_> {
         let origin = Origin::from(placement.group);
         let known = planning.worker(placement.node).zip(planning.way(placement.group));
         let Some((worker, way)) = known else { return };
-        let mut left = placement.count.min(self.acceptable(worker, origin.task(), way));
+        let devices = placement.taken.devices;
+        let mut left = placement.count.min(self.acceptable(worker, origin.task(), way, devices));
         while left > 0 {
             let items = match origin {
                 Origin::Task(key) => {
@@ -65,7 +66,8 @@ impl Turn<'_> {
             let task = origin.task();
             let keys = items.clone().map(|item| task.item(model::ItemId(item)));
             granted.entry(worker).or_default().extend(keys);
-            self.record(Fact::AttemptsLeased { task, items, worker, variant: way.variant });
+            let variant = way.variant;
+            self.record(Fact::AttemptsLeased { task, items, worker, variant, devices });
             if matches!(origin, Origin::Retry(_)) {
                 return;
             }
@@ -73,7 +75,7 @@ impl Turn<'_> {
     }
 
     /// How many items of a task a worker may take by the state of this moment.
-    fn acceptable(&self, worker: WorkerId, key: TaskKey, way: Way) -> u32 {
+    fn acceptable(&self, worker: WorkerId, key: TaskKey, way: Way, devices: DeviceSet) -> u32 {
         let (Some(known), Some(run)) = (self.state.worker(worker), self.state.run(key.run)) else {
             return 0;
         };
@@ -85,17 +87,21 @@ impl Turn<'_> {
         if known.gone || !lively || late || !may_start(run.status()) {
             return 0;
         }
-        if fits(request, &known.capacity) == 0 {
+        let asked = &class.request.devices;
+        if fits(request, &known.capacity) == 0 || !known.has_devices(asked, devices) {
             return 0;
         }
-        // What takes a lock, spends of a budget or keeps to a breaker does not wait at a worker.
-        let alone = !class.shared.is_empty();
+        // What takes a lock, spends of a budget or keeps to a breaker does not wait at a worker,
+        // nor does what is given devices by their names.
+        let alone = !class.shared.is_empty() || asked.count > 0;
         let ahead = if alone { 0 } else { PREFILL_MAX.saturating_sub(known.unstarted) };
         let room = fits(request, &known.free()).saturating_add(ahead);
         let limit = run.admitted().concurrency;
         let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
         let shared = self.state.shares.allowed(&class.shared, self.now);
-        room.min(of_run).min(shared).min(run.allowance(key.task).unwrap_or(u32::MAX))
+        let each = if asked.count > 0 { 1 } else { u32::MAX };
+        let of_task = run.allowance(key.task).unwrap_or(u32::MAX);
+        room.min(each).min(of_run).min(shared).min(of_task)
     }
 
     /// Remembers when the first class that a budget or a breaker has refused may try again.

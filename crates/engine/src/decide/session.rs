@@ -10,7 +10,7 @@ use model::limits::{ATTEMPT_LEASE, HEARTBEAT, HEARTBEATS_MISSED_MAX};
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind, ToWorker};
 use model::outcome::{AttemptEnd, Outcome, Then};
 use model::{
-    AttemptId, Epoch, ItemKey, Request, RunId, Span, Timestamp, WorkerId, fact::AttemptsEnded,
+    AttemptId, Epoch, ItemKey, Offers, RunId, Span, Timestamp, WorkerId, fact::AttemptsEnded,
 };
 
 use scheduler::fits;
@@ -19,7 +19,7 @@ use super::{Turn, grouped};
 use crate::input::Effect;
 
 /// The version of the facts that this engine records.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// A connected worker. Not durable: a new leader waits for a new hello.
 #[derive(Clone, Copy, Debug)]
@@ -281,6 +281,7 @@ impl Turn<'_> {
             attempt: AttemptId { key, round: lease.round, attempt },
             token: lease.token,
             request: request.clone(),
+            devices: lease.devices,
             grace: policy.grace,
             variant: lease.variant,
         })
@@ -324,7 +325,7 @@ struct Hello {
     instance: u64,
     session: u64,
     number: u64,
-    offers: Request,
+    offers: Offers,
     lease: Option<Span>,
     /// The last report that the worker knows to be durable.
     reports: u64,

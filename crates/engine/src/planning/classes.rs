@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
+use model::device::is_of_kind;
 use model::{Timestamp, VariantId};
-use scheduler::{Ask, Draw, Planner};
+use scheduler::{Ask, Device, DeviceAsk, Draw, Kinds, Planner};
 
 use super::Planning;
 use super::allowances::{Allowances, Seen};
@@ -30,11 +31,14 @@ impl Way {
 pub(super) struct Ways {
     /// By the planner's number, the way in which the work is done now.
     list: Vec<Way>,
-    /// The first way that may be taken, of those that have several.
+    /// What is looked at anew in every plan, with the first way that may be taken: those that have
+    /// several, and those that ask for a kind of device.
     choosy: Vec<(scheduler::ClassId, VariantId)>,
     /// Those that take of what all runs share, in some way.
     sharing: Vec<scheduler::ClassId>,
     numbers: HashMap<(ClassId, VariantId), scheduler::ClassId>,
+    /// The kinds of devices that workers have offered, by their numbers.
+    kinds: Vec<Box<str>>,
 }
 
 impl Ways {
@@ -54,33 +58,76 @@ impl Ways {
             return known;
         }
         let way = Way { class, variant: state.way(class, from, now) };
-        let number = planner.add_class(ask(way.taken(&state.classes)));
+        let number = planner.add_class(self.ask(way.taken(&state.classes)));
         self.list.push(way);
         self.numbers.insert((class, from), number);
         let known = state.classes.get(class);
-        if !known.others.is_empty() {
+        let others = || known.others.iter().map(|&other| state.classes.get(other));
+        let names_kinds = |class: &Class| !class.request.devices.kinds.is_empty();
+        if !known.others.is_empty() || names_kinds(known) {
             self.choosy.push((number, from));
         }
-        let others = known.others.iter().map(|&other| state.classes.get(other));
-        if core::iter::once(known).chain(others).any(|class| !class.shared.is_empty()) {
+        if core::iter::once(known).chain(others()).any(|class| !class.shared.is_empty()) {
             self.sharing.push(number);
         }
         number
     }
 }
 
-/// What an item asks for of one node.
-pub(super) fn ask(class: &Class) -> Ask {
-    Ask { amounts: class.amounts.clone(), ..Ask::default() }
+/// Kinds of devices that are told apart at most; those beyond are taken for the last.
+const KINDS_MAX: usize = 63;
+
+/// Stands for a kind that no worker has.
+const NO_KIND: Kinds = 1 << KINDS_MAX;
+
+impl Ways {
+    /// What an item asks for of one node.
+    fn ask(&self, class: &Class) -> Ask {
+        let asked = &class.request.devices;
+        let kinds = (0..)
+            .zip(&self.kinds)
+            .filter(|(_, kind)| asked.kinds.iter().any(|asked| is_of_kind(asked, kind)));
+        let kinds = kinds.fold(0, |kinds, (number, _): (u32, _)| kinds | 1 << number);
+        let devices = DeviceAsk {
+            count: asked.count,
+            share: asked.share,
+            memory: asked.memory_bytes,
+            kinds: match (asked.kinds.is_empty(), kinds) {
+                (true, _) => 0,
+                (false, 0) => NO_KIND,
+                (false, kinds) => kinds,
+            },
+        };
+        Ask { amounts: class.amounts.clone(), devices }
+    }
+
+    /// The devices of a worker as the planner sees them. What asks for a kind is looked at anew in
+    /// every plan, since it may be the first of its kind.
+    pub(super) fn devices(&mut self, devices: &[model::Device]) -> Vec<Device> {
+        let numbered = |device: &model::Device| {
+            let known = self.kinds.iter().position(|kind| *kind == device.kind);
+            let number = known.unwrap_or_else(|| {
+                if self.kinds.len() < KINDS_MAX {
+                    self.kinds.push(device.kind.clone());
+                }
+                self.kinds.len() - 1
+            });
+            let kind = u8::try_from(number).unwrap_or(u8::MAX);
+            Device { kind, memory: device.memory_bytes }
+        };
+        devices.iter().map(numbered).collect()
+    }
 }
 
 impl Planning {
     /// Tells in which way each class is done now, and what there is of what all runs share.
     pub(super) fn tell_ways(&mut self, state: &State, now: Timestamp) {
-        for &(number, from) in &self.ways.choosy {
+        for index in 0..self.ways.choosy.len() {
+            let (number, from) = self.ways.choosy[index];
             let way = &mut self.ways.list[number.0 as usize];
             way.variant = state.way(way.class, from, now);
-            self.planner.set_ask(number, &ask(way.taken(&state.classes)));
+            let ask = self.ways.ask(self.ways.get(number).taken(&state.classes));
+            self.planner.set_ask(number, &ask);
         }
         let seen = Seen { shares: &state.shares, now };
         let mut allowances = Allowances::default();

@@ -1,13 +1,18 @@
 //! How long work is expected to take.
 
+use model::policy::Policy;
+
 use crate::state::{ClassId, State};
 
 /// What nothing is known of is taken to last so long, in microseconds.
 const UNKNOWN: u64 = 1_000_000;
 
-/// How long an item of a task is expected to take on a node of usual speed, in microseconds: the
-/// mean of attempts that asked for the same, else of all.
-pub(super) fn expected(state: &State, class: ClassId) -> u64 {
+/// How long an item is expected to take on a node of usual speed, in microseconds: what its file
+/// says, else the mean of attempts that asked for the same, else of all.
+pub(super) fn expected(state: &State, policy: &Policy, class: ClassId) -> u64 {
+    if let Some(expected) = policy.expected {
+        return expected.0;
+    }
     match state.classes.mean_wall_us(class) {
         0 => state.classes.mean_of_all_us().unwrap_or(UNKNOWN),
         mean => mean,

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use model::collections::HashMap;
 use model::{ItemKey, Timestamp, VariantId, WorkerId};
-use scheduler::{GroupKey, Lease, NodeId, NodeSpec, SPEED, Taken};
+use scheduler::{GroupKey, Lease, NodeId, NodeSpec, Taken};
 
 use super::Planning;
 use crate::state::State;
@@ -50,10 +50,11 @@ impl Planning {
         let known = state.worker(worker).filter(|known| !known.gone);
         match (known, self.nodes.node(worker)) {
             (Some(known), None) => {
+                let devices = self.ways.devices(&known.devices);
                 let node = self.planner.add_node(NodeSpec {
                     capacity: known.capacity.clone(),
-                    devices: Vec::new(),
-                    speed: SPEED,
+                    devices,
+                    speed: known.speed,
                     accepts: false,
                 });
                 self.nodes.insert(worker, node);
@@ -73,8 +74,13 @@ impl Planning {
         let Some(lease) = state.lease(item) else { return };
         let Some(node) = self.nodes.node(lease.worker) else { return };
         let class = self.class(state, (lease.class, VariantId::default()), now);
-        let taken =
-            Taken { amounts: state.classes.get(lease.class).amounts.clone(), ..Taken::default() };
+        let known = state.classes.get(lease.class);
+        let taken = Taken {
+            amounts: known.amounts.clone(),
+            devices: lease.devices,
+            share: known.request.devices.share,
+            memory: known.request.devices.memory_bytes,
+        };
         let began_at = lease.leased_at.0;
         let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));

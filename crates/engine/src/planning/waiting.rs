@@ -44,11 +44,12 @@ impl Planning {
         let classes: Vec<ClassId> = run.classes.clone();
         let item = |policy: usize| {
             let class = classes[policy];
-            if !run.graph().policies()[policy].kind.is_work() {
+            let policy = &run.graph().policies()[policy];
+            if !policy.kind.is_work() {
                 return (0, 0);
             }
             let number = self.class(state, (class, VariantId::default()), now);
-            let expected = expected(state, class);
+            let expected = expected(state, policy, class);
             (expected, self.planner.work(number, expected))
         };
         let forecast = Forecast::new(run, item, look);

@@ -5,14 +5,13 @@
 //! class, too, and knows the class of each further way.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
 use model::policy::Policy;
 use model::resources::{Amounts, ResourceId};
 use model::shared::Shared;
-use model::{Request, VariantId};
+use model::{Offers, Request, VariantId};
 
 /// The index of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,10 +133,19 @@ impl Classes {
         self.means.len() - 1
     }
 
-    /// A request as a vector; new names get the next free index.
-    pub(crate) fn amounts(&mut self, request: &Request) -> Amounts {
-        let mut amounts = vec![request.cpu_milli, request.memory_bytes];
-        for (name, amount) in &request.custom {
+    /// What a request takes of amounts, as a vector; new names get the next free index.
+    fn amounts(&mut self, request: &Request) -> Amounts {
+        self.vector([request.cpu_milli, request.memory_bytes], &request.custom)
+    }
+
+    /// What a worker offers of amounts, as a vector; new names get the next free index.
+    pub(crate) fn capacity(&mut self, offers: &Offers) -> Amounts {
+        self.vector([offers.cpu_milli, offers.memory_bytes], &offers.custom)
+    }
+
+    fn vector(&mut self, fixed: [u64; 2], custom: &[(Box<str>, u64)]) -> Amounts {
+        let mut amounts = fixed.to_vec();
+        for (name, amount) in custom {
             let index = self.resource_index(name);
             if amounts.len() <= index {
                 amounts.resize(index + 1, 0);
@@ -147,8 +155,8 @@ impl Classes {
         amounts
     }
 
-    /// The request that a vector of amounts was made of.
-    pub(crate) fn request_of(&self, amounts: &[u64]) -> Request {
+    /// What a worker offers with such a vector of amounts.
+    pub(crate) fn offers_of(&self, amounts: &[u64]) -> Offers {
         let mut custom: Vec<(Box<str>, u64)> = (ResourceId::FIRST_CUSTOM..)
             .zip(amounts.iter().skip(usize::from(ResourceId::FIRST_CUSTOM)))
             .filter(|&(_, &amount)| amount > 0)
@@ -156,10 +164,11 @@ impl Classes {
             .collect();
         custom.sort_unstable();
         let fixed = |id: ResourceId| amounts.get(usize::from(id.0)).copied().unwrap_or(0);
-        Request {
+        Offers {
             cpu_milli: fixed(ResourceId::CPU),
             memory_bytes: fixed(ResourceId::MEMORY),
             custom: custom.into(),
+            ..Offers::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! A lease: who runs an item, and what fences it.
 
-use model::{Round, Timestamp, Token, VariantId, WorkerId};
+use model::{DeviceSet, Round, Timestamp, Token, VariantId, WorkerId};
 
 use super::ClassId;
 
@@ -15,6 +15,8 @@ pub struct Lease {
     pub round: Round,
     /// In which way the work is done.
     pub variant: VariantId,
+    /// The devices of the worker that it takes.
+    pub devices: DeviceSet,
     /// What it takes of the worker, and of what is shared.
     pub class: ClassId,
     /// When it was given.

@@ -40,7 +40,7 @@ pub use shares::{Shares, cost};
 pub use tally::Tally;
 pub use task::Task;
 pub(crate) use task::{Fate, MARKED};
-pub use worker::Worker;
+pub use worker::{DeviceUse, Worker};
 
 /// The state after some fact.
 #[derive(Debug, Default)]

@@ -150,7 +150,7 @@ impl House {
         let session = self.numbers.get(name).map_or(1, |numbers| numbers.0 + 1);
         self.numbers.insert(name.to_owned(), (session, 0));
         let reports_from = self.numbers.get("reports").map_or(1, |numbers| numbers.0);
-        self.say(name, News::Hello { offers, lease, reports_from });
+        self.say(name, News::Hello { offers: offers.into(), lease, reports_from });
     }
 
     pub fn say(&mut self, name: &str, news: News) {

@@ -1,7 +1,7 @@
 //! Frames: both ways, their golden files, and what damage does to them.
 
 use model::limits::FRAME_BYTES_MAX;
-use model::{Epoch, Fact, IdSet, RunId, RunStatus, Seq, Timestamp};
+use model::{DeviceSet, Epoch, Fact, IdSet, RunId, RunStatus, Seq, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::{any, proptest};
 
@@ -180,6 +180,7 @@ fn life_bytes(items: u32, with_output: bool) -> usize {
             items: range.clone(),
             worker: WorkerId(3),
             variant: VariantId(0),
+            devices: DeviceSet::EMPTY,
         },
         Fact::AttemptsStarted { task, items: IdSet::range(range.start, range.end) },
         Fact::AttemptsEnded(Box::new(ended)),

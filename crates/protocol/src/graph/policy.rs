@@ -9,9 +9,10 @@ use model::shared::{Deadline, Shared};
 use model::{Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CALLS, CONTROL, PLAIN, SHARED, WAYS};
+use super::{CALLS, CONTROL, DEVICES, PLAIN, SHARED, WAYS};
+use crate::amounts::Amounts;
 use crate::error::DecodeError;
-use crate::noun::{Amounts, Nothing, Numbered, narrow, read_priority, required};
+use crate::noun::{Nothing, Numbered, narrow, read_priority, required};
 use rule::{GrowthForm, RuleForm};
 use shared::{BreakerForm, LockForm, SpendingForm};
 
@@ -75,6 +76,8 @@ pub(super) struct PolicyForm {
     /// The further ways to do the same work.
     #[prost(message, repeated, tag = "30")]
     others: Vec<VariantForm>,
+    #[prost(uint64, optional, tag = "31")]
+    expected_us: Option<u64>,
 }
 
 /// Another way to do the work.
@@ -134,6 +137,9 @@ impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
+        if self.expected_us.is_some() || self.has_devices() {
+            return DEVICES;
+        }
         if !self.others.is_empty() {
             return WAYS;
         }
@@ -145,6 +151,12 @@ impl PolicyForm {
             (false, false) => CONTROL,
             (_, true) => SHARED,
         }
+    }
+
+    /// Whether it asks for devices, in some way.
+    fn has_devices(&self) -> bool {
+        let others = self.others.iter().filter_map(|other| other.request.as_ref());
+        self.request.iter().chain(others).any(Amounts::has_devices)
     }
 
     /// Whether only the fourth layout can say all of it.
@@ -198,6 +210,7 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         memory: policy.retry.memory.map(rule::write_growth),
         breakers: policy.shared.breakers.iter().map(shared::write_breaker).collect(),
         others: policy.others.iter().map(write_variant).collect(),
+        expected_us: policy.expected.map(|expected| expected.0),
     }
 }
 
@@ -211,7 +224,7 @@ fn write_variant(variant: &Variant) -> VariantForm {
 }
 
 fn read_variant(form: VariantForm) -> Result<Variant, DecodeError> {
-    let request = required("a request", form.request)?.into();
+    let request = required("a request", form.request)?.try_into()?;
     Ok(Variant { request, shared: read_shared(form.locks, form.budgets, form.breakers)? })
 }
 
@@ -230,7 +243,7 @@ fn read_shared(
 /// The policy of a stored form.
 pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
     Ok(Policy {
-        request: required("a request", form.request)?.into(),
+        request: required("a request", form.request)?.try_into()?,
         retry: RetryPolicy {
             limit: narrow("retry limit", form.retry_limit)?,
             loss_limit: narrow("loss limit", form.loss_limit)?,
@@ -242,6 +255,7 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
             never: all(form.retry_never, rule::read)?,
             memory: form.memory.map(rule::read_growth).transpose()?,
         },
+        expected: form.expected_us.map(Span),
         timeout: form.timeout_us.map(Span),
         grace: Span(form.grace_us),
         priority: read_priority(form.priority)?,

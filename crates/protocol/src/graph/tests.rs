@@ -7,7 +7,7 @@ use model::policy::{
     FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger, Variant,
 };
 use model::shared::{Breaker, Deadline, Lock, Shared, Spending, Unit};
-use model::{Request, Span, TaskId, Timestamp};
+use model::{DeviceRequest, Request, Span, TaskId, Timestamp};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -222,6 +222,31 @@ fn ways_are_written_as_their_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_ways")[0]), Ok(way_sample()));
 }
 
+/// Policies with what came with devices, and with how long work is expected to take.
+fn device_sample() -> GraphParts {
+    let devices = |kinds: &[&str]| DeviceRequest {
+        count: 2,
+        share: 250,
+        memory_bytes: 8 << 30,
+        kinds: kinds.iter().map(|&kind| kind.into()).collect(),
+    };
+    let request = |kinds| Request { devices: devices(kinds), ..Request::default() };
+    let others = [Variant { request: request(&["t4"]), shared: Shared::default() }].into();
+    let policies = vec![
+        Policy { request: request(&[]), ..Policy::default() },
+        Policy { others, ..Policy::default() },
+        Policy { expected: Some(Span::secs(90)), ..Policy::default() },
+    ];
+    GraphParts { policies, policy_of: vec![0, 1, 2], ..GraphParts::default() }
+}
+
+#[test]
+fn devices_are_written_as_their_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", device_sample());
+    golden::check("graph_devices", &[encode(&device_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_devices")[0]), Ok(device_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -276,6 +301,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         assert_eq!(version(&parts), [1 << 3, 4], "{:?}", parts.policies);
     }
     assert_eq!(version(&way_sample()), [1 << 3, 5]);
+    for policy in device_sample().policies {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 6], "{:?}", parts.policies);
+    }
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
     assert_eq!(encode(&all_plain), encode(&sample()));
@@ -286,8 +315,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 6;
-    let expected = DecodeError::Newer { what: "graph", version: 6, known: 5 };
+    bytes[1] = 7;
+    let expected = DecodeError::Newer { what: "graph", version: 7, known: 6 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 

@@ -3,14 +3,14 @@
 use model::message::{
     AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, StopKind, ToWorker,
 };
-use model::{Attempt, AttemptId, Epoch, Round, Span, Token, VariantId, WorkerId};
+use model::{Attempt, AttemptId, DeviceSet, Epoch, Round, Span, Token, VariantId, WorkerId};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::sample::select;
 
 use super::{decode_from_worker, decode_to_worker, encode_from_worker, encode_to_worker};
-use crate::record::arbitrary::{attempt_end, item, outcome, output, request};
+use crate::record::arbitrary::{attempt_end, item, offers, outcome, output, request};
 
 /// All ways to stop.
 pub(super) const STOPS: [StopKind; 5] =
@@ -29,6 +29,7 @@ fn grant() -> impl Strategy<Value = Grant> {
         |(lease, [round, attempt], request, grace, variant)| Grant {
             attempt: AttemptId { key: lease.item, round: Round(round), attempt: Attempt(attempt) },
             token: lease.token,
+            devices: DeviceSet(u64::from(lease.item.item.0) << 31),
             request,
             grace,
             variant: VariantId(variant),
@@ -69,7 +70,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     ];
     let report = (lease(), event).prop_map(|(lease, event)| Report { lease, event });
     let news = prop_oneof![
-        (request(), of(span()), any::<u64>()).prop_map(|(offers, lease, reports_from)| {
+        (offers(), of(span()), any::<u64>()).prop_map(|(offers, lease, reports_from)| {
             News::Hello { offers, lease, reports_from }
         }),
         (any::<u64>(), vec(lease(), 0..4)).prop_map(|(beat, held)| News::Beat { beat, held }),

@@ -3,8 +3,8 @@
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
 use model::outcome::AttemptEnd;
 use model::{
-    Attempt, AttemptId, Epoch, ItemId, Request, Round, RunId, Span, TaskId, TaskKey, Token,
-    VariantId, WorkerId,
+    Attempt, AttemptId, DeviceRequest, DeviceSet, Epoch, ItemId, Request, Round, RunId, Span,
+    TaskId, TaskKey, Token, VariantId, WorkerId,
 };
 
 use super::arbitrary::STOPS;
@@ -25,6 +25,7 @@ fn grants() -> Vec<Grant> {
         attempt: AttemptId { key: lease.item, round: Round(1), attempt: Attempt(2) },
         token: lease.token,
         request,
+        devices: DeviceSet::EMPTY,
         grace: Span::secs(10),
         variant: VariantId(0),
     };
@@ -68,7 +69,7 @@ fn reports(events: Vec<AttemptEvent>) -> FromWorker {
 }
 
 fn hello(lease: Option<Span>, reports_from: u64) -> FromWorker {
-    from_worker(News::Hello { offers: samples::request(), lease, reports_from })
+    from_worker(News::Hello { offers: samples::request().into(), lease, reports_from })
 }
 
 fn news() -> Vec<FromWorker> {
@@ -129,6 +130,22 @@ fn grants_in_another_way_are_written_as_their_golden_file_and_read_back() {
     let encoded = encode_to_worker(&message);
     golden::check("ways_granted", std::slice::from_ref(&encoded), &format!("{message:#?}\n"));
     assert_eq!(decode_to_worker(&encoded), Ok(message));
+}
+
+/// What came to grants and hellos with devices.
+#[test]
+fn grants_with_devices_are_written_as_their_golden_file_and_read_back() {
+    let devices = DeviceRequest { memory_bytes: 1 << 30, ..DeviceRequest::whole(2) };
+    let kinds = Box::from([Box::from("a100")]);
+    let request = Request { devices: DeviceRequest { kinds, ..devices }, ..Request::default() };
+    let of_two = |grant| Grant { devices: DeviceSet(6), request: request.clone(), ..grant };
+    let grants = grants().into_iter().map(of_two).collect();
+    let message = ToWorker { epoch: Epoch(4), session: 2, number: 3, order: Order::Assign(grants) };
+    let encoded = encode_to_worker(&message);
+    golden::check("devices_granted", std::slice::from_ref(&encoded), &format!("{message:#?}\n"));
+    assert_eq!(decode_to_worker(&encoded), Ok(message));
+    let hello = News::Hello { offers: samples::offers(), lease: None, reports_from: 1 };
+    check_news("devices_offered", &[from_worker(hello)]);
 }
 
 /// What came to ends with calls.

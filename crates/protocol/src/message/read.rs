@@ -4,8 +4,8 @@
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report, ToWorker};
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Usage};
 use model::{
-    Attempt, AttemptId, Epoch, ItemId, Round, RunId, Span, TaskId, TaskKey, Token, VariantId,
-    WorkerId,
+    Attempt, AttemptId, DeviceSet, Epoch, ItemId, Round, RunId, Span, TaskId, TaskKey, Token,
+    VariantId, WorkerId,
 };
 
 use super::v1;
@@ -41,7 +41,8 @@ fn grant(form: v1::Grant) -> Result<Grant, DecodeError> {
             attempt: Attempt(narrow("attempt", form.attempt)?),
         },
         token: lease.token,
-        request: required("a request", form.request)?.into(),
+        request: required("a request", form.request)?.try_into()?,
+        devices: DeviceSet(form.devices),
         grace: Span(form.grace_us),
         variant: VariantId(narrow("variant", form.variant)?),
     })
@@ -56,7 +57,7 @@ const fn lease(form: &v1::Lease) -> LeaseId {
 pub(super) fn from_worker(form: v1::FromWorker) -> Result<FromWorker, DecodeError> {
     let news = match required("known news", form.news)? {
         v1::News::Hello(form) => News::Hello {
-            offers: required("a worker's offer", form.offers)?.into(),
+            offers: required("a worker's offer", form.offers)?.try_into()?,
             lease: form.lease_us.map(Span),
             reports_from: form.reports_from,
         },

@@ -1,6 +1,7 @@
 //! The sent form of messages, version 1. A tag is never used again for something else.
 
-use crate::noun::{Amounts, Nothing, Output};
+use crate::amounts::{Amounts, Offered};
+use crate::noun::{Nothing, Output};
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct ToWorker {
@@ -58,6 +59,9 @@ pub(crate) struct Grant {
     pub(crate) grace_us: u64,
     #[prost(uint32, tag = "6")]
     pub(crate) variant: u32,
+    /// One bit a device.
+    #[prost(uint64, tag = "7")]
+    pub(crate) devices: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -107,7 +111,7 @@ pub(crate) enum News {
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Hello {
     #[prost(message, optional, tag = "1")]
-    pub(crate) offers: Option<Amounts>,
+    pub(crate) offers: Option<Offered>,
     #[prost(uint64, optional, tag = "2")]
     pub(crate) lease_us: Option<u64>,
     #[prost(uint64, tag = "3")]

@@ -40,6 +40,7 @@ fn grant(grant: &Grant) -> v1::Grant {
         request: Some((&grant.request).into()),
         grace_us: grant.grace.0,
         variant: grant.variant.0.into(),
+        devices: grant.devices.0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Facts of every kind with any content, and what must hold for all of them.
 
 use model::control::{ControlAnswer, Verdict};
+use model::device::Part;
 use model::fact::{
     AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
     PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
@@ -11,8 +12,9 @@ use model::outcome::{
 };
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
-    Attempt, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Outcome, Request, Round, RunId,
-    RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
+    Attempt, Device, DeviceRequest, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Offers,
+    Outcome, PciAddress, Request, Round, RunId, RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus,
+    Timestamp, Token, VariantId, Vendor, WorkerId,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -77,11 +79,65 @@ fn ids() -> impl Strategy<Value = IdSet> {
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
-    (number(), number(), vec((text(), number()), 0..3)).prop_map(
-        |(cpu_milli, memory_bytes, custom)| Request {
+    (number(), number(), custom(), devices_asked()).prop_map(
+        |(cpu_milli, memory_bytes, custom, devices)| Request {
             cpu_milli,
             memory_bytes,
-            custom: custom.into(),
+            custom,
+            devices,
+        },
+    )
+}
+
+fn custom() -> impl Strategy<Value = Box<[(Box<str>, u64)]>> {
+    vec((text(), number()), 0..3).prop_map(Into::into)
+}
+
+fn devices_asked() -> impl Strategy<Value = DeviceRequest> {
+    let some = (1..u16::MAX, any::<u16>(), number(), vec(text(), 0..3)).prop_map(
+        |(count, share, memory_bytes, kinds)| DeviceRequest {
+            count,
+            share,
+            memory_bytes,
+            kinds: kinds.into(),
+        },
+    );
+    of(some).prop_map(Option::unwrap_or_default)
+}
+
+fn device() -> impl Strategy<Value = Device> {
+    let vendor = select(vec![Vendor::Nvidia, Vendor::Amd, Vendor::Other]);
+    let address = any::<[u8; 2]>().prop_map(|[bus, device]| PciAddress {
+        domain: 0,
+        bus,
+        device: device % 32,
+        function: 0,
+    });
+    let part = (text().prop_filter("a part is of something", |it| !it.is_empty()), text());
+    let part = part.prop_map(|(parent, profile)| Part { parent, profile });
+    let numbers = (of(any::<u16>()), of(any::<u16>()));
+    (text(), vendor, text(), number(), of(address), numbers, of(part)).prop_map(
+        |(uuid, vendor, kind, memory_bytes, address, (numa_node, ordinal), part)| Device {
+            uuid,
+            vendor,
+            kind,
+            memory_bytes,
+            address,
+            numa_node,
+            ordinal,
+            part,
+        },
+    )
+}
+
+pub(crate) fn offers() -> impl Strategy<Value = Offers> {
+    (number(), number(), custom(), vec(device(), 0..3), 1..u32::MAX).prop_map(
+        |(cpu_milli, memory_bytes, custom, devices, speed)| Offers {
+            cpu_milli,
+            memory_bytes,
+            custom,
+            devices: devices.into(),
+            speed,
         },
     )
 }
@@ -192,7 +248,7 @@ fn admitted() -> impl Strategy<Value = RunAdmitted> {
 }
 
 fn joined() -> impl Strategy<Value = WorkerJoined> {
-    (worker(), text(), number(), request(), of(span())).prop_map(
+    (worker(), text(), number(), offers(), of(span())).prop_map(
         |(worker, name, instance, offers, lease)| WorkerJoined {
             worker,
             name,
@@ -329,6 +385,7 @@ fn piece() -> impl Strategy<Value = Restored> {
     let lease = (item(), number(), worker(), of(at()), any::<bool>()).prop_map(
         |(item, token, worker, started_at, overran)| Restored::Lease {
             variant: VariantId(u8::from(overran)),
+            devices: DeviceSet(u64::from(worker.0) << 31),
             item,
             token: Token(token),
             worker,
@@ -382,7 +439,8 @@ fn plain() -> impl Strategy<Value = Fact> {
         (task(), 0..u32::MAX, small(), worker(), variant()).prop_map(
             |(task, start, more, worker, variant)| {
                 let end = start.saturating_add(more).saturating_add(1);
-                Fact::AttemptsLeased { task, items: start..end, worker, variant }
+                let devices = DeviceSet(u64::from(more) << 31);
+                Fact::AttemptsLeased { task, items: start..end, worker, variant, devices }
             }
         ),
         item().prop_map(|item| Fact::AttemptOverran { item }),

@@ -14,7 +14,7 @@ use model::fact::{
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Totals, Unreached};
 use model::policy::{FailurePolicy, Stage};
-use model::{Fact, IdSet, ItemId, ItemKey, Outcome, Request, RunId, Span, TaskKey};
+use model::{Device, Fact, IdSet, ItemId, ItemKey, Offers, Outcome, Request, RunId, Span, TaskKey};
 use serde_json::{Map, Value, json};
 
 use crate::api::{Seconds, Time};
@@ -29,9 +29,13 @@ pub fn fields(fact: &Fact) -> Value {
             json!({ "worker": worker.0, "cause": loss_cause(*cause) })
         }
         Fact::RunAdmitted(admitted) => run_admitted(admitted),
-        Fact::AttemptsLeased { task, items, worker, variant } => {
-            let items = ranges(core::slice::from_ref(items));
-            let rest = json!({ "items": items, "worker": worker.0, "variant": variant.0 });
+        Fact::AttemptsLeased { task, items, worker, variant, devices } => {
+            let rest = json!({
+                "items": ranges(core::slice::from_ref(items)),
+                "worker": worker.0,
+                "variant": variant.0,
+                "devices": devices.iter().collect::<Vec<_>>(),
+            });
             with(of_task(*task), rest)
         }
         Fact::AttemptsStarted { task, items }
@@ -73,7 +77,7 @@ fn worker_joined(joined: &WorkerJoined) -> Value {
         "name": joined.name,
         // More digits than every reader of JSON keeps in a number.
         "instance": format!("{:016x}", joined.instance),
-        "offers": request(&joined.offers),
+        "offers": offers(&joined.offers),
         "lease_seconds": joined.lease.map(Seconds),
     })
 }
@@ -193,11 +197,12 @@ fn restored(piece: &Restored) -> Value {
         Restored::Items { task, items, image } => {
             with(with(of_task(*task), json!({ "items": set(items) })), item_image(image))
         }
-        Restored::Lease { item, token, worker, variant, started_at, overran } => {
+        Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
             let lease = json!({
                 "token": token.0,
                 "worker": worker.0,
                 "variant": variant.0,
+                "devices": devices.iter().collect::<Vec<_>>(),
                 "started_at": started_at.map(Time),
                 "overran": overran,
             });
@@ -411,6 +416,34 @@ fn request(request: &Request) -> Value {
         "cpu_milli": request.cpu_milli,
         "memory_bytes": request.memory_bytes,
         "custom": custom.collect::<Map<String, Value>>(),
+        "devices": {
+            "count": request.devices.count,
+            "share_milli": request.devices.share,
+            "memory_bytes": request.devices.memory_bytes,
+            "kinds": request.devices.kinds,
+        },
+    })
+}
+
+fn offers(offers: &Offers) -> Value {
+    let custom = offers.custom.iter().map(|(name, amount)| (name.to_string(), (*amount).into()));
+    let device = |device: &Device| {
+        json!({
+            "uuid": device.uuid,
+            "vendor": device.vendor.as_str(),
+            "kind": device.kind,
+            "memory_bytes": device.memory_bytes,
+            "address": device.address.map(|address| address.to_string()),
+            "numa_node": device.numa_node,
+            "part_of": device.part.as_ref().map(|part| &part.parent),
+        })
+    };
+    json!({
+        "cpu_milli": offers.cpu_milli,
+        "memory_bytes": offers.memory_bytes,
+        "custom": custom.collect::<Map<String, Value>>(),
+        "devices": offers.devices.iter().map(device).collect::<Vec<_>>(),
+        "speed_milli": offers.speed,
     })
 }
 

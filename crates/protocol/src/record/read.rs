@@ -7,8 +7,8 @@ use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals, Usage};
 use model::policy::Stage;
 use model::{
-    Attempt, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId, TaskKey,
-    TaskStatus, Timestamp, Token, VariantId, WorkerId,
+    Attempt, DeviceSet, Epoch, Fact, IdSet, ItemId, ItemKey, Round, RunId, Seq, Span, TaskId,
+    TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 
 use super::v1::{self, Kind, Piece, Record};
@@ -110,6 +110,7 @@ fn leased(form: &v1::AttemptsLeased) -> Result<Fact, DecodeError> {
         items: form.first..end,
         worker: WorkerId(form.worker),
         variant: read_variant(form.variant)?,
+        devices: DeviceSet(form.devices),
     })
 }
 
@@ -131,7 +132,7 @@ fn worker_joined(form: v1::WorkerJoined) -> Result<WorkerJoined, DecodeError> {
         worker: WorkerId(form.worker),
         name: form.name.into_boxed_str(),
         instance: form.instance,
-        offers: required("a worker's offer", form.offers)?.into(),
+        offers: required("a worker's offer", form.offers)?.try_into()?,
         lease: form.lease_us.map(Span),
     })
 }
@@ -289,6 +290,7 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             started_at: form.started_at.map(Timestamp),
             overran: form.overran,
             variant: read_variant(form.variant)?,
+            devices: DeviceSet(form.devices),
         },
         Piece::Retry(form) => Restored::Retry {
             item: item_key(form.run, form.task, form.item),
@@ -321,7 +323,7 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
 fn counters(form: v1::Counters) -> Result<Restored, DecodeError> {
     let mean = form.mean_wall_us.into_iter().map(|mean| {
         let request = required("a request", mean.request)?;
-        Ok((request.into(), mean.mean_us))
+        Ok((request.try_into()?, mean.mean_us))
     });
     Ok(Restored::Counters {
         next_run: RunId(form.next_run),

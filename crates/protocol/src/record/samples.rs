@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use model::control::{ControlAnswer, Verdict};
+use model::device::Part;
 use model::fact::{
     AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
     PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
@@ -13,8 +14,9 @@ use model::outcome::{
 };
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
-    Attempt, Digest, Epoch, Fact, IdSet, ItemId, Outcome, Request, Round, RunId, RunStatus, Seq,
-    Span, TaskId, TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
+    Attempt, Device, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, Offers, Outcome, PciAddress,
+    Request, Round, RunId, RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token,
+    VariantId, Vendor, WorkerId,
 };
 
 const RUN: RunId = RunId(12);
@@ -72,7 +74,8 @@ const OUTPUT: OutputRef = OutputRef { digest: Digest([0xab; 32]), bytes: 65 };
 /// An offer with everything in it.
 pub(crate) fn request() -> Request {
     let custom = [("gpu".into(), 2), ("licence".into(), 1)];
-    Request { cpu_milli: 2_500, memory_bytes: 4 << 30, custom: custom.into() }
+    let custom = custom.into();
+    Request { cpu_milli: 2_500, memory_bytes: 4 << 30, custom, ..Request::default() }
 }
 
 /// What is known of an attempt that left everything.
@@ -220,7 +223,8 @@ pub(crate) fn control_facts() -> Vec<Fact> {
 }
 
 fn leased(items: Range<u32>, variant: VariantId) -> Fact {
-    Fact::AttemptsLeased { task: TASK, items, worker: WorkerId(3), variant }
+    let devices = DeviceSet::EMPTY;
+    Fact::AttemptsLeased { task: TASK, items, worker: WorkerId(3), variant, devices }
 }
 
 /// Facts of kinds that were there before, with what came to them with ways to do the same.
@@ -239,6 +243,7 @@ pub(crate) fn way_facts() -> Vec<Fact> {
         token: Token(78),
         worker: WorkerId(3),
         variant: VariantId(2),
+        devices: DeviceSet::EMPTY,
         started_at: None,
         overran: false,
     };
@@ -248,6 +253,63 @@ pub(crate) fn way_facts() -> Vec<Fact> {
         .into_iter()
         .chain(restored)
         .collect()
+}
+
+/// Facts of kinds that were there before, with what came to them with devices.
+pub(crate) fn device_facts() -> Vec<Fact> {
+    let devices = DeviceSet(1 << 63 | 5);
+    let leased = |devices| Fact::AttemptsLeased {
+        task: TASK,
+        items: 7..8,
+        worker: WorkerId(3),
+        variant: VariantId(0),
+        devices,
+    };
+    let lease = Restored::Lease {
+        item: TASK.item(ItemId(7)),
+        token: Token(78),
+        worker: WorkerId(3),
+        variant: VariantId(0),
+        devices,
+        started_at: Some(AT),
+        overran: false,
+    };
+    let joined = Fact::WorkerJoined(Box::new(WorkerJoined {
+        worker: WorkerId(3),
+        name: "node-1".into(),
+        instance: 9,
+        offers: offers(),
+        lease: None,
+    }));
+    vec![joined, leased(devices), leased(DeviceSet::one(0)), Fact::Restored(Box::new(lease))]
+}
+
+/// What a worker offers that has devices of all sorts.
+pub(crate) fn offers() -> Offers {
+    let whole = Device {
+        uuid: "GPU-1d5c".into(),
+        vendor: Vendor::Nvidia,
+        kind: "nvidia-a100-sxm4-80gb".into(),
+        memory_bytes: 80 << 30,
+        address: Some(PciAddress { domain: 0, bus: 0x3b, device: 0, function: 0 }),
+        numa_node: Some(0),
+        ordinal: None,
+        part: None,
+    };
+    let part = Part { parent: whole.uuid.clone(), profile: "3g.40gb".into() };
+    let part = Device { uuid: "MIG-77".into(), part: Some(part), ..whole.clone() };
+    let other = Device {
+        uuid: "GPU-00aa".into(),
+        vendor: Vendor::Amd,
+        kind: "amd-instinct-mi250x".into(),
+        memory_bytes: 0,
+        address: None,
+        numa_node: None,
+        ordinal: Some(3),
+        part: None,
+    };
+    let devices = [whole, part, other].into();
+    Offers { devices, speed: 1_500, ..request().into() }
 }
 
 /// Facts of kinds that were there before, with what came to them with calls.
@@ -304,7 +366,7 @@ fn workers() -> Vec<Fact> {
         worker: WorkerId(3),
         name: "node-1".into(),
         instance: 0x1234_5678_9abc_def0,
-        offers: request(),
+        offers: request().into(),
         lease: Some(Span::secs(60)),
     };
     let local = WorkerJoined { lease: None, ..joined.clone() };
@@ -404,6 +466,7 @@ fn pieces() -> Vec<Restored> {
             token: Token(77),
             worker: WorkerId(3),
             variant: VariantId(0),
+            devices: DeviceSet::EMPTY,
             started_at: Some(AT),
             overran: true,
         },
@@ -412,6 +475,7 @@ fn pieces() -> Vec<Restored> {
             token: Token(78),
             worker: WorkerId(3),
             variant: VariantId(0),
+            devices: DeviceSet::EMPTY,
             started_at: None,
             overran: false,
         },

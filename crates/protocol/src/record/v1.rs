@@ -5,8 +5,9 @@
 
 mod pieces;
 
+use crate::amounts::Offered;
 use crate::columns::Column;
-use crate::noun::{Amounts, Nothing, Output};
+use crate::noun::{Nothing, Output};
 pub(crate) use pieces::{
     BreakerImage, BudgetImage, Control, ControlImage, Counters, EndMark, ItemImage, ItemsImage,
     LeaseImage, MeanWall, Piece, Restored, RetryImage, RunImage, RunSpent, TasksImage, TenantSpent,
@@ -96,6 +97,9 @@ pub(crate) struct AttemptsLeased {
     pub(crate) worker: u32,
     #[prost(uint32, tag = "6")]
     pub(crate) variant: u32,
+    /// One bit a device.
+    #[prost(uint64, tag = "7")]
+    pub(crate) devices: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -209,7 +213,7 @@ pub(crate) struct WorkerJoined {
     #[prost(uint64, tag = "3")]
     pub(crate) instance: u64,
     #[prost(message, optional, tag = "4")]
-    pub(crate) offers: Option<Amounts>,
+    pub(crate) offers: Option<Offered>,
     #[prost(uint64, optional, tag = "5")]
     pub(crate) lease_us: Option<u64>,
 }

@@ -7,7 +7,7 @@ use model::fact::{
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
-use model::{Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, VariantId, WorkerId};
+use model::{DeviceSet, Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, VariantId, WorkerId};
 
 use super::v1::{self, Kind, Piece, Record};
 use super::{amend, control};
@@ -26,8 +26,8 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
             Kind::WorkerLost(v1::WorkerLost { worker: worker.0, cause: cause.number() })
         }
         Fact::RunAdmitted(admitted) => Kind::RunAdmitted(Box::new(run_admitted(admitted))),
-        Fact::AttemptsLeased { task, items, worker, variant } => {
-            Kind::AttemptsLeased(leased(*task, items, (*worker, *variant))?)
+        Fact::AttemptsLeased { task, items, worker, variant, devices } => {
+            Kind::AttemptsLeased(leased(*task, items, (*worker, *variant, *devices))?)
         }
         Fact::AttemptsStarted { task, items } => Kind::AttemptsStarted(task_items(*task, items)),
         Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
@@ -74,7 +74,7 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
 fn leased(
     task: TaskKey,
     items: &Range<u32>,
-    (worker, variant): (WorkerId, VariantId),
+    (worker, variant, devices): (WorkerId, VariantId, DeviceSet),
 ) -> Result<v1::AttemptsLeased, EncodeError> {
     if items.is_empty() {
         return Err(EncodeError::NotAscending);
@@ -86,6 +86,7 @@ fn leased(
         more: items.end - items.start - 1,
         worker: worker.0,
         variant: variant.0.into(),
+        devices: devices.0,
     })
 }
 
@@ -248,7 +249,7 @@ fn restored(piece: &Restored) -> Piece {
             image: Some(item_image(image)),
         }),
         Restored::Control { task, image } => Piece::Control(control::write_image(*task, image)),
-        Restored::Lease { item, token, worker, variant, started_at, overran } => {
+        Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
             Piece::Lease(v1::LeaseImage {
                 run: item.run.0,
                 task: item.task.0,
@@ -258,6 +259,7 @@ fn restored(piece: &Restored) -> Piece {
                 started_at: started_at.map(|at| at.0),
                 overran: *overran,
                 variant: variant.0.into(),
+                devices: devices.0,
             })
         }
         Restored::Retry { item, at, variant } => Piece::Retry(v1::RetryImage {

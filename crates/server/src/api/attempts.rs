@@ -211,7 +211,7 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use model::outcome::AttemptEnd;
-    use model::{Epoch, TaskKey, VariantId, WorkerId};
+    use model::{DeviceSet, Epoch, TaskKey, VariantId, WorkerId};
 
     use super::*;
 
@@ -225,7 +225,13 @@ mod tests {
         let items = item..item + 1;
         entry(
             seq,
-            Fact::AttemptsLeased { task: KEY, items, worker: WorkerId(1), variant: VariantId(0) },
+            Fact::AttemptsLeased {
+                task: KEY,
+                items,
+                worker: WorkerId(1),
+                variant: VariantId(0),
+                devices: DeviceSet::EMPTY,
+            },
         )
     }
 

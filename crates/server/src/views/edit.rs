@@ -76,12 +76,13 @@ fn too_large(
 ) -> Vec<String> {
     let state = subject.engine.state();
     let workers = state.workers().filter(|(_, worker)| !worker.gone);
-    let offers: Vec<_> = workers.map(|(_, worker)| &worker.capacity).collect();
+    let offers: Vec<_> =
+        workers.map(|(_, worker)| (&worker.capacity, worker.devices.len())).collect();
     if offers.is_empty() {
         return Vec::new();
     }
     let has_room = |request: &Request| {
-        offers.iter().any(|offer| {
+        offers.iter().any(|(offer, devices)| {
             let offered = |name: &str| {
                 let amounts = (0..).map(ResourceId).zip(offer.iter());
                 let mut named =
@@ -91,6 +92,7 @@ fn too_large(
             request.cpu_milli <= offered("cpu")
                 && request.memory_bytes <= offered("memory")
                 && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
+                && usize::from(request.devices.count) <= *devices
         })
     };
     let changed = changes.iter().filter(|(_, change)| change.key == "resources");

@@ -149,12 +149,17 @@ fn marked(mark: &Marked, names: &Names) -> Said {
 fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
     let status = TaskStatus::Leased;
     match fact {
-        Fact::AttemptsLeased { task, items, worker, variant } if task.run == run => {
+        Fact::AttemptsLeased { task, items, worker, variant, devices } if task.run == run => {
             let what = some_items(names, task.task, &IdSet::range(items.start, items.end));
             let said = Said::of_task("attempts_leased", task.task, items.len(), status);
             let way = names.way(task.task, *variant).map(|way| format!(", to ask `{way}`"));
             let way = way.unwrap_or_default();
-            Some(said.text(format!("{what} given to worker number {worker}{way}")))
+            let places: Vec<String> = devices.iter().map(|place| place.to_string()).collect();
+            let on = match places.len() {
+                0 => String::new(),
+                _ => format!(", on GPU {}", places.join(", ")),
+            };
+            Some(said.text(format!("{what} given to worker number {worker}{on}{way}")))
         }
         Fact::AttemptsStarted { task, items } if task.run == run => {
             let what = some_items(names, task.task, items);

@@ -67,7 +67,7 @@ impl Stage {
         };
         stage.step(Input::Lead { epoch: Epoch(1) });
         let offers = Request { cpu_milli: cores * 1_000, ..Request::default() };
-        stage.say(News::Hello { offers, lease: None, reports_from: 1 });
+        stage.say(News::Hello { offers: offers.into(), lease: None, reports_from: 1 });
         stage
     }
 

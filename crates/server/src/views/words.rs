@@ -98,6 +98,9 @@ pub(crate) fn request(request: &Request) -> String {
         amounts.push(amount("memory", request.memory_bytes));
     }
     amounts.extend(request.custom.iter().map(|(name, value)| amount(name, *value)));
+    if request.devices.count > 0 {
+        amounts.push(amount("gpu", request.devices.count.into()));
+    }
     amounts.join(", ")
 }
 

@@ -4,7 +4,8 @@
 
 use model::collections::HashMap;
 use model::{
-    ItemKey, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, VariantId, WorkerId,
+    ItemKey, Offers, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, VariantId,
+    WorkerId,
 };
 
 use crate::ledger::{Ledger, Run};
@@ -16,7 +17,7 @@ pub const PATIENCE: Span = Span::secs(10);
 /// concurrency limit are left out. O(tasks): for quiet moments only.
 #[must_use]
 pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
-    let mut idle: HashMap<WorkerId, &Request> =
+    let mut idle: HashMap<WorkerId, &Offers> =
         ledger.workers.iter().map(|(&id, joined)| (id, &joined.offers)).collect();
     for run in ledger.runs.values() {
         for item in run.items.iter().filter(|item| item.status.is_live()) {
@@ -100,7 +101,7 @@ fn is_full(run: &Run, task: TaskId) -> bool {
     limit.is_some_and(|limit| run.live_items(task) >= limit as usize)
 }
 
-fn fits(offers: &Request, request: &Request) -> bool {
+fn fits(offers: &Offers, request: &Request) -> bool {
     let has = |name: &str| {
         let found = offers.custom.iter().find(|(known, _)| **known == *name);
         found.map_or(0, |(_, amount)| *amount)
@@ -108,4 +109,5 @@ fn fits(offers: &Request, request: &Request) -> bool {
     request.cpu_milli <= offers.cpu_milli
         && request.memory_bytes <= offers.memory_bytes
         && request.custom.iter().all(|(name, asked)| *asked <= has(name))
+        && usize::from(request.devices.count) <= offers.devices.len()
 }

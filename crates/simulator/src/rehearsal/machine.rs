@@ -1,12 +1,12 @@
 //! The one machine of a rehearsal: it starts what fits in the order of its grants, at once, and
 //! does what it is told.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use model::collections::HashSet;
 use model::limits::HEARTBEAT;
 use model::message::{FromWorker, Grant, LeaseId, News};
-use model::{Graph, Request, Timestamp};
+use model::{Device, DeviceSet, Graph, Offers, Request, Timestamp, Vendor};
 use serde_json::{Map, Value};
 use spec::cases::{self, End};
 
@@ -29,8 +29,8 @@ pub(super) enum Held {
 }
 
 pub(super) struct Machine {
-    offers: Request,
-    free: Request,
+    offers: Offers,
+    free: Offers,
     waiting: VecDeque<Grant>,
     running: BTreeMap<LeaseId, Box<Running>>,
     /// The number of the last message.
@@ -47,11 +47,14 @@ impl Machine {
         let mut custom: BTreeMap<Box<str>, u64> =
             asked.map(|(name, _)| (name.clone(), PLENTY)).collect();
         custom.extend(size.custom.iter().map(|(name, &amount)| (name.as_str().into(), amount)));
+        let devices = devices(&mut custom, graph);
         custom.retain(|_, amount| *amount > 0);
-        let offers = Request {
+        let offers = Offers {
             cpu_milli: size.cpu_milli.unwrap_or(PLENTY),
             memory_bytes: size.memory_bytes.unwrap_or(PLENTY),
+            devices,
             custom: custom.into_iter().collect(),
+            ..Offers::default()
         };
         Self {
             free: offers.clone(),
@@ -138,7 +141,34 @@ impl Machine {
     }
 }
 
-fn fits(request: &Request, free: &Request) -> bool {
+/// As many devices as the machine is said to have, of all kinds that are asked for; plenty if
+/// nothing is said. Which of them an attempt has is the engine's to know.
+fn devices(custom: &mut BTreeMap<Box<str>, u64>, graph: &Graph) -> Box<[Device]> {
+    let asked = graph.policies().iter().flat_map(|policy| policy.variants());
+    let asked: Vec<_> = asked.map(|(request, _)| &request.devices).collect();
+    let said = custom.remove("gpu");
+    let most = u64::from(DeviceSet::DEVICES_MAX);
+    let count = match asked.iter().all(|devices| devices.count == 0) {
+        true => 0,
+        false => said.unwrap_or(most).min(most),
+    };
+    let kinds: BTreeSet<&str> =
+        asked.iter().flat_map(|devices| &devices.kinds).map(|kind| &**kind).collect();
+    let kinds: Vec<&str> = if kinds.is_empty() { vec!["gpu"] } else { kinds.into_iter().collect() };
+    let device = |(number, kind): (u64, &&str)| Device {
+        uuid: format!("GPU-{number}").into(),
+        vendor: Vendor::Other,
+        kind: (*kind).into(),
+        memory_bytes: PLENTY,
+        address: None,
+        numa_node: None,
+        ordinal: None,
+        part: None,
+    };
+    (0..count).zip(kinds.iter().cycle()).map(device).collect()
+}
+
+fn fits(request: &Request, free: &Offers) -> bool {
     let amount = |wanted: &str| free.custom.iter().find(|(name, _)| **name == *wanted);
     request.cpu_milli <= free.cpu_milli
         && request.memory_bytes <= free.memory_bytes
@@ -148,7 +178,7 @@ fn fits(request: &Request, free: &Request) -> bool {
             .all(|(name, asked)| amount(name).is_some_and(|(_, free)| asked <= free))
 }
 
-fn take(free: &mut Request, request: &Request, change: impl Fn(u64, u64) -> u64) {
+fn take(free: &mut Offers, request: &Request, change: impl Fn(u64, u64) -> u64) {
     free.cpu_milli = change(free.cpu_milli, request.cpu_milli);
     free.memory_bytes = change(free.memory_bytes, request.memory_bytes);
     for (name, free) in &mut free.custom {

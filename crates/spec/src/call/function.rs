@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn items_of_one_call_ask_for_a_share() {
-        let whole = Request { cpu_milli: 1_000, memory_bytes: 100, custom: Box::default() };
+        let whole = Request { cpu_milli: 1_000, memory_bytes: 100, ..Request::default() };
         let asked = |settings: Json| {
             let request = shared(whole.clone(), &settings);
             (request.cpu_milli, request.memory_bytes)

@@ -1,14 +1,17 @@
 //! What an attempt asks for, and the most that it may use.
 
-use model::Request;
 use model::policy::Policy;
+use model::{DeviceRequest, Request};
 
 use crate::code;
 use crate::definition::Limits;
 use crate::diagnostic::{Fault, Faults};
-use crate::file::Resources;
+use crate::file::{Amounts, Resources};
 use crate::limits::MEMORY_LIMIT_BYTES_MIN;
 use crate::source::Extent;
+
+/// What files call devices.
+pub(crate) const GPU: &str = "gpu";
 
 /// A core, in thousandths.
 const CORE_MILLI: u64 = 1_000;
@@ -22,7 +25,7 @@ pub(super) fn request(resources: Option<&Resources>) -> Request {
     let asked = requests.custom.iter().chain(limits.custom.iter().filter(|(name, _)| {
         requests.custom.iter().all(|(requested, _)| requested.value != name.value)
     }));
-    let asked = asked.filter(|(_, amount)| *amount > 0);
+    let asked = asked.filter(|(name, amount)| *amount > 0 && name.value != GPU);
     let mut custom: Vec<(Box<str>, u64)> =
         asked.map(|(name, amount)| (name.value.as_str().into(), *amount)).collect();
     custom.sort_unstable();
@@ -30,7 +33,15 @@ pub(super) fn request(resources: Option<&Resources>) -> Request {
         cpu_milli: cpu.map_or(default.cpu_milli, |cpu| cpu.value.0),
         memory_bytes: memory.map_or(default.memory_bytes, |memory| memory.value.0),
         custom: custom.into(),
+        devices: devices(requests, limits),
     }
+}
+
+/// The devices that are asked for.
+fn devices(requests: &Amounts, limits: &Amounts) -> DeviceRequest {
+    let mut asked = requests.custom.iter().chain(&limits.custom);
+    let count = asked.find(|(name, _)| name.value == GPU).map_or(0, |(_, amount)| *amount);
+    DeviceRequest::whole(u16::try_from(count).unwrap_or(u16::MAX))
 }
 
 /// The same, with one of something by name, unless it says itself how much.

@@ -10,8 +10,8 @@ use model::outcome::{AttemptEnd, Failure, Then};
 
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
-    Digest, Epoch, Fact, ItemId, Outcome, RunId, RunStatus, Seq, TaskId, TaskKey, Timestamp,
-    VariantId, WorkerId,
+    DeviceSet, Digest, Epoch, Fact, ItemId, Outcome, RunId, RunStatus, Seq, TaskId, TaskKey,
+    Timestamp, VariantId, WorkerId,
 };
 
 use super::{Catalog, Filter, Kept};
@@ -39,7 +39,8 @@ fn admitted(run: u64) -> Fact {
 
 fn leased(run: u64, items: u32) -> Fact {
     let task = TaskKey { run: RunId(run), task: TaskId(0) };
-    Fact::AttemptsLeased { task, items: 0..items, worker: WorkerId(1), variant: VariantId(0) }
+    let (worker, variant, devices) = (WorkerId(1), VariantId(0), DeviceSet::EMPTY);
+    Fact::AttemptsLeased { task, items: 0..items, worker, variant, devices }
 }
 
 fn ended(run: u64, items: u32, outcome: Outcome, then: Then) -> Fact {

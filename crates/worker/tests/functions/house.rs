@@ -12,8 +12,8 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Stop
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::work::{Assignment, Call, Delivery, Dispatch, Does, Pool, Work};
 use model::{
-    Attempt, AttemptId, Epoch, ItemId, ItemKey, Request, Round, RunId, Span, TaskId, Token,
-    VariantId, WorkerId,
+    Attempt, AttemptId, DeviceSet, Epoch, ItemId, ItemKey, Offers, Request, Round, RunId, Span,
+    TaskId, Token, VariantId, WorkerId,
 };
 use tempfile::TempDir;
 use worker::supervisor::Config;
@@ -77,11 +77,7 @@ impl House {
         let config = NodeConfig {
             name: "here".into(),
             instance: 1,
-            offers: Request {
-                cpu_milli: cores * 1_000,
-                memory_bytes: 1 << 40,
-                ..Request::default()
-            },
+            offers: Offers { cpu_milli: cores * 1_000, memory_bytes: 1 << 40, ..Offers::default() },
             lease: None,
             home: state.clone(),
             supervisor: Config::new(state),
@@ -137,6 +133,7 @@ impl House {
             attempt: AttemptId { key: key(run, number), round: Round(1), attempt: Attempt(1) },
             token: Token(u64::from(number) + 1),
             request: request.clone(),
+            devices: DeviceSet::EMPTY,
             grace: GRACE,
             variant: VariantId(0),
         });

@@ -2,7 +2,7 @@
 //! else.
 
 use super::FanOut;
-use crate::noun::Amounts;
+use crate::amounts::Amounts;
 
 /// A piece of a snapshot.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -149,6 +149,9 @@ pub(crate) struct LeaseImage {
     pub(crate) overran: bool,
     #[prost(uint32, tag = "8")]
     pub(crate) variant: u32,
+    /// One bit a device.
+    #[prost(uint64, tag = "9")]
+    pub(crate) devices: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -280,7 +280,7 @@ impl Worker {
 
     fn run(mut self, heard: &Receiver<Word>) {
         let offers = model::Request { cpu_milli: 4_000, ..model::Request::default() };
-        self.say(News::Hello { offers, lease: None, reports_from: 1 });
+        self.say(News::Hello { offers: offers.into(), lease: None, reports_from: 1 });
         let every = Duration::from_micros(HEARTBEAT.0);
         let (mut beat, mut due) = (0, Instant::now() + every);
         loop {
