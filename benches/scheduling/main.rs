@@ -12,7 +12,6 @@
 //!
 //! Each row says what it is compared with and the limit that it chases. Times are in seconds.
 
-mod bound;
 mod cost;
 mod fill;
 mod replay;
@@ -24,9 +23,9 @@ use std::time::Instant;
 
 use model::resources::Amounts;
 use scheduler::Policy;
+use whatif::bound::{least_makespan, work_and_path};
 use workload::{Cluster, Estimates, NodeKind, Options, Source, Workload, read};
 
-use bound::least_makespan;
 use replay::{Outcome, replay};
 
 const MICROS: f64 = 1e6;
@@ -166,7 +165,7 @@ fn single(folder: &Path, table: &mut Table) {
             let (mut workload, _) = open(file, estimates);
             let cluster = cores(&mut workload, speeds);
             let took = replay(Policy::Autoglm, &workload, &cluster).makespan;
-            logs += (took / least_makespan(&workload, &cluster)).ln() / files.len() as f64;
+            logs += (took / least_makespan(&workload, &cluster, None)).ln() / files.len() as f64;
         }
         let row = format!("single {nodes} {}", knowledge(estimates));
         let mean = logs.exp();
@@ -178,7 +177,7 @@ fn single(folder: &Path, table: &mut Table) {
 /// Nodes of four cores, as many as the work of a workflow can keep busy along its critical path,
 /// two at least. Tasks there take a core each, and memory is no matter.
 fn cores(workload: &mut Workload, speeds: [u32; 4]) -> Cluster {
-    let (work, path) = bound::work_and_path(workload);
+    let (work, path) = work_and_path(workload);
     let count = ((work / path / 4.0).round() as usize).max(2);
     let node = |at: usize| NodeKind {
         name: format!("n{at}"),

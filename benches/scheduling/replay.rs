@@ -9,7 +9,6 @@ use scheduler::{
 };
 use workload::{Arrival, Cluster, Task, Workload};
 
-use crate::bound::in_order;
 use crate::{MICROS, amounts};
 
 /// What came of a workload. Times are in seconds.
@@ -330,6 +329,22 @@ fn item(lease: u64) -> GroupKey {
 
 fn expected(task: &Task) -> u64 {
     task.estimate_us.map_or(1, std::num::NonZeroU64::get)
+}
+
+/// The tasks, each after all that it waits for; `open` is how many of those each has.
+fn in_order(behind: &[Vec<usize>], mut open: Vec<usize>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..open.len()).filter(|&task| open[task] == 0).collect();
+    let mut at = 0;
+    while at < order.len() {
+        for &next in &behind[order[at]] {
+            open[next] -= 1;
+            if open[next] == 0 {
+                order.push(next);
+            }
+        }
+        at += 1;
+    }
+    order
 }
 
 /// The longest path of expected durations that begins with each task.

@@ -137,6 +137,9 @@ fn check_leases(state: &State) -> Result<(), Violation> {
 }
 
 fn check_workers(state: &State) -> Result<(), Violation> {
+    let named = state.workers.iter().filter(|(_, worker)| !worker.gone);
+    let named = named.map(|(&id, worker)| (worker.name.clone(), id)).collect();
+    ensure(state.by_name == named, "S10", || "workers by their names".into())?;
     for (id, worker) in state.workers() {
         let held: BTreeSet<ItemKey> =
             state.leases.iter().filter(|(_, lease)| lease.worker == id).map(|x| *x.0).collect();

@@ -14,6 +14,9 @@ pub(super) struct Timeline {
     doubt: Vec<u64>,
     rows: Vec<u64>,
     width: usize,
+    /// Whether nothing is booked for later: then more and more is free as time goes on, and what is
+    /// free at some time is free from then on.
+    is_rising: bool,
 }
 
 impl Timeline {
@@ -24,7 +27,8 @@ impl Timeline {
             leases.map(|lease| (lease.expected_end(now, is_hopeful), lease)).collect();
         ends.sort_by_key(|&(end, _)| end);
         let at = Vec::with_capacity(ends.len() + 1);
-        let mut timeline = Self { at, doubt: Vec::new(), rows: Vec::new(), width };
+        let mut timeline =
+            Self { at, doubt: Vec::new(), rows: Vec::new(), width, is_rising: true };
         timeline.rows.reserve(width * (ends.len() + 1));
         timeline.at.push(now);
         timeline.doubt.push(0);
@@ -54,6 +58,9 @@ impl Timeline {
     /// What is free all the time from the step `index` until `end`.
     fn least(&self, index: usize, end: u64) -> Vec<u64> {
         let mut least = self.row(index).to_vec();
+        if self.is_rising {
+            return least;
+        }
         let later = (index + 1..self.at.len()).take_while(|&later| self.at[later] < end);
         for later in later {
             for (least, &free) in least.iter_mut().zip(self.row(later)) {
@@ -88,6 +95,10 @@ impl Timeline {
         ask: &Ask,
         duration: u64,
     ) -> Option<(u64, u64, Vec<u64>)> {
+        if self.is_rising {
+            let index = self.first_fit(form, ask)?;
+            return Some((self.at[index], self.doubt[index], self.row(index).to_vec()));
+        }
         (0..self.at.len()).find_map(|index| {
             if !form.fits(self.row(index), ask) {
                 return None;
@@ -95,6 +106,20 @@ impl Timeline {
             let least = self.least(index, self.at[index].saturating_add(duration));
             form.fits(&least, ask).then(|| (self.at[index], self.doubt[index], least))
         })
+    }
+
+    /// The first step in which an item fits, where more and more is free.
+    fn first_fit(&self, form: &Form, ask: &Ask) -> Option<usize> {
+        let (mut first, mut end) = (0, self.at.len());
+        while first < end {
+            let middle = first.midpoint(end);
+            if form.fits(self.row(middle), ask) {
+                end = middle;
+            } else {
+                first = middle + 1;
+            }
+        }
+        (first < self.at.len()).then_some(first)
     }
 
     /// How many items fit from a time on for `duration`.
@@ -110,6 +135,7 @@ impl Timeline {
 
     /// Takes from what is free between two times.
     pub(super) fn book(&mut self, form: &Form, start: u64, end: u64, taken: &Taken) {
+        self.is_rising &= self.at.first().is_some_and(|&first| start <= first);
         self.split(start);
         self.split(end);
         for index in 0..self.at.len() {

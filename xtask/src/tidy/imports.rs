@@ -87,6 +87,12 @@ const TABLE: &[Row] = &[
         ours: &["agent", "engine", "journal", "model", "protocol", "scheduler", "spec"],
         outside: Without(&[EXECUTORS, DRIVERS]),
     },
+    // It lets the real engine go in virtual time; whoever runs it reads the files and prints.
+    Row {
+        name: "whatif",
+        ours: &["engine", "model", "scheduler", "workload"],
+        outside: Without(&[EXECUTORS, DRIVERS]),
+    },
     Row {
         name: "cli",
         ours: &[
@@ -97,6 +103,7 @@ const TABLE: &[Row] = &[
             "server",
             "simulator",
             "spec",
+            "whatif",
             "worker",
             "workload",
         ],
@@ -116,6 +123,7 @@ const TABLE: &[Row] = &[
             "server",
             "spec",
             "stores",
+            "whatif",
             "workload",
         ],
         outside: Without(&[DRIVERS]),

@@ -32,6 +32,7 @@ pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod signal;
+pub(crate) mod simulate;
 pub(crate) mod stop;
 pub(crate) mod terminate;
 pub(crate) mod test;
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     Test(test::Test),
     /// Show the shape of a workflow: levels, critical path, width
     Plan(plan::Plan),
+    /// Simulate a workload on a cluster that is described, and compare policies
+    Simulate(simulate::Simulate),
     /// Describe a workflow as Markdown: parameters, tasks, graph
     Docs(docs::Docs),
     /// Look after the journal: verify, export, stat
@@ -185,6 +188,7 @@ impl Command {
             Self::Validate(command) => command.run(context),
             Self::Test(command) => command.run(context),
             Self::Plan(command) => command.run(context),
+            Self::Simulate(command) => command.run(context),
             Self::Docs(command) => command.run(context),
             Self::Journal(command) => command.run(context),
             Self::Config(command) => command.run(context),

@@ -16,6 +16,7 @@ pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod sharing;
+pub(crate) mod simulate;
 pub(crate) mod summary;
 
 use model::TaskStatus;

@@ -3,6 +3,7 @@
 
 mod devices;
 mod fake;
+mod simulating;
 mod workflow_tests;
 
 use std::io::{BufRead, BufReader};

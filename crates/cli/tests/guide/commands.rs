@@ -30,8 +30,11 @@ fn reference() -> Options {
 fn lines(page: &str) -> Vec<String> {
     let blocks = pages::blocks(page);
     let of_shell = blocks.iter().filter(|block| ["sh", "console"].contains(&kind(&block.info)));
+    // Of a terminal only what is typed: what is printed may begin with `autoglm`, too.
+    let typed =
+        |block: &pages::Block, line: &str| kind(&block.info) != "console" || line.starts_with("$ ");
     let mut found: Vec<String> = of_shell
-        .flat_map(|block| block.text.lines())
+        .flat_map(|block| block.text.lines().filter(|line| typed(block, line)))
         .map(|line| line.trim_start_matches("$ ").to_owned())
         .collect();
     let mut is_block = false;

@@ -5,6 +5,7 @@ use core::ops::Range;
 use model::fact::AttemptsEnded;
 use model::outcome::{Failure, Outcome, Spent, Then};
 use model::policy::Policy;
+use model::resources::USUAL_SPEED;
 use model::status::TaskStatus;
 use model::{DeviceSet, IdSet, ItemId, ItemKey, Seq, TaskKey, Timestamp, VariantId, WorkerId};
 
@@ -125,7 +126,8 @@ impl State {
             self.changes.push(Change::Task(key));
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if let Some(lease) = lease.filter(|_| end.usage.wall_us > 0) {
-                self.classes.observe(lease.class, end.usage.wall_us);
+                let speed = self.workers.get(&lease.worker).map_or(USUAL_SPEED, |it| it.speed);
+                self.classes.observe(lease.class, at_usual_speed(end.usage.wall_us, speed));
             }
             match ended.then {
                 Then::Final => {}
@@ -182,6 +184,12 @@ impl State {
         }
         self.index_task(key);
     }
+}
+
+/// How long it would have taken on a worker of usual speed.
+fn at_usual_speed(wall_us: u64, speed: u32) -> u64 {
+    let usual = u128::from(wall_us) * u128::from(speed) / u128::from(USUAL_SPEED);
+    u64::try_from(usual).unwrap_or(u64::MAX).max(1)
 }
 
 /// Whether what follows such an end asks for more memory.

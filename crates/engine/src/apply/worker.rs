@@ -23,6 +23,7 @@ impl State {
             unstarted: 0,
             gone: false,
         };
+        self.by_name.insert(joined.name.clone(), joined.worker);
         self.workers.insert(joined.worker, worker);
         self.changes.push(Change::Worker(joined.worker));
         self.next_worker = self.next_worker.max(WorkerId(joined.worker.0 + 1));
@@ -32,6 +33,9 @@ impl State {
     pub(super) fn worker_lost(&mut self, worker: WorkerId) {
         if let Some(lost) = self.workers.get_mut(&worker) {
             lost.gone = true;
+            if self.by_name.get(&lost.name) == Some(&worker) {
+                self.by_name.remove(&lost.name);
+            }
         }
         self.changes.push(Change::Worker(worker));
         self.remove_worker_if_done(worker);

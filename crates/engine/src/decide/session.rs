@@ -82,8 +82,7 @@ impl Turn<'_> {
 
     pub(super) fn hear(&mut self, message: FromWorker) {
         let FromWorker { name, instance, session, number, news } = message;
-        let known = self.state.workers().find(|(_, known)| known.name == name && !known.gone);
-        let known = known.map(|(id, known)| (id, known.instance));
+        let known = self.state.worker_named(&name).map(|(id, known)| (id, known.instance));
         if let News::Hello { offers, lease, reports_from } = news {
             let reports = reports_from.saturating_sub(1);
             let hello = Hello { name, instance, session, number, offers, lease, reports };

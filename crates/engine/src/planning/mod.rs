@@ -46,6 +46,8 @@ pub(crate) struct Planning {
     forecasts: HashMap<RunId, Forecast>,
     /// Items that wait for their next attempt, and whose turn it is.
     due: BTreeSet<ItemKey>,
+    /// Runs of which the planner is still to be told what is left.
+    stirred: BTreeSet<RunId>,
     /// Whether anything has made the last plan old.
     pub(crate) changed: bool,
     /// When the last plan was made.
@@ -101,6 +103,7 @@ impl Planning {
             limits: Vec::new(),
             forecasts: HashMap::default(),
             due: BTreeSet::new(),
+            stirred: BTreeSet::new(),
             changed: false,
             planned_at: Timestamp::default(),
             look_at: None,
@@ -155,6 +158,9 @@ impl Planning {
                 Change::Leased(item) => self.tell_lease(state, item, now),
                 Change::Returned(item) => self.tell_return(state, item, now),
             }
+        }
+        for run in core::mem::take(&mut self.stirred) {
+            self.tell_room(state, run);
         }
     }
 

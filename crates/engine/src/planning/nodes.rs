@@ -85,13 +85,13 @@ impl Planning {
         let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
         self.planner.begin(lease_key(item), node, Lease { class, taken, began_at, ends_at });
-        self.tell_room(state, item.run);
+        self.stirred.insert(item.run);
     }
 
     /// Tells that an item is no longer with its worker.
     pub(super) fn tell_return(&mut self, state: &State, item: ItemKey, now: Timestamp) {
         self.planner.end(now.0, lease_key(item));
-        self.tell_room(state, item.run);
+        self.stirred.insert(item.run);
         self.note_end(state, item.run, now);
     }
 }

@@ -85,7 +85,7 @@ impl Planning {
             return;
         }
         forecast.count(run, key.task);
-        self.tell_room(state, key.run);
+        self.stirred.insert(key.run);
         self.tell_group(state, Origin::Task(key), now);
         let of_task = key.item(ItemId(0))..=key.item(ItemId(u32::MAX));
         let due: Vec<ItemKey> = self.due.range(of_task).copied().collect();

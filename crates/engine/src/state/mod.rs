@@ -56,6 +56,8 @@ pub struct State {
     /// Runs that have ended, oldest first.
     pub(crate) ended: VecDeque<RunId>,
     pub(crate) workers: BTreeMap<WorkerId, Worker>,
+    /// Those that are not gone, by the names of their nodes.
+    pub(crate) by_name: HashMap<Box<str>, WorkerId>,
     pub(crate) leases: HashMap<ItemKey, Lease>,
     pub(crate) shares: Shares,
     /// What the attempts of each tenant's runs spent.
@@ -116,6 +118,13 @@ impl State {
     #[must_use]
     pub fn worker(&self, worker: WorkerId) -> Option<&Worker> {
         self.workers.get(&worker)
+    }
+
+    /// The worker of a node that is not gone.
+    #[must_use]
+    pub fn worker_named(&self, name: &str) -> Option<(WorkerId, &Worker)> {
+        let id = *self.by_name.get(name)?;
+        Some((id, self.workers.get(&id)?))
     }
 
     /// The lease under which an item is held now.

@@ -1,0 +1,72 @@
+//! A job as a run: its graph, and the submission that names it.
+
+use std::sync::Arc;
+
+use engine::{RequestId, Submission};
+use model::collections::HashMap;
+use model::fact::RunAdmitted;
+use model::graph::GraphParts;
+use model::policy::{FailurePolicy, Priority};
+use model::{Digest, Graph, RunId, Span};
+use workload::KindsId;
+
+use crate::house;
+use crate::work::Work;
+
+/// What makes tasks alike to the engine.
+type Like = (u32, u64, (u32, u16, KindsId), u64);
+
+/// The submission of a job.
+pub(crate) fn submission(work: &Work, job: usize) -> Submission {
+    let graph = Arc::new(graph(work, job));
+    let it = &work.workload.jobs[job];
+    let [tenant, queue] = [it.tenant, it.queue].map(|name| match work.workload.text(name) {
+        "" => "default".into(),
+        name => name.into(),
+    });
+    let run = RunAdmitted {
+        run: RunId(0),
+        key: None,
+        tenant,
+        queue,
+        name: Box::default(),
+        identity: Digest::default(),
+        content: Digest::default(),
+        graph: graph.digest(),
+        definition: Digest::default(),
+        priority: Priority(it.priority),
+        failure: FailurePolicy::Continue,
+        timeout: None,
+        concurrency: None,
+        cost_limit_micro: None,
+        trace: 1,
+    };
+    Submission { request: RequestId(job as u64), run, graph, done: Vec::new() }
+}
+
+fn graph(work: &Work, job: usize) -> Graph {
+    let workload = &work.workload;
+    let range = workload.jobs[job].tasks.clone();
+    let mut parts = GraphParts::default();
+    let mut known = HashMap::<Like, u32>::default();
+    for task in range.clone() {
+        let it = &workload.tasks()[task as usize];
+        let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
+        let expected = work.expected[task as usize];
+        let like = (it.cpu_milli, it.memory_bytes, devices, expected);
+        let policy = *known.entry(like).or_insert_with(|| {
+            let expected = Some(Span(expected)).filter(|span| span.0 > 0);
+            parts.policies.push(house::task_policy(house::request(workload, it), expected));
+            crate::paths::number(parts.policies.len() - 1)
+        });
+        parts.policy_of.push(policy);
+        let number = task - range.start;
+        parts.edges.extend(workload.depends_on(task).iter().map(|&on| (on - range.start, number)));
+        if it.members > 1 {
+            parts.fan_outs.push((number, it.members));
+        }
+    }
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&(job as u64 + 1).to_le_bytes());
+    Graph::new(Digest(digest), parts).expect("a workload has no circle and keeps to the limits")
+}

@@ -1,0 +1,69 @@
+//! Where a workload meets the engine: policies, what is asked for and offered, what is expected.
+
+use engine::Engine;
+use model::{Device, DeviceRequest, Offers, Request, Span, Vendor};
+pub use scheduler::Policy;
+use workload::{NodeKind, Task, Workload};
+
+/// An engine that knows nothing yet and plans by a policy.
+pub(crate) fn engine(policy: Policy) -> Engine {
+    Engine::with_policy(policy)
+}
+
+/// What is not as it will be, of what a workload asks for.
+pub(crate) fn note(workload: &Workload) -> Option<String> {
+    let gangs = workload.tasks().iter().filter(|task| task.members > 1).count();
+    (gangs > 0).then(|| {
+        format!("the members of {gangs} gangs start one by one: this version has no gangs")
+    })
+}
+
+/// What each member of a task asks for.
+pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
+    let kinds = workload.device_kinds(task.devices.kinds).map(Into::into).collect();
+    let devices = match task.devices.count {
+        0 => DeviceRequest::default(),
+        count => DeviceRequest {
+            count: u16::try_from(count).unwrap_or(u16::MAX),
+            share: task.devices.share_milli,
+            memory_bytes: 0,
+            kinds,
+        },
+    };
+    Request {
+        cpu_milli: u64::from(task.cpu_milli),
+        memory_bytes: task.memory_bytes,
+        custom: Box::default(),
+        devices,
+    }
+}
+
+/// What a node offers.
+pub(crate) fn offers(node: &NodeKind) -> Offers {
+    let devices = node.gpus.iter().flat_map(|gpu| {
+        let device = |number| Device {
+            uuid: format!("{}-{number}", gpu.kind).into(),
+            vendor: Vendor::Other,
+            kind: gpu.kind.as_str().into(),
+            memory_bytes: gpu.memory_bytes,
+            address: None,
+            numa_node: None,
+            ordinal: None,
+            part: None,
+        };
+        (0..gpu.count).map(device)
+    });
+    Offers {
+        cpu_milli: node.cpu_milli,
+        memory_bytes: node.memory_bytes,
+        custom: Box::default(),
+        devices: devices.collect(),
+        speed: node.speed_milli,
+    }
+}
+
+/// How a task is run of which each member asks for this, and which is expected to take so long.
+pub(crate) fn task_policy(request: Request, expected: Option<Span>) -> model::policy::Policy {
+    let retry = model::policy::RetryPolicy { limit: u8::MAX, ..Default::default() };
+    model::policy::Policy { request, retry, expected, ..Default::default() }
+}
