@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::ask::{Ask, Form, Taken};
-use super::fleet::Node;
+use super::fleet::{Future, Node};
 use super::timeline::Timeline;
 
 /// A node in a draft: its timeline is made when it is first looked at.
@@ -19,15 +19,33 @@ struct Page {
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     pub(super) nodes: &'a [Node],
+    /// What is free of each node now and later if nothing of this draft is carried out.
+    futures: Vec<Option<Future>>,
     pages: Vec<Page>,
     pub(super) now: u64,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(nodes: &'a [Node], now: u64) -> Self {
+    pub(super) fn new(nodes: &'a [Node], futures: Vec<Option<Future>>, now: u64) -> Self {
         let mut pages = Vec::new();
         pages.resize_with(nodes.len(), Page::default);
-        Self { nodes, pages, now }
+        Self { nodes, futures, pages, now }
+    }
+
+    /// Gives back what was worked out of each node.
+    pub(super) fn into_futures(self) -> Vec<Option<Future>> {
+        self.futures
+    }
+
+    fn future(&mut self, node: usize) -> &Timeline {
+        let (known, now) = (&self.nodes[node], self.now);
+        let future = &mut self.futures[node];
+        if future.as_ref().is_some_and(|future| now >= future.until) {
+            *future = None;
+        }
+        let future = future.get_or_insert_with(|| known.future(now));
+        future.timeline.begin_at(now);
+        &future.timeline
     }
 
     pub(super) fn form(&self, node: usize) -> &'a Form {
@@ -36,9 +54,10 @@ impl<'a> Draft<'a> {
     }
 
     fn timeline(&mut self, node: usize) -> &mut Timeline {
-        let (known, now) = (&self.nodes[node], self.now);
-        let timeline = &mut self.pages[node].timeline;
-        timeline.get_or_insert_with(|| Timeline::of(known, now, false))
+        if self.pages[node].timeline.is_none() {
+            self.pages[node].timeline = Some(self.future(node).clone());
+        }
+        self.pages[node].timeline.as_mut().expect("made if it was not there")
     }
 
     /// What is free on a node now.
@@ -89,7 +108,10 @@ impl<'a> Draft<'a> {
         if !self.nodes[node].spec.accepts || !form.fits(&self.nodes[node].empty, ask) {
             return None;
         }
-        self.timeline(node).earliest(form, ask, duration)
+        match &self.pages[node].timeline {
+            Some(timeline) => timeline.earliest(form, ask, duration),
+            None => self.future(node).earliest(form, ask, duration),
+        }
     }
 
     /// What is free on a node from a time on, if an item fits into that.

@@ -8,6 +8,7 @@ use model::resources::Amounts;
 
 use super::ask::{Ask, Device, Form, Taken, WHOLE};
 use super::backlog::{ClassId, GroupKey};
+use super::timeline::Timeline;
 
 /// The speed of a node that is as fast as estimates assume.
 pub const SPEED: u32 = 1_000;
@@ -53,8 +54,21 @@ impl Lease {
         if self.ends_at > now {
             return (self.ends_at, 0);
         }
-        let longer = now.saturating_sub(self.began_at) / 2;
-        (now + 1 + if is_hopeful { 0 } else { longer }, longer)
+        let age = self.looked_at_until(now) - self.began_at;
+        let longer = age / 2;
+        let late = self.began_at.saturating_add(age).saturating_add(longer);
+        (if is_hopeful { now + 1 } else { late }, longer)
+    }
+
+    /// Until when what is expected at a time is expected. What has outlived its estimate is looked at
+    /// anew after each eighth of an octave of its age, not at every moment.
+    fn looked_at_until(&self, now: u64) -> u64 {
+        if self.ends_at > now {
+            return self.ends_at;
+        }
+        let age = now.saturating_sub(self.began_at).max(1);
+        let step = 1 << age.ilog2().saturating_sub(3);
+        self.began_at.saturating_add((age / step).saturating_add(1).saturating_mul(step))
     }
 }
 
@@ -76,6 +90,13 @@ pub(super) struct Node {
     pub(super) is_gone: bool,
 }
 
+/// A timeline of a node that holds until a time, if nothing begins or ends there before.
+#[derive(Clone, Debug)]
+pub(super) struct Future {
+    pub(super) timeline: Timeline,
+    pub(super) until: u64,
+}
+
 impl Node {
     fn new(spec: NodeSpec, kind: u32) -> Self {
         let form = Form { amounts: spec.capacity.len(), devices: spec.devices.clone() };
@@ -90,6 +111,12 @@ impl Node {
             lent: VecDeque::new(),
             is_gone: false,
         }
+    }
+
+    /// What is free here now and later, if work that has outlived its estimate goes on.
+    pub(super) fn future(&self, now: u64) -> Future {
+        let until = self.leases.values().map(|lease| lease.looked_at_until(now)).min();
+        Future { timeline: Timeline::of(self, now, false), until: until.unwrap_or(u64::MAX) }
     }
 
     fn begin(&mut self, item: GroupKey, lease: Lease) {
@@ -157,6 +184,8 @@ pub(super) struct Fleet {
     pub(super) version: u64,
     /// The nodes on which work has ended, one after the other, since this was last cut short.
     pub(super) freed: Vec<u32>,
+    /// What is free of each node now and later, as far as it has been worked out and holds.
+    pub(super) futures: Vec<Option<Future>>,
 }
 
 impl Fleet {
@@ -174,6 +203,8 @@ impl Fleet {
             self.nodes.push(node);
             NodeId(u32::try_from(self.nodes.len() - 1).expect("fewer nodes than numbers"))
         };
+        self.futures.resize(self.nodes.len(), None);
+        self.futures[id.0 as usize] = None;
         self.sum_up();
         id
     }
@@ -189,6 +220,7 @@ impl Fleet {
             self.leases.remove(&item);
         });
         self.vacant.push(id);
+        self.futures[id.0 as usize] = None;
         self.sum_up();
     }
 
@@ -242,12 +274,14 @@ impl Fleet {
             return;
         };
         node.begin(item, lease);
+        self.futures[id.0 as usize] = None;
         self.leases.insert(item, id);
     }
 
     pub(super) fn end(&mut self, item: GroupKey) -> Option<Lease> {
         let id = self.leases.remove(&item)?;
         self.freed.push(id.0);
+        self.futures[id.0 as usize] = None;
         self.nodes.get_mut(id.0 as usize)?.end(item)
     }
 }

@@ -15,7 +15,7 @@ use super::ask::{Ask, Taken};
 use super::backlog::{ClassId, Group, GroupKey};
 use super::deadline::promotions;
 use super::draft::Draft;
-use super::fleet::NodeId;
+use super::fleet::{Future, NodeId};
 use super::fragmentation::{Mix, wanted};
 use super::likeness::Likeness;
 use super::place::Rank;
@@ -61,9 +61,10 @@ impl Planner {
     pub fn plan(&mut self, now: u64, fuel: u64) -> Plan {
         self.work_out_wanted();
         self.patience.waits(self.waiting_work());
+        let futures = core::mem::take(&mut self.fleet.futures);
         let planning = Planning {
             planner: self,
-            draft: Draft::new(&self.fleet.nodes, now),
+            draft: Draft::new(&self.fleet.nodes, futures, now),
             mix: Mix::of(&self.classes),
             likeness: Likeness::new(self.fleet.nodes.len()),
             plan: Plan::default(),
@@ -83,8 +84,8 @@ impl Planner {
             now,
             fuel,
         };
-        let Planned { plan, turn, full, refusals } = planning.run();
-        (self.turn, self.refusals) = (turn, refusals);
+        let Planned { plan, turn, full, refusals, futures } = planning.run();
+        (self.turn, self.refusals, self.fleet.futures) = (turn, refusals, futures);
         let ends = self.fleet.freed.len();
         full.into_iter().for_each(|class| self.classes[class.0 as usize].full_at = Some(ends));
         if ends > FREED_MAX {
@@ -167,6 +168,7 @@ struct Planned {
     turn: usize,
     full: Vec<ClassId>,
     refusals: Refusals,
+    futures: Vec<Option<Future>>,
 }
 
 impl<'a> Planning<'a> {
@@ -196,8 +198,8 @@ impl<'a> Planning<'a> {
             }
             next.extend(self.after(turn, &group, (turn.place, key), outcome).map(Reverse));
         }
-        let Self { plan, turn, full, refusals, .. } = self;
-        Planned { plan, turn, full, refusals }
+        let Self { plan, turn, full, refusals, draft, .. } = self;
+        Planned { plan, turn, full, refusals, futures: draft.into_futures() }
     }
 
     /// Whose turn it is of a class after a group, in its run where that has been let forward.

@@ -66,6 +66,9 @@ impl Planning<'_> {
             let Some((start, _, least)) = self.draft.earliest(node, ask, duration) else {
                 continue;
             };
+            if best.as_ref().is_some_and(|best| start > best.0) {
+                continue;
+            }
             let slack = self.slack(node, ask);
             if best.as_ref().is_none_or(|best| (start, slack) < (best.0, best.1)) {
                 best = Some((start, slack, Slot { node, start, least }));

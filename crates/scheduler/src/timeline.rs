@@ -27,8 +27,7 @@ impl Timeline {
             leases.map(|lease| (lease.expected_end(now, is_hopeful), lease)).collect();
         ends.sort_by_key(|&(end, _)| end);
         let at = Vec::with_capacity(ends.len() + 1);
-        let mut timeline =
-            Self { at, doubt: Vec::new(), rows: Vec::new(), width, is_rising: true };
+        let mut timeline = Self { at, doubt: Vec::new(), rows: Vec::new(), width, is_rising: true };
         timeline.rows.reserve(width * (ends.len() + 1));
         timeline.at.push(now);
         timeline.doubt.push(0);
@@ -44,6 +43,13 @@ impl Timeline {
             node.form.change(&mut timeline.rows[from..], &lease.taken, true);
         }
         timeline
+    }
+
+    /// Lets it begin at a time before anything on it changes.
+    pub(super) fn begin_at(&mut self, now: u64) {
+        if let Some(first) = self.at.first_mut() {
+            *first = now;
+        }
     }
 
     fn row(&self, index: usize) -> &[u64] {

@@ -21,7 +21,8 @@ const SECOND: u64 = 1_000_000;
 #[must_use]
 pub fn draw(seed: u64, length: Span) -> Plan {
     let mut hosts = Random::stream(seed, "hosts");
-    let nodes = draw_nodes(&mut hosts);
+    let mut nodes = draw_nodes(&mut hosts);
+    draw_devices(&mut Random::stream(seed, "devices"), &mut nodes);
     let calm = hosts.per_mille(125);
     let is_local = nodes[0].local;
     let (mut net, mut disk, mut faults) = (NetPlan::default(), DiskPlan::default(), Vec::new());
@@ -42,7 +43,7 @@ pub fn draw(seed: u64, length: Span) -> Plan {
 fn draw_nodes(random: &mut Random) -> Vec<NodePlan> {
     if random.per_mille(150) {
         let cpu_milli = 1_000 * random.between(1, 16);
-        return vec![NodePlan { cpu_milli, slots: 2, local: true }];
+        return vec![NodePlan { cpu_milli, slots: 2, gpus: 0, local: true }];
     }
     let count = random.spread(1, 50);
     let even = random.per_mille(500);
@@ -50,12 +51,21 @@ fn draw_nodes(random: &mut Random) -> Vec<NodePlan> {
     let node = |random: &mut Random| NodePlan {
         cpu_milli: if even { first } else { 1_000 * random.between(1, 16) },
         slots: random.below(4),
+        gpus: 0,
         local: false,
     };
     let mut nodes: Vec<NodePlan> = (0..count).map(|_| node(random)).collect();
     // Whatever a run asks for must fit somewhere, or it could not be told from a run that is stuck.
-    nodes[0] = NodePlan { cpu_milli: nodes[0].cpu_milli.max(2_000), slots: 2, local: false };
+    let cpu_milli = nodes[0].cpu_milli.max(2_000);
+    nodes[0] = NodePlan { cpu_milli, slots: 2, gpus: 0, local: false };
     nodes
+}
+
+/// The first machine has one of each kind, so that it can hold whatever a run asks for.
+fn draw_devices(random: &mut Random, nodes: &mut [NodePlan]) {
+    for (index, node) in nodes.iter_mut().enumerate() {
+        node.gpus = random.below(5).max(if index == 0 { 2 } else { 0 });
+    }
 }
 
 fn draw_net(random: &mut Random, net: &mut NetPlan) {

@@ -36,6 +36,7 @@ pub mod s27_breakers;
 pub mod s28_pauses;
 pub mod s29_growth;
 pub mod s30_ways;
+pub mod s31_devices;
 
 use std::fmt;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 22] = [
+const ON_FACTS: [(&str, Check); 24] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -97,6 +98,8 @@ const ON_FACTS: [(&str, Check); 22] = [
     ("S17", s17_turns::check),
     ("S18", s18_undone::check),
     ("S19", s19_waits::check),
+    ("S31", s31_devices::twice),
+    ("S32", s31_devices::apart),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

@@ -12,18 +12,20 @@ use model::fact::{AmendCause, AttemptsEnded, RunAdmitted, StopCause, WorkerJoine
 use model::hash::mix;
 use model::outcome::{Failure, Spent, Then};
 use model::{
-    Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq, TaskKey,
-    TaskStatus, Timestamp, Token, VariantId, WorkerId,
+    DeviceSet, Digest, Epoch, Fact, Graph, IdSet, ItemId, ItemKey, Outcome, RunId, RunStatus, Seq,
+    TaskKey, TaskStatus, Timestamp, Token, VariantId, WorkerId,
 };
 
 pub mod breakers;
 mod change;
+mod devices;
 mod mark;
 mod run;
 mod shares;
 mod version;
 
 use self::breakers::{Breakers, Turned};
+pub use devices::Devices;
 pub use run::{Followed, Item, Joined, Run};
 pub use shares::Shares;
 pub use version::Fit;
@@ -49,6 +51,8 @@ pub struct Ledger {
     pub workers: BTreeMap<WorkerId, WorkerJoined>,
     /// What all runs share.
     pub shares: Shares,
+    /// What is taken of devices.
+    pub devices: Devices,
     /// What all runs depend on.
     pub breakers: Breakers,
     /// The fact with which the present leader began.
@@ -114,8 +118,8 @@ impl Ledger {
                 self.run_mut(amended.run)?.amend(amended, graph, entry.at);
                 Ok(())
             }
-            Fact::AttemptsLeased { task, items, worker, variant, .. } => {
-                let given = (Token::from(entry.seq), *worker, *variant);
+            Fact::AttemptsLeased { task, items, worker, variant, devices } => {
+                let given = (Token::from(entry.seq), *worker, *variant, *devices);
                 items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), given))
             }
             Fact::AttemptsStarted { task, items } => items.iter().try_for_each(|item| {
@@ -216,12 +220,16 @@ impl Ledger {
     fn lease(
         &mut self,
         key: ItemKey,
-        (token, worker, variant): (Token, WorkerId, VariantId),
+        (token, worker, variant, devices): (Token, WorkerId, VariantId, DeviceSet),
     ) -> Result<(), String> {
         self.live += 1;
         let run = self.runs.get_mut(&key.run).ok_or("the run is not known")?;
         run.live += 1;
-        let shared = run.graph.policy(key.task).shared_of(variant);
+        let policy = run.graph.policy(key.task);
+        if let Some((request, _)) = policy.variants().nth(usize::from(variant.0)) {
+            self.devices.take(key, (worker, devices), &request.devices);
+        }
+        let shared = policy.shared_of(variant);
         self.shares.take(shared, key, self.at);
         self.breakers.lease(&shared.breakers, key, self.at);
         let item = self.item_mut(key)?;
@@ -232,6 +240,7 @@ impl Ledger {
 
     fn unlease(&mut self, key: ItemKey) {
         self.shares.give_back(key);
+        self.devices.give_back(key);
         self.breakers.unlease(key);
         self.live = self.live.saturating_sub(1);
         if let Some(run) = self.runs.get_mut(&key.run) {

@@ -253,6 +253,10 @@ define_marks!(
     Instead = "tried in another way instead",
     /// Nothing had failed yet, and the first way was closed.
     OtherWay = "begun in another way",
+    /// An attempt was given devices that nobody else had.
+    FreeDevice = "device given",
+    /// A device was shared.
+    SharedDevice = "device shared",
 );
 
 /// How often each mark was hit.

@@ -85,6 +85,10 @@ pub enum Mutant {
     OneWay,
     /// What could not be had in the first way is asked for in the same way once more.
     FirstWayTwice,
+    /// What is asked for of devices is counted for a quarter of what it is.
+    DeviceGivenTwice,
+    /// A part of a device is pieced together from two.
+    FractionAcross,
 }
 
 impl Mutant {
@@ -129,6 +133,8 @@ impl Mutant {
         Self::NoGrowth,
         Self::OneWay,
         Self::FirstWayTwice,
+        Self::DeviceGivenTwice,
+        Self::FractionAcross,
     ];
 
     /// How it is named on the command line.
@@ -174,6 +180,8 @@ impl Mutant {
             Self::NoGrowth => "no-growth",
             Self::OneWay => "one-way",
             Self::FirstWayTwice => "first-way-twice",
+            Self::DeviceGivenTwice => "device-given-twice",
+            Self::FractionAcross => "fraction-across",
         }
     }
 }

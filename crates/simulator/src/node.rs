@@ -10,7 +10,7 @@ use model::collections::HashMap;
 use model::limits::ATTEMPT_LEASE;
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
 use model::outcome::{AttemptEnd, Failure, OutputRef, Spent, Usage};
-use model::{Digest, Offers, Outcome, Span, Timestamp};
+use model::{Device, Digest, Offers, Outcome, Span, Timestamp, Vendor};
 
 use crate::event::Event;
 use crate::invariants::s04_room::Room;
@@ -58,6 +58,26 @@ pub struct Node {
     gone: bool,
     greeted: bool,
     outputs: Vec<AgentOutput>,
+}
+
+/// A device by its place on its node: small and large ones in turn.
+fn device(place: u64) -> Device {
+    let is_large = place % 2 == 1;
+    Device {
+        uuid: format!("GPU-{place}").into(),
+        vendor: Vendor::Other,
+        kind: if is_large { "sim-large" } else { "sim-small" }.into(),
+        memory_bytes: device_memory(place),
+        address: None,
+        numa_node: None,
+        ordinal: None,
+        part: None,
+    }
+}
+
+/// The memory of a device by its place, in bytes.
+pub(crate) const fn device_memory(place: u64) -> u64 {
+    if place % 2 == 1 { 80 << 30 } else { 16 << 30 }
 }
 
 impl Node {
@@ -115,6 +135,7 @@ impl Node {
             cpu_milli: self.plan.cpu_milli,
             memory_bytes: 1 << 34,
             custom: if has_slots { Box::new(slots) } else { Box::default() },
+            devices: (0..self.plan.gpus).map(device).collect(),
             ..Offers::default()
         };
         if stage.has(Mutant::NoRoomCheck) {
@@ -270,7 +291,7 @@ impl Node {
     fn spawn(&mut self, stage: &mut Stage, grant: &Grant, behaviour: Behaviour) {
         let lease = grant.lease();
         stage.tell(|| format!("node {} starts {:?}", self.index, grant.attempt));
-        let started = self.room.start(&self.plan, lease.item, &grant.request);
+        let started = self.room.start(&self.plan, lease.item, (&grant.request, grant.devices));
         stage.judge("S4", started);
         let Behaviour { wall, failure, manners, writes, spent, retry_after } = behaviour;
         let (node, memory) = (self.index, grant.request.memory_bytes);

@@ -40,6 +40,8 @@ pub struct NodePlan {
     pub cpu_milli: u64,
     /// Units of the custom resource `slot`.
     pub slots: u64,
+    /// Devices, each second one a large one.
+    pub gpus: u64,
     /// Whether the worker lives in the coordinator's process and dies with it.
     pub local: bool,
 }

@@ -218,3 +218,13 @@ fn a_failing_plan_shrinks_to_what_matters() {
     let violation = world::run(&small, Some(Mutant::NoIdempotency), false).violation;
     assert_eq!(violation.map(|violation| violation.id), Some("S13"));
 }
+
+#[test]
+fn a_device_that_is_counted_for_less_breaks_s31() {
+    assert_eq!(found_by_corpus(Mutant::DeviceGivenTwice).id, "S31");
+}
+
+#[test]
+fn a_part_of_a_device_pieced_together_from_two_breaks_s32() {
+    assert_eq!(found_by_corpus(Mutant::FractionAcross).id, "S32");
+}

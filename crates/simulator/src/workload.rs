@@ -17,6 +17,7 @@ use model::graph::GraphParts;
 use model::hash::mix;
 use model::outcome::{Failure, Spent};
 use model::policy::{Policy, Priority, RetryPolicy, Trigger, Variant};
+use model::resources::WHOLE_DEVICE;
 use model::shared::{Shared, Unit};
 use model::{AttemptId, Digest, Graph, ItemId, Request, RunId, Span, TaskId};
 
@@ -133,6 +134,16 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
         Some(Mutant::NoBreakers) => shares(&mut parts, |shared| shared.breakers = Box::default()),
         Some(Mutant::NotSettled) => shares(&mut parts, |shared| {
             shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
+        }),
+        Some(Mutant::DeviceGivenTwice) => policies.for_each(|policy| {
+            policy.request.devices.share /= 4;
+            policy.others.iter_mut().for_each(|other| other.request.devices.share /= 4);
+        }),
+        Some(Mutant::FractionAcross) => policies.for_each(|policy| {
+            let devices = &mut policy.request.devices;
+            if devices.count == 1 && devices.share < WHOLE_DEVICE {
+                (devices.count, devices.share) = (2, devices.share / 2);
+            }
         }),
         Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
         Some(Mutant::FirstWayTwice) => policies.for_each(|policy| {

@@ -157,6 +157,7 @@ impl<'a> World<'a> {
     fn plan(&mut self, now: u64) {
         let mut forgetful = self.planner.clone();
         forgetful.forget_what_is_full();
+        forgetful.fleet.futures.fill(None);
         let (again, afresh) = (self.planner.clone().plan(now, FUEL), forgetful.plan(now, FUEL));
         let plan = self.planner.plan(now, FUEL);
         assert_eq!(plan, again, "the same problem has the same plan");

@@ -37,7 +37,9 @@ pub fn bound(plan: &Plan) -> Span {
         let asked = if calls { OPEN_MAX.0 + ASKED_MAX.0 } else { 0 };
         let backoff = (31_000_000 + asked) * attempts;
         let one = workload::attempt_max(run).0 * attempts + backoff;
-        let limit = run.concurrency.map_or(u64::MAX, u64::from);
+        // Some devices are there only once.
+        let alone = run.features.has(Feature::Devices).then_some(1);
+        let limit = alone.or(run.concurrency.map(u64::from)).unwrap_or(u64::MAX);
         let path = u64::from(run.size) + 10;
         let rounds = 2;
         let items = u64::from(run.size) + 10;

@@ -3,9 +3,10 @@
 //! enough, is not kept from who waits for it.
 
 use model::collections::HashMap;
+use model::device::is_of_kind;
 use model::{
-    ItemKey, Offers, Request, RunId, RunStatus, Span, TaskId, TaskStatus, Timestamp, VariantId,
-    WorkerId,
+    Device, DeviceRequest, ItemKey, Offers, Request, RunId, RunStatus, Span, TaskId, TaskStatus,
+    Timestamp, VariantId, WorkerId,
 };
 
 use crate::ledger::{Ledger, Run};
@@ -101,6 +102,13 @@ fn is_full(run: &Run, task: TaskId) -> bool {
     limit.is_some_and(|limit| run.live_items(task) >= limit as usize)
 }
 
+/// Whether a device that nobody has is one of those that are asked for.
+fn suits(device: &Device, asked: &DeviceRequest) -> bool {
+    let mut kinds = asked.kinds.iter();
+    let is_kind = asked.kinds.is_empty() || kinds.any(|kind| is_of_kind(kind, &device.kind));
+    is_kind && asked.memory_bytes <= device.memory_bytes
+}
+
 fn fits(offers: &Offers, request: &Request) -> bool {
     let has = |name: &str| {
         let found = offers.custom.iter().find(|(known, _)| **known == *name);
@@ -109,5 +117,6 @@ fn fits(offers: &Offers, request: &Request) -> bool {
     request.cpu_milli <= offers.cpu_milli
         && request.memory_bytes <= offers.memory_bytes
         && request.custom.iter().all(|(name, asked)| *asked <= has(name))
-        && usize::from(request.devices.count) <= offers.devices.len()
+        && offers.devices.iter().filter(|device| suits(device, &request.devices)).count()
+            >= usize::from(request.devices.count)
 }

@@ -49,6 +49,8 @@ pub enum Feature {
     Pauses,
     /// Calls that may be made in several ways.
     Ways,
+    /// Attempts that ask for devices, or parts of them.
+    Devices,
 }
 
 /// A set of features.
@@ -57,7 +59,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 23] = [
+    pub const ALL: [(&'static str, Self); 24] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -81,6 +83,7 @@ impl Feature {
         ("growth", Self::Growth),
         ("pauses", Self::Pauses),
         ("ways", Self::Ways),
+        ("devices", Self::Devices),
     ];
 }
 

@@ -17,7 +17,13 @@ impl Records {
     /// Before the ledger takes the fact in.
     pub(super) fn call_marks(&self, stage: &mut Stage, entry: &Entry) {
         match &entry.fact {
-            Fact::AttemptsLeased { task, items, variant, .. } => {
+            Fact::AttemptsLeased { task, items, variant, worker, devices } => {
+                let taken = |place| self.ledger.devices.taken(*worker, place).0 > 0;
+                if devices.iter().any(taken) {
+                    stage.hit(Mark::SharedDevice);
+                } else if !devices.is_empty() {
+                    stage.hit(Mark::FreeDevice);
+                }
                 let Some(run) = self.ledger.run(task.run) else { return };
                 let policy = run.graph.policy(task.task);
                 let breakers = &policy.shared_of(*variant).breakers;

@@ -9,7 +9,7 @@ use model::hash::mix;
 use model::outcome::{ErrorName, Failure, Spent, Unreached};
 use model::policy::{MemoryGrowth, Policy, Rule, Variant};
 use model::shared::{Breaker, Shared, Spending, Unit};
-use model::{AttemptId, Outcome, Span, Timestamp};
+use model::{AttemptId, DeviceRequest, Outcome, Span, Timestamp};
 
 use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
@@ -52,8 +52,26 @@ pub(super) fn give(run: &RunPlan, random: &mut Random, policy: &mut Policy) {
         let max_bytes = MEMORY << random.below(5);
         policy.retry.memory = Some(MemoryGrowth { factor_milli, max_bytes });
     }
+    if run.features.has(Feature::Devices) && random.per_mille(run.flow.max(300)) {
+        policy.request.devices = devices(random);
+    }
     if run.features.has(Feature::Ways) && !policy.shared.breakers.is_empty() {
         policy.others = others(run, random, policy);
+    }
+}
+
+/// Whole devices or parts of them, such as the first machine has.
+fn devices(random: &mut Random) -> DeviceRequest {
+    let part =
+        |share, memory_bytes| DeviceRequest { share, memory_bytes, ..DeviceRequest::whole(1) };
+    let large = DeviceRequest { kinds: Box::new(["large".into()]), ..DeviceRequest::whole(1) };
+    match random.below(6) {
+        0 => DeviceRequest::whole(2),
+        1 => large,
+        2 => part(700, 0),
+        3 => part(500, 8 << 30),
+        4 => part(250, 20 << 30),
+        _ => DeviceRequest::whole(1),
     }
 }
 
