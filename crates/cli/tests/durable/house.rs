@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use model::Request;
+use model::Offers;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
@@ -76,7 +76,7 @@ impl House {
         let node = NodeConfig {
             name: "local".into(),
             instance: 1,
-            offers: Request { cpu_milli: 4_000, memory_bytes: 1 << 30, ..Request::default() },
+            offers: Offers { cpu_milli: 4_000, memory_bytes: 1 << 30, ..Offers::default() },
             lease: None,
             home: state.clone(),
             supervisor: supervisor::Config { program, ..supervisor::Config::new(state) },
