@@ -119,6 +119,10 @@ impl State {
         for (tenant, totals) in &self.spent {
             self.put(list, Restored::TenantSpent { tenant: tenant.clone(), totals: *totals });
         }
+        for (workflow, policy, recent) in self.durations.iter() {
+            let (workflow, recent_ms) = (workflow.into(), recent.iter().copied().collect());
+            self.put(list, Restored::Durations { workflow, policy, recent_ms });
+        }
     }
 
     /// What is full is as if nothing had ever been spent of it.

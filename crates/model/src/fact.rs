@@ -483,6 +483,15 @@ pub enum Restored {
         /// How much.
         totals: Totals,
     },
+    /// What the last attempts of a kind of work took.
+    Durations {
+        /// The name of its workflow.
+        workflow: Box<str>,
+        /// The place of its policy.
+        policy: u32,
+        /// In milliseconds on a worker of usual speed, the oldest first.
+        recent_ms: Box<[u32]>,
+    },
     /// The end of the snapshot: the last fact that it covers.
     End {
         /// The last sequence number covered.

@@ -33,6 +33,7 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::Marked(marked) => Some(marked.run),
         Fact::Restored(piece) => match **piece {
             Restored::Breaker(_) | Restored::TenantSpent { .. } => None,
+            Restored::Durations { .. } => None,
             Restored::Counters { .. } | Restored::Budget { .. } | Restored::End { .. } => None,
             Restored::Run { run, .. }
             | Restored::Tasks { run, .. }

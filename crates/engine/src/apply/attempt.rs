@@ -127,7 +127,13 @@ impl State {
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
             if let Some(lease) = lease.filter(|_| end.usage.wall_us > 0) {
                 let speed = self.workers.get(&lease.worker).map_or(USUAL_SPEED, |it| it.speed);
-                self.classes.observe(lease.class, at_usual_speed(end.usage.wall_us, speed));
+                let wall_us = at_usual_speed(end.usage.wall_us, speed);
+                self.classes.observe(lease.class, wall_us);
+                if ended.outcome == Outcome::Succeeded {
+                    let policy = u32::try_from(run.graph.policy_index(key.task));
+                    let policy = policy.unwrap_or(u32::MAX);
+                    self.durations.observe(&run.admitted.name, policy, wall_us);
+                }
             }
             match ended.then {
                 Then::Final => {}

@@ -44,12 +44,11 @@ impl Planning {
         let classes: Vec<ClassId> = run.classes.clone();
         let item = |policy: usize| {
             let class = classes[policy];
-            let policy = &run.graph().policies()[policy];
-            if !policy.kind.is_work() {
+            if !run.graph().policies()[policy].kind.is_work() {
                 return (0, 0);
             }
             let number = self.class(state, (class, VariantId::default()), now);
-            let expected = expected(state, policy, class);
+            let expected = expected(state, run, policy, class);
             (expected, self.planner.work(number, expected))
         };
         let forecast = Forecast::new(run, item, look);

@@ -8,6 +8,7 @@ mod change;
 mod changes;
 mod circuit;
 mod class;
+mod durations;
 mod fan;
 mod index;
 mod item;
@@ -29,6 +30,7 @@ use model::{Digest, Epoch, ItemKey, Request, RunId, Seq, TaskKey, Timestamp, Var
 pub(crate) use changes::{Change, Changes};
 pub use circuit::{Circuit, Stand};
 pub use class::{Class, ClassId, Classes};
+pub(crate) use durations::Durations;
 pub use fan::Fan;
 pub(crate) use index::Waiting;
 pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
@@ -51,6 +53,8 @@ pub struct State {
     pub(crate) next_run: RunId,
     pub(crate) next_worker: WorkerId,
     pub(crate) classes: Classes,
+    /// What the work of each workflow took of late.
+    pub(crate) durations: Durations,
     pub(crate) runs: BTreeMap<RunId, Run>,
     pub(crate) by_key: HashMap<Digest, RunId>,
     /// Runs that have ended, oldest first.

@@ -114,5 +114,6 @@ restored_kinds! {
     "restored_breaker": Restored::Breaker(_),
     "restored_run_spent": Restored::RunSpent { .. },
     "restored_tenant_spent": Restored::TenantSpent { .. },
+    "restored_durations": Restored::Durations { .. },
     "restored_end": Restored::End { .. },
 }

@@ -314,6 +314,11 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             tenant: form.tenant.into_boxed_str(),
             totals: totals(form.totals)?,
         },
+        Piece::Durations(form) => Restored::Durations {
+            workflow: form.workflow.into_boxed_str(),
+            policy: form.policy,
+            recent_ms: form.recent_ms.into(),
+        },
         Piece::End(form) => {
             Restored::End { seq: Seq(form.seq), at: Timestamp(form.at), epoch: Epoch(form.epoch) }
         }

@@ -485,6 +485,11 @@ fn pieces() -> Vec<Restored> {
         breaker(None, 0),
         Restored::RunSpent { run: RUN, totals: TOTALS },
         Restored::TenantSpent { tenant: "default".into(), totals: TOTALS },
+        Restored::Durations {
+            workflow: "nightly".into(),
+            policy: 2,
+            recent_ms: [1_500, 70_000, 3].into(),
+        },
         Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },
     ];
     pieces.extend(causes().map(|cause| Restored::Run {

@@ -9,9 +9,9 @@ use crate::amounts::Offered;
 use crate::columns::Column;
 use crate::noun::{Nothing, Output};
 pub(crate) use pieces::{
-    BreakerImage, BudgetImage, Control, ControlImage, Counters, EndMark, ItemImage, ItemsImage,
-    LeaseImage, MeanWall, Piece, Restored, RetryImage, RunImage, RunSpent, TasksImage, TenantSpent,
-    Totals, Wait,
+    BreakerImage, BudgetImage, Control, ControlImage, Counters, Durations, EndMark, ItemImage,
+    ItemsImage, LeaseImage, MeanWall, Piece, Restored, RetryImage, RunImage, RunSpent, TasksImage,
+    TenantSpent, Totals, Wait,
 };
 
 /// One fact.

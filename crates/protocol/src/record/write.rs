@@ -280,6 +280,11 @@ fn restored(piece: &Restored) -> Piece {
             tenant: tenant.to_string(),
             totals: Some(totals(*spent)),
         }),
+        Restored::Durations { workflow, policy, recent_ms } => Piece::Durations(v1::Durations {
+            workflow: workflow.to_string(),
+            policy: *policy,
+            recent_ms: recent_ms.to_vec(),
+        }),
         Restored::End { seq, at, epoch } => {
             Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
         }

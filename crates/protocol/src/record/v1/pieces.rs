@@ -7,7 +7,7 @@ use crate::amounts::Amounts;
 /// A piece of a snapshot.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Restored {
-    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
     pub(crate) piece: Option<Piece>,
 }
 
@@ -38,6 +38,8 @@ pub(crate) enum Piece {
     RunSpent(RunSpent),
     #[prost(message, tag = "12")]
     TenantSpent(TenantSpent),
+    #[prost(message, tag = "13")]
+    Durations(Durations),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -206,6 +208,16 @@ pub(crate) struct TenantSpent {
     pub(crate) tenant: String,
     #[prost(message, optional, tag = "2")]
     pub(crate) totals: Option<Totals>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Durations {
+    #[prost(string, tag = "1")]
+    pub(crate) workflow: String,
+    #[prost(uint32, tag = "2")]
+    pub(crate) policy: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) recent_ms: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
