@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::policy::Trigger;
-use model::{Graph, ItemId, Request, Span, TaskId};
+use model::resources::WHOLE_DEVICE;
+use model::{DeviceRequest, Graph, ItemId, Request, Span, TaskId};
 use protocol::api::Seconds;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,6 +42,9 @@ pub(crate) struct Step {
     pub items: Option<Items>,
     /// What each attempt asks for, by name; empty if it asks for nothing.
     pub resources: BTreeMap<String, Value>,
+    /// The devices among them, in words.
+    #[serde(skip)]
+    pub devices: String,
     /// The names of its variables.
     pub variables: Vec<String>,
     /// The folder that it starts in, if not the file's.
@@ -175,6 +179,7 @@ impl<'w> Outline<'w> {
             when: sketch.when,
             items: self.items(task, sketch.items),
             resources: if is_work { resources(&policy.request) } else { BTreeMap::new() },
+            devices: policy.request.devices.to_string(),
             variables: if is_work && !is_look { sketch.variables } else { Vec::new() },
             working_dir: sketch.working_dir.map(Text::from),
             does: self.action(task, sketch.does),
@@ -317,9 +322,33 @@ fn resources(request: &Request) -> BTreeMap<String, Value> {
     let custom = request.custom.iter();
     resources.extend(custom.map(|(name, amount)| (name.to_string(), json!(amount))));
     if request.devices.count > 0 {
-        resources.insert("gpu".to_owned(), json!(request.devices.count));
+        resources.insert("gpu".to_owned(), devices(&request.devices));
     }
     resources
+}
+
+/// Devices as a file would say them: a number where that is all.
+fn devices(request: &DeviceRequest) -> Value {
+    let DeviceRequest { count, share, memory_bytes, kinds } = request;
+    let is_plain = *memory_bytes == 0 && kinds.is_empty();
+    let share = f64::from(*share) / f64::from(WHOLE_DEVICE);
+    let is_whole = share >= 1.0;
+    match (is_plain, *count, is_whole) {
+        (true, count, true) => return json!(count),
+        (true, 1, false) => return json!(share),
+        _ => {}
+    }
+    let mut keys = json!({"count": count});
+    if !kinds.is_empty() {
+        keys["type"] = json!(kinds);
+    }
+    if !is_whole {
+        keys["share"] = json!(share);
+    }
+    if *memory_bytes > 0 {
+        keys["memory"] = json!(memory_bytes);
+    }
+    keys
 }
 
 /// A length of time in words.

@@ -4,8 +4,10 @@
 //! the planner's and the agent's business, on dense vectors of the same amounts.
 
 use alloc::boxed::Box;
+use core::fmt;
 
 use crate::Device;
+use crate::device::is_of_kind;
 
 /// What one attempt asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,6 +45,59 @@ impl DeviceRequest {
     pub fn whole(count: u16) -> Self {
         let share = if count == 0 { 0 } else { WHOLE_DEVICE };
         Self { count, share, ..Self::default() }
+    }
+
+    /// Whether a device that nobody uses is one of those that are meant. A device whose memory is
+    /// not known is none that has so much of it.
+    #[must_use]
+    pub fn means(&self, device: &Device) -> bool {
+        let is_kind = |asked: &Box<str>| is_of_kind(asked, &device.kind);
+        (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
+            && device.memory_bytes >= self.memory_bytes
+    }
+}
+
+/// As a file says it in the fewest words: `2 gpu`, `0.5 gpu`, `2 a100 or h100 gpu`,
+/// `2 of 0.25 gpu with 20Gi`; nothing for none.
+impl fmt::Display for DeviceRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_whole = self.share >= WHOLE_DEVICE;
+        match self.count {
+            0 => return Ok(()),
+            1 if !is_whole => {}
+            count if is_whole => write!(f, "{count}")?,
+            count => write!(f, "{count} of ")?,
+        }
+        if !is_whole {
+            write_fraction(f, self.share)?;
+        }
+        for (at, kind) in self.kinds.iter().enumerate() {
+            write!(f, "{} {kind}", if at == 0 { "" } else { " or" })?;
+        }
+        f.write_str(" gpu")?;
+        if self.memory_bytes > 0 {
+            f.write_str(" with ")?;
+            write_bytes(f, self.memory_bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// Thousandths below a whole as a decimal: `0.5`, `0.125`.
+fn write_fraction(f: &mut fmt::Formatter<'_>, thousandths: u16) -> fmt::Result {
+    let (mut digits, mut width) = (thousandths, 3);
+    while width > 1 && digits % 10 == 0 {
+        (digits, width) = (digits / 10, width - 1);
+    }
+    write!(f, "0.{digits:0width$}")
+}
+
+/// Bytes in the largest binary unit that they are a whole number of: `20Gi`.
+fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: u64) -> fmt::Result {
+    const UNITS: [(&str, u32); 4] = [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+    match UNITS.iter().find(|(_, shift)| bytes.is_multiple_of(1 << shift)) {
+        Some((unit, shift)) => write!(f, "{}{unit}", bytes >> shift),
+        None => write!(f, "{bytes} bytes"),
     }
 }
 
@@ -145,5 +200,50 @@ impl DeviceSet {
 impl FromIterator<u8> for DeviceSet {
     fn from_iter<I: IntoIterator<Item = u8>>(places: I) -> Self {
         Self(places.into_iter().fold(0, |set, place| set | Self::one(place).0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+    use crate::Vendor;
+
+    #[test]
+    fn devices_are_asked_for_in_the_words_of_a_file() {
+        let asked = |count, share, memory_bytes, kinds: &[&str]| {
+            let kinds = kinds.iter().map(|&kind| kind.into()).collect();
+            DeviceRequest { count, share, memory_bytes, kinds }.to_string()
+        };
+        assert_eq!(asked(0, 0, 0, &[]), "");
+        assert_eq!(asked(2, 1_000, 0, &[]), "2 gpu");
+        assert_eq!(asked(1, 500, 0, &[]), "0.5 gpu");
+        assert_eq!(asked(1, 5, 0, &["a100"]), "0.005 a100 gpu");
+        assert_eq!(asked(2, 1_000, 20 << 30, &["a100", "h100"]), "2 a100 or h100 gpu with 20Gi");
+        assert_eq!(asked(2, 250, 1_000, &[]), "2 of 0.25 gpu with 1000 bytes");
+    }
+
+    #[test]
+    fn a_device_is_meant_by_its_kind_and_its_memory() {
+        let device = Device {
+            uuid: "GPU-1".into(),
+            vendor: Vendor::Nvidia,
+            kind: "nvidia-a100-sxm4-80gb".into(),
+            memory_bytes: 80 << 30,
+            address: None,
+            numa_node: None,
+            ordinal: None,
+            part: None,
+        };
+        let kinds = |kinds: &[&str]| kinds.iter().map(|&kind| kind.into()).collect::<Box<[_]>>();
+        let whole = DeviceRequest::whole(1);
+        let of = |names: &[&str]| DeviceRequest { kinds: kinds(names), ..whole.clone() };
+        assert!(whole.means(&device) && of(&["h100", "a100"]).means(&device));
+        assert!(!of(&["h100"]).means(&device));
+        let with = |memory_bytes| DeviceRequest { memory_bytes, ..whole.clone() };
+        assert!(with(80 << 30).means(&device) && !with((80 << 30) + 1).means(&device));
+        let unknown = Device { memory_bytes: 0, ..device };
+        assert!(whole.means(&unknown) && !with(1).means(&unknown));
     }
 }

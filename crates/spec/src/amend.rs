@@ -6,9 +6,9 @@
 use model::collections::HashMap;
 use model::graph::GraphParts;
 use model::policy::Policy;
-use model::{DeviceRequest, Request, TaskId};
+use model::{Request, TaskId};
 
-use crate::check::{GPU, fits};
+use crate::check::fits;
 use crate::code;
 use crate::definition::Definition;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fault, Faults};
@@ -33,7 +33,7 @@ pub struct Edit {
 }
 
 /// The keys that can be changed, beside `resources.NAME`.
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "priority",
     "max_parallel",
     "retry",
@@ -41,6 +41,7 @@ const KEYS: [&str; 9] = [
     "retry.backoff",
     "retry.backoff_max",
     "timeout",
+    "expected",
     "grace",
     "resources.cpu",
 ];
@@ -152,6 +153,9 @@ impl Wanted {
         if let Some(timeout) = &task.timeout {
             policy.timeout = Some(timeout.value.0);
         }
+        if let Some(expected) = &task.expected {
+            policy.expected = Some(expected.value.0);
+        }
         if let Some(grace) = task.grace {
             policy.grace = grace.0;
         }
@@ -186,15 +190,14 @@ fn need(resources: &Resources, request: &mut Request) {
     if let Some(memory) = &resources.requests.memory {
         request.memory_bytes = memory.value.0;
     }
+    if let Some(gpus) = &resources.requests.gpu {
+        request.devices = gpus.value.0.clone();
+    }
     if resources.requests.custom.is_empty() {
         return;
     }
     let mut custom: Vec<(Box<str>, u64)> = std::mem::take(&mut request.custom).into_vec();
     for (name, amount) in &resources.requests.custom {
-        if name.value == GPU {
-            request.devices = DeviceRequest::whole(u16::try_from(*amount).unwrap_or(u16::MAX));
-            continue;
-        }
         custom.retain(|(known, _)| **known != *name.value);
         if *amount > 0 {
             custom.push((name.value.as_str().into(), *amount));
@@ -234,6 +237,7 @@ fn read(edit: &Edit) -> Result<(Wanted, Key), Diagnostics> {
         let task = TaskFile::read(&node, key, &mut faults);
         if let Some(task) = &task {
             crate::check::time_limit(task.timeout.as_ref(), &mut faults);
+            crate::check::expected(task, &mut faults);
         }
         task
     });

@@ -58,8 +58,7 @@ mod without_item;
 
 use calls::Ground;
 pub(crate) use names::fits;
-pub(crate) use resources::GPU;
-pub(crate) use task::time_limit;
+pub(crate) use task::{expected, time_limit};
 
 /// Checks a workflow file that names no other.
 ///

@@ -3,18 +3,25 @@
 //! A cluster file is read as workflow files are: everything that is wrong with it is told at once,
 //! with its place. Nothing here looks at a machine, or decides where a task runs.
 
-use model::policy::Policy;
-use model::{DeviceRequest, Request};
+mod fit;
+mod gpus;
+
+use std::collections::HashMap;
+
+use model::Offers;
+use model::quantity::scaled;
+use model::resources::USUAL_SPEED;
 
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
-use crate::file::Amounts;
-use crate::limits::NAME_BYTES_MAX;
+use crate::file::{Amounts, Whole};
+use crate::limits::{CLUSTER_NODES_MAX, NAME_BYTES_MAX};
 use crate::node::{Content, Node as Value};
-use crate::params::Workflow;
 use crate::parse::{decode, parse};
-use crate::read::{Foreign, Instead, Placed, Read, mapping, record};
+use crate::read::{Foreign, Instead, Placed, Read, mapping, read_text, record, said_twice};
 use crate::source::Source;
+pub use fit::can_hold;
+use gpus::NodeGpus;
 
 /// The nodes of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,8 +36,11 @@ pub struct Node {
     /// What it is called.
     pub name: String,
     /// All that it has.
-    pub offers: Request,
+    pub offers: Offers,
 }
+
+/// A node may be at most so much faster than others, in thousandths.
+const SPEED_MAX: u32 = 1_000_000;
 
 const FOREIGN: &[Foreign] = &[
     Foreign { key: "workers", what: Instead::Write("nodes") },
@@ -47,10 +57,13 @@ record! {
     foreign: FOREIGN
 }
 
-/// A node: `name`, and amounts.
-#[derive(Debug)]
+/// Nodes that are alike: `name`, how many there are, and what each has.
+#[derive(Debug, Default)]
 pub(crate) struct NodeFile {
     name: Placed<String>,
+    count: Option<Placed<Whole<1, CLUSTER_NODES_MAX>>>,
+    speed: Option<Speed>,
+    gpus: Option<NodeGpus>,
     amounts: Amounts,
 }
 
@@ -70,18 +83,23 @@ impl Read for NodeFile {
 
     fn read(node: &Value<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         let before = faults.count();
+        let mut file = Self::default();
         let mut name = None;
-        let mut amounts = Amounts::default();
         for entry in mapping::<Self>(node, key, faults)? {
+            let value = &entry.value;
             match &*entry.key {
-                "name" => name = Placed::read(&entry.value, "name", faults),
-                key => amounts.add((key, entry.key_extent), &entry.value, faults),
+                "name" => name = Placed::read(value, "name", faults),
+                "count" => file.count = Read::read(value, "count", faults),
+                "speed" => file.speed = Read::read(value, "speed", faults),
+                "gpu" | "gpus" if file.gpus.is_some() => said_twice(entry, "gpus", faults),
+                key @ ("gpu" | "gpus") => file.gpus = Read::read(value, key, faults),
+                key => file.amounts.add((key, entry.key_extent), value, faults),
             }
         }
         let has = [
             ("name", name.is_some()),
-            ("cpu", amounts.cpu.is_some()),
-            ("memory", amounts.memory.is_some()),
+            ("cpu", file.amounts.cpu.is_some()),
+            ("memory", file.amounts.memory.is_some()),
         ];
         if faults.count() == before {
             for (key, _) in has.iter().filter(|(_, is_there)| !is_there) {
@@ -90,7 +108,24 @@ impl Read for NodeFile {
                 faults.push(fault.hint(format!("write {}", Self::TAKES)));
             }
         }
-        Some(Self { name: name?, amounts })
+        Some(Self { name: name?, ..file })
+    }
+}
+
+/// How fast a node is, in thousandths of what is usual.
+#[derive(Clone, Copy, Debug)]
+struct Speed(u32);
+
+impl Read for Speed {
+    const TAKES: &'static str = "a number such as `1` or `0.5`, with up to three decimals";
+
+    fn read(node: &Value<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        let parse = |text: &str| {
+            let milli = scaled(text.trim(), 1_000).and_then(|milli| u32::try_from(milli).ok());
+            let speed = milli.filter(|milli| (1..=SPEED_MAX).contains(milli));
+            speed.map(Self).ok_or_else(|| format!("`{}` is no speed", text.trim()))
+        };
+        read_text(node, key, faults, (code::BAD_VALUE, parse))
     }
 }
 
@@ -122,128 +157,69 @@ fn read(root: &Value<'_>, faults: &mut Faults) -> Option<Cluster> {
         let fault = Fault::new(code::MISSING_KEY, root.extent, "the cluster has no nodes");
         faults.push(fault.hint("write `nodes: [{name: big, cpu: 16, memory: 64Gi}]`"));
     }
-    for (index, node) in nodes.iter().enumerate() {
+    check_names(&nodes, faults);
+    let count: u64 = nodes.iter().map(NodeFile::count).sum();
+    if count > CLUSTER_NODES_MAX {
+        let message = format!("the cluster has {count} nodes, and may have {CLUSTER_NODES_MAX}");
+        faults.push(Fault::new(code::TOO_LARGE, root.extent, message));
+        return None;
+    }
+    Some(Cluster { nodes: nodes.into_iter().flat_map(NodeFile::nodes).collect() })
+}
+
+/// Names are no longer than allowed, and no two nodes have the same.
+fn check_names(nodes: &[NodeFile], faults: &mut Faults) {
+    let mut known: HashMap<String, &Placed<String>> = HashMap::new();
+    for node in nodes {
         let name = &node.name;
         if name.value.is_empty() || name.value.len() > NAME_BYTES_MAX {
             let message = "the name of a node has 1 to 200 bytes";
             faults.push(Fault::new(code::BAD_NAME, name.extent, message));
         }
-        if let Some(first) = nodes[..index].iter().find(|it| it.name.value == name.value) {
-            let message = format!("there are two nodes named `{}`", name.value);
+        // Of nodes that are alike one pair is enough.
+        let twice = node.names().find_map(|it| Some((known.insert(it.clone(), name)?, it)));
+        if let Some((first, it)) = twice {
+            let message = format!("there are two nodes named `{it}`");
             let fault = Fault::new(code::CONFLICT, name.extent, message);
-            faults.push(fault.related(first.name.extent, "the first one"));
+            faults.push(fault.related(first.extent, "the first one"));
         }
     }
-    let nodes = nodes.into_iter().map(|node| Node {
-        offers: Request {
-            devices: DeviceRequest::default(),
-            cpu_milli: node.amounts.cpu.map_or(0, |cpu| cpu.value.0),
-            memory_bytes: node.amounts.memory.map_or(0, |memory| memory.value.0),
-            custom: custom(&node.amounts.custom),
-        },
-        name: node.name.value,
-    });
-    Some(Cluster { nodes: nodes.collect() })
+}
+
+impl NodeFile {
+    /// How many there are.
+    fn count(&self) -> u64 {
+        self.count.as_ref().map_or(1, |count| count.value.0)
+    }
+
+    /// What they are called: by a number each, if a count is written.
+    fn names(&self) -> impl Iterator<Item = String> + use<'_> {
+        let name = &self.name.value;
+        let is_counted = self.count.is_some();
+        (1..=self.count()).map(move |number| match is_counted {
+            true => format!("{name}-{number}"),
+            false => name.clone(),
+        })
+    }
+
+    fn nodes(self) -> Vec<Node> {
+        let offers = Offers {
+            cpu_milli: self.amounts.cpu.as_ref().map_or(0, |cpu| cpu.value.0),
+            memory_bytes: self.amounts.memory.as_ref().map_or(0, |memory| memory.value.0),
+            custom: custom(&self.amounts.custom),
+            devices: self.gpus.as_ref().map(NodeGpus::devices).unwrap_or_default(),
+            speed: self.speed.map_or(USUAL_SPEED, |speed| speed.0),
+        };
+        self.names().map(|name| Node { name, offers: offers.clone() }).collect()
+    }
 }
 
 fn custom(amounts: &[(Placed<String>, u64)]) -> Box<[(Box<str>, u64)]> {
-    let named = amounts.iter().map(|(name, amount)| (name.value.as_str().into(), *amount));
+    let there = amounts.iter().filter(|(_, amount)| *amount > 0);
+    let named = there.map(|(name, amount)| (name.value.as_str().into(), *amount));
     let mut named: Vec<(Box<str>, u64)> = named.collect();
     named.sort_unstable();
     named.into()
-}
-
-impl Workflow {
-    /// Whether each task fits a node by itself. `source` is what the workflow was read from.
-    ///
-    /// # Errors
-    /// Every task that asks for more than any node has, where it asks.
-    pub fn fits(&self, source: &Source, cluster: &Cluster) -> Result<(), Diagnostics> {
-        let reasons: Vec<Option<Reason>> =
-            self.parts.policies.iter().map(|policy| cluster.refuses(policy)).collect();
-        let mut faults = Faults::default();
-        for (index, &policy) in self.parts.policy_of.iter().enumerate() {
-            let Some(Reason { message, hint }) = &reasons[policy as usize] else { continue };
-            let name = self.tasks.get(index).map_or("", |task| &task.name);
-            let message = format!("task `{name}` {message}");
-            let extent = self.request_extents.get(index).copied().unwrap_or_default();
-            faults.push(Fault::new(code::FITS_NO_NODE, extent, message).hint(hint));
-        }
-        if faults.is_empty() {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&source.text);
-        Err(faults.into_diagnostics(&source.name, &text))
-    }
-}
-
-/// Why no node can run a task.
-struct Reason {
-    message: String,
-    hint: String,
-}
-
-impl Cluster {
-    /// Why no node has what a task asks for; nothing if one has.
-    fn refuses(&self, policy: &Policy) -> Option<Reason> {
-        let request = &policy.request;
-        let holds =
-            |node: &Node| amounts(request).all(|(what, asked)| amount(&node.offers, what) >= asked);
-        if !policy.kind.is_work() || self.nodes.iter().any(holds) {
-            return None;
-        }
-        let mut lacks = Vec::new();
-        let mut best = Vec::new();
-        for (what, asked) in amounts(request) {
-            let most = self.nodes.iter().max_by_key(|node| amount(&node.offers, what))?;
-            let has = amount(&most.offers, what);
-            if has < asked {
-                lacks.push(shown(what, asked));
-                best.push(match has {
-                    0 => format!("no node has {what}"),
-                    has => format!("`{}` has the most: {}", most.name, shown(what, has)),
-                });
-            }
-        }
-        if lacks.is_empty() {
-            let all: Vec<String> =
-                amounts(request).map(|(what, asked)| shown(what, asked)).collect();
-            return Some(Reason {
-                message: format!("asks for {}: no one node has all of it", all.join(", ")),
-                hint: "each of it is there, but not together: ask for less of something".to_owned(),
-            });
-        }
-        Some(Reason {
-            message: format!("asks for {}: more than any node has", lacks.join(", ")),
-            hint: best.join("; "),
-        })
-    }
-}
-
-/// What a request asks for, by name.
-fn amounts(request: &Request) -> impl Iterator<Item = (&str, u64)> {
-    let custom = request.custom.iter().map(|(name, amount)| (&**name, *amount));
-    let devices = ("gpu", u64::from(request.devices.count));
-    let fixed = [("cpu", request.cpu_milli), ("memory", request.memory_bytes), devices];
-    fixed.into_iter().chain(custom).filter(|(_, amount)| *amount > 0)
-}
-
-fn amount(offers: &Request, what: &str) -> u64 {
-    amounts(offers).find(|(known, _)| *known == what).map_or(0, |(_, amount)| amount)
-}
-
-/// An amount as people write it.
-fn shown(what: &str, amount: u64) -> String {
-    let units = [("Ti", 1_u64 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)];
-    match what {
-        "cpu" if amount.is_multiple_of(1_000) => format!("{} cpu", amount / 1_000),
-        "cpu" => format!("{amount}m cpu"),
-        "memory" => match units.iter().find(|(_, size)| amount.is_multiple_of(*size)) {
-            Some((unit, size)) => format!("{}{unit} memory", amount / size),
-            None => format!("{amount} bytes of memory"),
-        },
-        name => format!("{amount} {name}"),
-    }
 }
 
 #[cfg(test)]
@@ -252,45 +228,6 @@ mod tests {
 
     fn source(name: &str, text: &str) -> Source {
         Source { name: name.to_owned(), folder: "/".into(), text: text.as_bytes().to_vec() }
-    }
-
-    const NODES: &str = "
-nodes:
-  - {name: big, cpu: 16, memory: 64Gi}
-  - {name: gpu, cpu: 4, memory: 16Gi, gpu: 2}
-";
-
-    fn told(workflow: &str) -> String {
-        let source = source("a.yaml", workflow);
-        let checked = crate::check(&source).expect("it is valid");
-        let cluster = cluster(&self::source("c.yaml", NODES)).expect("it is valid");
-        checked.fits(&source, &cluster).map_or_else(|told| told.to_string(), |()| String::new())
-    }
-
-    #[test]
-    fn what_fits_is_not_told() {
-        assert_eq!(told("tasks: {a: {script: x, resources: {cpu: 16, memory: 64Gi}}}"), "");
-        assert_eq!(told("tasks: {a: {script: x, resources: {gpu: 2, memory: 16Gi}}}"), "");
-        assert_eq!(told("tasks: {a: {wait: 1s}}"), "");
-    }
-
-    #[test]
-    fn every_task_that_fits_no_node_is_told_where_it_asks() {
-        let told = told(
-            "tasks:
-  a: {script: x, resources: {cpu: 17}}
-  b: {script: x, resources: {cpu: 8, gpu: 1}}
-  c: {script: x, resources: {license: 1, memory: 128Gi}}
-  d: {script: x}
-",
-        );
-        assert_eq!(told.matches("E0170").count(), 3, "{told}");
-        assert!(told.contains("task `a` asks for 17 cpu: more than any node has"), "{told}");
-        assert!(told.contains("`big` has the most: 16 cpu"), "{told}");
-        assert!(told.contains("task `b` asks for 8 cpu, 1 gpu: no one node has all"), "{told}");
-        assert!(told.contains("128Gi memory, 1 license"), "{told}");
-        assert!(told.contains("no node has license"), "{told}");
-        assert!(told.contains("a.yaml:4:29"), "{told}");
     }
 
     #[test]
@@ -305,5 +242,46 @@ nodes:
             "{told}"
         );
         assert!(told.contains("two nodes named `a`") && told.contains("c.yaml:3:20"), "{told}");
+    }
+
+    #[test]
+    fn nodes_that_are_alike_are_written_once() {
+        let nodes = "
+nodes:
+  - {name: big, count: 3, cpu: 16, memory: 64Gi, speed: 1.5, gpus: 2, license: 1, none: 0}
+  - {name: one, cpu: 500m, memory: 1Gi, gpu: 1}
+  - name: mixed
+    cpu: 1
+    memory: 1Gi
+    gpus: [{type: t4, memory: 16Gi}, {type: p100, count: 2}]
+";
+        let Cluster { nodes } = cluster(&source("c.yaml", nodes)).expect("it is valid");
+        let names: Vec<&str> = nodes.iter().map(|node| &*node.name).collect();
+        assert_eq!(names, ["big-1", "big-2", "big-3", "one", "mixed"]);
+        assert_eq!((nodes[2].offers.speed, nodes[3].offers.speed), (1_500, 1_000));
+        assert_eq!(*nodes[0].offers.custom, [("license".into(), 1)]);
+        let devices = nodes.iter().map(|node| node.offers.devices.len()).collect::<Vec<_>>();
+        assert_eq!(devices, [2, 2, 2, 1, 3]);
+        let mixed = &nodes[4].offers.devices;
+        assert_eq!((&*mixed[0].kind, mixed[0].memory_bytes), ("t4", 16 << 30));
+        assert_eq!((&*mixed[2].kind, &*mixed[2].uuid), ("p100", "gpu-2"));
+    }
+
+    #[test]
+    fn wrong_devices_and_counts_are_told() {
+        let wrong = |keys: &str| {
+            let text = format!("nodes: [{{name: a, cpu: 1, memory: 1Gi, {keys}}}]");
+            cluster(&source("c.yaml", &text)).expect_err("wrong").to_string()
+        };
+        assert!(wrong("gpus: 65").contains("from 0 to 64"));
+        assert!(wrong("gpus: [{count: 64}, {type: t4}]").contains("this one has 65"));
+        assert!(wrong("gpus: {kind: t4}").contains("write `type`"));
+        assert!(wrong("gpus: 1, gpu: 1").contains("both mean `gpus`"));
+        assert!(wrong("speed: fast").contains("`fast` is no speed"));
+        assert!(wrong("count: 0").contains("from 1 to"));
+        assert!(wrong("count: 99999999").contains("from 1 to"));
+        let twice = "nodes: [{name: a-2, cpu: 1, memory: 1}, {name: a, count: 2, cpu: 1, memory: 1}]";
+        let told = cluster(&source("c.yaml", twice)).expect_err("wrong").to_string();
+        assert!(told.contains("two nodes named `a-2`"), "{told}");
     }
 }

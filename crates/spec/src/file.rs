@@ -10,6 +10,7 @@ mod breakers;
 mod calls;
 mod decision;
 mod depends;
+mod devices;
 mod environments;
 mod expression;
 pub(crate) mod foreign;
@@ -33,6 +34,7 @@ pub(crate) use depends::{Dependency, Depends, JoinFile};
 pub(crate) use environments::{
     EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
 };
+pub(crate) use devices::GpuKind;
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;
@@ -208,6 +210,10 @@ record! {
         retry: Retry,
         /// How long an attempt may run.
         timeout: Placed<Duration>,
+        /// How long an attempt is expected to take, on a machine as fast as most. It is a guess
+        /// that the scheduler plans with, and no limit. What attempts took is taken if it is left
+        /// out.
+        expected: Placed<Duration>,
         /// How long an attempt may be silent: one that has neither printed anything nor touched the
         /// file `$AUTOGLM_HEARTBEAT` for so long has timed out.
         heartbeat: Box<Placed<Duration>>,

@@ -16,6 +16,7 @@ const MARKER: &str = "<!-- Below: written by a test from the JSON Schema. -->\n"
 /// The mappings of the language: the heading, and the name of the schema's definition.
 const MAPPINGS: &[(&str, &str)] = &[
     ("Of a task", "TaskFile"),
+    ("Of `gpu`", "GpuFile"),
     ("Of `retry`", "RetryFile"),
     ("Of `approval`", "ApprovalFile"),
     ("Of `signal`", "SignalFile"),

@@ -167,7 +167,11 @@ pub(crate) fn block(step: &Step, tone: Tone) -> String {
         lines.add("folder", &folder.text);
     }
     if !step.resources.is_empty() {
-        let resources: Vec<_> = step.resources.iter().map(|(name, it)| amount(name, it)).collect();
+        let resources = step.resources.iter().map(|(name, it)| match &**name {
+            "gpu" => step.devices.clone(),
+            name => amount(name, it),
+        });
+        let resources: Vec<_> = resources.collect();
         lines.add("resources", &resources.join(", "));
     }
     step.beside.lines().iter().for_each(|(label, text)| lines.add(label, text));

@@ -77,7 +77,7 @@ fn too_large(
     let state = subject.engine.state();
     let workers = state.workers().filter(|(_, worker)| !worker.gone);
     let offers: Vec<_> =
-        workers.map(|(_, worker)| (&worker.capacity, worker.devices.len())).collect();
+        workers.map(|(_, worker)| (&worker.capacity, &worker.devices)).collect();
     if offers.is_empty() {
         return Vec::new();
     }
@@ -92,7 +92,8 @@ fn too_large(
             request.cpu_milli <= offered("cpu")
                 && request.memory_bytes <= offered("memory")
                 && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
-                && usize::from(request.devices.count) <= *devices
+                && usize::from(request.devices.count)
+                    <= devices.iter().filter(|device| request.devices.means(device)).count()
         })
     };
     let changed = changes.iter().filter(|(_, change)| change.key == "resources");
@@ -137,6 +138,7 @@ fn between(old: &Policy, new: &Policy) -> Changes {
     changes.add("priority", number(old.priority.0), number(new.priority.0));
     changes.add("max_parallel", or_any(old.concurrency), or_any(new.concurrency));
     changes.add("timeout", span_or_none(old.timeout), span_or_none(new.timeout));
+    changes.add("expected", span_or_none(old.expected), span_or_none(new.expected));
     changes.add("grace", span(old.grace), span(new.grace));
     changes.add("deadline", deadline(old.deadline), deadline(new.deadline));
     changes.add("resources", words::request(&old.request), words::request(&new.request));

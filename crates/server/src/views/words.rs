@@ -99,7 +99,7 @@ pub(crate) fn request(request: &Request) -> String {
     }
     amounts.extend(request.custom.iter().map(|(name, value)| amount(name, *value)));
     if request.devices.count > 0 {
-        amounts.push(amount("gpu", request.devices.count.into()));
+        amounts.push(request.devices.to_string());
     }
     amounts.join(", ")
 }

@@ -1,17 +1,14 @@
 //! What an attempt asks for, and the most that it may use.
 
 use model::policy::Policy;
-use model::{DeviceRequest, Request};
+use model::Request;
 
 use crate::code;
 use crate::definition::Limits;
 use crate::diagnostic::{Fault, Faults};
-use crate::file::{Amounts, Resources};
+use crate::file::Resources;
 use crate::limits::MEMORY_LIMIT_BYTES_MIN;
 use crate::source::Extent;
-
-/// What files call devices.
-pub(crate) const GPU: &str = "gpu";
 
 /// A core, in thousandths.
 const CORE_MILLI: u64 = 1_000;
@@ -25,23 +22,17 @@ pub(super) fn request(resources: Option<&Resources>) -> Request {
     let asked = requests.custom.iter().chain(limits.custom.iter().filter(|(name, _)| {
         requests.custom.iter().all(|(requested, _)| requested.value != name.value)
     }));
-    let asked = asked.filter(|(name, amount)| *amount > 0 && name.value != GPU);
+    let asked = asked.filter(|(_, amount)| *amount > 0);
     let mut custom: Vec<(Box<str>, u64)> =
         asked.map(|(name, amount)| (name.value.as_str().into(), *amount)).collect();
     custom.sort_unstable();
+    let gpus = requests.gpu.as_ref().or(limits.gpu.as_ref());
     Request {
         cpu_milli: cpu.map_or(default.cpu_milli, |cpu| cpu.value.0),
         memory_bytes: memory.map_or(default.memory_bytes, |memory| memory.value.0),
         custom: custom.into(),
-        devices: devices(requests, limits),
+        devices: gpus.map(|gpus| gpus.value.0.clone()).unwrap_or_default(),
     }
-}
-
-/// The devices that are asked for.
-fn devices(requests: &Amounts, limits: &Amounts) -> DeviceRequest {
-    let mut asked = requests.custom.iter().chain(&limits.custom);
-    let count = asked.find(|(name, _)| name.value == GPU).map_or(0, |(_, amount)| *amount);
-    DeviceRequest::whole(u16::try_from(count).unwrap_or(u16::MAX))
 }
 
 /// The same, with one of something by name, unless it says itself how much.
@@ -81,6 +72,17 @@ pub(super) fn limits(resources: Option<&Resources>, faults: &mut Faults) -> Opti
         (name.value.clone(), check(&name.value, name.extent, (asked, *limit)))
     });
     let custom = custom.collect();
+    if let (Some(asked), Some(limit)) = (&requests.gpu, &limits.gpu)
+        && asked.value != limit.value
+    {
+        let message = "the limit of `gpu` is not its request";
+        let fault = Fault::new(code::BAD_VALUE, limit.extent, message);
+        faults.push(
+            fault
+                .hint("an attempt is given the GPUs that it asks for: write them once")
+                .related(asked.extent, "the request"),
+        );
+    }
     if let Some(memory) = memory.filter(|memory| memory.value.0 < MEMORY_LIMIT_BYTES_MIN) {
         let message = "no process starts with so little memory";
         let fault = Fault::new(code::BAD_VALUE, memory.extent, message);

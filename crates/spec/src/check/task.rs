@@ -155,6 +155,7 @@ impl Compiler<'_, '_> {
             request,
             retry: retries::policy(task, faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
+            expected: expected(task, faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
@@ -417,6 +418,18 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
 /// A time limit: longer than nothing.
 pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) -> Option<Span> {
     longer_than_nothing("timeout", limit, faults)
+}
+
+/// How long an attempt is expected to take: longer than nothing.
+pub(crate) fn expected(task: &TaskFile, faults: &mut Faults) -> Option<Span> {
+    let expected = task.expected.as_ref()?;
+    if expected.value.0 == Span::ZERO {
+        let message = "`expected` is longer than nothing";
+        let fault = Fault::new(code::BAD_VALUE, expected.extent, message);
+        faults.push(fault.hint("leave `expected` out if nobody knows"));
+        return None;
+    }
+    Some(expected.value.0)
 }
 
 /// A limit of time by its key.

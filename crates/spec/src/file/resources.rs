@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use super::devices::Gpus;
 use super::values::{Cpu, Memory, Whole, inline_schema};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
@@ -20,7 +21,8 @@ const AMOUNT_MAX: u64 = 1_000_000_000_000;
 pub(crate) struct Amounts {
     pub cpu: Option<Placed<Cpu>>,
     pub memory: Option<Placed<Memory>>,
-    /// Amounts by name, such as `gpu: 1` or `license: 2`.
+    pub gpu: Option<Placed<Gpus>>,
+    /// Amounts by name, such as `license: 2`.
     pub custom: Vec<(Placed<String>, u64)>,
 }
 
@@ -51,7 +53,7 @@ impl Read for Pin {
     }
 }
 
-fn amounts_schema() -> serde_json::Value {
+fn amounts_schema(generator: &mut SchemaGenerator) -> serde_json::Value {
     serde_json::json!({
         "cpu": {
             "description": "CPUs: `2`, `0.5` or `500m`. 1 if left out.",
@@ -61,18 +63,15 @@ fn amounts_schema() -> serde_json::Value {
             "description": "Bytes: `512Mi`, `16Gi`, `1G` or a number.",
             "type": ["integer", "string"]
         },
-        "gpu": {
-            "description": "Whole GPUs.",
-            "type": "integer", "minimum": 0, "maximum": AMOUNT_MAX
-        }
+        "gpu": Gpus::json_schema(generator)
     })
 }
 
-inline_schema!(Resources, |_generator| {
+inline_schema!(Resources, |generator| {
     let other = serde_json::json!({"type": "integer", "minimum": 0, "maximum": AMOUNT_MAX});
     let amounts = serde_json::json!({
         "type": "object",
-        "properties": amounts_schema(),
+        "properties": amounts_schema(generator),
         "additionalProperties": other
     });
     let mut limits = amounts.clone();
@@ -80,7 +79,7 @@ inline_schema!(Resources, |_generator| {
         "description": "Processes and threads at a time.",
         "type": "integer", "minimum": 1, "maximum": PIDS_MAX
     });
-    let mut properties = amounts_schema();
+    let mut properties = amounts_schema(generator);
     properties["requests"] = amounts;
     properties["limits"] = limits;
     properties["pin"] = serde_json::json!({
@@ -117,6 +116,7 @@ impl Amounts {
         match name {
             "cpu" => self.cpu = Placed::read(value, name, faults),
             "memory" => self.memory = Placed::read(value, name, faults),
+            "gpu" => self.gpu = Placed::read(value, name, faults),
             "cpus" | "mem" | "ram" | "gpus" => {
                 let ours = match name {
                     "cpus" => "cpu",
