@@ -33,11 +33,13 @@ use crate::outputs;
 use crate::supervisor::{Batch, Event, Supervisor, Ticket};
 
 mod bounds;
+mod devices;
 mod finish;
 mod silence;
 mod veil;
 
 use bounds::{Cores, Held};
+pub(crate) use devices::Devices;
 use finish::Finish;
 pub(crate) use finish::name;
 use silence::{Heartbeat, Silences};
@@ -133,12 +135,18 @@ pub(crate) struct Desk {
     enforcement: Enforcement,
     /// Cores for attempts that have them for themselves.
     cores: Cores,
+    devices: Devices,
     /// When something last happened.
     at: Timestamp,
 }
 
 impl Desk {
-    pub(crate) fn open(home: &Path, supervisor: Supervisor, slot: Slot) -> io::Result<Self> {
+    pub(crate) fn open(
+        home: &Path,
+        devices: Devices,
+        supervisor: Supervisor,
+        slot: Slot,
+    ) -> io::Result<Self> {
         let (log, _) = logs::Writer::open(&home.join("logs"))?;
         std::fs::create_dir_all(outputs::folder(home))?;
         Ok(Self {
@@ -164,6 +172,7 @@ impl Desk {
             grown: Vec::new(),
             enforcement: Enforcement::default(),
             cores: Cores::of_this_process(),
+            devices,
             at: Timestamp::default(),
         })
     }
@@ -206,7 +215,7 @@ impl Desk {
         let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
-        let (held, limits) = match kind {
+        let (mut held, limits) = match kind {
             // Processes of functions serve many attempts: they have a bound of their own.
             Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
             Kind::Process => {
@@ -228,7 +237,7 @@ impl Desk {
             };
             Heartbeat { span, file }
         });
-        let attempt = Attempt {
+        let mut attempt = Attempt {
             ticket,
             id: grant.attempt,
             token: grant.token,
@@ -243,7 +252,11 @@ impl Desk {
             output_file,
             tasks_file: outputs.join(format!("{}.tasks", ticket.0)),
             limits,
+            granted: self.devices.granted(grant),
         };
+        if matches!(kind, Kind::Process | Kind::Function) {
+            held.notes.extend(devices::bind(&mut attempt));
+        }
         let mut live = Live {
             lease: grant.lease(),
             grace: grant.grace,
@@ -281,6 +294,9 @@ impl Desk {
         self.live.insert(ticket, live);
         let Self { supervisor, slot, network, .. } = self;
         let tools = &mut Tools { supervisor, slot, network };
+        if !matches!(does, Does::Call(_)) {
+            self.functions.make_room(&attempt.granted.devices, None, tools);
+        }
         match does {
             Does::Process(argv) => self.processes.start(attempt, argv, tools),
             Does::Nothing => self.builtin.start(attempt, Task::Nothing, tools),

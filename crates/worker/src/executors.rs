@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use artifacts::logs::Stream;
 use model::outcome::{ErrorName, Failure, Outcome, Spent, Usage};
-use model::{AttemptId, Span, Token};
+use model::{AttemptId, Device, Span, Token};
 
+use crate::devices::{Share, binding};
 use crate::inbox::Slot;
 use crate::supervisor::{Limits, Supervisor, Ticket};
 
@@ -89,6 +90,30 @@ pub(crate) struct Attempt {
     pub heartbeat_file: Option<PathBuf>,
     /// What it is held to.
     pub limits: Limits,
+    /// The devices that it has.
+    pub granted: Granted,
+}
+
+/// The devices that an attempt was granted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Granted {
+    /// Which.
+    pub devices: Vec<Device>,
+    /// How much of each.
+    pub share: Share,
+    /// Whether it is to see these and no others. Where nothing is known of devices, all that it
+    /// inherits stays as it is.
+    pub is_bound: bool,
+}
+
+impl Granted {
+    /// The variables that bind it.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        if !self.is_bound {
+            return Vec::new();
+        }
+        binding(&self.devices.iter().collect::<Vec<_>>(), self.share)
+    }
 }
 
 /// How an attempt is made to end.

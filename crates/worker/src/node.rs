@@ -23,7 +23,7 @@ use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Pool, Work};
 use model::{Offers, Span, Timestamp};
 
-use crate::desk::{Desk, Ended, News, name};
+use crate::desk::{Desk, Devices, Ended, News, name};
 use crate::inbox::{Event, Inbox, Slot, inbox};
 use crate::supervisor::{EventReader, Supervisor};
 
@@ -43,6 +43,9 @@ pub struct NodeConfig {
     pub instance: u64,
     /// What it offers.
     pub offers: Offers,
+    /// Whether attempts see the devices that they were granted and no others, also those that were
+    /// granted none. False where nothing is known of devices: attempts inherit what they see.
+    pub binds_devices: bool,
     /// How long its leases last without a renewal; `None` if it lives and dies with the
     /// coordinator.
     pub lease: Option<Span>,
@@ -98,7 +101,8 @@ impl Node {
     ) -> io::Result<Self> {
         let (slot, inbox) = inbox()?;
         let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
-        let desk = Desk::open(&config.home, supervisor, slot.clone())?;
+        let devices = Devices::new(&config.offers, config.binds_devices);
+        let desk = Desk::open(&config.home, devices, supervisor, slot.clone())?;
         let outbox = connect(Orders { slot: slot.clone() });
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
             let mut worker = Loop::new(config, desk, outbox, (inbox, events));

@@ -77,6 +77,7 @@ impl House {
             name: "local".into(),
             instance: 1,
             offers: Offers { cpu_milli: 4_000, memory_bytes: 1 << 30, ..Offers::default() },
+            binds_devices: false,
             lease: None,
             home: state.clone(),
             supervisor: supervisor::Config { program, ..supervisor::Config::new(state) },

@@ -8,7 +8,7 @@
 use model::{Device, Vendor};
 
 /// How much of each of its devices an attempt was given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// Thousandths of each device; 1,000 is all of it, and nobody else is on it.
     pub thousandths: u16,
@@ -23,8 +23,8 @@ impl Share {
 
 const WHOLE: u16 = 1_000;
 
-/// The variables of an attempt that has these devices and no others, by name and value. They go
-/// before what the attempt's own file says of the same names.
+/// The variables of an attempt that has these devices and no others, by name and value. They take
+/// the place of what the attempt's own file says of the same names.
 ///
 /// | Variable | With devices | Without | Read by |
 /// |---|---|---|---|
@@ -32,8 +32,12 @@ const WHOLE: u16 = 1_000;
 /// | `NVIDIA_VISIBLE_DEVICES` | ids | `void` | the Container Toolkit (2) |
 /// | `ROCR_VISIBLE_DEVICES` | ids, or numbers | empty | ROCm (3) |
 /// | `HIP_VISIBLE_DEVICES` | `0,1,…` of the above | `-1` | HIP (3, 4) |
+/// | `AUTOGLM_GPUS` | ids | empty | programs |
 /// | `AUTOGLM_GPU_FRACTION` | `1`, `0.25` | `0` | programs |
 /// | `AUTOGLM_GPU_MEMORY` | bytes on each device, 0 if unknown | `0` | programs |
+///
+/// A device of which nothing is known but its number is bound by that, for either vendor: numbers
+/// are what people count by whose driver cannot be asked.
 ///
 /// For a fraction of NVIDIA's devices there is also what their Multi-Process Service (5) holds a
 /// client to, if its daemon runs: `CUDA_MPS_ACTIVE_THREAD_PERCENTAGE`, and
@@ -53,26 +57,29 @@ const WHOLE: u16 = 1_000;
 /// 5. Multi-Process Service, "Appendix: Tools and Interface Reference", 4.2.5 and 4.2.7.
 #[must_use]
 pub fn binding(devices: &[&Device], share: Share) -> Vec<(&'static str, String)> {
-    let of = |vendor| devices.iter().copied().filter(move |device| device.vendor == vendor);
-    let nvidia: Vec<&str> = of(Vendor::Nvidia).map(|device| &*device.uuid).collect();
-    let amd: Vec<String> = of(Vendor::Amd).map(rocm_name).collect();
+    let named = |name: fn(&Device) -> Option<String>| {
+        devices.iter().filter_map(|device| name(device)).collect::<Vec<String>>()
+    };
+    let (cuda, rocm) = (named(cuda_name), named(rocm_name));
+    let ids: Vec<&str> = devices.iter().map(|device| &*device.uuid).collect();
     let or = |list: String, none: &str| if list.is_empty() { none.to_owned() } else { list };
     let memory = memory_bytes(devices, share);
     let mut variables = vec![
-        ("CUDA_VISIBLE_DEVICES", nvidia.join(",")),
-        ("NVIDIA_VISIBLE_DEVICES", or(nvidia.join(","), "void")),
-        ("ROCR_VISIBLE_DEVICES", amd.join(",")),
-        ("HIP_VISIBLE_DEVICES", or(numbers(amd.len()), "-1")),
+        ("CUDA_VISIBLE_DEVICES", cuda.join(",")),
+        ("NVIDIA_VISIBLE_DEVICES", or(cuda.join(","), "void")),
+        ("ROCR_VISIBLE_DEVICES", rocm.join(",")),
+        ("HIP_VISIBLE_DEVICES", or(numbers(rocm.len()), "-1")),
+        ("AUTOGLM_GPUS", ids.join(",")),
         ("AUTOGLM_GPU_FRACTION", fraction(if devices.is_empty() { 0 } else { share.thousandths })),
         ("AUTOGLM_GPU_MEMORY", memory.to_string()),
     ];
-    if !nvidia.is_empty() && share.thousandths < WHOLE {
+    if !cuda.is_empty() && share.thousandths < WHOLE {
         // A percent at least, since none would be no limit; downwards, so that shares add up.
         let percent = (share.thousandths / 10).max(1);
         variables.push(("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", percent.to_string()));
         if memory >= MIB {
             let limit = |number| format!("{number}={}M", memory / MIB);
-            let limits: Vec<String> = (0..nvidia.len()).map(limit).collect();
+            let limits: Vec<String> = (0..cuda.len()).map(limit).collect();
             variables.push(("CUDA_MPS_PINNED_DEVICE_MEM_LIMIT", limits.join(",")));
         }
     }
@@ -81,11 +88,24 @@ pub fn binding(devices: &[&Device], share: Share) -> Vec<(&'static str, String)>
 
 const MIB: u64 = 1 << 20;
 
+/// What CUDA calls a device.
+fn cuda_name(device: &Device) -> Option<String> {
+    match device.vendor {
+        Vendor::Nvidia => Some(device.uuid.to_string()),
+        Vendor::Amd => None,
+        Vendor::Other => device.ordinal.map(|ordinal| ordinal.to_string()),
+    }
+}
+
 /// What ROCm calls a device: its id, or its number where it has none.
-fn rocm_name(device: &Device) -> String {
-    match device.ordinal {
-        Some(ordinal) if !device.uuid.starts_with("GPU-") => ordinal.to_string(),
-        _ => device.uuid.to_string(),
+fn rocm_name(device: &Device) -> Option<String> {
+    match (device.vendor, device.ordinal) {
+        (Vendor::Nvidia, _) | (Vendor::Other, None) => None,
+        (Vendor::Amd, Some(ordinal)) if !device.uuid.starts_with("GPU-") => {
+            Some(ordinal.to_string())
+        }
+        (Vendor::Amd, _) => Some(device.uuid.to_string()),
+        (Vendor::Other, Some(ordinal)) => Some(ordinal.to_string()),
     }
 }
 
@@ -147,6 +167,7 @@ mod tests {
                         NVIDIA_VISIBLE_DEVICES=void\n\
                         ROCR_VISIBLE_DEVICES=\n\
                         HIP_VISIBLE_DEVICES=-1\n\
+                        AUTOGLM_GPUS=\n\
                         AUTOGLM_GPU_FRACTION=0\n\
                         AUTOGLM_GPU_MEMORY=0\n";
         assert_eq!(shown(&[], Share::WHOLE), expected);
@@ -161,6 +182,7 @@ mod tests {
                         NVIDIA_VISIBLE_DEVICES=GPU-b,GPU-a\n\
                         ROCR_VISIBLE_DEVICES=\n\
                         HIP_VISIBLE_DEVICES=-1\n\
+                        AUTOGLM_GPUS=GPU-b,GPU-a\n\
                         AUTOGLM_GPU_FRACTION=1\n\
                         AUTOGLM_GPU_MEMORY=85899345920\n";
         assert_eq!(shown(&[&first, &second], Share::WHOLE), expected);
@@ -175,9 +197,23 @@ mod tests {
                         NVIDIA_VISIBLE_DEVICES=void\n\
                         ROCR_VISIBLE_DEVICES=GPU-00000000000000ab,2\n\
                         HIP_VISIBLE_DEVICES=0,1\n\
+                        AUTOGLM_GPUS=GPU-00000000000000ab,0000:03:00.0\n\
                         AUTOGLM_GPU_FRACTION=0.5\n\
                         AUTOGLM_GPU_MEMORY=42949672960\n";
         assert_eq!(shown(&[&by_id, &by_number], half), expected, "there is no MPS for AMD");
+    }
+
+    #[test]
+    fn what_has_a_number_alone_is_bound_by_that() {
+        let (first, other) = (device(Vendor::Other, "gpu-2", Some(2)), device(Vendor::Other, "x", None));
+        let expected = "CUDA_VISIBLE_DEVICES=2\n\
+                        NVIDIA_VISIBLE_DEVICES=2\n\
+                        ROCR_VISIBLE_DEVICES=2\n\
+                        HIP_VISIBLE_DEVICES=0\n\
+                        AUTOGLM_GPUS=gpu-2,x\n\
+                        AUTOGLM_GPU_FRACTION=1\n\
+                        AUTOGLM_GPU_MEMORY=85899345920\n";
+        assert_eq!(shown(&[&first, &other], Share::WHOLE), expected);
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::{Attempt, Ending, Executor, Finished, Tools};
 use crate::supervisor::Ticket;
 
 mod api;
+mod devices;
 mod engine;
 mod house;
 mod run;

@@ -90,7 +90,7 @@ pub(crate) fn is_process(ticket: Ticket) -> bool {
 impl Executor for Functions {
     type Work = Call;
 
-    fn start(&mut self, mut attempt: Attempt, call: Call, _: &mut Tools<'_>) {
+    fn start(&mut self, mut attempt: Attempt, call: Call, tools: &mut Tools<'_>) {
         if let Err(error) = self.open() {
             let reason = Some(format!("functions cannot be called here: {error}"));
             let errno = error.raw_os_error().unwrap_or(0);
@@ -100,6 +100,7 @@ impl Executor for Functions {
         }
         let environment = Environment::of(&mut attempt, &call);
         let (number, now) = (self.pool(environment), Instant::now());
+        self.make_room(&attempt.granted.devices, Some(number), tools);
         let run = attempt.id.key.run;
         self.places.insert(attempt.ticket, number);
         let pool = self.pools.get_mut(&number).expect("it was just found or made");

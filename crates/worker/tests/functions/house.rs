@@ -78,6 +78,7 @@ impl House {
             name: "here".into(),
             instance: 1,
             offers: Offers { cpu_milli: cores * 1_000, memory_bytes: 1 << 40, ..Offers::default() },
+            binds_devices: false,
             lease: None,
             home: state.clone(),
             supervisor: Config::new(state),

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
-use model::work::container::{Container, Gpus, Mount};
+use model::work::container::{Container, Mount};
 use serde_json::{Value as Json, json};
 
 use super::super::{Attempt, HEARTBEAT};
+use super::devices;
 use super::house::House;
 use crate::supervisor::Limits;
 
@@ -26,7 +27,7 @@ pub(super) fn body(attempt: &Attempt, container: &Container, house: &House, shar
     let key = attempt.id.key;
     let mut body = json!({
         "Image": container.image,
-        "Env": env(attempt),
+        "Env": env(attempt, container),
         "AttachStdin": false,
         "OpenStdin": false,
         "Tty": false,
@@ -52,12 +53,16 @@ pub(super) fn body(attempt: &Attempt, container: &Container, house: &House, shar
     body
 }
 
-fn env(attempt: &Attempt) -> Vec<String> {
+fn env(attempt: &Attempt, container: &Container) -> Vec<String> {
     let files =
         [("AUTOGLM_OUTPUT", "output"), ("AUTOGLM_TASKS", "tasks"), ("AUTOGLM_WORKDIR", "work")];
+    let bound = devices::variables(&attempt.granted, container.gpus);
+    let is_bound = |name: &str| bound.iter().any(|(known, _)| *known == name);
     let given = attempt.env.iter().chain(&attempt.secrets);
     given
+        .filter(|(name, _)| !is_bound(name))
         .map(|(name, value)| format!("{name}={value}"))
+        .chain(bound.iter().map(|(name, value)| format!("{name}={value}")))
         .chain(files.map(|(name, file)| format!("{name}={INSIDE}/{file}")))
         .chain(attempt.heartbeat_file.iter().map(|_| format!("{HEARTBEAT}={INSIDE}/heartbeat")))
         .collect()
@@ -73,14 +78,7 @@ fn host(attempt: &Attempt, container: &Container, shared: &Path) -> Json {
     if let Some(network) = &container.network {
         host["NetworkMode"] = json!(network);
     }
-    let count = match container.gpus {
-        Gpus::None => None,
-        Gpus::Some(count) => Some(i64::from(count)),
-        Gpus::All => Some(-1),
-    };
-    if let Some(count) = count {
-        host["DeviceRequests"] = json!([{"Count": count, "Capabilities": [["gpu"]]}]);
-    }
+    devices::give(&mut host, &attempt.granted, container.gpus);
     limit(&mut host, &attempt.limits);
     host
 }

@@ -1,5 +1,5 @@
-//! What makes processes of functions exchangeable: interpreter, folder, variables, secrets, limits.
-//! And how such a process is started.
+//! What makes processes of functions exchangeable: interpreter, folder, variables, secrets, limits,
+//! and the devices that they are bound to. And how such a process is started.
 
 use std::collections::hash_map::RandomState;
 use std::fs;
@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use model::Device;
 use model::work::{Call, Keep};
 
 use super::super::{Attempt, HEARTBEAT};
@@ -34,6 +35,8 @@ pub(super) struct Environment {
     pub python: String,
     pub folder: PathBuf,
     pub keep: Keep,
+    /// The ids of the devices that the variables bind it to.
+    devices: Vec<Box<str>>,
     variables: Vec<(String, String)>,
     secrets: Vec<(String, String)>,
     withheld: Vec<String>,
@@ -54,10 +57,16 @@ impl Environment {
             python: call.python.clone(),
             folder: attempt.folder.clone(),
             keep: call.keep,
+            devices: attempt.granted.devices.iter().map(|device| device.uuid.clone()).collect(),
             variables,
             secrets: std::mem::take(&mut attempt.secrets),
             withheld: std::mem::take(&mut attempt.withheld),
         }
+    }
+
+    /// Whether its processes may hold something of one of these devices.
+    pub(super) fn is_on(&self, devices: &[Device]) -> bool {
+        self.devices.iter().any(|uuid| devices.iter().any(|device| device.uuid == *uuid))
     }
 
     /// The interpreter: the one of a virtual environment, if that is what was named.

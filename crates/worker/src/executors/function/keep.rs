@@ -3,9 +3,9 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use model::Span;
+use model::{Device, Span};
 
-use super::process::Phase;
+use super::process::{Phase, Process};
 use super::{Functions, Lane, Pool};
 use crate::executors::Tools;
 use crate::supervisor::Ticket;
@@ -39,7 +39,7 @@ impl Functions {
 
     /// Does what is due by the clock.
     pub(super) fn keep_up(&mut self, now: Instant, tools: &mut Tools<'_>) {
-        let due = |(ticket, process): (&Ticket, &super::Process)| {
+        let due = |(ticket, process): (&Ticket, &Process)| {
             let times = [process.kill_at, process.patience_ends()];
             times.into_iter().flatten().any(|at| at <= now).then_some(*ticket)
         };
@@ -69,6 +69,27 @@ impl Functions {
             }
             self.pools.retain(|_, pool| !pool.is_gone() || pool.used + POOL_KEPT > now);
         }
+    }
+
+    /// Ends the processes that have nothing to do and may hold memory of devices that an attempt is
+    /// given: what was granted to their last call has been given back. Those of the pool in which
+    /// the attempt is are spared.
+    pub(crate) fn make_room(
+        &mut self,
+        devices: &[Device],
+        spared: Option<u32>,
+        tools: &mut Tools<'_>,
+    ) {
+        if devices.is_empty() {
+            return;
+        }
+        let is_on = |number: u32| {
+            let pool = self.pools.get(&number).filter(|_| spared != Some(number));
+            pool.is_some_and(|pool| pool.environment.is_on(devices))
+        };
+        let idle = self.processes.values().filter(|it| it.takes(1) && is_on(it.pool));
+        let idle: Vec<Ticket> = idle.map(|process| process.ticket).collect();
+        idle.into_iter().for_each(|ticket| self.dismiss(ticket, tools));
     }
 
     /// How the processes fare, if that has changed since it was told.

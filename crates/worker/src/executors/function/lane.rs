@@ -174,6 +174,7 @@ mod tests {
             tasks_file: PathBuf::new(),
             heartbeat_file: None,
             limits: crate::supervisor::Limits::default(),
+            granted: crate::executors::Granted::default(),
         };
         Item { attempt, arguments: Vec::new(), is_stopped: false, since }
     }
