@@ -1,5 +1,7 @@
 //! Amounts as people write them: `4` or `500m` cores, `16Gi` of memory, `license=2`.
 
+use std::collections::BTreeMap;
+
 use model::Request;
 
 /// Reads cores as thousandths: `4`, `0.5`, `500m`.
@@ -93,17 +95,29 @@ pub(crate) fn days(text: &str) -> Result<Limit, String> {
     }
 }
 
-/// A request of these amounts: custom ones sorted, each once, none of zero.
-pub(crate) fn request(cpu: u64, memory: u64, mut custom: Vec<(String, u64)>) -> Request {
-    custom.retain(|&(_, amount)| amount > 0);
-    custom.sort();
-    custom.dedup_by(|later, earlier| later.0 == earlier.0);
-    Request {
+/// What files call devices, and so do the settings.
+pub(crate) const GPU: &str = "gpu";
+
+/// What the settings say that tasks are offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// Amounts. Custom ones are sorted, each once, none of zero.
+    pub amounts: Request,
+    /// How many GPUs, if that is said; 0 hides those that are there.
+    pub gpus: Option<u64>,
+}
+
+/// What is declared by these amounts.
+pub(crate) fn declared(cpu: u64, memory: u64, custom: BTreeMap<String, u64>) -> Declared {
+    let gpus = custom.get(GPU).copied();
+    let there = custom.into_iter().filter(|&(_, amount)| amount > 0);
+    let amounts = Request {
         cpu_milli: cpu,
         memory_bytes: memory,
-        custom: custom.into_iter().map(|(name, amount)| (name.into(), amount)).collect(),
+        custom: there.map(|(name, amount)| (name.into(), amount)).collect(),
         ..Request::default()
-    }
+    };
+    Declared { amounts, gpus }
 }
 
 /// Reads a plain decimal number times `scale`, without ever passing through a float.
@@ -166,11 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_sorted_and_has_no_zeros() {
+    fn what_is_declared_is_sorted_and_has_no_zeros() {
         let custom = [("z", 1), ("a", 2), ("m", 0)].map(|(name, n)| (name.to_owned(), n));
-        let request = request(1, 2, custom.to_vec());
-        let names: Vec<_> = request.custom.iter().map(|(name, _)| &**name).collect();
-        assert_eq!(names, ["a", "z"]);
+        let Declared { amounts, gpus } = declared(1, 2, custom.into());
+        let names: Vec<_> = amounts.custom.iter().map(|(name, _)| &**name).collect();
+        assert_eq!((names, gpus), (vec!["a", "z"], None));
+        let none = declared(1, 2, [(GPU.to_owned(), 0)].into());
+        assert_eq!((none.amounts.custom.len(), none.gpus), (0, Some(0)));
     }
 
     #[test]

@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use model::Request;
 use serde::Deserialize;
 
 use crate::error::{BAD_SETTINGS, Error, NO_HOME, Result};
 use crate::exit::Exit;
 use crate::output::Format;
-use crate::quantity::{self, Limit};
+use crate::quantity::{self, Declared, Limit};
 use crate::style::Color;
 use origin::Layers;
 pub(crate) use origin::Setting;
@@ -65,7 +64,7 @@ pub(crate) struct Settings {
     /// The state folder.
     pub home: PathBuf,
     /// What this machine offers to tasks when this process holds the state.
-    pub offers: Request,
+    pub offers: Declared,
     /// Which ended runs are kept when this process holds the state.
     pub keep: Keep,
     /// How results are printed; `None` leaves it to the command.
@@ -100,10 +99,10 @@ impl Settings {
         };
         let mut resolved = Self {
             home: std::path::absolute(&home).unwrap_or(home),
-            offers: quantity::request(
+            offers: quantity::declared(
                 settings.cpu_milli.unwrap_or(cpu),
                 settings.memory_bytes.unwrap_or(memory),
-                settings.resources.into_iter().collect(),
+                settings.resources,
             ),
             keep: Keep {
                 runs: settings.keep_runs.unwrap_or(KEEP_RUNS),
@@ -289,9 +288,9 @@ mod tests {
         };
         let settings = resolve(FILE_TEXT, &env, flags).expect("they are good");
         assert_eq!(settings.home, Path::new("/from/flag"));
-        assert_eq!(settings.offers.cpu_milli, 500);
-        assert_eq!(settings.offers.memory_bytes, 1 << 30);
-        assert_eq!(*settings.offers.custom, [("license".into(), 1), ("scanner".into(), 1)]);
+        assert_eq!(settings.offers.amounts.cpu_milli, 500);
+        assert_eq!(settings.offers.amounts.memory_bytes, 1 << 30);
+        assert_eq!(*settings.offers.amounts.custom, [("license".into(), 1), ("scanner".into(), 1)]);
         assert_eq!(settings.output, Some(Format::Json));
     }
 

@@ -1,10 +1,10 @@
 //! `run --dry-run`: everything that `run` checks, and what it would start, without starting it.
 //!
-//! It never touches the state folder, and asks nobody.
+//! It never touches the state folder, and asks nobody. GPUs are looked for if a task asks for any.
 
 use std::collections::BTreeMap;
 
-use model::{Request, TaskId};
+use model::TaskId;
 use protocol::api::RunEnvironment;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +14,7 @@ use super::plan;
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::home::Offering;
 use crate::outline::{Outline, Step};
 use crate::output::Format;
 use crate::render::{outline, plural, run};
@@ -57,10 +58,12 @@ pub(super) fn run(
         Format::Table => TASKS_SHOWN,
         _ => usize::MAX,
     };
-    let offers = context.home.offers();
+    let asks = graph.policies().iter().any(|policy| policy.request.devices.count > 0);
+    let Offering { offers, notes, .. } = context.home.offers(asks);
+    notes.iter().for_each(|note| context.say(&printable(note)));
     let is_too_large = |task: &TaskId| {
         let policy = graph.policy(*task);
-        policy.kind.is_work() && !fits(&policy.request, offers)
+        policy.kind.is_work() && !spec::can_hold(&offers, &policy.request)
     };
     let name = |task: TaskId| definition.task_name(task).to_owned();
     let dry_run = DryRun {
@@ -107,16 +110,4 @@ fn render(context: &Context, dry_run: &DryRun, tasks: usize) -> String {
         text.push_str(&format!("\n{}: {warning}\n", tone.paint(Paint::Warn, "warning")));
     }
     text
-}
-
-/// Whether a machine that offers `offers` can ever hold an attempt.
-fn fits(request: &Request, offers: &Request) -> bool {
-    let offered = |name: &str| {
-        let found = offers.custom.iter().find(|(known, _)| **known == *name);
-        found.map_or(0, |(_, amount)| *amount)
-    };
-    request.cpu_milli <= offers.cpu_milli
-        && request.memory_bytes <= offers.memory_bytes
-        && request.custom.iter().all(|(name, amount)| *amount <= offered(name))
-        && u64::from(request.devices.count) <= offered("gpu")
 }

@@ -15,11 +15,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 
-use model::Request;
-
 use super::local::{Holder, StartError};
+use super::offers::Looking;
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
+use crate::quantity::{Declared, GPU};
 use crate::settings::Keep;
 
 /// The command that makes the binary a detached holder.
@@ -47,7 +47,7 @@ impl Leash {
 }
 
 /// Starts a holder; `None` when another process holds the folder.
-pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
+pub(super) fn start(folder: &Path, offers: &Declared) -> Result<Option<Leash>> {
     let failed = |error: io::Error| {
         let message = format!("cannot start a process that holds the state: {error}");
         Error::new(Exit::Internal, HOLDER_ENDED, message)
@@ -80,11 +80,12 @@ pub(super) fn start(folder: &Path, offers: &Request) -> Result<Option<Leash>> {
 }
 
 /// Holds the state in this process until the last run has ended, if it is let begin at all.
-pub(super) fn serve(folder: &Path, offers: &Request, keep: Keep) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Declared, keep: Keep) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
-    let mut holder = match Holder::start(folder, offers, keep) {
+    let mut offers = Some(Looking::begin(offers));
+    let mut holder = match Holder::start(folder, &mut offers, keep) {
         Ok(holder) => holder,
         Err(StartError::Held { .. }) => {
             answer(HELD);
@@ -113,7 +114,8 @@ fn answer(line: &str) {
 }
 
 /// `offers` as the options of the command line.
-fn offer_arguments(offers: &Request) -> Vec<String> {
+fn offer_arguments(offers: &Declared) -> Vec<String> {
+    let Declared { amounts: offers, gpus } = offers;
     let mut arguments = Vec::new();
     if offers.cpu_milli > 0 {
         arguments.push(format!("--cpu={}m", offers.cpu_milli));
@@ -123,6 +125,8 @@ fn offer_arguments(offers: &Request) -> Vec<String> {
     }
     let custom = offers.custom.iter().map(|(name, amount)| format!("--resource={name}={amount}"));
     arguments.extend(custom);
+    // As an amount nothing is no more than left out; of GPUs it hides those that are there.
+    arguments.extend((*gpus == Some(0)).then(|| format!("--resource={GPU}=0")));
     arguments
 }
 
@@ -136,15 +140,18 @@ mod tests {
 
     #[test]
     fn offers_go_through_the_command_line_unchanged() {
-        let offers = quantity::request(1_500, 3 << 30, vec![("license".to_owned(), 2)]);
-        let mut line = vec!["autoglm".to_owned(), HIDDEN_COMMAND.to_owned()];
-        line.extend(offer_arguments(&offers));
-        let layer = Arguments::try_parse_from(line).expect("it is understood").layer();
-        let read = quantity::request(
-            layer.cpu_milli.expect("given"),
-            layer.memory_bytes.expect("given"),
-            layer.resources.into_iter().collect(),
-        );
-        assert_eq!(read, offers);
+        for gpus in [0, 2] {
+            let amounts = [("license".to_owned(), 2), ("gpu".to_owned(), gpus)];
+            let offers = quantity::declared(1_500, 3 << 30, amounts.into());
+            let mut line = vec!["autoglm".to_owned(), HIDDEN_COMMAND.to_owned()];
+            line.extend(offer_arguments(&offers));
+            let layer = Arguments::try_parse_from(line).expect("it is understood").layer();
+            let read = quantity::declared(
+                layer.cpu_milli.expect("given"),
+                layer.memory_bytes.expect("given"),
+                layer.resources,
+            );
+            assert_eq!((&read, read.gpus), (&offers, Some(gpus)));
+        }
     }
 }

@@ -2,21 +2,23 @@
 //!
 //! Neither may import the other. Here each gets a way to the other, and nothing is decided.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::resources::CONTAINER;
+use model::Span;
 use model::work::{Delivery, Dispatch, Pool};
-use model::{Device, DeviceSet, Offers, Request, Span, Vendor};
 use server::Mode;
 use worker::{Node, NodeConfig};
 
+use super::offers::{Looking, Offering};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::settings::Keep;
+use crate::table::printable;
 
 /// The name of the worker in this process.
 const NODE_NAME: &str = "local";
@@ -48,14 +50,16 @@ pub(crate) struct Holder {
     // The worker ends before the server, which then records what it still hears.
     node: Option<Node>,
     server: server::Holder,
-    offers: Request,
+    /// What is offered, until the worker has it.
+    offers: Option<Looking>,
 }
 
 impl Holder {
-    /// Takes the lock of `folder`, replays, and serves the socket. Nothing is started yet.
+    /// Takes the lock of `folder`, replays, and serves the socket. Nothing is started yet. What is
+    /// offered is taken once that has succeeded.
     pub(crate) fn start(
         folder: &Path,
-        offers: &Request,
+        offers: &mut Option<Looking>,
         keep: Keep,
     ) -> std::result::Result<Self, StartError> {
         const DAY_SECONDS: u64 = 86_400;
@@ -63,19 +67,23 @@ impl Holder {
         let keep = server::Keep { runs: keep.runs.number(), age, ..server::Keep::default() };
         let config = server::Config { keep, ..config(folder, Mode::Lead) };
         let server = server::Holder::start(&config)?;
-        Ok(Self { node: None, server, offers: offers.clone() })
+        Ok(Self { node: None, server, offers: offers.take() })
     }
 
     /// Starts the worker, and with it whatever has not ended.
     pub(crate) fn work(&mut self) -> Result<()> {
-        if self.node.is_some() {
-            return Ok(());
-        }
+        // It has them, or has failed to start: that is final.
+        let Some(looking) = self.offers.take() else { return Ok(()) };
+        let Offering { offers, binds_devices, notes } = looking.end();
+        let mut stderr = io::stderr().lock();
+        // There is no other place to say it.
+        notes.iter().for_each(|note| drop(writeln!(stderr, "note: {}", printable(note))));
         let home = self.server.home().root().to_owned();
         let config = NodeConfig {
             name: NODE_NAME.into(),
             instance: instance(),
-            offers: offered(with_containers(self.offers.clone())),
+            offers,
+            binds_devices,
             lease: None,
             home: home.clone(),
             supervisor: worker::supervisor::Config::new(home),
@@ -98,42 +106,6 @@ impl Holder {
     pub(crate) fn wait_idle(&self) {
         self.server.close_when_idle();
     }
-}
-
-/// How many containers are offered where nobody says it: cores and memory bound them before.
-const CONTAINERS: u64 = 1_000;
-
-/// What is offered, with containers where an engine for them is.
-fn with_containers(mut offers: Request) -> Request {
-    let has_any = offers.custom.iter().any(|(name, _)| **name == *CONTAINER);
-    if !has_any && worker::offers_containers() {
-        let mut custom = offers.custom.into_vec();
-        custom.push((CONTAINER.into(), CONTAINERS));
-        custom.sort_unstable();
-        offers.custom = custom.into();
-    }
-    offers
-}
-
-/// What files call devices, and this machine's settings, too.
-const GPU: &str = "gpu";
-
-/// The same, with as many devices as the settings say. The amount stays beside them: work that was
-/// submitted before there were devices asks for that.
-fn offered(declared: Request) -> Offers {
-    let said = declared.custom.iter().find(|(name, _)| **name == *GPU).map(|&(_, count)| count);
-    let device = |number| Device {
-        uuid: format!("{GPU}-{number}").into(),
-        vendor: Vendor::Other,
-        kind: GPU.into(),
-        memory_bytes: 0,
-        address: None,
-        numa_node: None,
-        ordinal: None,
-        part: None,
-    };
-    let count = said.unwrap_or(0).min(u64::from(DeviceSet::DEVICES_MAX));
-    Offers { devices: (0..count).map(device).collect(), ..declared.into() }
 }
 
 /// Tells this start of the worker from all others on this node.

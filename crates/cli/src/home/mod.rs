@@ -5,22 +5,24 @@
 
 mod detached;
 mod local;
+mod offers;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Client;
-use model::Request;
 use tokio::time::Instant;
 
 use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
 use crate::exit::Exit;
-use crate::quantity::Limit;
+use crate::quantity::{Declared, Limit};
 use crate::settings::Keep;
 use detached::Leash;
 pub(crate) use local::journal;
 use local::{Holder, Reader, StartError};
+pub(crate) use offers::Offering;
+use offers::Looking;
 
 /// How long another process may hold the folder without an answer before that is an error.
 const HELD_PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +33,7 @@ const HELD_POLL: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
-    offers: Request,
+    offers: Declared,
     keep: Keep,
 }
 
@@ -55,7 +57,7 @@ enum Keeper {
 }
 
 impl Home {
-    pub(crate) fn new(folder: PathBuf, offers: Request, keep: Keep) -> Self {
+    pub(crate) fn new(folder: PathBuf, offers: Declared, keep: Keep) -> Self {
         Self { folder, offers, keep }
     }
 
@@ -64,9 +66,14 @@ impl Home {
         local::has_journal(&self.folder)
     }
 
-    /// What this machine offers to tasks.
-    pub(crate) const fn offers(&self) -> &Request {
-        &self.offers
+    /// What this machine offers to tasks. Its GPUs are looked for if they matter, which may take
+    /// seconds.
+    pub(crate) fn offers(&self, with_devices: bool) -> Offering {
+        let looking = match with_devices {
+            true => Looking::begin(&self.offers),
+            false => Looking::without_devices(&self.offers),
+        };
+        looking.end()
     }
 
     /// Which ended runs are kept.
@@ -89,11 +96,13 @@ impl Home {
     pub(crate) async fn attach_or_hold(&self) -> Result<Session> {
         self.make_folder()?;
         let deadline = Instant::now() + HELD_PATIENCE;
+        let mut offers = None;
         loop {
             if let Some(session) = self.attach().await? {
                 return Ok(session);
             }
-            match Holder::start(&self.folder, &self.offers, self.keep) {
+            offers.get_or_insert_with(|| Looking::begin(&self.offers));
+            match Holder::start(&self.folder, &mut offers, self.keep) {
                 Ok(holder) => return self.session(&self.folder, Keeper::Own(holder)).await,
                 Err(StartError::Held { pid }) if Instant::now() > deadline => {
                     return Err(self.held_by(pid));
