@@ -6,7 +6,9 @@
 
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
@@ -178,9 +180,32 @@ pub fn is_of_kind(asked: &str, kind: &str) -> bool {
     words().skip(first).any(|word| !word.is_empty() && word.eq_ignore_ascii_case(asked))
 }
 
+/// How many of each kind some devices are, in their order: `2 nvidia-a100-sxm4-80gb gpu, 1 gpu`;
+/// `no gpu` for none.
+#[must_use]
+pub fn of_each_kind<'d>(devices: impl Iterator<Item = &'d Device>) -> String {
+    let mut counts: Vec<(&str, u32)> = Vec::new();
+    for device in devices {
+        match counts.iter_mut().find(|(kind, _)| *kind == &*device.kind) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((&device.kind, 1)),
+        }
+    }
+    let mut text = String::new();
+    for (kind, count) in &counts {
+        let comma = if text.is_empty() { "" } else { ", " };
+        let shown = match *kind {
+            // Nothing is known of it.
+            "gpu" => format!("{comma}{count} gpu"),
+            kind => format!("{comma}{count} {kind} gpu"),
+        };
+        text.push_str(&shown);
+    }
+    if text.is_empty() { "no gpu".to_owned() } else { text }
+}
+
 #[cfg(test)]
 mod tests {
-    use alloc::format;
     use alloc::string::ToString;
 
     use super::*;

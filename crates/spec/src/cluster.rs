@@ -280,7 +280,8 @@ nodes:
         assert!(wrong("speed: fast").contains("`fast` is no speed"));
         assert!(wrong("count: 0").contains("from 1 to"));
         assert!(wrong("count: 99999999").contains("from 1 to"));
-        let twice = "nodes: [{name: a-2, cpu: 1, memory: 1}, {name: a, count: 2, cpu: 1, memory: 1}]";
+        let twice =
+            "nodes: [{name: a-2, cpu: 1, memory: 1}, {name: a, count: 2, cpu: 1, memory: 1}]";
         let told = cluster(&source("c.yaml", twice)).expect_err("wrong").to_string();
         assert!(told.contains("two nodes named `a-2`"), "{told}");
     }

@@ -31,10 +31,10 @@ pub(crate) use breakers::{BreakerRules, Breakers, TaskBreaker};
 pub(crate) use calls::{Arguments, Outputs};
 pub(crate) use decision::{ActionFile, DecisionFile};
 pub(crate) use depends::{Dependency, Depends, JoinFile};
+pub(crate) use devices::GpuKind;
 pub(crate) use environments::{
     EnvironmentFile, Environments, Overrides, SecretFile, Secrets, Templates,
 };
-pub(crate) use devices::GpuKind;
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;

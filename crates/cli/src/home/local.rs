@@ -6,10 +6,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use model::Span;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
-use model::Span;
 use model::work::{Delivery, Dispatch, Pool};
 use server::Mode;
 use worker::{Node, NodeConfig};

@@ -21,8 +21,8 @@ use crate::settings::Keep;
 use detached::Leash;
 pub(crate) use local::journal;
 use local::{Holder, Reader, StartError};
-pub(crate) use offers::Offering;
 use offers::Looking;
+pub(crate) use offers::Offering;
 
 /// How long another process may hold the folder without an answer before that is an error.
 const HELD_PATIENCE: Duration = Duration::from_secs(10);

@@ -155,7 +155,10 @@ fn value(key: &str, settings: &Settings) -> (Value, String) {
             let cores = settings.offers.amounts.cpu_milli as f64 / 1_000.0;
             (json!(cores), cores.to_string())
         }
-        "memory" => (json!(settings.offers.amounts.memory_bytes), size(settings.offers.amounts.memory_bytes)),
+        "memory" => (
+            json!(settings.offers.amounts.memory_bytes),
+            size(settings.offers.amounts.memory_bytes),
+        ),
         "keep_runs" => limit(settings.keep.runs),
         "keep_days" => limit(settings.keep.days),
         "output" => word(format!("{:?}", settings.output.unwrap_or_default()).to_lowercase()),

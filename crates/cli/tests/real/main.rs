@@ -14,6 +14,7 @@ mod breaker;
 mod budgets;
 mod changing;
 mod containers;
+mod devices;
 mod documents;
 mod first_job;
 mod full_disk;

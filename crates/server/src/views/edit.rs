@@ -76,8 +76,7 @@ fn too_large(
 ) -> Vec<String> {
     let state = subject.engine.state();
     let workers = state.workers().filter(|(_, worker)| !worker.gone);
-    let offers: Vec<_> =
-        workers.map(|(_, worker)| (&worker.capacity, &worker.devices)).collect();
+    let offers: Vec<_> = workers.map(|(_, worker)| (&worker.capacity, &worker.devices)).collect();
     if offers.is_empty() {
         return Vec::new();
     }

@@ -8,6 +8,7 @@ use model::{ItemId, ItemKey, TaskId, TaskStatus, WorkerId};
 use protocol::api;
 
 mod blocker;
+mod miss;
 
 use super::bounds::limits;
 use super::skips::why_skipped;

@@ -1,7 +1,7 @@
 //! What an attempt asks for, and the most that it may use.
 
-use model::policy::Policy;
 use model::Request;
+use model::policy::Policy;
 
 use crate::code;
 use crate::definition::Limits;

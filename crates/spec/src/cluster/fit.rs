@@ -1,5 +1,6 @@
 //! Whether each task of a workflow fits a node by itself, and what the nearest node lacks.
 
+use model::device::of_each_kind;
 use model::policy::Policy;
 use model::{Device, DeviceRequest, Offers, Request};
 
@@ -104,12 +105,14 @@ impl Cluster {
         let any = DeviceRequest { kinds: Box::default(), ..of_kind.clone() };
         let lacks_memory = asked.memory_bytes > 0;
         for (wanted, lacks_memory) in [(asked, false), (&of_kind, lacks_memory), (&any, false)] {
-            let Some(node) = self.most(|node| meant(&node.offers.devices, wanted)) else { continue };
+            let Some(node) = self.most(|node| meant(&node.offers.devices, wanted)) else {
+                continue;
+            };
             let found = node.offers.devices.iter().filter(|device| wanted.means(device));
             let found: Vec<&Device> = found.collect();
             if !found.is_empty() {
                 let name = &node.name;
-                let which = kinds(&found);
+                let which = of_each_kind(found.iter().copied());
                 return match lacks_memory {
                     false => format!("`{name}` has the most: {which}"),
                     true => format!("`{name}` has {which} {}", memory(&found)),
@@ -118,22 +121,6 @@ impl Cluster {
         }
         "no node has gpu".to_owned()
     }
-}
-
-/// So many of each kind: `4 a100 gpu`.
-fn kinds(devices: &[&Device]) -> String {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for device in devices {
-        match counts.iter_mut().find(|(kind, _)| *kind == &*device.kind) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((&device.kind, 1)),
-        }
-    }
-    let shown = counts.into_iter().map(|(kind, count)| match kind {
-        "gpu" => format!("{count} gpu"),
-        kind => format!("{count} {kind} gpu"),
-    });
-    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// What some devices have of memory, where that is too little.
@@ -238,10 +225,11 @@ nodes:
         let told = |gpu: &str| {
             let text = format!("tasks: {{a: {{script: x, resources: {{gpu: {gpu}}}}}}}");
             let told = on(MIXED, &text);
-            told.lines().filter(|line| line.contains("E0170") || line.contains("help")).fold(
-                String::new(),
-                |all, line| all + line.split_once(": ").map_or(line, |(_, rest)| rest) + "\n",
-            )
+            told.lines()
+                .filter(|line| line.contains("E0170") || line.contains("help"))
+                .fold(String::new(), |all, line| {
+                    all + line.split_once(": ").map_or(line, |(_, rest)| rest) + "\n"
+                })
         };
         for fits in ["4", "0.5", "v100:2", "a100:0.25", "{type: [h100, v100], count: 2}"] {
             assert_eq!(told(fits), "", "{fits}");

@@ -205,7 +205,8 @@ mod tests {
 
     #[test]
     fn what_has_a_number_alone_is_bound_by_that() {
-        let (first, other) = (device(Vendor::Other, "gpu-2", Some(2)), device(Vendor::Other, "x", None));
+        let (first, other) =
+            (device(Vendor::Other, "gpu-2", Some(2)), device(Vendor::Other, "x", None));
         let expected = "CUDA_VISIBLE_DEVICES=2\n\
                         NVIDIA_VISIBLE_DEVICES=2\n\
                         ROCR_VISIBLE_DEVICES=2\n\

@@ -4,7 +4,7 @@ use model::ItemKey;
 use model::fact::PauseCause;
 use model::wait::{Blocker, Miss};
 
-use super::super::words::{amount, listed, money, plural, trouble};
+use super::super::words::{listed, money, plural, trouble};
 use super::{NAMED_MAX, Text};
 
 impl Text<'_, '_> {
@@ -79,18 +79,9 @@ impl Text<'_, '_> {
                 let (name, span) = (self.worker(*worker), at.since(self.subject.now));
                 format!("worker {name} is busy, and ends it soonest: room there in about {span}")
             }
-            Blocker::NoRoom { misses } => self.misses(misses, |miss| {
-                let (asked, free) = (&miss.asked, &miss.free);
-                let capacity = amount(&miss.resource, miss.capacity);
-                let [asked, free] = [asked, free].map(|&value| amount(&miss.resource, value));
-                format!("it asks for {asked}, {free} of {capacity} are free")
-            }),
+            Blocker::NoRoom { misses } => self.misses(misses, |miss| self.has_no_room(miss)),
             Blocker::NeverFits { misses, fails_at } => {
-                let sizes = self.misses(misses, |miss| {
-                    let [asked, capacity] =
-                        [miss.asked, miss.capacity].map(|value| amount(&miss.resource, value));
-                    format!("it asks for {asked}, there are {capacity} in all")
-                });
+                let sizes = self.misses(misses, |miss| self.never_fits(miss));
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
             }
             _ => String::new(),
@@ -150,8 +141,8 @@ impl Text<'_, '_> {
     pub(super) fn unblock(&self, blockers: &[Blocker]) -> Option<String> {
         let nearest = |misses: &[Miss], has: fn(&Miss) -> u64| {
             let miss = misses.iter().min_by_key(|miss| miss.asked.saturating_sub(has(miss)))?;
-            let short = amount(&miss.resource, miss.asked.saturating_sub(has(miss)));
-            Some((short, amount(&miss.resource, miss.asked), self.worker(miss.worker)))
+            let short = miss.asked.saturating_sub(has(miss));
+            Some((self.short(miss, short), self.asked(miss), self.worker(miss.worker)))
         };
         Some(match blockers.first()? {
             Blocker::Dependency { .. } => {

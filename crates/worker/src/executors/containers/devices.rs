@@ -34,9 +34,9 @@ pub(super) fn give(host: &mut Json, granted: &Granted, gpus: Gpus) {
     }
     if !amd.is_empty() {
         let files = Devices::of_this_machine().files(&amd);
-        let files = files.iter().map(|file| {
-            json!({"PathOnHost": file, "PathInContainer": file, "CgroupPermissions": "rwm"})
-        });
+        let files = files.iter().map(
+            |file| json!({"PathOnHost": file, "PathInContainer": file, "CgroupPermissions": "rwm"}),
+        );
         host["Devices"] = files.collect();
     }
 }
