@@ -56,7 +56,7 @@ impl Home {
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", folder).env("AUTOGLM_HOME", self.folder.path().join("state"));
         command.env("AUTOGLM_CPU", "4").env("AUTOGLM_MEMORY", "1Gi").env("USER", "tester");
-        command.env("AUTOGLM_RESOURCES", "license=2");
+        command.env("AUTOGLM_RESOURCES", "license=2,gpu=2");
         command
     }
 
