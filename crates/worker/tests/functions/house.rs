@@ -12,8 +12,8 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Stop
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::work::{Assignment, Call, Delivery, Dispatch, Does, Pool, Work};
 use model::{
-    Attempt, AttemptId, DeviceSet, Epoch, ItemId, ItemKey, Offers, Request, Round, RunId, Span,
-    TaskId, Token, VariantId, WorkerId,
+    Attempt, AttemptId, Device, DeviceRequest, DeviceSet, Epoch, ItemId, ItemKey, Offers, Request,
+    Round, RunId, Span, TaskId, Token, VariantId, Vendor, WorkerId,
 };
 use tempfile::TempDir;
 use worker::supervisor::Config;
@@ -69,6 +69,11 @@ impl Outbox for Post {
 impl House {
     /// A worker with so many cores, and a folder with these functions.
     pub fn new(cores: u64, functions: &str) -> Self {
+        Self::with_devices(0, cores, functions)
+    }
+
+    /// The same with so many devices, `gpu-0` the first.
+    pub fn with_devices(devices: u16, cores: u64, functions: &str) -> Self {
         let home = tempfile::tempdir().expect("a folder");
         let folder = home.path().join("flow");
         std::fs::create_dir(&folder).expect("it is new");
@@ -77,8 +82,13 @@ impl House {
         let config = NodeConfig {
             name: "here".into(),
             instance: 1,
-            offers: Offers { cpu_milli: cores * 1_000, memory_bytes: 1 << 40, ..Offers::default() },
-            binds_devices: false,
+            offers: Offers {
+                cpu_milli: cores * 1_000,
+                memory_bytes: 1 << 40,
+                devices: (0..devices).map(device).collect(),
+                ..Offers::default()
+            },
+            binds_devices: devices > 0,
             lease: None,
             home: state.clone(),
             supervisor: Config::new(state),
@@ -125,16 +135,35 @@ impl House {
 
     /// The same in a run, each asking for so much of a core.
     pub fn call_in(&mut self, run: u64, cpu_milli: u64, calls: Vec<Call>) -> Vec<u32> {
+        let request = Request { cpu_milli, ..Request::default() };
+        self.grant(run, (request, DeviceSet::EMPTY), calls)
+    }
+
+    /// Calls one function with some devices, and waits for its end.
+    pub fn one_on(&mut self, devices: &[u8], call: Call) -> Ended {
+        let devices: DeviceSet = devices.iter().copied().collect();
+        let count = u16::try_from(devices.len()).expect("few");
+        let asked = DeviceRequest::whole(count);
+        let request = Request { cpu_milli: 1_000, devices: asked, ..Request::default() };
+        let number = self.grant(1, (request, devices), vec![call])[0];
+        self.end(number)
+    }
+
+    fn grant(
+        &mut self,
+        run: u64,
+        (request, devices): (Request, DeviceSet),
+        calls: Vec<Call>,
+    ) -> Vec<u32> {
         let first = self.next;
         let count = u32::try_from(calls.len()).expect("few");
         self.next += count;
         let numbers = first..first + count;
-        let request = Request { cpu_milli, ..Request::default() };
         let grants = numbers.clone().map(|number| Grant {
             attempt: AttemptId { key: key(run, number), round: Round(1), attempt: Attempt(1) },
             token: Token(u64::from(number) + 1),
             request: request.clone(),
-            devices: DeviceSet::EMPTY,
+            devices,
             grace: GRACE,
             variant: VariantId(0),
         });
@@ -249,6 +278,19 @@ pub fn processes_of(folder: &Path) -> Vec<u32> {
         }
     }
     found
+}
+
+fn device(number: u16) -> Device {
+    Device {
+        uuid: format!("gpu-{number}").into(),
+        vendor: Vendor::Other,
+        kind: "gpu".into(),
+        memory_bytes: 0,
+        address: None,
+        numa_node: None,
+        ordinal: Some(number),
+        part: None,
+    }
 }
 
 fn key(run: u64, number: u32) -> ItemKey {

@@ -13,6 +13,7 @@ use worker::supervisor::{self, HIDDEN_ARGUMENT};
 
 mod batches;
 mod calls;
+mod devices;
 mod hostile;
 mod house;
 
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
 }
 
 fn trials() -> Vec<Trial> {
-    let all = [calls::ALL, hostile::ALL, batches::ALL].concat();
+    let all = [calls::ALL, hostile::ALL, batches::ALL, devices::ALL].concat();
     let trial = |(name, test): (&str, fn())| {
         Trial::test(name, move || {
             test();
