@@ -51,8 +51,8 @@ impl DeviceRequest {
     /// not known is none that has so much of it.
     #[must_use]
     pub fn means(&self, device: &Device) -> bool {
-        let is_kind = |asked: &Box<str>| is_of_kind(asked, &device.kind);
-        (self.kinds.is_empty() || self.kinds.iter().any(is_kind))
+        let mut kinds = self.kinds.iter();
+        (self.kinds.is_empty() || kinds.any(|asked| is_of_kind(asked, &device.kind)))
             && device.memory_bytes >= self.memory_bytes
     }
 }

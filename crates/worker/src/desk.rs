@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use artifacts::logs::{self, Stream};
-use model::bounds::Enforcement;
+use model::bounds::{Bounds, Enforcement};
 use model::message::{Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, LogRef, Outcome};
 use model::secret::SecretRef;
 use model::work::{Assignment, Collect, Does, Pool};
-use model::{AttemptId, Span, Timestamp};
+use model::{AttemptId, Request, Span, Timestamp};
 
 use secrets::{Providers, SecretProvider};
 
@@ -30,7 +30,7 @@ use crate::executors::{
 use crate::inbox::Slot;
 use crate::keep::{Job, Keeper};
 use crate::outputs;
-use crate::supervisor::{Batch, Event, Supervisor, Ticket};
+use crate::supervisor::{Batch, Event, Limits, Supervisor, Ticket};
 
 mod bounds;
 mod devices;
@@ -215,19 +215,7 @@ impl Desk {
         let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
-        let (mut held, limits) = match kind {
-            // Processes of functions serve many attempts: they have a bound of their own.
-            Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => Default::default(),
-            Kind::Process => {
-                let can = &self.enforcement;
-                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
-            }
-            Kind::Container => {
-                // The engine warns of what it cannot hold it to.
-                let can = &bounds::by_an_engine();
-                Held::new(assignment.limits, &grant.request, &mut self.cores, can)
-            }
-        };
+        let (mut held, limits) = self.hold(kind, assignment.limits, &grant.request);
         let outputs = outputs::folder(&self.home);
         let output_file = outputs.join(ticket.0.to_string());
         let heartbeat = assignment.heartbeat.map(|span| {
@@ -282,6 +270,20 @@ impl Desk {
         let placing = Placing { attempt, does: assignment.does, live, is_stopped: false };
         self.placing.insert(ticket, placing);
         Ok(())
+    }
+
+    /// What an attempt is held to.
+    fn hold(&mut self, kind: Kind, bounds: Bounds, request: &Request) -> (Held, Limits) {
+        let can = match kind {
+            // Processes of functions serve many attempts: they have a bound of their own.
+            Kind::Builtin | Kind::Http | Kind::Model | Kind::Function => {
+                return Default::default();
+            }
+            Kind::Process => &self.enforcement,
+            // The engine warns of what it cannot hold it to.
+            Kind::Container => &bounds::by_an_engine(),
+        };
+        Held::new(bounds, request, &mut self.cores, can)
     }
 
     fn launch(&mut self, attempt: Attempt, does: Does, mut live: Live) {

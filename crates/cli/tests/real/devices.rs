@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const STAMPED: &str = r#"
     script: |
       began=$(date +%s%N); sleep 0.15
-      echo "$AUTOGLM_TASK $CUDA_VISIBLE_DEVICES $AUTOGLM_GPU_FRACTION $began $(date +%s%N)" >> "$FOLDER/lines"
+      gpus="$CUDA_VISIBLE_DEVICES $AUTOGLM_GPU_FRACTION"
+      echo "$AUTOGLM_TASK $gpus $began $(date +%s%N)" >> "$FOLDER/lines"
 "#;
 
 /// A task that has run.
@@ -170,9 +171,8 @@ fn library(home: &Home, definitions: &[&str]) -> String {
 fn devices_that_are_found_are_bound_by_their_ids_and_asked_for_by_kind_and_memory() {
     let home = Home::new();
     let task = |name: &str, gpu: &str| {
-        let line = format!(
-            r#"echo "{name} $CUDA_VISIBLE_DEVICES $AUTOGLM_GPUS $AUTOGLM_GPU_MEMORY" >> "$FOLDER/lines""#
-        );
+        let seen = "$CUDA_VISIBLE_DEVICES $AUTOGLM_GPUS $AUTOGLM_GPU_MEMORY";
+        let line = format!(r#"echo "{name} {seen}" >> "$FOLDER/lines""#);
         format!("  {name}: {{script: '{line}', resources: {{cpu: 10m, gpu: {gpu}}}}}\n")
     };
     let tasks = [

@@ -144,9 +144,6 @@ impl Compiler<'_, '_> {
             cache: artifacts::cache(task, faults),
             heartbeat_us: heartbeat(step, faults).map(|span| span.0),
         };
-        let parallel = task.max_parallel.as_ref().map(|parallel| parallel.value.0);
-        let parallel = parallel
-            .or_else(|| task.foreach.as_ref()?.value.max_parallel.map(|parallel| parallel.0));
         let request = self.request(task);
         let mut ways = self.shared(task, faults).into_iter();
         let mut policy = Policy {
@@ -158,7 +155,7 @@ impl Compiler<'_, '_> {
             expected: expected(task, faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
-            concurrency: parallel.and_then(|count| u32::try_from(count).ok()),
+            concurrency: concurrency(task),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -413,6 +410,13 @@ fn text(text: &Placed<String>, key: &str, faults: &mut Faults) -> Box<str> {
         faults.push(fault.hint("put it into a file beside the workflow, and run that"));
     }
     text.value.as_str().into()
+}
+
+/// How many items of a fan-out may be under way.
+fn concurrency(task: &TaskFile) -> Option<u32> {
+    let said = task.max_parallel.as_ref().map(|most| most.value.0);
+    let said = said.or_else(|| Some(task.foreach.as_ref()?.value.max_parallel?.0));
+    said.and_then(|most| u32::try_from(most).ok())
 }
 
 /// A time limit: longer than nothing.

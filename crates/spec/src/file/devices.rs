@@ -104,7 +104,8 @@ inline_schema!(Gpus, |generator| {
 });
 
 impl Read for Gpus {
-    const TAKES: &'static str = "a number of GPUs such as `2` or `0.5`, a kind such as `a100:2`, or `{count: 2, type: a100}`";
+    const TAKES: &'static str = "a number of GPUs such as `2` or `0.5`, a kind such as `a100:2`, \
+                                 or `{count: 2, type: a100}`";
 
     fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
         if let Content::Map(_) = node.content {

@@ -1,5 +1,5 @@
-//! By how much a worker misses what a task asks for, in words. Devices are told as the file asks for
-//! them, since a number alone does not say which.
+//! By how much a worker misses what a task asks for, in words. Devices are told as the file asks
+//! for them, since a number alone does not say which. What is missing is the engine's to say.
 
 use model::device::of_each_kind;
 use model::wait::Miss;
