@@ -1,7 +1,8 @@
 //! What tasks ask for and workers offer: milli-CPU, memory, custom amounts by name, and devices.
 //!
 //! Amounts are integers in fixed units. Nothing here compares a request with a worker: fitting is
-//! the planner's and the agent's business, on dense vectors of the same amounts.
+//! the planner's and the agent's business, on dense vectors of the same amounts. Which devices a
+//! request means, and how that is said, is the same for whoever checks, plans and explains.
 
 use alloc::boxed::Box;
 use core::fmt;

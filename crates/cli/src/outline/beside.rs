@@ -1,4 +1,5 @@
-//! What a task has beside what it does: labels, what it shares, its deadline, its artifacts.
+//! What a task has beside what it does: labels, what it shares, how long it takes and may take, its
+//! artifacts.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,9 @@ pub(crate) struct Beside {
     /// What it spends of budgets, as `1 of 60 each 1m`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rates: BTreeMap<String, String>,
+    /// How long an attempt is expected to take, in seconds.
+    #[serde(rename = "expected_seconds", skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Seconds>,
     /// By when it must have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
@@ -61,6 +65,7 @@ impl Beside {
             limits: definition.limits(task).cloned(),
             locks: locks.map(|lock| (lock.name.to_string(), lock.holders_max)).collect(),
             rates: rates.collect(),
+            expected: policy.expected.map(Seconds),
             deadline: policy.deadline.map(|deadline| match deadline {
                 Deadline::After(after) => format!("{} after the run began", span(Seconds(after))),
                 Deadline::At(at) => Time(at).to_string(),
@@ -85,6 +90,7 @@ impl Beside {
             ("labels", pairs(&self.labels, "=")),
             ("locks", locks.collect::<Vec<_>>().join(", ")),
             ("rates", pairs(&self.rates, ": ")),
+            ("expected", self.expected.map(span).unwrap_or_default()),
             ("deadline", self.deadline.clone().unwrap_or_default()),
             ("leaves", self.leaves.join(", ")),
             ("is given", self.given.join(", ")),

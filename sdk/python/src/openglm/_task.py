@@ -24,6 +24,7 @@ R = TypeVar("R")
 SETTINGS = {
     "retry": "retry",
     "timeout": "timeout",
+    "expected": "expected",
     "heartbeat": "heartbeat",
     "resources": "resources",
     "priority": "priority",
@@ -170,6 +171,7 @@ def task(
     name: Optional[str] = None,
     retry: Union[int, Mapping[str, Any], None] = None,
     timeout: Union[str, float, None] = None,
+    expected: Union[str, float, None] = None,
     heartbeat: Union[str, float, None] = None,
     resources: Optional[Mapping[str, Any]] = None,
     priority: Optional[int] = None,
