@@ -60,8 +60,8 @@ impl Lease {
         (if is_hopeful { now + 1 } else { late }, longer)
     }
 
-    /// Until when what is expected at a time is expected. What has outlived its estimate is looked at
-    /// anew after each eighth of an octave of its age, not at every moment.
+    /// Until when what is expected at a time is expected. What has outlived its estimate is looked
+    /// at anew after each eighth of an octave of its age, not at every moment.
     fn looked_at_until(&self, now: u64) -> u64 {
         if self.ends_at > now {
             return self.ends_at;

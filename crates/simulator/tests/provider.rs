@@ -6,7 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use engine::{Effect, Engine, Input, RequestId, Submission};
@@ -154,12 +154,10 @@ impl World {
     }
 
     fn step(&mut self, input: Input) {
-        let mut todo = VecDeque::from([input, Input::Tick]);
-        while let Some(input) = todo.pop_front() {
+        for input in [input, Input::Tick] {
             for effect in self.engine.step(self.now, input).effects {
-                match effect {
-                    Effect::Send { message, .. } => self.obey(message.order),
-                    _ => {}
+                if let Effect::Send { message, .. } = effect {
+                    self.obey(message.order);
                 }
             }
         }

@@ -35,27 +35,7 @@ impl State {
             Restored::Tasks { run, tasks, image } => self.restore_tasks(*run, tasks, image),
             Restored::Items { task, items, image } => self.restore_items(*task, items, *image),
             Restored::Control { task, image } => self.restore_control(*task, *image),
-            Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
-                let Some(run) = self.runs.get(&item.run) else { return };
-                let lease = Lease {
-                    token: *token,
-                    worker: *worker,
-                    round: run.task(item.task).round(),
-                    variant: *variant,
-                    devices: *devices,
-                    class: self.classes.variant(run.class_of(item.task, item.item), *variant),
-                    leased_at: recorded.1,
-                    started_at: None,
-                    overran: false,
-                };
-                self.insert_lease(*item, lease);
-                if let Some(started_at) = started_at {
-                    self.start_lease(*item, *started_at);
-                }
-                if *overran {
-                    self.attempt_overran(*item);
-                }
-            }
+            Restored::Lease { .. } => self.restore_lease(restored, recorded.1),
             Restored::Retry { item, at, variant } => {
                 self.insert_retry(item.task_key(), item.item, (*at, *variant));
             }
@@ -80,6 +60,33 @@ impl State {
                 (self.last, self.at, self.epoch) = (*seq, *at, *epoch);
                 self.recount_runs();
             }
+        }
+    }
+
+    fn restore_lease(&mut self, restored: &Restored, leased_at: Timestamp) {
+        let Restored::Lease { item, token, worker, variant, devices, started_at, overran } =
+            restored
+        else {
+            return;
+        };
+        let Some(run) = self.runs.get(&item.run) else { return };
+        let lease = Lease {
+            token: *token,
+            worker: *worker,
+            round: run.task(item.task).round(),
+            variant: *variant,
+            devices: *devices,
+            class: self.classes.variant(run.class_of(item.task, item.item), *variant),
+            leased_at,
+            started_at: None,
+            overran: false,
+        };
+        self.insert_lease(*item, lease);
+        if let Some(started_at) = started_at {
+            self.start_lease(*item, *started_at);
+        }
+        if *overran {
+            self.attempt_overran(*item);
         }
     }
 

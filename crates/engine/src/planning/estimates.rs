@@ -12,8 +12,8 @@ const UNKNOWN: u64 = 1_000_000;
 const ATTEMPTS_THAT_TELL: usize = 3;
 
 /// How long an item of a policy's tasks is expected to take on a node of usual speed, in
-/// microseconds: a quantile of what such work of the same workflow took of late, what the file says,
-/// the mean of attempts that asked for the same, the mean of all.
+/// microseconds: a quantile of what such work of the same workflow took of late, what the file
+/// says, the mean of attempts that asked for the same, the mean of all.
 pub(super) fn expected(state: &State, run: &Run, policy: usize, class: ClassId) -> u64 {
     let kind = u32::try_from(policy).unwrap_or(u32::MAX);
     let measured = state.durations.expected(&run.admitted().name, kind);

@@ -1,8 +1,8 @@
 //! How long the work of each workflow has taken of late: what is expected of its next runs.
 //!
-//! Work is told apart by the workflow's name and the place of its policy, so that tasks that ask for
-//! the same and are run in the same way count as one kind. The last few attempts are kept as they
-//! were, and not only their mean: a quantile of them is not moved by one that hung.
+//! Work is told apart by the workflow's name and the place of its policy, so that tasks that ask
+//! for the same and are run in the same way count as one kind. The last few attempts are kept as
+//! they were, and not only their mean: a quantile of them is not moved by one that hung.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -28,8 +28,8 @@ pub(crate) struct Durations {
 }
 
 impl Durations {
-    /// An attempt has done its work in so many microseconds, at the usual speed. Workflows without a
-    /// name have nothing in common, and are not remembered.
+    /// An attempt has done its work in so many microseconds, at the usual speed. Workflows without
+    /// a name have nothing in common, and are not remembered.
     pub(crate) fn observe(&mut self, workflow: &str, kind: u32, wall_us: u64) {
         let took_ms = u32::try_from(wall_us.div_ceil(1_000)).unwrap_or(u32::MAX);
         let Some(recent) = self.kind_mut(workflow, kind) else { return };

@@ -1,7 +1,7 @@
 //! S31: no device is given twice: what live leases take of one is never more than it is, and never
 //! more than its memory.
-//! S32: what asks for devices is given as many as it asks for, of the kinds that it asks for, all of
-//! one worker; a fraction is a part of one device, never of several.
+//! S32: what asks for devices is given as many as it asks for, of the kinds that it asks for, all
+//! of one worker; a fraction is a part of one device, never of several.
 
 use model::device::is_of_kind;
 use model::resources::WHOLE_DEVICE;
