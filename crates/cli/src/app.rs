@@ -81,7 +81,7 @@ fn run(arguments: Arguments) -> Result<Exit> {
     let no_color = env("NO_COLOR");
     let tone = Tone::of(&io::stdout(), settings.color, no_color.as_deref());
     let context = Context {
-        home: Home::new(settings.home, settings.offers, settings.keep),
+        home: Home::new(settings.home, settings.offers, settings.keep, settings.policy),
         output: Output { format: settings.output.unwrap_or_default(), tone },
         tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
         settings_file: settings.file,

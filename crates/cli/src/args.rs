@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser};
+use server::Policy;
 
 use crate::commands::Command;
 use crate::output::Format;
 use crate::quantity;
-use crate::settings::Layer;
+use crate::settings::{self, Layer};
 use crate::style::Color;
 
 /// The colours of help texts; clap leaves them out where they are not wanted.
@@ -62,7 +63,8 @@ pub(crate) struct Global {
     pub color: Option<Color>,
 }
 
-/// What this machine offers to tasks, for commands that may come to hold the state.
+/// What this machine offers to tasks, and how it is decided which of them goes first, for commands
+/// that may come to hold the state.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Offers {
     /// Cores that tasks may use at a time, such as 4 or 500m [default: all]
@@ -79,6 +81,11 @@ pub(crate) struct Offers {
     #[arg(long = "resource", value_name = "NAME=AMOUNT", value_parser = quantity::resource)]
     #[arg(help_heading = "What tasks may use")]
     pub resources: Vec<(String, u64)>,
+
+    /// How it is decided what goes first, and where [default: autoglm]
+    #[arg(long, value_name = "POLICY", value_parser = settings::policy_words())]
+    #[arg(help_heading = "What tasks may use", hide_possible_values = true)]
+    pub policy: Option<Policy>,
 }
 
 impl Arguments {
@@ -91,6 +98,7 @@ impl Arguments {
             cpu_milli: offers.cpu,
             memory_bytes: offers.memory,
             resources: offers.resources.into_iter().collect(),
+            policy: offers.policy,
             keep_runs,
             keep_days,
             output: self.global.output,
@@ -130,6 +138,17 @@ mod tests {
         let Some(Command::Run(run)) = arguments.command else { panic!("another command") };
         assert!(run.new && !run.detach);
         assert_eq!(run.inputs.params[1], ("n".to_owned(), "a=b".to_owned()));
+    }
+
+    #[test]
+    fn a_policy_has_a_name() {
+        let layer = parse("autoglm serve --policy fifo_backfill").expect("it is good").layer();
+        assert_eq!(layer.policy, Some(Policy::FifoBackfill));
+        let error = Arguments::try_parse_from(["autoglm", "run", "a.yaml", "--policy", "heff"]);
+        let message = error.expect_err("there is no such policy").to_string();
+        let all = "possible values: fifo, fifo_backfill, round_robin, sjf, heft, autoglm";
+        assert!(message.contains(all), "{message}");
+        assert!(message.contains("a similar value exists: 'heft'"), "{message}");
     }
 
     #[test]

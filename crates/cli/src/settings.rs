@@ -4,12 +4,14 @@
 //! The environment comes in as a function, so that tests need not touch the real one.
 
 mod origin;
+mod policy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::Deserialize;
+use server::Policy;
 
 use crate::error::{BAD_SETTINGS, Error, NO_HOME, Result};
 use crate::exit::Exit;
@@ -18,12 +20,13 @@ use crate::quantity::{self, Declared, Limit};
 use crate::style::Color;
 use origin::Layers;
 pub(crate) use origin::Setting;
+pub(crate) use policy::words as policy_words;
 
 /// Where the settings file is, below the folder for configuration.
 const FILE: &str = "autoglm/config.toml";
 /// The keys of the settings file.
 const KEYS: &[&str] =
-    &["home", "cpu", "memory", "resources", "keep_runs", "keep_days", "output", "color"];
+    &["home", "cpu", "memory", "resources", "policy", "keep_runs", "keep_days", "output", "color"];
 /// Ended runs that are kept if nobody says otherwise. No days are, so that a folder that is seldom
 /// used loses nothing.
 const KEEP_RUNS: Limit = Limit::Of(10_000);
@@ -39,6 +42,8 @@ pub(crate) struct Layer {
     pub memory_bytes: Option<u64>,
     /// Custom amounts offered to tasks.
     pub resources: BTreeMap<String, u64>,
+    /// How it is decided what goes first, and where.
+    pub policy: Option<Policy>,
     /// How many ended runs are kept.
     pub keep_runs: Option<Limit>,
     /// For how many days.
@@ -65,6 +70,8 @@ pub(crate) struct Settings {
     pub home: PathBuf,
     /// What this machine offers to tasks when this process holds the state.
     pub offers: Declared,
+    /// How it is decided what goes first, when this process holds the state.
+    pub policy: Policy,
     /// Which ended runs are kept when this process holds the state.
     pub keep: Keep,
     /// How results are printed; `None` leaves it to the command.
@@ -104,6 +111,7 @@ impl Settings {
                 settings.memory_bytes.unwrap_or(memory),
                 settings.resources,
             ),
+            policy: settings.policy.unwrap_or_default(),
             keep: Keep {
                 runs: settings.keep_runs.unwrap_or(KEEP_RUNS),
                 days: settings.keep_days.unwrap_or(Limit::All),
@@ -127,6 +135,7 @@ impl Layer {
             cpu_milli: over.cpu_milli.or(self.cpu_milli),
             memory_bytes: over.memory_bytes.or(self.memory_bytes),
             resources: self.resources,
+            policy: over.policy.or(self.policy),
             keep_runs: over.keep_runs.or(self.keep_runs),
             keep_days: over.keep_days.or(self.keep_days),
             output: over.output.or(self.output),
@@ -151,6 +160,7 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
     let resources = resources.split(',').filter(|pair| !pair.trim().is_empty());
     let resources: std::result::Result<_, _> =
         resources.map(|pair| quantity::resource(pair.trim())).collect();
+    let policy = env("AUTOGLM_POLICY").map(|name| policy::named("$AUTOGLM_POLICY", &name));
     let keep_runs = env("AUTOGLM_KEEP_RUNS").map(|text| quantity::limit(&text)).transpose();
     let keep_days = env("AUTOGLM_KEEP_DAYS").map(|text| quantity::days(&text)).transpose();
     let output = env("AUTOGLM_FORMAT").map(|word| word_of::<Format>(&word)).transpose();
@@ -160,6 +170,7 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
         cpu_milli: cpu.map_err(bad("AUTOGLM_CPU"))?,
         memory_bytes: memory.map_err(bad("AUTOGLM_MEMORY"))?,
         resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?,
+        policy: policy.transpose()?,
         keep_runs: keep_runs.map_err(bad("AUTOGLM_KEEP_RUNS"))?,
         keep_days: keep_days.map_err(bad("AUTOGLM_KEEP_DAYS"))?,
         output: output.map_err(bad("AUTOGLM_FORMAT"))?,
@@ -183,6 +194,7 @@ struct File {
     cpu: Option<Amount>,
     memory: Option<Amount>,
     resources: BTreeMap<String, u64>,
+    policy: Option<String>,
     keep_runs: Option<Amount>,
     keep_days: Option<Amount>,
     output: Option<Format>,
@@ -229,6 +241,8 @@ fn read_file(path: &Path) -> Result<Layer> {
     let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
     let cpu = file.cpu.map(|amount| quantity::cpu_milli(&amount.0)).transpose();
     let memory = file.memory.map(|amount| quantity::memory_bytes(&amount.0)).transpose();
+    let place = format!("{}: policy", path.display());
+    let policy = file.policy.map(|name| policy::named(&place, &name)).transpose()?;
     let keep_runs = file.keep_runs.map(|amount| quantity::limit(&amount.0)).transpose();
     let keep_days = file.keep_days.map(|amount| quantity::days(&amount.0)).transpose();
     Ok(Layer {
@@ -236,6 +250,7 @@ fn read_file(path: &Path) -> Result<Layer> {
         cpu_milli: cpu.map_err(|reason| bad(format!("cpu: {reason}")))?,
         memory_bytes: memory.map_err(|reason| bad(format!("memory: {reason}")))?,
         resources: file.resources,
+        policy,
         keep_runs: keep_runs.map_err(|reason| bad(format!("keep_runs: {reason}")))?,
         keep_days: keep_days.map_err(|reason| bad(format!("keep_days: {reason}")))?,
         output: file.output,
@@ -339,12 +354,42 @@ mod tests {
             "memory = 1.0 GiB (config.toml:4)",
             "resources.license = 3 (config.toml:7)",
             "resources.scanner = 2 ($AUTOGLM_RESOURCES)",
+            "policy = autoglm (default)",
             "keep_runs = 10000 (default)",
             "keep_days = all (default)",
             "output = jsonl (--output)",
             "color = auto (default)",
         ];
         assert_eq!(each.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_policy_can_be_said_in_each_place() {
+        let policy = |file, env: &[_], flags| {
+            let env = [env, &[("HOME", "/me")]].concat();
+            resolve(file, &env, flags).expect("good").policy
+        };
+        assert_eq!(policy("", &[], Layer::default()), Policy::Autoglm);
+        let file = "policy = \"fifo\"";
+        assert_eq!(policy(file, &[], Layer::default()), Policy::Fifo);
+        let env = [("AUTOGLM_POLICY", "round_robin")];
+        assert_eq!(policy(file, &env, Layer::default()), Policy::RoundRobin);
+        let flags = Layer { policy: Some(Policy::Sjf), ..Layer::default() };
+        assert_eq!(policy(file, &env, flags), Policy::Sjf);
+    }
+
+    #[test]
+    fn an_unknown_policy_is_an_error_with_advice() {
+        let env = [("AUTOGLM_POLICY", "backfil"), ("HOME", "/me")];
+        let error = resolve("", &env, Layer::default()).expect_err("there is none of that name");
+        assert_eq!(error.message, "$AUTOGLM_POLICY: there is no policy `backfil`");
+        let all = "policies are: fifo, fifo_backfill, round_robin, sjf, heft, autoglm";
+        assert_eq!(error.hint.as_deref(), Some(all));
+        let error = resolve("policy = \"heff\"", &[("HOME", "/me")], Layer::default());
+        let error = error.expect_err("there is none of that name");
+        assert_eq!(error.exit, Exit::Usage);
+        assert!(error.message.ends_with("config.toml: policy: there is no policy `heff`"));
+        assert_eq!(error.hint, Some(format!("did you mean `heft`? {all}")));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use artifacts::objects::Objects;
 use journal::Journal;
 use model::Epoch;
+use scheduler::Policy;
 use stores::sqlite::{Options, SqliteJournal};
 use tokio::net::UnixListener;
 use tokio::sync::oneshot;
@@ -26,7 +27,7 @@ use crate::follower::{Follower, Known, Setup};
 use crate::handle::Handle;
 use crate::history::History;
 use crate::home::{Home, Lock, LockError};
-use crate::replay::replay;
+use crate::replay::{Replayed, replay_into};
 use crate::retention::Keep;
 use crate::storage::{Fatal, Listeners, Storage};
 
@@ -44,6 +45,8 @@ pub struct Config {
     pub mode: Mode,
     /// Which ended runs stay. Only who leads takes anything away.
     pub keep: Keep,
+    /// How it decides what goes first, and where. It is not durable: the next start may choose another.
+    pub policy: Policy,
 }
 
 /// What a holder may do.
@@ -115,7 +118,8 @@ impl Holder {
         let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let objects = Arc::new(Objects::open(&home.objects())?);
-        let replayed = replay(&mut reader, &objects).map_err(StartError::Unusable)?;
+        let empty = Replayed::with_policy(config.policy);
+        let replayed = replay_into(empty, &mut reader, &objects).map_err(StartError::Unusable)?;
         let clock = Clock::starting(replayed.engine.state().at());
         let epoch = if leads {
             writer.acquire(HOLDER, clock.now()).map_err(unusable)?

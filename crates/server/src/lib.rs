@@ -42,5 +42,6 @@ pub use handle::{Admission, Done, Gone, Handle, Unadmitted, Version, View};
 pub use holder::{Config, Holder, Mode, StartError};
 pub use home::Home;
 pub use retention::Keep;
+pub use scheduler::Policy;
 pub use stores::sqlite::FILE_NAME as JOURNAL_NAME;
 pub use views::environment;

@@ -10,6 +10,7 @@ use engine::state::{Run, State};
 use journal::{Entry, Journal};
 use model::fact::RunAdmitted;
 use model::{Digest, Fact, Seq, Timestamp};
+use scheduler::Policy;
 use stores::subject::{list_of, version_of};
 
 use crate::shelf::Shelf;
@@ -28,7 +29,18 @@ pub(crate) struct Replayed {
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    let mut replayed = Replayed::new();
+    replay_into(Replayed::new(), journal, objects)
+}
+
+/// The same, into a state that stands before the first fact.
+///
+/// # Errors
+/// Something cannot be read, for people.
+pub(crate) fn replay_into(
+    mut replayed: Replayed,
+    journal: &mut dyn Journal,
+    objects: &Objects,
+) -> Result<Replayed, String> {
     let mut after = Seq(0);
     if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
         after = snapshot.covers;
@@ -99,7 +111,12 @@ pub(crate) fn read_page(
 impl Replayed {
     /// Before the first fact.
     pub(crate) fn new() -> Self {
-        Self { engine: Engine::new(), shelf: Shelf::default() }
+        Self::with_policy(Policy::default())
+    }
+
+    /// The same, of an engine that is to lead, and to plan in this way.
+    pub(crate) fn with_policy(policy: Policy) -> Self {
+        Self { engine: Engine::with_policy(policy), shelf: Shelf::default() }
     }
 
     /// Takes in the next fact, with what it names.

@@ -15,6 +15,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 
+use server::Policy;
+
 use super::local::{Holder, StartError};
 use super::offers::Looking;
 use crate::error::{Error, HOLDER_ENDED, Result};
@@ -47,7 +49,7 @@ impl Leash {
 }
 
 /// Starts a holder; `None` when another process holds the folder.
-pub(super) fn start(folder: &Path, offers: &Declared) -> Result<Option<Leash>> {
+pub(super) fn start(folder: &Path, offers: &Declared, policy: Policy) -> Result<Option<Leash>> {
     let failed = |error: io::Error| {
         let message = format!("cannot start a process that holds the state: {error}");
         Error::new(Exit::Internal, HOLDER_ENDED, message)
@@ -59,6 +61,7 @@ pub(super) fn start(folder: &Path, offers: &Declared) -> Result<Option<Leash>> {
         .arg("--home")
         .arg(folder)
         .args(offer_arguments(offers))
+        .arg(policy_argument(policy))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -80,12 +83,12 @@ pub(super) fn start(folder: &Path, offers: &Declared) -> Result<Option<Leash>> {
 }
 
 /// Holds the state in this process until the last run has ended, if it is let begin at all.
-pub(super) fn serve(folder: &Path, offers: &Declared, keep: Keep) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Declared, how: (Keep, Policy)) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
     let mut offers = Some(Looking::begin(offers));
-    let mut holder = match Holder::start(folder, &mut offers, keep) {
+    let mut holder = match Holder::start(folder, &mut offers, how) {
         Ok(holder) => holder,
         Err(StartError::Held { .. }) => {
             answer(HELD);
@@ -130,6 +133,12 @@ fn offer_arguments(offers: &Declared) -> Vec<String> {
     arguments
 }
 
+/// A policy as an option of the command line. It is always said: the environment of the process that
+/// is started may say another.
+fn policy_argument(policy: Policy) -> String {
+    format!("--policy={}", whatif::name_of(policy))
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -152,6 +161,16 @@ mod tests {
                 layer.resources,
             );
             assert_eq!((&read, read.gpus), (&offers, Some(gpus)));
+        }
+    }
+
+    #[test]
+    fn every_policy_goes_through_the_command_line_unchanged() {
+        for (policy, _) in Policy::ALL {
+            let argument = policy_argument(policy);
+            let line = ["autoglm", HIDDEN_COMMAND, &argument];
+            let arguments = Arguments::try_parse_from(line).expect("it is understood");
+            assert_eq!(arguments.layer().policy, Some(policy));
         }
     }
 }

@@ -11,7 +11,7 @@ use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::{Delivery, Dispatch, Pool};
-use server::Mode;
+use server::{Mode, Policy};
 use worker::{Node, NodeConfig};
 
 use super::offers::{Looking, Offering};
@@ -60,12 +60,12 @@ impl Holder {
     pub(crate) fn start(
         folder: &Path,
         offers: &mut Option<Looking>,
-        keep: Keep,
+        (keep, policy): (Keep, Policy),
     ) -> std::result::Result<Self, StartError> {
         const DAY_SECONDS: u64 = 86_400;
         let age = keep.days.number().map(|days| Span::secs(days * DAY_SECONDS));
         let keep = server::Keep { runs: keep.runs.number(), age, ..server::Keep::default() };
-        let config = server::Config { keep, ..config(folder, Mode::Lead) };
+        let config = server::Config { keep, policy, ..config(folder, Mode::Lead) };
         let server = server::Holder::start(&config)?;
         Ok(Self { node: None, server, offers: offers.take() })
     }
@@ -178,7 +178,8 @@ pub(super) fn has_journal(folder: &Path) -> bool {
 
 fn config(folder: &Path, mode: Mode) -> server::Config {
     let (home, version) = (PathBuf::from(folder), env!("CARGO_PKG_VERSION"));
-    server::Config { home, version, mode, keep: server::Keep::default() }
+    let (keep, policy) = (server::Keep::default(), Policy::default());
+    server::Config { home, version, mode, keep, policy }
 }
 
 fn unusable(reason: impl std::fmt::Display) -> Error {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Client;
+use server::Policy;
 use tokio::time::Instant;
 
 use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
@@ -29,12 +30,14 @@ const HELD_PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look meanwhile.
 const HELD_POLL: Duration = Duration::from_millis(20);
 
-/// A state folder, what this machine offers to the tasks in it, and what is kept in it.
+/// A state folder, what this machine offers to the tasks in it, what is kept in it, and how it is
+/// decided who goes first.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
     offers: Declared,
     keep: Keep,
+    policy: Policy,
 }
 
 /// A client, and what in this process keeps the other end alive.
@@ -57,8 +60,8 @@ enum Keeper {
 }
 
 impl Home {
-    pub(crate) fn new(folder: PathBuf, offers: Declared, keep: Keep) -> Self {
-        Self { folder, offers, keep }
+    pub(crate) fn new(folder: PathBuf, offers: Declared, keep: Keep, policy: Policy) -> Self {
+        Self { folder, offers, keep, policy }
     }
 
     /// Whether there is any state in the folder yet.
@@ -102,7 +105,7 @@ impl Home {
                 return Ok(session);
             }
             offers.get_or_insert_with(|| Looking::begin(&self.offers));
-            match Holder::start(&self.folder, &mut offers, self.keep) {
+            match Holder::start(&self.folder, &mut offers, (self.keep, self.policy)) {
                 Ok(holder) => return self.session(&self.folder, Keeper::Own(holder)).await,
                 Err(StartError::Held { pid }) if Instant::now() > deadline => {
                     return Err(self.held_by(pid));
@@ -123,7 +126,7 @@ impl Home {
         }
         let deadline = Instant::now() + HELD_PATIENCE;
         loop {
-            if let Some(leash) = detached::start(&self.folder, &self.offers)? {
+            if let Some(leash) = detached::start(&self.folder, &self.offers, self.policy)? {
                 return self.session(&self.folder, Keeper::Detached(leash)).await;
             }
             // Someone else was faster, or is about to let go.
@@ -194,7 +197,7 @@ impl Home {
 /// Holds the state of `home` in this process, for whoever started it, until its last run has ended.
 pub(crate) fn serve_detached(home: &Home) -> Result<Exit> {
     home.make_folder()?;
-    detached::serve(&home.folder, &home.offers, home.keep)
+    detached::serve(&home.folder, &home.offers, (home.keep, home.policy))
 }
 
 impl Session {

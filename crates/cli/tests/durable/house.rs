@@ -11,7 +11,7 @@ use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
 use model::work::{Delivery, Dispatch, Pool};
-use server::{Config, Handle, Holder, Keep, Mode, View};
+use server::{Config, Handle, Holder, Keep, Mode, Policy, View};
 use worker::{Node, NodeConfig, supervisor};
 
 /// How long anything may take.
@@ -70,6 +70,7 @@ impl House {
             version: "test",
             mode: Mode::Lead,
             keep: Keep::default(),
+            policy: Policy::default(),
         };
         let server = Holder::start(&config).expect("nobody else holds it");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_autoglm"));

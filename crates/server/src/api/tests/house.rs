@@ -84,7 +84,8 @@ impl House {
         act: impl Fn(&Grant) -> Act + Send + 'static,
     ) -> Self {
         let home = folder.path().to_owned();
-        let config = Config { home, version: "0.0.0", mode: Mode::Lead, keep };
+        let policy = scheduler::Policy::default();
+        let config = Config { home, version: "0.0.0", mode: Mode::Lead, keep, policy };
         let holder = Holder::start(&config).expect("the folder is free");
         let (words, heard) = channel();
         holder.connect("w", Box::new(Wire(words.clone())));
