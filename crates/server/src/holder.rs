@@ -27,7 +27,7 @@ use crate::follower::{Follower, Known, Setup};
 use crate::handle::Handle;
 use crate::history::History;
 use crate::home::{Home, Lock, LockError};
-use crate::replay::{Replayed, replay_into};
+use crate::replay::replay_for;
 use crate::retention::Keep;
 use crate::storage::{Fatal, Listeners, Storage};
 
@@ -45,7 +45,7 @@ pub struct Config {
     pub mode: Mode,
     /// Which ended runs stay. Only who leads takes anything away.
     pub keep: Keep,
-    /// How it decides what goes first, and where. It is not durable: the next start may choose another.
+    /// How it decides what goes first, and where. Not durable: the next start may choose another.
     pub policy: Policy,
 }
 
@@ -118,8 +118,7 @@ impl Holder {
         let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let objects = Arc::new(Objects::open(&home.objects())?);
-        let empty = Replayed::with_policy(config.policy);
-        let replayed = replay_into(empty, &mut reader, &objects).map_err(StartError::Unusable)?;
+        let replayed = replay_for(config.policy, &mut reader, &objects).map_err(unusable)?;
         let clock = Clock::starting(replayed.engine.state().at());
         let epoch = if leads {
             writer.acquire(HOLDER, clock.now()).map_err(unusable)?

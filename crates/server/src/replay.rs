@@ -29,18 +29,20 @@ pub(crate) struct Replayed {
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    replay_into(Replayed::new(), journal, objects)
+    replay_for(Policy::default(), journal, objects)
 }
 
-/// The same, into a state that stands before the first fact.
+/// The same, for who is to lead, and to plan in this way.
 ///
 /// # Errors
 /// Something cannot be read, for people.
-pub(crate) fn replay_into(
-    mut replayed: Replayed,
+pub(crate) fn replay_for(
+    policy: Policy,
     journal: &mut dyn Journal,
     objects: &Objects,
 ) -> Result<Replayed, String> {
+    let engine = Engine::with_policy(policy);
+    let mut replayed = Replayed { engine, shelf: Shelf::default() };
     let mut after = Seq(0);
     if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
         after = snapshot.covers;
@@ -111,12 +113,7 @@ pub(crate) fn read_page(
 impl Replayed {
     /// Before the first fact.
     pub(crate) fn new() -> Self {
-        Self::with_policy(Policy::default())
-    }
-
-    /// The same, of an engine that is to lead, and to plan in this way.
-    pub(crate) fn with_policy(policy: Policy) -> Self {
-        Self { engine: Engine::with_policy(policy), shelf: Shelf::default() }
+        Self { engine: Engine::new(), shelf: Shelf::default() }
     }
 
     /// Takes in the next fact, with what it names.

@@ -133,8 +133,8 @@ fn offer_arguments(offers: &Declared) -> Vec<String> {
     arguments
 }
 
-/// A policy as an option of the command line. It is always said: the environment of the process that
-/// is started may say another.
+/// A policy as an option of the command line. It is always said, since the environment of the
+/// process that is started may say another.
 fn policy_argument(policy: Policy) -> String {
     format!("--policy={}", whatif::name_of(policy))
 }

@@ -46,3 +46,33 @@ fn it_may_live_as_long_as_its_standard_input() {
     assert!(child.wait().expect("it is a child").success());
     home.wait_until_quiet();
 }
+
+const QUEUE: &str = "tasks:\n\
+    \x20 wide: {script: sleep 600, resources: {cpu: 1}}\n\
+    \x20 large: {script: echo large, resources: {cpu: 2}}\n\
+    \x20 small: {script: echo small, resources: {cpu: 1}}\n";
+
+/// Under `fifo` who finds no room holds up all behind; a process in the background is told so on
+/// its command line, whatever its environment says.
+#[test]
+fn whoever_holds_goes_by_the_policy_that_it_was_given() {
+    let home = Home::new();
+    home.write("queue.yaml", QUEUE);
+    let started = home.run(&["run", "queue.yaml", "--detach", "--policy", "fifo"]);
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    let kind = |task: &str| home.json(&["explain", "1", task])["blockers"][0]["kind"].clone();
+    wait::until("the large one has no room", PATIENCE, || {
+        (kind("large") == "no_room").then_some(())
+    });
+    assert_eq!(kind("small"), "behind");
+    assert_eq!(home.run(&["terminate", "1"]).code, 0);
+    home.wait_until_quiet();
+
+    let other = home.start(&["run", "queue.yaml", "--new"]);
+    wait::until("the small one goes before the large one", PATIENCE, || {
+        let small = home.run(&["explain", "2", "small", "-o", "json"]).stdout;
+        small.contains("\"succeeded\"").then_some(())
+    });
+    assert_eq!(home.run(&["terminate", "2"]).code, 0);
+    other.finish();
+}
