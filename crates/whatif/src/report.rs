@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use crate::measure::{DEADLINES, Figures, Seen};
 use chart::{Chart, Line};
-use words::{escape, percent, time};
+use words::{begun, escape, nothing, percent, time};
 
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -60,10 +60,10 @@ pub fn html(page: &Page<'_>) -> String {
     text
 }
 
-/// A column: its head, its text and whether less is better.
-type Column = (&'static str, fn(&Figures) -> String);
+/// A row: its head and its text.
+type Row = (&'static str, fn(&Figures) -> String);
 
-const COLUMNS: [Column; 13] = [
+const ROWS: [Row; 13] = [
     ("Wait, mean", |it| time(it.wait.mean_s)),
     ("Wait, 50 %", |it| time(it.wait.p50_s)),
     ("Wait, 95 %", |it| time(it.wait.p95_s)),
@@ -79,30 +79,31 @@ const COLUMNS: [Column; 13] = [
     ("Work lost", |it| time(it.lost_s)),
 ];
 
+/// A row a figure: there are more figures than a page is wide, and fewer results.
 fn table(results: &[Shown<'_>]) -> String {
     let first = results.first().map(|shown| &shown.seen.figures);
     let resources = first.map_or(&[][..], |figures| &figures.busy);
-    let mut text =
-        "<h2>Summary</h2>\n<div class=\"scroll\"><table>\n<tr><th>Policy</th>".to_owned();
-    let mut heads: Vec<String> = COLUMNS.iter().map(|(head, _)| (*head).to_owned()).collect();
-    heads.extend(resources.iter().map(|busy| format!("{} busy", busy.resource)));
-    heads.push("GPU free and useless".to_owned());
-    heads.extend(DEADLINES.map(|paths| format!("Later than {paths} critical paths")));
-    heads.iter().for_each(|head| {
-        let _ = write!(text, "<th>{head}</th>");
-    });
+    let mut text = "<h2>Summary</h2>\n<div class=\"scroll\"><table>\n<tr><th></th>".to_owned();
+    for Shown { name, .. } in results {
+        let _ = write!(text, "<th>{}</th>", escape(name));
+    }
     text.push_str("</tr>\n");
-    for Shown { name, seen } in results {
-        let it = &seen.figures;
-        let _ = write!(text, "<tr><th>{}</th>", escape(name));
-        let mut cells: Vec<String> = COLUMNS.iter().map(|(_, cell)| cell(it)).collect();
-        cells.extend(it.busy.iter().map(|busy| percent(busy.part)));
-        cells.push(it.fragmentation.map_or_else(|| "–".to_owned(), percent));
-        cells.extend(it.missed.iter().map(|missed| percent(missed.part)));
-        cells.iter().for_each(|cell| {
-            let _ = write!(text, "<td>{cell}</td>");
-        });
+    let mut row = |head: &str, cell: &dyn Fn(&Figures) -> String| {
+        let _ = write!(text, "<tr><th>{head}</th>");
+        for Shown { seen, .. } in results {
+            let _ = write!(text, "<td>{}</td>", cell(&seen.figures));
+        }
         text.push_str("</tr>\n");
+    };
+    ROWS.iter().for_each(|(head, cell)| row(head, cell));
+    for (at, busy) in resources.iter().enumerate() {
+        let part = |it: &Figures| it.busy.get(at).map_or_else(nothing, |busy| percent(busy.part));
+        row(&format!("{} busy", begun(busy.resource)), &part);
+    }
+    row("GPU free and useless", &|it| it.fragmentation.map_or_else(nothing, percent));
+    for (at, paths) in DEADLINES.iter().enumerate() {
+        let part = |it: &Figures| it.missed.get(at).map_or_else(nothing, |it| percent(it.part));
+        row(&format!("Later than {paths} critical paths"), &part);
     }
     text.push_str("</table></div>\n");
     text.push_str(
@@ -164,7 +165,7 @@ fn utilisation(results: &[Shown<'_>]) -> String {
             Line { points: steps.iter().enumerate().map(point).collect() }
         };
         let lines: Vec<Line> = results.iter().map(line).collect();
-        let title = format!("{resource} busy");
+        let title = format!("{} busy", begun(resource));
         let chart = Chart {
             title: &title,
             x: "time since the first arrival",

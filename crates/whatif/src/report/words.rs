@@ -11,7 +11,8 @@ pub(super) fn time(seconds: f64) -> String {
     if seconds < 59.95 {
         return format!("{seconds:.1}s");
     }
-    let whole = seconds.round() as u64;
+    // Cut off, as the command line does it: both show the same.
+    let whole = seconds.max(60.0) as u64;
     match whole {
         0..3_600 => format!("{}m {}s", whole / 60, whole % 60),
         3_600..86_400 => format!("{}h {}m", whole / 3_600, whole % 3_600 / 60),
@@ -28,6 +29,17 @@ pub(super) fn tick(seconds: f64) -> String {
 /// A part of one in percent.
 pub(super) fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
+}
+
+/// Stands where there is no figure.
+pub(super) fn nothing() -> String {
+    "–".to_owned()
+}
+
+/// A word as the beginning of a line: `memory` is `Memory`.
+pub(super) fn begun(word: &str) -> String {
+    let mut signs = word.chars();
+    signs.next().map_or_else(String::new, |first| first.to_uppercase().chain(signs).collect())
 }
 
 /// Text within HTML, also within an attribute.
