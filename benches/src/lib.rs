@@ -60,7 +60,8 @@ pub fn runtime() -> tokio::runtime::Runtime {
 #[must_use]
 pub fn hold(folder: &std::path::Path, mode: Mode) -> Holder {
     let keep = server::Keep::default();
-    let config = Config { home: folder.to_owned(), version: "bench", mode, keep };
+    let policy = server::Policy::default();
+    let config = Config { home: folder.to_owned(), version: "bench", mode, keep, policy };
     match Holder::start(&config) {
         Ok(holder) => holder,
         Err(error) => panic!("cannot hold {}: {error:?}", folder.display()),
