@@ -22,5 +22,5 @@ pub mod record;
 /// 2 has control flow: answers to tasks, and tasks whose edges need not all be met. 3 has runs that
 /// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
 /// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
-/// ways.
+/// ways. 6 has devices, and what the work of each workflow took of late.
 pub const FORMAT: u32 = 6;

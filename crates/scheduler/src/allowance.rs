@@ -49,6 +49,12 @@ impl Purse {
         Ok(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
+    /// The allowance that lets the fewest items of a class begin.
+    pub(super) fn scarcest(&self, class: &Class) -> Option<AllowanceId> {
+        let scarcest = class.draws.iter().min_by_key(|draw| self.open(draw));
+        scarcest.map(|draw| draw.allowance)
+    }
+
     /// An item of a class begins.
     pub(super) fn take(&mut self, class: &Class) {
         for draw in &class.draws {

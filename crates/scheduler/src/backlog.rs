@@ -37,7 +37,7 @@ pub struct Group {
     pub class: ClassId,
     /// How many.
     pub count: u32,
-    /// Its task's place in its run: 0 to 100, higher first.
+    /// Its task's place among those of all runs with the same priority: 0 to 100, higher first.
     pub priority: u8,
     /// How long what begins with one of them takes until its run ends, if nothing has to wait: the
     /// longest path of expected durations, in microseconds.

@@ -65,8 +65,8 @@ impl<'a> Draft<'a> {
         self.pages[node].timeline.as_ref().map_or(&self.nodes[node].free, Timeline::now)
     }
 
-    /// Expects what has outlived its estimate on a node to end at any moment, unless something is
-    /// booked there already: then nothing long goes before what is booked next.
+    /// Expects what has outlived its estimate on a node to end at any moment, unless something
+    /// begins or is booked there already: then nothing long goes before what is booked next.
     pub(super) fn hope(&mut self, node: usize) {
         let (known, now) = (&self.nodes[node], self.now);
         let page = &mut self.pages[node];

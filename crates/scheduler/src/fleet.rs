@@ -251,11 +251,6 @@ impl Fleet {
         (self.fastest, self.largest) = (fastest, largest);
     }
 
-    /// Whether any node could hold an item if nothing ran there.
-    pub(super) fn could_hold(&self, ask: &Ask) -> bool {
-        self.nodes.iter().any(|node| node.could_hold(ask))
-    }
-
     /// The largest part that an item takes of anything that all nodes have together, in millionths,
     /// at least 1.
     pub(super) fn share(&self, ask: &Ask) -> u64 {

@@ -295,10 +295,9 @@ impl<'a> Planning<'a> {
         if group.gang {
             return match group.count {
                 count if count > of_run => Outcome::RunFull,
-                count if count > drawn => class
-                    .draws
-                    .first()
-                    .map_or(Outcome::Settled, |draw| Outcome::Barred(draw.allowance)),
+                count if count > drawn => {
+                    self.purse.scarcest(class).map_or(Outcome::Settled, Outcome::Barred)
+                }
                 _ => self.place_gang_if_roomy(key, group),
             };
         }
@@ -373,11 +372,16 @@ impl<'a> Planning<'a> {
         if fleet.nodes.iter().all(|node| node.is_gone) {
             return Refusal::NoNode;
         }
-        if !fleet.nodes.iter().any(|node| node.spec.accepts) {
-            return Refusal::NoneAccepts;
-        }
         let ask = &self.planner.classes[class.0 as usize].ask;
-        if fleet.could_hold(ask) { Refusal::NoRoom } else { Refusal::NeverFits }
+        let mut could = fleet.nodes.iter().filter(|node| node.could_hold(ask));
+        // Those that take new work are asked first: mostly one of the first does.
+        if could.clone().any(|node| node.spec.accepts) {
+            Refusal::NoRoom
+        } else if could.next().is_some() {
+            Refusal::NoneAccepts
+        } else {
+            Refusal::NeverFits
+        }
     }
 
     /// Finds the nodes that have room for an item of a group, whatever is reserved there.

@@ -113,7 +113,11 @@ impl Planner {
         let nodes = (0..).map(NodeId).zip(&self.fleet.nodes).filter(|(_, node)| !node.is_gone);
         let mut shortages: Vec<_> =
             nodes.filter_map(|(id, node)| self.shortage(class, (id, node), ever)).collect();
-        shortages.sort_by_key(|it| it.asked.saturating_sub(it.free));
+        // By the part that is missing: bytes and devices do not compare.
+        shortages.sort_by_key(|it| {
+            let missing = u128::from(it.asked.saturating_sub(it.free)) * 1_000_000;
+            missing / u128::from(it.asked.max(1))
+        });
         shortages.truncate(most);
         shortages
     }
@@ -125,6 +129,10 @@ impl Planner {
         ever: bool,
     ) -> Option<Shortage> {
         let ask = &self.classes.get(class.0 as usize)?.ask;
+        // Where it could never run, nothing that ends makes room for it.
+        if !ever && !node.could_hold(ask) {
+            return None;
+        }
         let row = if ever { &node.empty } else { &node.free };
         let capacity = &node.spec.capacity;
         if let Some((resource, asked, free)) = nearest_miss(&ask.amounts, &row[..capacity.len()]) {

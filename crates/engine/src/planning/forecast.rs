@@ -102,10 +102,20 @@ impl Forecast {
         self.order.get(self.ended).map_or(0, |&task| self.ranks[task as usize])
     }
 
-    /// An attempt has ended: whether estimates are to be looked at anew, and after how many then.
-    pub(super) fn attempt_ended(&mut self) -> Option<u32> {
+    /// An attempt has ended: whether estimates are to be looked at anew.
+    pub(super) fn attempt_ended(&mut self) -> bool {
         self.looks.0 += 1;
-        (self.looks.0 >= self.looks.1).then(|| self.looks.1.saturating_mul(2))
+        self.is_due()
+    }
+
+    const fn is_due(&self) -> bool {
+        self.looks.0 >= self.looks.1
+    }
+
+    /// After how many attempts whatever takes its place is to look at estimates: twice as many once
+    /// it has been looked at for that reason.
+    pub(super) const fn next_look(&self) -> u32 {
+        if self.is_due() { self.looks.1.saturating_mul(2) } else { self.looks.1 }
     }
 }
 

@@ -141,6 +141,9 @@ impl Planning {
         let plan = self.planner.plan(now.0, FUEL);
         let soonest = now + LOOK_AGAIN;
         self.look_at = match plan.is_out_of_fuel {
+            // What cannot even be looked at is looked at again, and not at once: a plan that places
+            // nothing would begin at the same place.
+            true if plan.placements.is_empty() => Some(soonest),
             true => Some(now),
             false => plan.look_at.map(|at| Timestamp(at).max(soonest)),
         };

@@ -40,7 +40,7 @@ impl Planning {
 
     /// Works out what is left of a run, by the estimates of this moment.
     fn look_ahead(&mut self, state: &State, id: RunId, run: &Run, now: Timestamp) {
-        let look = self.forecasts.remove(&id).map_or(0, |mut old| old.attempt_ended().unwrap_or(0));
+        let look = self.forecasts.remove(&id).map_or(0, |old| old.next_look());
         let classes: Vec<ClassId> = run.classes.clone();
         let item = |policy: usize| {
             let class = classes[policy];
@@ -94,7 +94,7 @@ impl Planning {
     /// An attempt has ended; now and then that makes other estimates.
     pub(super) fn note_end(&mut self, state: &State, id: RunId, now: Timestamp) {
         let forecast = self.forecasts.get_mut(&id);
-        if forecast.is_some_and(|forecast| forecast.attempt_ended().is_some()) {
+        if forecast.is_some_and(Forecast::attempt_ended) {
             self.tell_run(state, id, now);
         }
     }
