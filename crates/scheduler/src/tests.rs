@@ -1,5 +1,6 @@
 //! The planner in worlds small enough to know what is right.
 
+mod bounds;
 mod optimum;
 mod world;
 

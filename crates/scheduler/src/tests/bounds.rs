@@ -1,0 +1,248 @@
+//! What bounds a plan: fuel, the limits of runs and allowances, nodes that come, go and say nothing;
+//! and why the rest stays.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::super::{
+    AllowanceId, ClassId, Draw, Group, GroupKey, Lease, NodeId, Planner, Policy, Refusal, Run,
+    SPEED, Taken, Thing,
+};
+use super::{ALL_ITEMS, FUEL, SECOND, cpus, gpus, node};
+
+fn key(run: u64, task: u32) -> GroupKey {
+    GroupKey { run, task, item: ALL_ITEMS }
+}
+
+/// A planner on one node of so many cores and two devices.
+fn planner(cores: u64) -> Planner {
+    let mut planner = Planner::new(Policy::Autoglm);
+    planner.add_node(node(cores, 2, SPEED));
+    planner
+}
+
+fn tell(planner: &mut Planner, key: GroupKey, class: ClassId, count: u32) {
+    let group = Group { class, count, expected: SECOND, ..Group::default() };
+    planner.set_group(0, key, group);
+}
+
+/// Begins what was planned; gives back how many items of each group.
+fn begin(planner: &mut Planner, now: u64) -> Vec<(GroupKey, u32)> {
+    let placements = planner.plan(now, FUEL).placements;
+    let mut begun = Vec::new();
+    for placement in placements {
+        for number in 0..placement.count {
+            let item = GroupKey { item: number, ..placement.group };
+            let lease = Lease {
+                class: planner.group(placement.group).expect("it waits").class,
+                taken: placement.taken.clone(),
+                began_at: now,
+                ends_at: now + SECOND,
+            };
+            planner.begin(item, placement.node, lease);
+        }
+        let left = planner.group(placement.group).expect("it waits").count - placement.count;
+        let group = *planner.group(placement.group).expect("it waits");
+        planner.set_group(now, placement.group, Group { count: left, ..group });
+        begun.push((placement.group, placement.count));
+    }
+    begun
+}
+
+#[test]
+fn without_fuel_a_plan_ends_and_the_next_goes_on() {
+    let mut planner = planner(1_000);
+    let class = planner.class(cpus(1));
+    (0..40).for_each(|run| tell(&mut planner, key(run, 0), class, 10));
+    let plan = planner.plan(0, 60);
+    let placed: u32 = plan.placements.iter().map(|it| it.count).sum();
+    assert!(plan.is_out_of_fuel && placed > 0 && placed < 100, "{placed}");
+    let mut rounds = 0;
+    let mut left = 400;
+    while left > 0 {
+        let plan = planner.plan(0, 60);
+        for placement in plan.placements {
+            let group = *planner.group(placement.group).expect("it waits");
+            let count = group.count - placement.count;
+            planner.set_group(0, placement.group, Group { count, ..group });
+            left -= placement.count;
+        }
+        rounds += 1;
+        assert!(rounds < 100, "every plan goes on where the one before had to end");
+    }
+    assert!(!planner.plan(0, 60).is_out_of_fuel, "nothing is left");
+}
+
+#[test]
+fn a_run_has_no_more_with_nodes_than_it_may_and_others_pass_it() {
+    let mut planner = planner(8);
+    let class = planner.class(cpus(1));
+    planner.set_run(1, Run { room: 3, work: 1, ..Run::default() });
+    planner.set_run(2, Run { work: SECOND, ..Run::default() });
+    (0..5).for_each(|task| tell(&mut planner, key(1, task), class, 2));
+    tell(&mut planner, key(2, 0), class, 2);
+    let begun = begin(&mut planner, 0);
+    let of = |run| begun.iter().filter(|it| it.0.run == run).map(|it| it.1).sum::<u32>();
+    assert_eq!((of(1), of(2)), (3, 2));
+    assert_eq!(planner.why(key(1, 1)), Some(Refusal::Run));
+    assert_eq!(planner.why(key(2, 0)), None, "it does not wait");
+}
+
+#[test]
+fn what_draws_on_an_allowance_gets_what_is_left_of_it() {
+    let mut planner = planner(8);
+    let (first, second) = (planner.add_class(cpus(1)), planner.add_class(cpus(1)));
+    let draw = |cost, reserve| -> Box<[Draw]> {
+        [Draw { allowance: AllowanceId(0), cost, reserve }].into()
+    };
+    planner.set_allowances(vec![5], vec![(first, draw(2, 0)), (second, draw(1, 2))]);
+    tell(&mut planner, key(1, 0), first, 1);
+    tell(&mut planner, key(2, 0), second, 4);
+    let begun = begin(&mut planner, 0);
+    // Five less two; the other has to leave two of the three untouched.
+    assert_eq!(begun, [(key(1, 0), 1), (key(2, 0), 1)]);
+    assert_eq!(planner.why(key(2, 0)), Some(Refusal::Allowance(AllowanceId(0))));
+    let refused: Vec<_> = planner.refused().collect();
+    assert_eq!(refused, [(second, Refusal::Allowance(AllowanceId(0)))]);
+}
+
+#[test]
+fn short_work_is_lent_ahead_and_begins_in_its_turn() {
+    let mut planner = planner(2);
+    let class = planner.class(cpus(1));
+    let group = Group { class, count: 50, expected: 1_000, lend: 4, ..Group::default() };
+    planner.set_group(0, key(1, 0), group);
+    let begun = begin(&mut planner, 0);
+    assert_eq!(begun.iter().map(|it| it.1).sum::<u32>(), 2 + 8, "four more for each place");
+    assert!(begin(&mut planner, 1).is_empty(), "no more than that waits at a node");
+    assert_eq!(planner.why(key(1, 0)), Some(Refusal::NoRoom));
+    // One ends, one that was lent takes its place, and one more is lent.
+    planner.end(2, GroupKey { item: 0, ..key(1, 0) });
+    assert_eq!(planner.fleet.nodes[0].leases.len(), 2);
+    assert_eq!(begin(&mut planner, 2).iter().map(|it| it.1).sum::<u32>(), 1);
+}
+
+#[test]
+fn what_draws_takes_devices_or_is_not_short_is_never_lent() {
+    let mut planner = planner(1);
+    let (drawing, holding) = (planner.add_class(cpus(1)), planner.add_class(gpus(2, 1_000)));
+    let plain = planner.add_class(cpus(1));
+    let draws = [Draw { allowance: AllowanceId(0), cost: 1, reserve: 0 }].into();
+    planner.set_allowances(vec![100], vec![(drawing, draws)]);
+    for (run, class, lend) in [(1, drawing, 4), (2, holding, 4), (3, plain, 0)] {
+        let group = Group { class, count: 9, expected: 1_000, lend, ..Group::default() };
+        planner.set_group(0, key(run, 0), group);
+    }
+    assert_eq!(begin(&mut planner, 0), [(key(1, 0), 1)]);
+}
+
+#[test]
+fn who_stays_is_told_why() {
+    let mut planner = Planner::new(Policy::Autoglm);
+    let (small, large) = (planner.class(cpus(2)), planner.class(cpus(9)));
+    let picky = planner.class(gpus(3, 1_000));
+    tell(&mut planner, key(1, 0), small, 1);
+    tell(&mut planner, key(2, 0), large, 1);
+    tell(&mut planner, key(3, 0), picky, 1);
+    assert!(planner.plan(0, FUEL).placements.is_empty());
+    assert_eq!(planner.why(key(1, 0)), Some(Refusal::NoNode));
+    let silent = planner.add_node(super::NodeSpec { accepts: false, ..node(4, 2, SPEED) });
+    planner.plan(1, FUEL);
+    assert_eq!(planner.why(key(1, 0)), Some(Refusal::NoneAccepts));
+    assert_eq!(planner.why(key(2, 0)), Some(Refusal::NeverFits));
+    planner.set_accepts(silent, true);
+    assert_eq!(begin(&mut planner, 2), [(key(1, 0), 1)]);
+    assert_eq!(planner.why(key(3, 0)), Some(Refusal::NeverFits));
+    let short = planner.shortages(picky, true, 8);
+    assert_eq!((short[0].thing, short[0].asked, short[0].free), (Thing::Devices, 3, 2));
+    // What two cores are taken of has two, and what asks for three waits for them.
+    let middle = planner.class(cpus(3));
+    tell(&mut planner, key(4, 0), middle, 1);
+    planner.plan(3, FUEL);
+    assert_eq!(planner.why(key(4, 0)), Some(Refusal::NoRoom));
+    let short = planner.shortages(middle, false, 8);
+    assert_eq!((short[0].node, short[0].asked, short[0].free), (silent, 3, 2));
+    assert!(planner.shortages(large, false, 8).is_empty(), "no end of work makes room for it");
+}
+
+#[test]
+fn the_nearest_miss_is_the_smallest_part_of_what_is_asked_for() {
+    let mut planner = Planner::new(Policy::Autoglm);
+    // A node that lacks one of two cores, and one that lacks 200 of 900 bytes.
+    let nodes = [vec![1, 1_000], vec![8, 700]]
+        .map(|capacity| planner.add_node(super::NodeSpec { capacity, ..node(1, 0, SPEED) }));
+    let class = planner.class(super::Ask { amounts: vec![2, 900], ..super::Ask::default() });
+    let short: Vec<NodeId> = planner.shortages(class, true, 8).iter().map(|it| it.node).collect();
+    assert_eq!(short, [nodes[1], nodes[0]]);
+}
+
+#[test]
+fn a_node_that_goes_takes_its_work_along_and_its_number_is_used_again() {
+    let mut planner = planner(4);
+    let class = planner.class(cpus(4));
+    tell(&mut planner, key(1, 0), class, 1);
+    assert_eq!(begin(&mut planner, 0), [(key(1, 0), 1)]);
+    planner.remove_node(NodeId(0));
+    planner.end(1, GroupKey { item: 0, ..key(1, 0) });
+    tell(&mut planner, key(2, 0), class, 1);
+    assert!(planner.plan(1, FUEL).placements.is_empty());
+    assert_eq!(planner.why(key(2, 0)), Some(Refusal::NoNode));
+    assert_eq!(planner.add_node(node(4, 0, SPEED)), NodeId(0));
+    assert_eq!(begin(&mut planner, 2), [(key(2, 0), 1)], "the new one is free");
+}
+
+#[test]
+fn what_waits_for_a_faster_node_says_so_and_when_to_look_again() {
+    let mut planner = Planner::new(Policy::Autoglm);
+    let fast = planner.add_node(node(1, 0, 4_000));
+    planner.add_node(node(1, 0, 1_000));
+    let class = planner.class(cpus(1));
+    let lease = Lease {
+        class,
+        taken: Taken { amounts: vec![1, 1], ..Taken::default() },
+        began_at: 0,
+        ends_at: 10 * SECOND,
+    };
+    planner.begin(key(9, 9), fast, lease);
+    let group = Group { class, count: 1, expected: 100 * SECOND, ..Group::default() };
+    planner.set_group(SECOND, key(1, 0), group);
+    let plan = planner.plan(SECOND, FUEL);
+    assert!(plan.placements.is_empty());
+    assert_eq!(plan.look_at, Some(10 * SECOND));
+    assert_eq!(planner.why(key(1, 0)), Some(Refusal::Faster { node: fast, at: 10 * SECOND }));
+}
+
+#[test]
+fn a_run_that_moves_to_another_lane_takes_all_its_groups_along() {
+    let mut planner = planner(1);
+    let class = planner.class(cpus(1));
+    planner.set_run(1, Run { work: 100 * SECOND, path: 100 * SECOND, ..Run::default() });
+    planner.set_run(2, Run { work: 10 * SECOND, path: 10 * SECOND, ..Run::default() });
+    (0..3).for_each(|task| tell(&mut planner, key(1, task), class, 1));
+    tell(&mut planner, key(2, 0), class, 5);
+    assert_eq!(planner.ahead(key(1, 2), 99).groups, 3);
+    assert_eq!(planner.ahead(key(1, 2), 99).items, 2 + 5);
+    planner.set_run(1, Run { work: SECOND, path: SECOND, ..Run::default() });
+    assert_eq!(planner.ahead(key(1, 2), 99).groups, 2);
+    assert_eq!(planner.ahead(key(2, 0), 99).groups, 3);
+    assert!(planner.ahead(key(2, 0), 2).more, "no more than that is looked at");
+    assert_eq!(begin(&mut planner, 0)[0].0.run, 1);
+    planner.forget_run(0, 1);
+    assert_eq!(planner.group_count(), 1);
+}
+
+#[test]
+fn a_task_of_higher_priority_goes_before_those_of_all_runs_of_its_own() {
+    let mut planner = planner(1);
+    let class = planner.class(cpus(1));
+    planner.set_run(1, Run { work: 100 * SECOND, path: 100 * SECOND, ..Run::default() });
+    planner.set_run(2, Run { work: SECOND, path: SECOND, ..Run::default() });
+    planner.set_run(3, Run { priority: 51, work: 500 * SECOND, ..Run::default() });
+    tell(&mut planner, key(2, 0), class, 1);
+    let urgent = Group { class, count: 1, priority: 60, expected: SECOND, ..Group::default() };
+    planner.set_group(0, key(1, 0), urgent);
+    assert_eq!((planner.ahead(key(2, 0), 9).groups, planner.ahead(key(1, 0), 9).groups), (1, 0));
+    tell(&mut planner, key(3, 0), class, 1);
+    assert_eq!(planner.ahead(key(1, 0), 9).groups, 1, "the run's priority counts more");
+}
