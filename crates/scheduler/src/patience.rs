@@ -127,4 +127,35 @@ mod tests {
         patience.waits(10_000 * SECOND);
         assert_eq!(patience.get(0), 10_000 * SECOND / 100 * AHEAD);
     }
+
+    #[test]
+    fn what_never_began_is_not_waited_for_when_nothing_waits() {
+        let mut patience = Patience::default();
+        patience.comes(0, 10);
+        // It was given up, and who gave it up counted it for less than it had come for.
+        patience.begins(10 * SECOND, 9);
+        patience.rests(10 * SECOND);
+        patience.comes(20 * SECOND, 10);
+        patience.begins(20 * SECOND, 10);
+        assert_eq!(patience.get(5_000 * SECOND), LEAST);
+    }
+
+    #[test]
+    fn long_waits_of_long_ago_count_no_more() {
+        let long = || {
+            let mut patience = Patience::default();
+            patience.comes(0, 1);
+            patience.begins(1_000 * SECOND, 1);
+            patience.rests(1_000 * SECOND);
+            patience
+        };
+        let again = |pause: u64| {
+            let (mut patience, at) = (long(), (1_000 + pause) * SECOND);
+            patience.comes(at, 1);
+            patience.begins(at, 1);
+            patience.get(at)
+        };
+        assert_eq!(again(500), 1_000 * SECOND / 100 * PAST, "a short pause is no end");
+        assert_eq!(again(1_001), LEAST);
+    }
 }
