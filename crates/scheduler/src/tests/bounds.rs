@@ -1,5 +1,5 @@
-//! What bounds a plan: fuel, the limits of runs and allowances, nodes that come, go and say nothing;
-//! and why the rest stays.
+//! What bounds a plan: fuel, the limits of runs and allowances, nodes that come, go and say
+//! nothing; and why the rest stays.
 
 use alloc::boxed::Box;
 use alloc::vec;
