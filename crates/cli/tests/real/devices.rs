@@ -134,7 +134,6 @@ fn a_kind_that_no_worker_has_waits_and_it_is_said_what_there_is() {
 
 /// The same to its end, which comes when a minute has passed.
 #[test]
-#[ignore = "takes more than a minute"]
 fn a_kind_that_no_worker_has_fails_in_the_end() {
     let home = Home::new();
     home.write("flow.yaml", "tasks: {a: {script: 'true', resources: {gpu: a100}}}\n");
