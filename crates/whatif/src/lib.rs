@@ -6,7 +6,7 @@
 //! it. The same seed gives the same figures.
 //!
 //! [`prepare`] makes a [`Work`] of workloads, [`edit`](edit()) changes a cluster, [`play`] lets
-//! time pass, [`measure`] looks at what happened, and [`report`] draws it.
+//! time pass, [`measure()`] looks at what happened, and [`report`] draws it.
 //!
 //! Nothing here has a clock, a thread, a file or a random source. It must never decide where or
 //! when a task starts: that is the engine's, also where it is wrong.
