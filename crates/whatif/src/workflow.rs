@@ -1,4 +1,4 @@
-//! A workflow as a job: how long its tasks take is not in the file, so it is supposed.
+//! A workflow as a job: how long its tasks take is `expected` in the file, or else supposed.
 
 use model::control::Kind;
 use model::{Graph, TaskId};
@@ -28,7 +28,8 @@ pub fn workload<'n>(
         // A decision or the end of a loop takes no time and nothing of a node.
         let waits = policy.kind == Kind::Work;
         let limit = policy.timeout.map(|timeout| timeout.0);
-        let duration_us = match (waits, took(name(task)), limit) {
+        let told = took(name(task)).or(policy.expected.map(|expected| expected.0));
+        let duration_us = match (waits, told, limit) {
             (false, ..) => 1,
             (true, Some(said), _) => said,
             (true, None, Some(limit)) => {
@@ -97,12 +98,13 @@ mod tests {
         let gpu = Request { cpu_milli: 2_000, memory_bytes: 7, devices, ..Request::default() };
         let policies = vec![
             Policy { timeout: Some(Span::secs(30)), ..Policy::default() },
-            Policy { request: gpu, ..Policy::default() },
+            Policy { request: gpu.clone(), expected: Some(Span::secs(20)), ..Policy::default() },
             Policy { trigger: Trigger::Exit, ..Policy::default() },
+            Policy { request: gpu, ..Policy::default() },
         ];
         let parts = GraphParts {
             policies,
-            policy_of: vec![0, 1, 1, 2],
+            policy_of: vec![0, 1, 3, 2],
             edges: vec![(0, 1), (1, 2)],
             conditions: Vec::new(),
             fan_outs: vec![(1, 3), (2, 2)],
@@ -130,5 +132,7 @@ mod tests {
             format!("w: without a --duration, {tasks} is taken to last {time}")
         });
         assert_eq!(workload.notes, notes);
+        let workload = super::workload("w", &graph(), |task| names[task.0 as usize], |_| None);
+        assert_eq!(workload.unwrap().tasks()[1].duration_us, 20_000_000, "as the file expects");
     }
 }
