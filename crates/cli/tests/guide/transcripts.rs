@@ -18,8 +18,9 @@ fn topic(info: &str) -> Option<&str> {
 /// The lines of a text in which nothing is left that differs from run to run.
 fn still(text: &str) -> Vec<String> {
     let is_still = |word: &&str| {
-        let number = word.trim_end_matches(':').trim_end_matches("ms").trim_end_matches('s');
-        number == *word || number.parse::<f64>().is_err()
+        let bare = word.trim_end_matches([':', '.']);
+        let number = bare.trim_end_matches("ms").trim_end_matches('s');
+        number == bare || number.parse::<f64>().is_err()
     };
     let line = |line: &str| line.split_whitespace().filter(is_still).collect::<Vec<_>>().join(" ");
     let mut lines: Vec<String> = text.lines().map(line).collect();
