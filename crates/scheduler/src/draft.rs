@@ -77,7 +77,7 @@ impl<'a> Draft<'a> {
 
     /// Whether an item fits into what is free on a node now, whatever is reserved there.
     pub(super) fn fits(&self, node: usize, ask: &Ask) -> bool {
-        self.nodes[node].spec.accepts && self.form(node).fits(self.free(node), ask)
+        self.nodes[node].is_open() && self.form(node).fits(self.free(node), ask)
     }
 
     /// Whether anything is booked on a node for later.
@@ -108,10 +108,12 @@ impl<'a> Draft<'a> {
         if !self.nodes[node].spec.accepts || !form.fits(&self.nodes[node].empty, ask) {
             return None;
         }
-        match &self.pages[node].timeline {
+        let first = if self.nodes[node].is_open() { self.now } else { self.now + 1 };
+        let found = match &self.pages[node].timeline {
             Some(timeline) => timeline.earliest(form, ask, duration),
             None => self.future(node).earliest(form, ask, duration),
-        }
+        };
+        found.map(|(start, doubt, least)| (start.max(first), doubt, least))
     }
 
     /// What is free on a node from a time on, if an item fits into that.

@@ -147,7 +147,13 @@ impl Node {
 
     /// Whether an item may begin here with what is free now.
     pub(super) fn fits(&self, ask: &Ask) -> bool {
-        self.spec.accepts && self.form.fits(&self.free, ask)
+        self.is_open() && self.form.fits(&self.free, ask)
+    }
+
+    /// Whether anything may begin here at once. What a node was lent goes before whatever comes,
+    /// even where that would fit beside it.
+    pub(super) fn is_open(&self) -> bool {
+        self.spec.accepts && self.lent.is_empty()
     }
 
     /// Whether an item could begin here if nothing ran.

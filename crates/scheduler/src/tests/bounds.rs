@@ -246,3 +246,20 @@ fn a_task_of_higher_priority_goes_before_those_of_all_runs_of_its_own() {
     tell(&mut planner, key(3, 0), class, 1);
     assert_eq!(planner.ahead(key(1, 0), 9).groups, 1, "the run's priority counts more");
 }
+
+#[test]
+fn nothing_begins_beside_what_a_node_was_lent() {
+    let mut planner = planner(3);
+    let (wide, narrow) = (planner.class(cpus(2)), planner.class(cpus(1)));
+    let group = Group { class: wide, count: 2, expected: 1_000, lend: 1, ..Group::default() };
+    planner.set_group(0, key(1, 0), group);
+    assert_eq!(begin(&mut planner, 0), [(key(1, 0), 2)]);
+    // One core is left, and whoever was lent goes first: what it waits for may be long in coming.
+    tell(&mut planner, key(2, 0), narrow, 1);
+    assert!(planner.plan(1, FUEL).placements.is_empty());
+    let other = planner.add_node(node(1, 0, SPEED));
+    assert_eq!(planner.plan(2, FUEL).placements[0].node, other);
+    planner.remove_node(other);
+    planner.end(3, GroupKey { item: 0, ..key(1, 0) });
+    assert_eq!(begin(&mut planner, 3), [(key(2, 0), 1)]);
+}
