@@ -57,6 +57,10 @@ fn main() -> ExitCode {
             table.cost(nodes, &cost::cost(nodes), per_second);
         }
     }
+    // Only when it is asked for: it holds nothing against a limit.
+    if rows.iter().any(|row| row == "policies") {
+        policies(&folder);
+    }
     println!("{} of {} limits are kept", table.kept, table.kept + table.missed);
     ExitCode::SUCCESS
 }
@@ -95,6 +99,32 @@ const SCENARIOS: &[Row] = &[
     ("philly-72", Measure::WaitAgainst(6_307.0), &[(Estimates::Recorded, 0.42, 83_900.0)]),
 ];
 
+/// Replays every scenario by every policy, with the estimates that are recorded.
+fn policies(folder: &Path) {
+    for (name, ..) in SCENARIOS {
+        let Some(path) = scenario_file(folder, name) else {
+            println!("{name:18} is not there");
+            continue;
+        };
+        let (workload, cluster) = open(&path, Estimates::Recorded);
+        let cluster = cluster.unwrap_or_else(|| gpu_nodes(72));
+        for (policy, called) in Policy::ALL {
+            let Outcome { wait, longest, completion, busy, .. } =
+                replay(policy, &workload, &cluster);
+            println!(
+                "{name:18} {called:14} wait {wait:8.0} s, longest {longest:8.0} s, completion \
+                 {completion:8.0} s, busy {busy:.3}"
+            );
+        }
+    }
+}
+
+/// The file of a scenario, if it is there.
+fn scenario_file(folder: &Path, name: &str) -> Option<PathBuf> {
+    let files = ["json.gz", "csv.gz"].map(|end| folder.join(format!("scenarios/{name}.{end}")));
+    files.into_iter().find(|path| path.exists())
+}
+
 /// Replays a scenario in the order of arrival and by the planner's own policy.
 fn scenario(
     folder: &Path,
@@ -103,8 +133,7 @@ fn scenario(
     limits: &[(Estimates, f64, f64)],
     table: &mut Table,
 ) {
-    let path = ["json.gz", "csv.gz"].map(|end| folder.join(format!("scenarios/{name}.{end}")));
-    let Some(path) = path.into_iter().find(|path| path.exists()) else {
+    let Some(path) = scenario_file(folder, name) else {
         return println!("{name:18} is not there");
     };
     for &(estimates, most, longest) in limits {

@@ -210,15 +210,14 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
         for task in run.graph().tasks() {
             let key = TaskKey { run: id, task };
             if run.ready_items(task) > 0 {
-                let (class, entry) = run.ready_key(key);
-                ready.insert(class, entry);
+                ready.insert(run.class(task), key);
             }
             let items = run.fan(task).map_or(1, |fan| fan.items().len());
             for item in (0u32..).take(items).map(ItemId) {
                 let retrying = run.item(task, item).map(|item| item.status());
                 if retrying == Some(TaskStatus::Retrying) {
                     let due = state.ready.waiting.get(&key.item(item)).copied().unwrap_or_default();
-                    ready.insert_retry(run.item_key(key, item), item, due);
+                    ready.insert_retry(run.class_of(task, item), key.item(item), due);
                 }
             }
         }
@@ -297,8 +296,7 @@ mod tests {
     fn an_index_that_was_not_cleaned_breaks_s10() {
         let key = TaskKey { run: RunId(1), task: TaskId(1) };
         let stale = violation(|state| {
-            let (class, entry) = state.runs[&key.run].ready_key(key);
-            state.ready.insert(class, entry);
+            state.ready.insert(state.runs[&key.run].class(key.task), key);
         });
         assert_eq!(stale, Some("S10"));
         let missing = violation(|state| state.ready.tasks.clear());

@@ -102,13 +102,10 @@ impl Engine {
                 Some(_) => vec![behind],
             };
         };
-        let limit = run.admitted().concurrency;
-        let is_full = limit.is_some_and(|limit| run.live() >= limit);
         let misses = |ever| self.misses(planning, key, ever);
         let blocker = match refusal {
-            // Of a run that has all it may, only the first was asked.
-            Refusal::Behind if !is_full => behind.clone(),
-            Refusal::Behind | Refusal::Run => Blocker::Concurrency { limit: limit.unwrap_or(0) },
+            Refusal::Behind => behind.clone(),
+            Refusal::Run => Blocker::Concurrency { limit: run.admitted().concurrency.unwrap_or(0) },
             Refusal::NoNode => Blocker::NoWorker,
             Refusal::NoneAccepts => Blocker::Silent,
             Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },

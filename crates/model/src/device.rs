@@ -36,6 +36,23 @@ pub struct Device {
     pub part: Option<Part>,
 }
 
+impl Device {
+    /// A device of which only this is known: who offers it says so, and no driver was asked.
+    #[must_use]
+    pub fn described(uuid: impl Into<Box<str>>, kind: impl Into<Box<str>>, memory: u64) -> Self {
+        Self {
+            uuid: uuid.into(),
+            vendor: Vendor::Other,
+            kind: kind.into(),
+            memory_bytes: memory,
+            address: None,
+            numa_node: None,
+            ordinal: None,
+            part: None,
+        }
+    }
+}
+
 /// Who made a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Vendor {

@@ -14,6 +14,8 @@ struct Page {
     booked: bool,
     /// Whether anything begins or is booked here.
     changed: bool,
+    /// Whether it is lent anything: that goes before whatever comes.
+    lent: bool,
 }
 
 #[derive(Debug)]
@@ -75,9 +77,18 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Gives a node what waits there for room.
+    pub(super) fn lend(&mut self, node: usize) {
+        self.pages[node].lent = true;
+    }
+
+    fn is_open(&self, node: usize) -> bool {
+        self.nodes[node].is_open() && !self.pages[node].lent
+    }
+
     /// Whether an item fits into what is free on a node now, whatever is reserved there.
     pub(super) fn fits(&self, node: usize, ask: &Ask) -> bool {
-        self.nodes[node].is_open() && self.form(node).fits(self.free(node), ask)
+        self.is_open(node) && self.form(node).fits(self.free(node), ask)
     }
 
     /// Whether anything is booked on a node for later.
@@ -108,7 +119,7 @@ impl<'a> Draft<'a> {
         if !self.nodes[node].spec.accepts || !form.fits(&self.nodes[node].empty, ask) {
             return None;
         }
-        let first = if self.nodes[node].is_open() { self.now } else { self.now + 1 };
+        let first = if self.is_open(node) { self.now } else { self.now + 1 };
         let found = match &self.pages[node].timeline {
             Some(timeline) => timeline.earliest(form, ask, duration),
             None => self.future(node).earliest(form, ask, duration),

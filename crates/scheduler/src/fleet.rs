@@ -61,13 +61,13 @@ impl Lease {
     }
 
     /// Until when what is expected at a time is expected. What has outlived its estimate is looked
-    /// at anew after each eighth of an octave of its age, not at every moment.
+    /// at anew after each thirty-second of an octave of its age, not at every moment.
     fn looked_at_until(&self, now: u64) -> u64 {
         if self.ends_at > now {
             return self.ends_at;
         }
         let age = now.saturating_sub(self.began_at).max(1);
-        let step = 1 << age.ilog2().saturating_sub(3);
+        let step = 1 << age.ilog2().saturating_sub(5);
         self.began_at.saturating_add((age / step).saturating_add(1).saturating_mul(step))
     }
 }

@@ -44,13 +44,13 @@ pub use ask::{Ask, Device, DeviceAsk, DeviceSet, Kinds, Taken, WHOLE};
 pub use backlog::{ALL_ITEMS, Ahead, ClassId, Group, GroupKey, Run};
 pub use fit::fits;
 pub use fleet::{Lease, NodeId, NodeSpec, SPEED};
-pub use patience::Patience;
 pub use plan::{Placement, Plan};
 pub use policy::Policy;
 pub use refusal::{Refusal, Shortage, Thing};
 
 use backlog::Backlog;
 use fleet::Fleet;
+use patience::Patience;
 use refusal::Refusals;
 
 /// What the planner knows.

@@ -418,6 +418,7 @@ impl<'a> Planning<'a> {
     /// Items are given to a node that has no room for them yet.
     pub(super) fn give(&mut self, key: GroupKey, node: usize, count: u32, ask: &Ask) {
         self.count_in(key.run, count);
+        self.draft.lend(node);
         let taken = Taken { amounts: ask.amounts.clone(), ..Taken::default() };
         self.propose(Placement { group: key, node: node_id(node), count, taken });
     }

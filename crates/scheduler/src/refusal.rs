@@ -92,7 +92,10 @@ impl Planner {
         let waiting = self.backlog.get(key)?;
         let own = self.refusals.groups.get(&key);
         let refusal = own.or_else(|| self.refusals.classes.get(&waiting.group.class));
-        Some(refusal.copied().unwrap_or(Refusal::Behind))
+        // Of a run that has all it may, only the first of a class was asked.
+        let is_full = || self.backlog.run(key.run).is_some_and(|known| known.run.room == 0);
+        let unasked = || if is_full() { Refusal::Run } else { Refusal::Behind };
+        Some(refusal.copied().unwrap_or_else(unasked))
     }
 
     /// The classes that the last plan could place nowhere, for a reason that is true of all in it.

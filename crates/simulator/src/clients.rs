@@ -24,7 +24,7 @@ use crate::workload;
 /// For how long a run is paused at most before somebody lets it go on.
 pub const PAUSED_MAX: Span = Span::secs(300);
 /// How long a client waits for an answer.
-const PATIENCE: Span = Span::secs(5);
+pub const PATIENCE: Span = Span::secs(5);
 
 /// All clients.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use model::collections::HashMap;
 use model::limits::ATTEMPT_LEASE;
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
 use model::outcome::{AttemptEnd, Failure, OutputRef, Spent, Usage};
-use model::{Device, Digest, Offers, Outcome, Span, Timestamp, Vendor};
+use model::{Device, Digest, Offers, Outcome, Span, Timestamp};
 
 use crate::event::Event;
 use crate::invariants::s04_room::Room;
@@ -63,16 +63,8 @@ pub struct Node {
 /// A device by its place on its node: small and large ones in turn.
 fn device(place: u64) -> Device {
     let is_large = place % 2 == 1;
-    Device {
-        uuid: format!("GPU-{place}").into(),
-        vendor: Vendor::Other,
-        kind: if is_large { "sim-large" } else { "sim-small" }.into(),
-        memory_bytes: device_memory(place),
-        address: None,
-        numa_node: None,
-        ordinal: None,
-        part: None,
-    }
+    let kind = if is_large { "sim-large" } else { "sim-small" };
+    Device::described(format!("GPU-{place}"), kind, device_memory(place))
 }
 
 /// The memory of a device by its place, in bytes.

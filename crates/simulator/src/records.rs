@@ -16,7 +16,7 @@ use model::fact::{AttemptsEnded, LossCause, PauseCause, StopCause};
 use model::outcome::Then;
 use model::{Digest, Fact, Graph, ItemId, Outcome, RunId, RunStatus, Seq, TaskKey, Timestamp};
 
-use crate::clients::PAUSED_MAX;
+use crate::clients::{PATIENCE, PAUSED_MAX};
 use crate::disk::FaultyDisk;
 use crate::event::{Event, Wish};
 use crate::invariants::s06_replay::GraphStore;
@@ -216,8 +216,10 @@ impl Records {
             Fact::RoundOpened { run, .. }
             | Fact::ItemsReopened { task: TaskKey { run, .. }, .. } => {
                 stage.truth.stopped.remove(run);
-                // A stop may be asked for before the round that it is meant for is durable.
-                if self.asked.get(run).is_some_and(|asked_at| *asked_at < entry.at) {
+                // A stop may be asked for before the round that it is meant for is durable, and
+                // reach the coordinator after it.
+                let is_old = |asked_at: &Timestamp| *asked_at + PATIENCE < entry.at;
+                if self.asked.get(run).is_some_and(is_old) {
                     self.asked.remove(run);
                 }
                 self.ended.retain(|ended| ended != run);

@@ -1,7 +1,7 @@
 //! Where a workload meets the engine: policies, what is asked for and offered, what is expected.
 
 use engine::Engine;
-use model::{Device, DeviceRequest, Offers, Request, Span, Vendor};
+use model::{Device, DeviceRequest, Offers, Request, Span};
 pub use scheduler::Policy;
 use workload::{NodeKind, Task, Workload};
 
@@ -41,15 +41,8 @@ pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
 /// What a node offers.
 pub(crate) fn offers(node: &NodeKind) -> Offers {
     let devices = node.gpus.iter().flat_map(|gpu| {
-        let device = |number| Device {
-            uuid: format!("{}-{number}", gpu.kind).into(),
-            vendor: Vendor::Other,
-            kind: gpu.kind.as_str().into(),
-            memory_bytes: gpu.memory_bytes,
-            address: None,
-            numa_node: None,
-            ordinal: None,
-            part: None,
+        let device = |number| {
+            Device::described(format!("{}-{number}", gpu.kind), &*gpu.kind, gpu.memory_bytes)
         };
         (0..gpu.count).map(device)
     });

@@ -7,7 +7,7 @@
 use std::thread::{self, JoinHandle};
 
 use model::resources::CONTAINER;
-use model::{Device, DeviceSet, Offers, Vendor};
+use model::{Device, DeviceSet, Offers};
 use worker::devices::{Found, find};
 
 use crate::quantity::Declared;
@@ -104,16 +104,7 @@ fn placeholder(place: usize, numbers: &[Option<u16>]) -> Device {
         Some(number) => *number,
         None => u16::try_from(place).ok(),
     };
-    Device {
-        uuid: format!("gpu-{place}").into(),
-        vendor: Vendor::Other,
-        kind: "gpu".into(),
-        memory_bytes: 0,
-        address: None,
-        numa_node: None,
-        ordinal: number,
-        part: None,
-    }
+    Device { ordinal: number, ..Device::described(format!("gpu-{place}"), "gpu", 0) }
 }
 
 /// The numbers of the devices that this process may use, where a batch system has said so.
@@ -125,6 +116,8 @@ fn numbers(env: &dyn Fn(&str) -> Option<String>) -> Vec<Option<u16>> {
 
 #[cfg(test)]
 mod tests {
+    use model::Vendor;
+
     use model::Request;
     use worker::devices::Note;
 

@@ -21,7 +21,7 @@ impl State {
         if run.status().is_final() || graph.len() < known {
             return;
         }
-        // The place of what waits follows from priorities and the longest path: it changes.
+        // Policies have other numbers then, and what waits may be of another class.
         let indexed = self.take_indexed(run.graph.tasks().map(|task| TaskKey { run: id, task }));
         let policies = graph.policies().iter();
         let classes = policies.map(|policy| self.classes.intern(policy, Clone::clone));
@@ -41,13 +41,13 @@ impl State {
             let Some(run) = self.runs.get(&key.run) else { continue };
             let (ready, retrying) = run.waiting_items(key.task);
             if ready + retrying > 0 {
-                let (class, place) = run.ready_key(key);
+                let class = run.class(key.task);
                 let index = run.graph.policy_index(key.task);
                 let grown = run.grown.range((index, 0)..=(index, u8::MAX)).map(|(_, &grown)| grown);
                 let mut classes: Vec<_> = grown.chain([class]).collect();
                 classes.sort_unstable();
                 classes.dedup();
-                let waiting = classes.into_iter().flat_map(|class| self.ready.take(class, place));
+                let waiting = classes.into_iter().flat_map(|class| self.ready.take(class, key));
                 let waiting = waiting.collect();
                 taken.push((key, waiting));
             }

@@ -27,20 +27,20 @@ impl State {
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
             run.set_item(key.task, item, old.leased(), at);
-            let place = run.item_key(key, item);
+            let class = run.class_of(key.task, item);
             let lease = Lease {
                 token: seq.into(),
                 worker,
                 round: run.task(key.task).round(),
                 variant,
                 devices,
-                class: self.classes.variant(place.0, variant),
+                class: self.classes.variant(class, variant),
                 leased_at: at,
                 started_at: None,
                 overran: false,
             };
             if old.status() == TaskStatus::Retrying {
-                self.ready.remove_retry(place, item);
+                self.ready.remove_retry(class, key.item(item));
             }
             self.insert_lease(key.item(item), lease);
         }
@@ -171,7 +171,7 @@ impl State {
         let growths = self.runs.get(&key.run).and_then(|run| run.item(key.task, item));
         self.intern_grown(key, growths.map_or(0, Item::growths));
         let Some(run) = self.runs.get(&key.run) else { return };
-        self.ready.insert_retry(run.item_key(key, item), item, due);
+        self.ready.insert_retry(run.class_of(key.task, item), key.item(item), due);
         self.changes.push(Change::Retry(key.item(item)));
     }
 

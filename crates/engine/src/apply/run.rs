@@ -122,14 +122,15 @@ impl State {
     fn drop_retries(&mut self, key: TaskKey) {
         let Some(run) = self.runs.get(&key.run) else { return };
         let Some(fan) = run.fan(key.task) else {
-            return self.ready.remove_retry(run.item_key(key, ItemId(0)), ItemId(0));
+            let class = run.class_of(key.task, ItemId(0));
+            return self.ready.remove_retry(class, key.item(ItemId(0)));
         };
         if fan.tally().of(TaskStatus::Retrying) == 0 {
             return;
         }
         let numbered = (0..).map(ItemId).zip(fan.items());
         for (item, _) in numbered.filter(|(_, item)| item.status() == TaskStatus::Retrying) {
-            self.ready.remove_retry(run.item_key(key, item), item);
+            self.ready.remove_retry(run.class_of(key.task, item), key.item(item));
         }
     }
 

@@ -129,12 +129,8 @@ impl Turn<'_> {
         classes.sort_unstable();
         for class in classes {
             self.volatile.never_fits.remove(&class);
-            let ready = self.state.ready.tasks(class).map(|key| (key.run, key.task.0));
-            let waiting = self.state.ready.retries.get(&class).into_iter().flatten();
-            let waiting = waiting.map(|(key, _)| (key.run, key.task.0));
-            let mut keys: Vec<(RunId, u32)> = ready.chain(waiting).collect();
-            keys.sort_unstable();
-            keys.dedup();
+            let keys = self.state.ready.tasks_of(class);
+            let keys: Vec<(RunId, u32)> = keys.iter().map(|key| (key.run, key.task.0)).collect();
             for (run, tasks) in super::grouped(keys) {
                 self.give_up(run, tasks);
             }

@@ -25,7 +25,9 @@ impl Turn<'_> {
         let plan = self.volatile.planning.plan(self.state, &self.volatile.sessions, self.now);
         let mut granted: BTreeMap<WorkerId, Vec<ItemKey>> = BTreeMap::new();
         for placement in &plan.placements {
-            self.lease(placement, &mut granted);
+            if self.lease(placement, &mut granted) < placement.count {
+                self.volatile.planning.look_again(self.now);
+            }
         }
         self.volatile.planning.tell_changes(self.state, self.now);
         self.note_shares();
@@ -45,14 +47,22 @@ impl Turn<'_> {
         })
     }
 
-    /// Makes leases of what was proposed and holds by the state of this moment.
-    fn lease(&mut self, placement: &Placement, granted: &mut BTreeMap<WorkerId, Vec<ItemKey>>) {
+    /// Makes leases of what was proposed and holds by the state of this moment; says how many.
+    ///
+    /// What one placement takes may be what another counted on: a lock whose holder allows fewer,
+    /// or the limit of a task. The next plan knows.
+    fn lease(
+        &mut self,
+        placement: &Placement,
+        granted: &mut BTreeMap<WorkerId, Vec<ItemKey>>,
+    ) -> u32 {
         let planning = &self.volatile.planning;
         let origin = Origin::from(placement.group);
         let known = planning.worker(placement.node).zip(planning.way(placement.group));
-        let Some((worker, way)) = known else { return };
+        let Some((worker, way)) = known else { return 0 };
         let devices = placement.taken.devices;
-        let mut left = placement.count.min(self.acceptable(worker, origin.task(), way, devices));
+        let most = placement.count.min(self.acceptable(worker, origin.task(), way, devices));
+        let mut left = most;
         while left > 0 {
             let items = match origin {
                 Origin::Task(key) => {
@@ -61,7 +71,7 @@ impl Turn<'_> {
                 }
                 Origin::Retry(item) => self.is_due(item).then_some(item.item.0..item.item.0 + 1),
             };
-            let Some(items) = items else { return };
+            let Some(items) = items else { break };
             left -= items.end - items.start;
             let task = origin.task();
             let keys = items.clone().map(|item| task.item(model::ItemId(item)));
@@ -69,9 +79,10 @@ impl Turn<'_> {
             let variant = way.variant;
             self.record(Fact::AttemptsLeased { task, items, worker, variant, devices });
             if matches!(origin, Origin::Retry(_)) {
-                return;
+                break;
             }
         }
+        most - left
     }
 
     /// How many items of a task a worker may take by the state of this moment.
@@ -96,6 +107,9 @@ impl Turn<'_> {
         let alone = !class.shared.is_empty() || asked.count > 0;
         let ahead = if alone { 0 } else { PREFILL_MAX.saturating_sub(known.unstarted) };
         let room = fits(request, &known.free()).saturating_add(ahead);
+        // The planner's account of a worker's room and this one are one: who finds them apart would
+        // see the same placed and refused again and again.
+        debug_assert!(room > 0 || known.unstarted >= PREFILL_MAX, "no room on {worker}: {known:?}");
         let limit = run.admitted().concurrency;
         let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
         let shared = self.state.shares.allowed(&class.shared, self.now);

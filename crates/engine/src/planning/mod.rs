@@ -150,6 +150,12 @@ impl Planning {
         plan
     }
 
+    /// Not all that was planned could be: the next plan comes soon, and not at once.
+    pub(crate) fn look_again(&mut self, now: Timestamp) {
+        let soonest = now + LOOK_AGAIN;
+        self.look_at = Some(self.look_at.map_or(soonest, |at| at.min(soonest)));
+    }
+
     /// Tells the planner what facts have changed.
     pub(crate) fn tell_changes(&mut self, state: &mut State, now: Timestamp) {
         for change in state.changes.take() {

@@ -1,4 +1,4 @@
-//! The two indexes that make decisions cheap: what may start, and what is due when.
+//! The two indexes that make decisions cheap: what is ready, and what is due when.
 //!
 //! Both are functions of runs and leases and are recomputed by the invariant check (S10).
 
@@ -10,35 +10,24 @@ use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId};
 
 use super::ClassId;
 
-/// The place of a task in the order in which ready work goes: the smaller first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ReadyKey {
-    /// The run's priority, the task's priority, then its critical path; each inverted.
-    pub urgency: u64,
-    /// The run: the earlier one first.
-    pub run: RunId,
-    /// The task: the earlier one first.
-    pub task: TaskId,
-}
-
-/// By class, the tasks with ready items and the items that wait for their next attempt.
+/// By class, the tasks with ready items and the items that wait for their next attempt. In which
+/// order they go is the planner's to know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadyIndex {
-    pub(crate) tasks: BTreeMap<ClassId, BTreeSet<ReadyKey>>,
-    pub(crate) retries: BTreeMap<ClassId, Retries>,
+    pub(crate) tasks: BTreeMap<ClassId, BTreeSet<TaskKey>>,
+    pub(crate) retries: BTreeMap<ClassId, BTreeSet<ItemKey>>,
     /// When each waiting item may be tried again, and in which way, or one after it.
     pub(crate) waiting: HashMap<ItemKey, (Timestamp, VariantId)>,
     /// The same, in the order of time.
     dues: BTreeSet<(Timestamp, ItemKey)>,
 }
 
-/// The items of a class that wait for their next attempt: by task, each longest due first.
-pub(crate) type Retries = BTreeMap<ReadyKey, BTreeSet<(Timestamp, ItemId)>>;
-
 impl ReadyIndex {
-    /// The tasks of a class with ready items, in order.
-    pub fn tasks(&self, class: ClassId) -> impl Iterator<Item = &ReadyKey> {
-        self.tasks.get(&class).into_iter().flatten()
+    /// The tasks of a class with ready items, or with items that wait for their next attempt.
+    pub(crate) fn tasks_of(&self, class: ClassId) -> BTreeSet<TaskKey> {
+        let ready = self.tasks.get(&class).into_iter().flatten().copied();
+        let waiting = self.retries.get(&class).into_iter().flatten().map(|item| item.task_key());
+        ready.chain(waiting).collect()
     }
 
     /// When the first item that is not due at `now` will be.
@@ -61,20 +50,13 @@ impl ReadyIndex {
         due.map(|&(_, item)| item)
     }
 
-    /// The classes that have anything.
-    pub fn classes(&self) -> impl Iterator<Item = ClassId> + '_ {
-        let tasks = self.tasks.keys().copied();
-        let only_retries = |class: &ClassId| !self.tasks.contains_key(class);
-        tasks.chain(self.retries.keys().copied().filter(only_retries))
-    }
-
-    pub(crate) fn insert(&mut self, class: ClassId, key: ReadyKey) {
+    pub(crate) fn insert(&mut self, class: ClassId, key: TaskKey) {
         self.tasks.entry(class).or_default().insert(key);
     }
 
-    pub(crate) fn remove(&mut self, class: ClassId, key: &ReadyKey) {
+    pub(crate) fn remove(&mut self, class: ClassId, key: TaskKey) {
         let Some(set) = self.tasks.get_mut(&class) else { return };
-        set.remove(key);
+        set.remove(&key);
         if set.is_empty() {
             self.tasks.remove(&class);
         }
@@ -93,40 +75,33 @@ impl ReadyIndex {
 
     pub(crate) fn insert_retry(
         &mut self,
-        (class, key): (ClassId, ReadyKey),
-        item: ItemId,
+        class: ClassId,
+        item: ItemKey,
         (at, variant): (Timestamp, VariantId),
     ) {
-        let tasks = self.retries.entry(class).or_default();
-        tasks.entry(key).or_default().insert((at, item));
-        let item = ItemKey { run: key.run, task: key.task, item };
+        self.retries.entry(class).or_default().insert(item);
         self.waiting.insert(item, (at, variant));
         self.dues.insert((at, item));
     }
 
-    pub(crate) fn remove_retry(&mut self, (class, key): (ClassId, ReadyKey), item: ItemId) {
-        let whole = ItemKey { run: key.run, task: key.task, item };
-        let Some((at, _)) = self.waiting.remove(&whole) else { return };
-        self.dues.remove(&(at, whole));
-        let Some(tasks) = self.retries.get_mut(&class) else { return };
-        let Some(items) = tasks.get_mut(&key) else { return };
-        items.remove(&(at, item));
+    pub(crate) fn remove_retry(&mut self, class: ClassId, item: ItemKey) {
+        let Some((at, _)) = self.waiting.remove(&item) else { return };
+        self.dues.remove(&(at, item));
+        let Some(items) = self.retries.get_mut(&class) else { return };
+        items.remove(&item);
         if items.is_empty() {
-            tasks.remove(&key);
-        }
-        if tasks.is_empty() {
             self.retries.remove(&class);
         }
     }
 
-    /// Takes a task out, and says which of its items waited, and for what.
-    pub(crate) fn take(&mut self, class: ClassId, key: ReadyKey) -> Vec<Waiting> {
-        self.remove(class, &key);
-        let waiting = self.retries.get(&class).and_then(|tasks| tasks.get(&key));
-        let items = waiting.into_iter().flatten().map(|&(_, item)| item);
-        let of = |item| ItemKey { run: key.run, task: key.task, item };
-        let waiting: Vec<_> = items.map(|item| (item, self.waiting[&of(item)])).collect();
-        waiting.iter().for_each(|&(item, _)| self.remove_retry((class, key), item));
+    /// Takes a task out of a class, and says which of its items waited, and for what.
+    pub(crate) fn take(&mut self, class: ClassId, key: TaskKey) -> Vec<Waiting> {
+        self.remove(class, key);
+        let of_task = key.item(ItemId(0))..=key.item(ItemId(u32::MAX));
+        let items = self.retries.get(&class).map(|items| items.range(of_task).copied());
+        let items: Vec<ItemKey> = items.into_iter().flatten().collect();
+        let waiting = items.iter().map(|item| (item.item, self.waiting[item])).collect();
+        items.into_iter().for_each(|item| self.remove_retry(class, item));
         waiting
     }
 }

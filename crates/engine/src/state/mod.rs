@@ -33,7 +33,7 @@ pub use class::{Class, ClassId, Classes};
 pub(crate) use durations::Durations;
 pub use fan::Fan;
 pub(crate) use index::Waiting;
-pub use index::{ReadyIndex, ReadyKey, Timer, Timers};
+pub use index::{ReadyIndex, Timer, Timers};
 pub use item::Item;
 pub use lease::Lease;
 pub use run::Run;
@@ -224,11 +224,11 @@ impl State {
     pub(crate) fn index_task(&mut self, key: TaskKey) {
         let Some(run) = self.runs.get(&key.run) else { return };
         self.changes.push(Change::Task(key));
-        let (class, entry) = run.ready_key(key);
+        let class = run.class(key.task);
         if run.ready_items(key.task) > 0 {
-            self.ready.insert(class, entry);
+            self.ready.insert(class, key);
         } else {
-            self.ready.remove(class, &entry);
+            self.ready.remove(class, key);
         }
     }
 }

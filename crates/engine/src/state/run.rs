@@ -13,9 +13,9 @@ use model::outcome::Totals;
 use model::policy::{Policy, Stage};
 use model::shared::Deadline;
 use model::status::{RunStatus, TaskStatus};
-use model::{Digest, Graph, ItemId, Seq, TaskId, TaskKey, Timestamp};
+use model::{Digest, Graph, ItemId, Seq, TaskId, Timestamp};
 
-use super::{ClassId, Fan, Item, ReadyKey, Tally, Task};
+use super::{ClassId, Fan, Item, Tally, Task};
 
 /// One execution of a workflow.
 #[derive(Clone, Debug)]
@@ -475,23 +475,6 @@ impl Run {
     #[must_use]
     pub fn is_handler(&self, task: TaskId) -> bool {
         self.graph.policy(task).trigger.is_handler()
-    }
-
-    /// The class of a task and its place among what is ready.
-    #[must_use]
-    pub fn ready_key(&self, key: TaskKey) -> (ClassId, ReadyKey) {
-        let priority = self.graph.policy(key.task).priority;
-        let inverse = |value: u8| u64::from(u8::MAX - value);
-        let urgency = inverse(self.admitted.priority.0) << 40
-            | inverse(priority.0) << 32
-            | u64::from(u32::MAX - self.graph.rank(key.task));
-        (self.class(key.task), ReadyKey { urgency, run: key.run, task: key.task })
-    }
-
-    /// The class of an item and the place of its task.
-    #[must_use]
-    pub fn item_key(&self, key: TaskKey, item: ItemId) -> (ClassId, ReadyKey) {
-        (self.class_of(key.task, item), self.ready_key(key).1)
     }
 }
 

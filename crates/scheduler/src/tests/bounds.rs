@@ -263,3 +263,15 @@ fn nothing_begins_beside_what_a_node_was_lent() {
     planner.end(3, GroupKey { item: 0, ..key(1, 0) });
     assert_eq!(begin(&mut planner, 3), [(key(2, 0), 1)]);
 }
+
+#[test]
+fn nothing_begins_beside_what_a_node_is_lent_in_the_same_plan() {
+    let mut planner = planner(3);
+    let (wide, narrow) = (planner.class(cpus(2)), planner.class(cpus(1)));
+    planner.set_run(1, Run { work: 1, ..Run::default() });
+    planner.set_run(2, Run { work: SECOND, ..Run::default() });
+    let group = Group { class: wide, count: 2, expected: 1_000, lend: 1, ..Group::default() };
+    planner.set_group(0, key(1, 0), group);
+    tell(&mut planner, key(2, 0), narrow, 1);
+    assert_eq!(begin(&mut planner, 0), [(key(1, 0), 2)]);
+}

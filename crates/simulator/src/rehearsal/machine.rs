@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use model::collections::HashSet;
 use model::limits::HEARTBEAT;
 use model::message::{FromWorker, Grant, LeaseId, News};
-use model::{Device, DeviceSet, Graph, Offers, Request, Timestamp, Vendor};
+use model::{Device, DeviceSet, Graph, Offers, Request, Timestamp};
 use serde_json::{Map, Value};
 use spec::cases::{self, End};
 
@@ -155,16 +155,8 @@ fn devices(custom: &mut BTreeMap<Box<str>, u64>, graph: &Graph) -> Box<[Device]>
     let kinds: BTreeSet<&str> =
         asked.iter().flat_map(|devices| &devices.kinds).map(|kind| &**kind).collect();
     let kinds: Vec<&str> = if kinds.is_empty() { vec!["gpu"] } else { kinds.into_iter().collect() };
-    let device = |(number, kind): (u64, &&str)| Device {
-        uuid: format!("GPU-{number}").into(),
-        vendor: Vendor::Other,
-        kind: (*kind).into(),
-        memory_bytes: PLENTY,
-        address: None,
-        numa_node: None,
-        ordinal: None,
-        part: None,
-    };
+    let device =
+        |(number, kind): (u64, &&str)| Device::described(format!("GPU-{number}"), *kind, PLENTY);
     (0..count).zip(kinds.iter().cycle()).map(device).collect()
 }
 

@@ -2,8 +2,8 @@
 //!
 //! They are devices as a worker would find them, with made-up ids: nothing looks at a machine.
 
+use model::Device;
 use model::limits::DEVICES_PER_NODE_MAX;
-use model::{Device, Vendor};
 
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
@@ -74,14 +74,12 @@ impl NodeGpus {
     pub(super) fn devices(&self) -> Box<[Device]> {
         let alike = self.0.iter().flat_map(|gpus| std::iter::repeat_n(gpus, gpus.count()));
         let device = |(number, gpus): (usize, &NodeGpuFile)| Device {
-            uuid: format!("{ANY}-{number}").into(),
-            vendor: Vendor::Other,
-            kind: gpus.r#type.as_ref().map_or(ANY, |kind| kind.0.as_str()).into(),
-            memory_bytes: gpus.memory.map_or(0, |memory| memory.0),
-            address: None,
-            numa_node: None,
             ordinal: u16::try_from(number).ok(),
-            part: None,
+            ..Device::described(
+                format!("{ANY}-{number}"),
+                gpus.r#type.as_ref().map_or(ANY, |kind| kind.0.as_str()),
+                gpus.memory.map_or(0, |memory| memory.0),
+            )
         };
         alike.enumerate().map(device).collect()
     }
