@@ -86,6 +86,10 @@ fn a_run_has_no_more_with_nodes_than_it_may_and_others_pass_it() {
     let of = |run| begun.iter().filter(|it| it.0.run == run).map(|it| it.1).sum::<u32>();
     assert_eq!((of(1), of(2)), (3, 2));
     assert_eq!(planner.why(key(1, 1)), Some(Refusal::Run));
+    // Who was not even asked is told of its run, too, and not that it stands in a queue.
+    planner.set_run(1, Run { room: 0, work: 1, ..Run::default() });
+    planner.plan(1, FUEL);
+    assert_eq!(planner.why(key(1, 4)), Some(Refusal::Run));
     assert_eq!(planner.why(key(2, 0)), None, "it does not wait");
 }
 
