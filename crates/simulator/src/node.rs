@@ -286,9 +286,9 @@ impl Node {
         let started = self.room.start(&self.plan, lease.item, (&grant.request, grant.devices));
         stage.judge("S4", started);
         let Behaviour { wall, failure, manners, writes, spent, retry_after } = behaviour;
-        let (node, memory) = (self.index, grant.request.memory_bytes);
+        let (node, variant, memory) = (self.index, grant.variant, grant.request.memory_bytes);
         let (ended, doomed) = (None, false);
-        let process = Process { node, ended, doomed, writes, spent, retry_after, memory };
+        let process = Process { node, variant, ended, doomed, writes, spent, retry_after, memory };
         stage.truth.start(lease, process);
         self.serial += 1;
         let serial = self.serial;

@@ -10,7 +10,7 @@ use model::outcome::Spent;
 use model::policy::Priority;
 use model::{
     Digest, Epoch, IdSet, ItemKey, Outcome, Round, RunId, Seq, Span, TaskId, TaskKey, TaskStatus,
-    Timestamp, Token,
+    Timestamp, Token, VariantId,
 };
 
 /// A process that was started for an attempt.
@@ -18,6 +18,8 @@ use model::{
 pub struct Process {
     /// Where.
     pub node: u32,
+    /// Which of the ways of its task it is: what it holds is what that way takes.
+    pub variant: VariantId,
     /// When it ended, and how, as its executor saw it; `None` while it lives.
     pub ended: Option<(Timestamp, Outcome)>,
     /// Whether its worker has been told, or has decided, to kill it.

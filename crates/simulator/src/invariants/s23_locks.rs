@@ -35,19 +35,16 @@ pub fn really(ledger: &Ledger, truth: &Truth, now: Timestamp) -> Result<(), Stri
     let mut held: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
     for (&item, tokens) in &truth.alive {
         let Some(run) = ledger.run(item.run) else { continue };
-        let locks = &run.graph.policy(item.task).shared.locks;
-        if locks.is_empty() {
-            continue;
-        }
-        let counts = |token: &&model::Token| {
-            let process = truth.processes[&LeaseId { item, token: **token }];
+        for &token in tokens {
+            let process = truth.processes[&LeaseId { item, token }];
             let awake = truth.awake_since[process.node as usize];
-            !process.doomed && awake.is_some_and(|since| now.since(since) > WAKING)
-        };
-        let living = u32::try_from(tokens.iter().filter(counts).count()).unwrap_or(u32::MAX);
-        for lock in locks.iter().filter(|_| living > 0) {
-            let (count, least) = held.entry(&lock.name).or_insert((0, u32::MAX));
-            (*count, *least) = (*count + living, (*least).min(lock.holders_max));
+            if process.doomed || awake.is_none_or(|since| now.since(since) <= WAKING) {
+                continue;
+            }
+            for lock in &run.graph.policy(item.task).shared_of(process.variant).locks {
+                let (count, least) = held.entry(&lock.name).or_insert((0, u32::MAX));
+                (*count, *least) = (*count + 1, (*least).min(lock.holders_max));
+            }
         }
     }
     match held.iter().find(|(_, (count, least))| count > least) {
