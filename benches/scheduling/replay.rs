@@ -247,6 +247,7 @@ impl<'a> Replay<'a> {
                     taken: placement.taken.clone(),
                     began_at: now,
                     ends_at: now + takes(expected(it)),
+                    ..Lease::default()
                 };
                 self.planner.begin(item(self.leases), placement.node, lease);
                 let ends = Event::Ends { task, lease: self.leases };

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use model::collections::HashMap;
 
 use super::policy::Order;
+use super::queue::QueueId;
 use super::seat::{LaneId, Place, Seat, lane, own_seat, place};
 
 /// The number of a class.
@@ -71,6 +72,8 @@ impl Default for Group {
 /// What is known of a run as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The queue in which it stands.
+    pub queue: QueueId,
     /// 0 to 100, higher first.
     pub priority: u8,
     /// How many more of its items may be with nodes.
@@ -85,7 +88,7 @@ pub struct Run {
 
 impl Default for Run {
     fn default() -> Self {
-        Self { priority: 50, room: u32::MAX, arrived_at: 0, work: 0, path: 0 }
+        Self { queue: QueueId::ROOT, priority: 50, room: u32::MAX, arrived_at: 0, work: 0, path: 0 }
     }
 }
 
@@ -136,26 +139,44 @@ pub(super) struct Lane {
 
 /// Groups that share a seat, by their places there.
 type Row = BTreeSet<(u64, GroupKey)>;
-/// The rows of a class.
+/// The rows of a class in a queue.
 type Line = BTreeMap<Seat, Row>;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Backlog {
-    order: Order,
+    /// By queue.
+    orders: Vec<Order>,
     runs: HashMap<u64, Known>,
     groups: HashMap<GroupKey, Waiting>,
-    lines: BTreeMap<ClassId, Line>,
-    lanes: BTreeMap<LaneId, Lane>,
+    lines: BTreeMap<(QueueId, ClassId), Line>,
+    lanes: BTreeMap<(QueueId, LaneId), Lane>,
     by_age: BTreeSet<(u64, GroupKey)>,
 }
 
 impl Backlog {
     pub(super) fn new(order: Order) -> Self {
-        Self { order, ..Self::default() }
+        Self { orders: alloc::vec![order], ..Self::default() }
+    }
+
+    /// A queue is added, with an order of its own.
+    pub(super) fn add_queue(&mut self, order: Order) {
+        self.orders.push(order);
+    }
+
+    fn order(&self, queue: QueueId) -> Order {
+        self.orders[queue.0 as usize]
+    }
+
+    /// The queue of a run.
+    pub(super) fn queue(&self, run: u64) -> QueueId {
+        self.runs.get(&run).map_or(QueueId::ROOT, |known| known.run.queue)
     }
 
     pub(super) fn set_run(&mut self, key: u64, run: Run) {
         let known = self.runs.entry(key).or_default();
+        if known.run.queue != run.queue {
+            return self.change_queue(key, run);
+        }
         let is_moved = lane(&known.run) != lane(&run) || known.run.arrived_at != run.arrived_at;
         if !is_moved {
             known.run = run;
@@ -165,7 +186,7 @@ impl Backlog {
         let known = self.runs.entry(key).or_default();
         let before = core::mem::replace(&mut known.run, run);
         let rows: Vec<(ClassId, u8)> = known.rows.keys().copied().collect();
-        if self.order == Order::Remaining {
+        if self.order(before.queue) == Order::Remaining {
             rows.into_iter().for_each(|row| self.move_row(key, row, &before));
         } else if before.priority != self.runs[&key].run.priority {
             self.line_up_anew(key, &before);
@@ -173,10 +194,20 @@ impl Backlog {
         self.enter_lane(key);
     }
 
+    /// A run goes over to another queue, with all that waits of it.
+    fn change_queue(&mut self, key: u64, run: Run) {
+        let of_run = self.runs[&key].by_age.clone();
+        let taken = of_run.into_iter().filter_map(|(_, group)| Some((group, self.forget(group)?)));
+        let taken: Vec<(GroupKey, Waiting)> = taken.collect();
+        self.runs.entry(key).or_default().run = run;
+        for (group, waiting) in taken {
+            self.set(group, waiting.group, (waiting.work, waiting.share));
+        }
+    }
+
     fn move_row(&mut self, key: u64, (class, priority): (ClassId, u8), before: &Run) {
-        let (Some(known), Some(line)) = (self.runs.get(&key), self.lines.get_mut(&class)) else {
-            return;
-        };
+        let Some(known) = self.runs.get(&key) else { return };
+        let Some(line) = self.lines.get_mut(&(known.run.queue, class)) else { return };
         if let Some(row) = line.remove(&own_seat(key, priority, before)) {
             line.insert(own_seat(key, priority, &known.run), row);
         }
@@ -188,8 +219,9 @@ impl Backlog {
         let groups: Vec<GroupKey> = of_run.collect();
         for key in groups {
             let (group, now) = (self.groups[&key].group, self.runs[&key.run].run.clone());
-            self.leave_line(key, group.class, place(self.order, key, &group, before));
-            self.enter_line(key, group.class, place(self.order, key, &group, &now));
+            let order = self.order(now.queue);
+            self.leave_line(key, group.class, place(order, key, &group, before));
+            self.enter_line(key, group.class, place(order, key, &group, &now));
         }
     }
 
@@ -206,11 +238,12 @@ impl Backlog {
     pub(super) fn set(&mut self, key: GroupKey, group: Group, (work, share): (u64, u64)) {
         self.forget(key);
         self.leave_lane(key.run);
+        let order = self.order(self.queue(key.run));
         let known = self.runs.entry(key.run).or_default();
         *known.rows.entry((group.class, group.priority)).or_default() += 1;
         known.by_age.insert((group.ready_at, key));
         known.work += u128::from(work);
-        let place = place(self.order, key, &group, &known.run);
+        let place = place(order, key, &group, &known.run);
         self.enter_lane(key.run);
         self.enter_line(key, group.class, place);
         self.by_age.insert((group.ready_at, key));
@@ -240,26 +273,27 @@ impl Backlog {
     }
 
     fn enter_line(&mut self, key: GroupKey, class: ClassId, at: Place) {
-        let line = self.lines.entry(class).or_default();
+        let line = self.lines.entry((self.queue(key.run), class)).or_default();
         line.entry(at.seat).or_default().insert((at.within, key));
     }
 
     fn leave_line(&mut self, key: GroupKey, class: ClassId, at: Place) {
-        let Some(line) = self.lines.get_mut(&class) else { return };
+        let of = (self.queue(key.run), class);
+        let Some(line) = self.lines.get_mut(&of) else { return };
         let Some(row) = line.get_mut(&at.seat) else { return };
         row.remove(&(at.within, key));
         if row.is_empty() {
             line.remove(&at.seat);
         }
         if line.is_empty() {
-            self.lines.remove(&class);
+            self.lines.remove(&of);
         }
     }
 
     fn leave_lane(&mut self, run: u64) {
         let Some(known) = self.runs.get(&run) else { return };
         let Some(since) = known.since() else { return };
-        let at = lane(&known.run);
+        let at = (known.run.queue, lane(&known.run));
         if let Some(lane) = self.lanes.get_mut(&at) {
             lane.work -= known.work;
             lane.since.remove(&(since, run));
@@ -272,7 +306,7 @@ impl Backlog {
     fn enter_lane(&mut self, run: u64) {
         let Some(known) = self.runs.get(&run) else { return };
         let Some(since) = known.since() else { return };
-        let lane = self.lanes.entry(lane(&known.run)).or_default();
+        let lane = self.lanes.entry((known.run.queue, lane(&known.run))).or_default();
         lane.work += known.work;
         lane.since.insert((since, run));
     }
@@ -288,7 +322,7 @@ impl Backlog {
     /// Where a group stands.
     pub(super) fn place(&self, key: GroupKey) -> Option<Place> {
         let (waiting, known) = (self.groups.get(&key)?, self.runs.get(&key.run)?);
-        Some(place(self.order, key, &waiting.group, &known.run))
+        Some(place(self.order(known.run.queue), key, &waiting.group, &known.run))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -300,26 +334,34 @@ impl Backlog {
     }
 
     pub(super) fn is_waited_for(&self, class: ClassId) -> bool {
-        self.lines.contains_key(&class)
+        let mut queues = (0..).map(QueueId).take(self.orders.len());
+        queues.any(|queue| self.lines.contains_key(&(queue, class)))
     }
 
-    /// The first group of each class.
-    pub(super) fn heads(&self) -> impl Iterator<Item = (Place, GroupKey)> {
-        self.lines.values().filter_map(|line| line.iter().find_map(head))
+    /// The first group of each class in each queue.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (QueueId, Place, GroupKey)> {
+        self.lines.iter().filter_map(|(&(queue, _), line)| {
+            let (place, key) = line.iter().find_map(head)?;
+            Some((queue, place, key))
+        })
     }
 
-    /// The group of a class that follows one.
+    /// The group of a class that follows one in its queue.
     pub(super) fn after(&self, class: ClassId, at: (Place, GroupKey)) -> Option<(Place, GroupKey)> {
         let (Place { seat, within }, key) = at;
-        let line = self.lines.get(&class)?;
+        let line = self.lines.get(&(self.queue(key.run), class))?;
         let here = line.get(&seat).and_then(|row| next_in(row, (within, key)));
         here.map(|(within, key)| (Place { seat, within }, key)).or_else(|| next_row(line, seat))
     }
 
-    /// The first group of a class that stands after the seat of one: of another run, where all of a
-    /// run share a seat.
-    pub(super) fn after_seat(&self, class: ClassId, at: Place) -> Option<(Place, GroupKey)> {
-        next_row(self.lines.get(&class)?, at.seat)
+    /// The first group of a class that stands in its queue after the seat of one: of another run,
+    /// where all of a run share a seat.
+    pub(super) fn after_seat(
+        &self,
+        class: ClassId,
+        (at, key): (Place, GroupKey),
+    ) -> Option<(Place, GroupKey)> {
+        next_row(self.lines.get(&(self.queue(key.run), class))?, at.seat)
     }
 
     /// The first group of each class of one run that goes by the work that is left of it.
@@ -339,7 +381,7 @@ impl Backlog {
         at: (Place, GroupKey),
     ) -> Option<(Place, GroupKey)> {
         let (Place { seat, within }, key) = at;
-        let row = self.lines.get(&class)?.get(&seat);
+        let row = self.lines.get(&(self.queue(key.run), class))?.get(&seat);
         let here = row.and_then(|row| next_in(row, (within, key)));
         let priority = self.groups.get(&key)?.group.priority;
         here.map(|(within, key)| (Place { seat, within }, key))
@@ -351,15 +393,17 @@ impl Backlog {
         let known = self.runs.get(&run)?;
         let (&(_, priority), _) = known.rows.range((class, 0)..=(class, most)).next_back()?;
         let seat = own_seat(run, priority, &known.run);
-        head((&seat, self.lines.get(&class)?.get(&seat)?))
+        head((&seat, self.lines.get(&(known.run.queue, class))?.get(&seat)?))
     }
 
-    /// How many groups go before one, of how many items. No more than `looks` are looked at.
+    /// How many groups go before one in its queue, of how many items. No more than `looks` are looked at.
     pub(super) fn before(&self, key: GroupKey, looks: usize) -> Ahead {
         let mut ahead = Ahead::default();
         let Some(own) = self.place(key) else { return ahead };
         let mut left = looks;
-        for line in self.lines.values() {
+        let queue = self.queue(key.run);
+        let of_queue = (queue, ClassId(0))..=(queue, ClassId(u32::MAX));
+        for line in self.lines.range(of_queue).map(|(_, line)| line) {
             for (&seat, row) in line.range(..=own.seat) {
                 let before = |&&(within, other): &&(u64, GroupKey)| {
                     (Place { seat, within }, other) < (own, key)
@@ -382,9 +426,15 @@ impl Backlog {
         self.by_age.iter().copied()
     }
 
-    /// The lanes in order.
-    pub(super) fn lanes(&self) -> impl Iterator<Item = (LaneId, &Lane)> {
-        self.lanes.iter().map(|(&at, lane)| (at, lane))
+    /// The lanes of all queues.
+    pub(super) fn all_lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.lanes.values()
+    }
+
+    /// The lanes of a queue in order.
+    pub(super) fn lanes(&self, queue: QueueId) -> impl Iterator<Item = (LaneId, &Lane)> {
+        let of_queue = (queue, (0, 0))..=(queue, (u16::MAX, u16::MAX));
+        self.lanes.range(of_queue).map(|(&(_, at), lane)| (at, lane))
     }
 }
 

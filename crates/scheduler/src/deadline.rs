@@ -8,6 +8,7 @@
 use alloc::vec::Vec;
 
 use super::backlog::Backlog;
+use super::queue::QueueId;
 use super::seat::LaneId;
 
 /// Runs of a lane that are looked at, oldest first. Those behind are younger.
@@ -28,14 +29,19 @@ pub(super) struct Promotion {
     pub(super) run: u64,
 }
 
-/// Those that have to move forward so that nobody waits longer than `patience`, in the order in
-/// which they go.
-pub(super) fn promotions(backlog: &Backlog, now: u64, patience: u64) -> Vec<Promotion> {
+/// Those of a queue that have to move forward in it so that nobody waits longer than `patience`, in
+/// the order in which they go.
+pub(super) fn promotions(
+    backlog: &Backlog,
+    queue: QueueId,
+    now: u64,
+    patience: u64,
+) -> Vec<Promotion> {
     // The work of the lanes before each.
     let mut before: Vec<(LaneId, u64)> = Vec::new();
     let mut work = 0_u64;
     let mut late: Vec<(u64, u64, u64, usize)> = Vec::new();
-    for (index, (at, lane)) in backlog.lanes().enumerate() {
+    for (index, (at, lane)) in backlog.lanes(queue).enumerate() {
         before.push((at, work));
         let mut ahead = work;
         for &(since, run) in lane.since.iter().take(LOOK_MAX) {

@@ -8,6 +8,7 @@ use model::resources::Amounts;
 
 use super::ask::{Ask, Device, Form, Taken, WHOLE};
 use super::backlog::{ClassId, GroupKey};
+use super::queue::{QueueId, Total};
 use super::timeline::Timeline;
 
 /// The speed of a node that is as fast as estimates assume.
@@ -38,12 +39,43 @@ pub struct NodeSpec {
 pub struct Lease {
     /// Of which class it is.
     pub class: ClassId,
+    /// The queue that it is counted in.
+    pub queue: QueueId,
     /// What it takes.
     pub taken: Taken,
     /// When it began, in microseconds.
     pub began_at: u64,
     /// When it is expected to end, in microseconds, as was estimated before it began.
     pub ends_at: u64,
+    /// When its work was last saved, in microseconds: when it began if it never was.
+    pub saved_at: u64,
+    /// When it is gone at the latest, in microseconds, if it has been told to end early.
+    pub leaves_at: Option<u64>,
+    /// The priorities of its run and of its task, higher first.
+    pub priority: (u8, u8),
+    /// Whether whoever is more urgent in its queue may have its room.
+    pub preemptible: bool,
+    /// What it costs to begin it anew, and what it has lost and waited because it had to before, in
+    /// microseconds.
+    pub loss: u64,
+}
+
+impl Default for Lease {
+    /// Of the first class, and gone in the moment in which it begins.
+    fn default() -> Self {
+        Self {
+            class: ClassId(0),
+            queue: QueueId::ROOT,
+            taken: Taken::default(),
+            began_at: 0,
+            ends_at: 0,
+            saved_at: 0,
+            leaves_at: None,
+            priority: (50, 50),
+            preemptible: false,
+            loss: 0,
+        }
+    }
 }
 
 impl Lease {
@@ -51,8 +83,9 @@ impl Lease {
     /// on for half as long again as it has lasted if it does not: `is_hopeful` says which of the
     /// two is expected. The second number is how much later than hoped it may be.
     pub(super) fn expected_end(&self, now: u64, is_hopeful: bool) -> (u64, u64) {
-        if self.ends_at > now {
-            return (self.ends_at, 0);
+        let ends_at = self.foreseen_end(now);
+        if ends_at > now {
+            return (ends_at, 0);
         }
         let age = self.looked_at_until(now) - self.began_at;
         let longer = age / 2;
@@ -60,11 +93,18 @@ impl Lease {
         (if is_hopeful { now + 1 } else { late }, longer)
     }
 
+    /// The first time after `now` at which it was to end; one that has passed if there is none.
+    fn foreseen_end(&self, now: u64) -> u64 {
+        let times = [Some(self.ends_at), self.leaves_at].into_iter().flatten();
+        times.filter(|&at| at > now).min().unwrap_or(self.ends_at)
+    }
+
     /// Until when what is expected at a time is expected. What has outlived its estimate is looked
     /// at anew after each thirty-second of an octave of its age, not at every moment.
     fn looked_at_until(&self, now: u64) -> u64 {
-        if self.ends_at > now {
-            return self.ends_at;
+        let ends_at = self.foreseen_end(now);
+        if ends_at > now {
+            return ends_at;
         }
         let age = now.saturating_sub(self.began_at).max(1);
         let step = 1 << age.ilog2().saturating_sub(5);
@@ -192,6 +232,8 @@ pub(super) struct Fleet {
     pub(super) freed: Vec<u32>,
     /// What is free of each node now and later, as far as it has been worked out and holds.
     pub(super) futures: Vec<Option<Future>>,
+    /// How many items with nodes may be interrupted.
+    pub(super) preemptible: usize,
 }
 
 impl Fleet {
@@ -215,19 +257,24 @@ impl Fleet {
         id
     }
 
-    pub(super) fn remove(&mut self, id: NodeId) {
+    /// Takes a node away; gives back what was there.
+    pub(super) fn remove(&mut self, id: NodeId) -> Vec<Lease> {
         let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
-            return;
+            return Vec::new();
         };
         let gone = Node { is_gone: true, ..Node::new(NodeSpec::default(), u32::MAX) };
         let Node { leases, lent, .. } = core::mem::replace(node, gone);
-        let items = leases.into_keys().chain(lent.into_iter().map(|(item, _)| item));
-        items.for_each(|item| {
+        let items = leases.into_iter().chain(lent);
+        let gone = items.map(|(item, lease)| {
             self.leases.remove(&item);
+            self.preemptible -= usize::from(lease.preemptible);
+            lease
         });
+        let gone = gone.collect();
         self.vacant.push(id);
         self.futures[id.0 as usize] = None;
         self.sum_up();
+        gone
     }
 
     /// Whether that changes anything.
@@ -270,19 +317,50 @@ impl Fleet {
         amounts.chain([devices]).max().unwrap_or(0).max(1)
     }
 
-    pub(super) fn begin(&mut self, item: GroupKey, id: NodeId, lease: Lease) {
+    /// An item is given to a node; whether there is such a node.
+    pub(super) fn begin(&mut self, item: GroupKey, id: NodeId, lease: Lease) -> bool {
         let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
-            return;
+            return false;
         };
+        self.preemptible += usize::from(lease.preemptible);
         node.begin(item, lease);
         self.futures[id.0 as usize] = None;
         self.leases.insert(item, id);
+        true
+    }
+
+    /// What all nodes have together.
+    pub(super) fn total(&self) -> Total<'_> {
+        Total { amounts: &self.total, devices: self.total_devices }
     }
 
     pub(super) fn end(&mut self, item: GroupKey) -> Option<Lease> {
         let id = self.leases.remove(&item)?;
         self.freed.push(id.0);
         self.futures[id.0 as usize] = None;
-        self.nodes.get_mut(id.0 as usize)?.end(item)
+        let ended = self.nodes.get_mut(id.0 as usize)?.end(item)?;
+        self.preemptible -= usize::from(ended.preemptible);
+        Some(ended)
+    }
+
+    /// The lease of an item, if it has begun on a node.
+    fn lease(&mut self, item: GroupKey) -> Option<&mut Lease> {
+        let id = self.leases.get(&item)?.0 as usize;
+        self.futures[id] = None;
+        self.nodes[id].leases.get_mut(&item)
+    }
+
+    /// The work of an item has been saved.
+    pub(super) fn saved(&mut self, item: GroupKey, at: u64) {
+        if let Some(lease) = self.lease(item) {
+            lease.saved_at = at;
+        }
+    }
+
+    /// An item has been told to end early.
+    pub(super) fn leaves(&mut self, item: GroupKey, by: u64) {
+        if let Some(lease) = self.lease(item) {
+            lease.leaves_at = Some(by);
+        }
     }
 }

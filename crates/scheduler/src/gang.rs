@@ -38,8 +38,8 @@ impl Planning<'_> {
         Outcome::Settled
     }
 
-    /// Reserves the first time at which all items of a gang have room.
-    pub(super) fn book_gang(&mut self, group: &Group) {
+    /// Reserves the first time at which all items of a gang have room; says whether there is one.
+    pub(super) fn book_gang(&mut self, group: &Group) -> bool {
         let ask = self.ask(group);
         let nodes = &self.planner.fleet.nodes;
         self.spend(2 * nodes.len());
@@ -61,9 +61,10 @@ impl Planning<'_> {
             }
             if left == 0 {
                 self.book_all(&chosen, start, group);
-                return;
+                return true;
             }
         }
+        false
     }
 
     fn book_all(&mut self, chosen: &[(usize, u32)], start: u64, group: &Group) {

@@ -21,7 +21,10 @@ impl Planning<'_> {
         while left > 0 && !self.is_out_of_fuel() {
             self.spend(self.planner.fleet.nodes.len());
             let nodes = self.planner.fleet.nodes.iter().enumerate();
-            let nodes = nodes.filter(|(_, node)| node.spec.accepts);
+            // What is lent goes before all that comes: where room is kept for others it would take
+            // that, again and again.
+            let nodes =
+                nodes.filter(|&(index, node)| node.spec.accepts && !self.draft.is_booked(index));
             let keen = nodes.map(|(index, node)| {
                 let places = fits(&class.ask.amounts, &node.spec.capacity);
                 let depth = places.saturating_mul(group.lend).min(PREFILL_MAX);

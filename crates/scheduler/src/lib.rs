@@ -4,8 +4,8 @@
 //! of what it was told and of the time: integers only, the same answer on every machine. It changes
 //! nothing outside; whoever asked begins what it agrees with, and tells.
 //!
-//! How it decides, in the order in which the pages stand: `seat` and `backlog` sort what waits,
-//! `deadline` lets forward whoever would wait too long, `reserve` keeps room for what is hard to
+//! How it decides, in the order in which the pages stand: `queue` says whose turn it is among those
+//! who share the fleet, `seat` and `backlog` sort what waits in a queue, `deadline` lets forward whoever would wait too long, `reserve` keeps room for what is hard to
 //! place, `place` chooses the node, `lend` gives a node a little more than it can start at once,
 //! and `refusal` remembers why something stays.
 //!
@@ -29,6 +29,8 @@ mod patience;
 mod place;
 mod plan;
 mod policy;
+mod preempt;
+mod queue;
 mod refusal;
 mod reserve;
 mod seat;
@@ -46,17 +48,19 @@ pub use fit::fits;
 pub use fleet::{Lease, NodeId, NodeSpec, SPEED};
 pub use plan::{Placement, Plan};
 pub use policy::Policy;
+pub use queue::{Queue, QueueId, Quota};
 pub use refusal::{Refusal, Shortage, Thing};
 
 use backlog::Backlog;
 use fleet::Fleet;
 use patience::Patience;
+use queue::Queues;
 use refusal::Refusals;
 
 /// What the planner knows.
 #[derive(Clone, Debug)]
 pub struct Planner {
-    policy: Policy,
+    queues: Queues,
     classes: Vec<Class>,
     by_ask: HashMap<Ask, ClassId>,
     fleet: Fleet,
@@ -107,7 +111,7 @@ impl Planner {
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         Self {
-            policy,
+            queues: Queues::new(policy),
             classes: Vec::new(),
             by_ask: HashMap::default(),
             fleet: Fleet::default(),
@@ -122,10 +126,24 @@ impl Planner {
         }
     }
 
-    /// How it decides.
+    /// How it decides where no queue says something else.
     #[must_use]
-    pub const fn policy(&self) -> Policy {
-        self.policy
+    pub fn policy(&self) -> Policy {
+        self.queues.get(QueueId::ROOT).policy
+    }
+
+    /// Adds a queue below one that is there, before there is any run.
+    ///
+    /// # Panics
+    /// There is no such queue above it.
+    pub fn add_queue(&mut self, queue: Queue) -> QueueId {
+        self.backlog.add_queue(queue.policy.order());
+        self.queues.add(queue)
+    }
+
+    /// Says what a queue is guaranteed and may have from now on.
+    pub fn set_quotas(&mut self, queue: QueueId, guarantee: Quota, limit: Quota) {
+        self.queues.set_quotas(queue, guarantee, limit);
     }
 
     /// Adds a node; gives back its number, which may be that of one that is gone.
@@ -137,7 +155,9 @@ impl Planner {
 
     /// Takes a node away, and all that runs there.
     pub fn remove_node(&mut self, node: NodeId) {
-        self.fleet.remove(node);
+        for lease in self.fleet.remove(node) {
+            self.queues.give_back(lease.queue, &lease.taken);
+        }
         self.fleet_changed();
     }
 
@@ -209,7 +229,7 @@ impl Planner {
     /// The work of all that waits, in microseconds of the whole fleet.
     #[must_use]
     pub fn waiting_work(&self) -> u64 {
-        let work: u128 = self.backlog.lanes().map(|(_, lane)| lane.work).sum();
+        let work: u128 = self.backlog.all_lanes().map(|lane| lane.work).sum();
         u64::try_from(work).unwrap_or(u64::MAX)
     }
 
@@ -287,12 +307,30 @@ impl Planner {
     /// Tells that an item has been given to a node. What finds no room there waits at the node
     /// until there is, first come, first served.
     pub fn begin(&mut self, item: GroupKey, node: NodeId, lease: Lease) {
-        self.fleet.begin(item, node, lease);
+        let (queue, taken) = (lease.queue, lease.taken.clone());
+        if self.fleet.begin(item, node, lease) {
+            self.queues.take(queue, &taken, 1);
+        }
+    }
+
+    /// Tells that the work of an item has been saved, in microseconds.
+    pub fn checkpointed(&mut self, item: GroupKey, at: u64) {
+        self.fleet.saved(item, at);
+    }
+
+    /// Tells that an item has been told to end early, and when it is gone at the latest, in
+    /// microseconds.
+    pub fn leaves(&mut self, item: GroupKey, by: u64) {
+        self.fleet.leaves(item, by);
     }
 
     /// Tells that an item is no longer with its node.
     pub fn end(&mut self, now: u64, item: GroupKey) {
-        if let Some(ended) = self.fleet.end(item)
+        let ended = self.fleet.end(item);
+        if let Some(ended) = &ended {
+            self.queues.give_back(ended.queue, &ended.taken);
+        }
+        if let Some(ended) = ended
             && let Some(class) = self.classes.get(ended.class.0 as usize)
         {
             let work = |time: u64| u128::from(time) * u128::from(class.share) / 1_000_000;

@@ -22,10 +22,9 @@ pub(super) type Rank = (Reverse<u32>, NodeCost);
 
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
-    pub(super) fn open(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
+    pub(super) fn open(&mut self, choice: Choice, ask: &Ask, group: &Group) -> Option<Slot> {
         let count = self.roomy.len();
         self.spend(count);
-        let choice = self.planner.policy.choice();
         let turn = self.roomy.partition_point(|&node| node < self.turn);
         let first = if choice == Choice::Turn { turn } else { 0 };
         let mut best: Option<(u64, Slot)> = None;

@@ -4,7 +4,7 @@
 //! A plan costs fuel: a unit for each node that is looked at and for each item that is placed. When
 //! that is used up it ends with what it has, and says so.
 
-use alloc::collections::{BTreeSet, BinaryHeap};
+use alloc::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -19,10 +19,11 @@ use super::fleet::{Future, NodeId};
 use super::fragmentation::{Mix, wanted};
 use super::likeness::Likeness;
 use super::place::Rank;
-use super::policy::{Behind, Choice};
+use super::policy::{Behind, Choice, Policy};
+use super::queue::{QueueId, Queues, asked};
 use super::refusal::{Refusal, Refusals};
 use super::seat::{LaneId, Place};
-use super::{Planner, Wanted};
+use super::{Class, Planner, Wanted};
 
 /// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
 const FREED_MAX: usize = 4_096;
@@ -36,6 +37,8 @@ const KEPT_MAX: u32 = 32;
 pub struct Plan {
     /// What begins now, in order.
     pub placements: Vec<Placement>,
+    /// What is to end so that others, to whom its room belongs, can have it.
+    pub preemptions: Vec<GroupKey>,
     /// Whether the fuel ended before everyone had a turn.
     pub is_out_of_fuel: bool,
     /// When room is expected that something waits for, in microseconds, if any is.
@@ -70,10 +73,16 @@ impl Planner {
             plan: Plan::default(),
             refusals: Refusals::default(),
             purse: Purse::new(&self.allowances),
+            queues: self.queues.clone(),
+            counts: !self.queues.is_one() || self.fleet.preemptible > 0,
+            begun: HashMap::default(),
+            ending: HashSet::default(),
+            made: HashMap::default(),
             rooms: HashMap::default(),
             kept: HashMap::default(),
             lent: HashMap::default(),
             settled: HashSet::default(),
+            is_owed: false,
             reservations: 0,
             full: Vec::new(),
             roomy: Vec::new(),
@@ -115,14 +124,26 @@ pub(super) struct Planning<'a> {
     plan: Plan,
     refusals: Refusals,
     purse: Purse,
+    /// What each queue has if what is planned so far is carried out.
+    pub(super) queues: Queues,
+    /// Whether it matters how many items of each group begin: queues compete, or work may be
+    /// interrupted.
+    pub(super) counts: bool,
+    begun: HashMap<GroupKey, u32>,
+    /// What is to end so that others begin.
+    pub(super) ending: HashSet<GroupKey>,
+    /// What will be free on nodes where something is to end, beside those for whom it ends.
+    pub(super) made: HashMap<usize, Vec<u64>>,
     /// How many more items of a run may be with nodes, where there is a limit.
     rooms: HashMap<u64, u32>,
-    /// Of each class, how many groups found what room there is kept for others.
-    kept: HashMap<ClassId, u32>,
+    /// Of each class in each queue, how many groups found what room there is kept for others.
+    kept: HashMap<(QueueId, ClassId), u32>,
     /// What each node has been lent in this plan.
     pub(super) lent: HashMap<usize, u32>,
     /// Groups that have had their turn.
     settled: HashSet<GroupKey>,
+    /// Whether anything waits that is guaranteed to its queue.
+    pub(super) is_owed: bool,
     pub(super) reservations: usize,
     /// Classes for which no node has room.
     full: Vec<ClassId>,
@@ -153,6 +174,10 @@ pub(super) enum Outcome {
     RunFull,
     /// An allowance of their class is used up.
     Barred(AllowanceId),
+    /// Their queue, or one above it, has as much as it may.
+    QueueFull(QueueId),
+    /// As many begin as may before other queues have had their turn.
+    Yields,
 }
 
 impl Outcome {
@@ -173,33 +198,83 @@ struct Planned {
 
 impl<'a> Planning<'a> {
     fn run(mut self) -> Planned {
-        let backlog = &self.planner.backlog;
-        let mut next: BinaryHeap<Reverse<(Turn, GroupKey)>> =
-            backlog.heads().map(|(place, key)| Reverse((Turn::own(place), key))).collect();
-        if self.planner.policy.behind() == Behind::Reserve {
-            self.reserve();
-            for it in promotions(backlog, self.now, self.patience) {
-                let heads = backlog.heads_of(it.run);
-                next.extend(heads.map(|(place, key)| {
-                    Reverse((Turn::promoted(it.lane, it.deadline, place), key))
-                }));
-            }
-        }
-        while let Some(Reverse((turn, key))) = next.pop() {
-            let Some(waiting) = backlog.get(key) else { continue };
+        let mut lines = self.line_up();
+        while let Some(queue) = self.next_queue(&lines) {
+            let Some(line) = lines.get_mut(&queue) else { break };
+            let Some(Reverse((turn, key))) = line.pop() else {
+                lines.remove(&queue);
+                continue;
+            };
+            let Some(waiting) = self.planner.backlog.get(key) else { continue };
             if self.is_out_of_fuel() {
                 self.plan.is_out_of_fuel = true;
                 break;
             }
             let group = waiting.group;
-            let outcome = self.take_turn(key, &group);
-            if outcome.is_left_by_nodes() && self.planner.policy.behind() == Behind::Wait {
-                break;
+            let outcome = self.take_turn(key, &group, lines.len() > 1);
+            let holds_up = self.planner.queues.get(queue).policy.behind() == Behind::Wait;
+            if outcome.is_left_by_nodes() && holds_up {
+                lines.remove(&queue);
+                continue;
             }
-            next.extend(self.after(turn, &group, (turn.place, key), outcome).map(Reverse));
+            let next = self.after(turn, &group, (turn.place, key), outcome).map(Reverse);
+            if let Some(line) = lines.get_mut(&queue) {
+                line.extend(next);
+            }
         }
         let Self { plan, turn, full, refusals, draft, .. } = self;
         Planned { plan, turn, full, refusals, futures: draft.into_futures() }
+    }
+
+    /// The first of each class in each queue, and those that have to be let forward in it; whoever
+    /// is late and hard to place has had its turn.
+    fn line_up(&mut self) -> BTreeMap<QueueId, Line> {
+        let backlog = &self.planner.backlog;
+        let mut lines: BTreeMap<QueueId, Line> = BTreeMap::new();
+        for (queue, place, key) in backlog.heads() {
+            lines.entry(queue).or_default().push(Reverse((Turn::own(place), key)));
+        }
+        self.is_owed = !self.queues.is_one() && {
+            let mut heads = backlog.heads();
+            heads.any(|(queue, _, key)| {
+                let class =
+                    backlog.get(key).map(|it| &self.planner.classes[it.group.class.0 as usize]);
+                class.is_some_and(|class| self.queues.is_guaranteed(queue, &class.ask))
+            })
+        };
+        let reserves =
+            |queue: QueueId| self.planner.queues.get(queue).policy.behind() == Behind::Reserve;
+        if lines.keys().any(|&queue| reserves(queue)) {
+            self.reserve();
+        }
+        for (&queue, line) in lines.iter_mut().filter(|&(&queue, _)| reserves(queue)) {
+            for it in promotions(backlog, queue, self.now, self.patience) {
+                let heads = backlog.heads_of(it.run);
+                line.extend(heads.map(|(place, key)| {
+                    Reverse((Turn::promoted(it.lane, it.deadline, place), key))
+                }));
+            }
+        }
+        lines
+    }
+
+    /// The queue whose turn it is.
+    fn next_queue(&self, lines: &BTreeMap<QueueId, Line>) -> Option<QueueId> {
+        if lines.len() <= 1 {
+            return lines.keys().next().copied();
+        }
+        let planner = self.planner;
+        let offers = lines.iter().map(|(&queue, line)| {
+            let first = line.peek().and_then(|Reverse((_, key))| planner.backlog.get(*key));
+            let ask = first.map(|it| asked(&planner.classes[it.group.class.0 as usize].ask));
+            (queue, ask.unwrap_or_default())
+        });
+        self.queues.next(offers, &planner.fleet.total())
+    }
+
+    /// How those of a run are ordered and placed.
+    pub(super) fn policy(&self, run: u64) -> Policy {
+        self.planner.queues.get(self.planner.backlog.queue(run)).policy
     }
 
     /// Whose turn it is of a class after a group, in its run where that has been let forward.
@@ -211,19 +286,21 @@ impl<'a> Planning<'a> {
         outcome: Outcome,
     ) -> Option<(Turn, GroupKey)> {
         let (backlog, class) = (&self.planner.backlog, group.class);
+        let queue = backlog.queue(at.1.run);
         let follows = match outcome {
             // Where one of a class has no room at all, those behind it have none either.
-            Outcome::Full | Outcome::Barred(_) => return None,
+            Outcome::Full | Outcome::Barred(_) | Outcome::QueueFull(_) => return None,
+            Outcome::Yields => return Some((turn, at.1)),
             Outcome::Kept => {
-                let kept = self.kept.entry(class).or_default();
+                let kept = self.kept.entry((queue, class)).or_default();
                 *kept += 1;
                 if *kept > KEPT_MAX {
-                    self.refusals.of_class(class, Refusal::Reserved);
+                    self.refusals.of_class((queue, class), Refusal::Reserved);
                     return None;
                 }
                 backlog.after(class, at)
             }
-            Outcome::RunFull => backlog.after_seat(class, at.0),
+            Outcome::RunFull => backlog.after_seat(class, at),
             Outcome::Settled => backlog.after(class, at),
         };
         if turn.is_own {
@@ -234,19 +311,49 @@ impl<'a> Planning<'a> {
         (outcome != Outcome::RunFull).then_some((Turn { place, ..turn }, key))
     }
 
-    fn take_turn(&mut self, key: GroupKey, group: &Group) -> Outcome {
-        if !self.settled.insert(key) {
+    /// A group has its turn; where others compete, a short one.
+    fn take_turn(&mut self, key: GroupKey, group: &Group, is_short: bool) -> Outcome {
+        if self.settled.contains(&key) {
             return Outcome::Settled;
         }
-        let outcome = self.place(key, group);
-        if !outcome.is_left_by_nodes() {
+        let left = Group { count: group.count.saturating_sub(self.begun_of(key)), ..*group };
+        let most = if is_short && !group.gang { self.turn_of(key, group) } else { u32::MAX };
+        if most < left.count {
+            let outcome = self.place(key, &Group { count: most, ..left });
+            return match outcome {
+                Outcome::Settled => Outcome::Yields,
+                other => self.settle(key, group, other),
+            };
+        }
+        let outcome = self.place(key, &left);
+        self.settle(key, group, outcome)
+    }
+
+    /// How many items of a group begin so far.
+    pub(super) fn begun_of(&self, key: GroupKey) -> u32 {
+        self.begun.get(&key).copied().unwrap_or(0)
+    }
+
+    /// How many items of a group begin before other queues have had their turn.
+    fn turn_of(&self, key: GroupKey, group: &Group) -> u32 {
+        let queue = self.planner.backlog.queue(key.run);
+        self.queues.turn(queue, self.ask(group), &self.planner.fleet.total())
+    }
+
+    /// A group has had its turn: what finds no room gets it from those to whom it does not belong,
+    /// or at a later time.
+    fn settle(&mut self, key: GroupKey, group: &Group, outcome: Outcome) -> Outcome {
+        self.settled.insert(key);
+        if !outcome.is_left_by_nodes() || self.make_room(key, group) {
             return outcome;
         }
-        match self.planner.policy.behind() {
+        match self.policy(key.run).behind() {
             Behind::Backfill if self.reservations == 0 => self.book(group),
-            Behind::Reserve if self.is_late(group) => self.book(group),
-            Behind::Wait | Behind::Go | Behind::Backfill | Behind::Reserve => {}
-        }
+            Behind::Reserve if self.is_late(group) && self.may_reserve(key, group) => {
+                self.book(group)
+            }
+            Behind::Wait | Behind::Go | Behind::Backfill | Behind::Reserve => false,
+        };
         outcome
     }
 
@@ -265,21 +372,26 @@ impl<'a> Planning<'a> {
     fn place(&mut self, key: GroupKey, group: &Group) -> Outcome {
         self.spend(1);
         let outcome = self.place_some(key, group);
+        let class = (self.planner.backlog.queue(key.run), group.class);
         match outcome {
-            Outcome::Settled => {}
+            Outcome::Settled | Outcome::Yields => {}
             Outcome::Kept => self.refusals.of_group(key, Refusal::Reserved),
             Outcome::RunFull => self.refusals.of_group(key, Refusal::Run),
-            Outcome::Full => self.refusals.of_class(group.class, self.why_full(group.class)),
-            Outcome::Barred(allowance) => {
-                // What no node can ever hold is told so, however long it waits for its turn.
-                let refusal = match self.why_full(group.class) {
-                    Refusal::NoRoom => Refusal::Allowance(allowance),
-                    other => other,
-                };
-                self.refusals.of_class(group.class, refusal);
-            }
+            Outcome::Full => self.refusals.of_class(class, self.why_full(group.class)),
+            Outcome::Barred(allowance) => self.bar(class, Refusal::Allowance(allowance)),
+            Outcome::QueueFull(queue) => self.bar(class, Refusal::Queue(queue)),
         }
         outcome
+    }
+
+    /// Something that is no node lets no more of a class begin. What no node can ever hold is told
+    /// so, however long it waits for its turn.
+    fn bar(&mut self, class: (QueueId, ClassId), refusal: Refusal) {
+        let refusal = match self.why_full(class.1) {
+            Refusal::NoRoom => refusal,
+            other => other,
+        };
+        self.refusals.of_class(class, refusal);
     }
 
     fn place_some(&mut self, key: GroupKey, group: &Group) -> Outcome {
@@ -292,16 +404,21 @@ impl<'a> Planning<'a> {
             Ok(most) => most,
             Err(allowance) => return Outcome::Barred(allowance),
         };
+        let of_queue = match self.queues.lets(self.planner.backlog.queue(key.run), &class.ask) {
+            Ok(most) => most,
+            Err(queue) => return Outcome::QueueFull(queue),
+        };
         if group.gang {
             return match group.count {
                 count if count > of_run => Outcome::RunFull,
+                count if count > of_queue => self.queue_full(key, class),
                 count if count > drawn => {
                     self.purse.scarcest(class).map_or(Outcome::Settled, Outcome::Barred)
                 }
                 _ => self.place_gang_if_roomy(key, group),
             };
         }
-        let most = group.count.min(of_run).min(drawn);
+        let most = group.count.min(of_run).min(drawn).min(of_queue);
         let (begun, mut outcome) = self.place_each(key, group, most);
         let mut left = most - begun;
         if outcome == Outcome::Full {
@@ -314,10 +431,19 @@ impl<'a> Planning<'a> {
             Outcome::Settled if most == group.count => Outcome::Settled,
             Outcome::Settled if most == of_run => Outcome::RunFull,
             Outcome::Settled => match self.purse.lets(class) {
-                Ok(_) => Outcome::Settled,
+                Ok(_) => self.queue_full(key, class),
                 Err(allowance) => Outcome::Barred(allowance),
             },
             other => other,
+        }
+    }
+
+    /// What is left of a group exceeds what its queue may have.
+    fn queue_full(&self, key: GroupKey, class: &Class) -> Outcome {
+        let queue = self.planner.backlog.queue(key.run);
+        match self.queues.tightest(queue, &class.ask) {
+            Some(full) => Outcome::QueueFull(full),
+            None => Outcome::Settled,
         }
     }
 
@@ -333,7 +459,8 @@ impl<'a> Planning<'a> {
         if self.roomy.is_empty() {
             return (0, Outcome::Full);
         }
-        if self.planner.policy.choice() == Choice::Earliest {
+        let choice = self.policy(key.run).choice();
+        if choice == Choice::Earliest {
             self.rank(ask, group);
         }
         for begun in 0..most {
@@ -342,9 +469,9 @@ impl<'a> Planning<'a> {
                 return (begun, Outcome::Settled);
             }
             self.spend(1);
-            let slot = match self.planner.policy.choice() {
+            let slot = match choice {
                 Choice::Earliest => self.earliest(ask, group),
-                Choice::First | Choice::Tightest | Choice::Turn => self.open(ask, group),
+                Choice::First | Choice::Tightest | Choice::Turn => self.open(choice, ask, group),
             };
             let Some(slot) = slot else {
                 let is_kept = self.roomy.iter().any(|&node| self.draft.fits(node, ask));
@@ -411,15 +538,17 @@ impl<'a> Planning<'a> {
         self.draft.book(node, (self.now, end), &taken);
         self.likeness.changed(node);
         self.purse.take(&self.planner.classes[group.class.0 as usize]);
-        self.count_in(key.run, 1);
+        self.queues.take(self.planner.backlog.queue(key.run), &taken, 1);
+        self.count_in(key, 1);
         self.propose(Placement { group: key, node: node_id(node), count: 1, taken });
     }
 
     /// Items are given to a node that has no room for them yet.
     pub(super) fn give(&mut self, key: GroupKey, node: usize, count: u32, ask: &Ask) {
-        self.count_in(key.run, count);
+        self.count_in(key, count);
         self.draft.lend(node);
         let taken = Taken { amounts: ask.amounts.clone(), ..Taken::default() };
+        self.queues.take(self.planner.backlog.queue(key.run), &taken, count);
         self.propose(Placement { group: key, node: node_id(node), count, taken });
     }
 
@@ -437,15 +566,23 @@ impl<'a> Planning<'a> {
         }
     }
 
+    /// What is to end is told so.
+    pub(super) fn propose_end(&mut self, item: GroupKey) {
+        self.plan.preemptions.push(item);
+    }
+
     /// Something waits for room that is expected at a time.
     pub(super) fn expect_room(&mut self, at: u64) {
         self.plan.look_at = Some(self.plan.look_at.map_or(at, |known| known.min(at)));
     }
 
-    fn count_in(&mut self, run: u64, count: u32) {
-        let room = self.room_of_run(run);
+    fn count_in(&mut self, key: GroupKey, count: u32) {
+        let room = self.room_of_run(key.run);
         if room < u32::MAX {
-            self.rooms.insert(run, room.saturating_sub(count));
+            self.rooms.insert(key.run, room.saturating_sub(count));
+        }
+        if self.counts {
+            *self.begun.entry(key).or_default() += count;
         }
     }
 
@@ -462,6 +599,9 @@ impl<'a> Planning<'a> {
 fn node_id(node: usize) -> NodeId {
     NodeId(u32::try_from(node).expect("fewer nodes than numbers"))
 }
+
+/// Those of a queue that have not had their turn, by it.
+type Line = BinaryHeap<Reverse<(Turn, GroupKey)>>;
 
 /// When a group has its turn: at its place, or before a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

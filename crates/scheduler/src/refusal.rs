@@ -10,6 +10,7 @@ use super::allowance::AllowanceId;
 use super::backlog::{Ahead, ClassId, GroupKey};
 use super::fit::nearest_miss;
 use super::fleet::{Node, NodeId};
+use super::queue::QueueId;
 
 /// Why a group stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub enum Refusal {
     },
     /// An allowance that each item of the class draws on does not have enough.
     Allowance(AllowanceId),
+    /// Its queue, or one above that, has as much as it may.
+    Queue(QueueId),
     /// Its run has as many items with nodes as it may.
     Run,
     /// Its turn did not come: it goes behind others.
@@ -67,7 +70,7 @@ pub enum Thing {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusals {
     groups: HashMap<GroupKey, Refusal>,
-    classes: HashMap<ClassId, Refusal>,
+    classes: HashMap<(QueueId, ClassId), Refusal>,
 }
 
 impl Refusals {
@@ -75,8 +78,8 @@ impl Refusals {
         self.groups.insert(key, refusal);
     }
 
-    /// What is true of a group and of all of its class behind it.
-    pub(super) fn of_class(&mut self, class: ClassId, refusal: Refusal) {
+    /// What is true of a group and of all of its class behind it in its queue.
+    pub(super) fn of_class(&mut self, class: (QueueId, ClassId), refusal: Refusal) {
         self.classes.entry(class).or_insert(refusal);
     }
 
@@ -91,7 +94,8 @@ impl Planner {
     pub fn why(&self, key: GroupKey) -> Option<Refusal> {
         let waiting = self.backlog.get(key)?;
         let own = self.refusals.groups.get(&key);
-        let refusal = own.or_else(|| self.refusals.classes.get(&waiting.group.class));
+        let class = (self.backlog.queue(key.run), waiting.group.class);
+        let refusal = own.or_else(|| self.refusals.classes.get(&class));
         // Of a run that has all it may, only the first of a class was asked.
         let is_full = || self.backlog.run(key.run).is_some_and(|known| known.run.room == 0);
         let unasked = || if is_full() { Refusal::Run } else { Refusal::Behind };
@@ -100,7 +104,7 @@ impl Planner {
 
     /// The classes that the last plan could place nowhere, for a reason that is true of all in it.
     pub fn refused(&self) -> impl Iterator<Item = (ClassId, Refusal)> + '_ {
-        self.refusals.classes.iter().map(|(&class, &refusal)| (class, refusal))
+        self.refusals.classes.iter().map(|(&(_, class), &refusal)| (class, refusal))
     }
 
     /// What goes before a group. No more than `looks` groups are looked at.

@@ -6,7 +6,7 @@
 //! Feitelson and Weil, IPPS 1998).
 
 use super::ask::DeviceAsk;
-use super::backlog::Group;
+use super::backlog::{Group, GroupKey};
 use super::place::Slot;
 use super::plan::Planning;
 
@@ -44,16 +44,26 @@ impl Planning<'_> {
             let Some(waiting) = backlog.get(key) else { continue };
             let group = waiting.group;
             let is_hard = group.gang || is_hard(self.ask(&group).devices, largest);
-            if is_hard && self.place_first(key, &group).is_left_by_nodes() {
+            if is_hard
+                && self.may_reserve(key, &group)
+                && self.place_first(key, &group).is_left_by_nodes()
+            {
                 self.book(&group);
             }
         }
     }
 
-    /// Reserves the first time at which an item, or a gang, has room.
-    pub(super) fn book(&mut self, group: &Group) {
+    /// Whether a group may keep room from others: where it is guaranteed to its queue, or to nobody
+    /// who waits.
+    pub(super) fn may_reserve(&self, key: GroupKey, group: &Group) -> bool {
+        let queue = self.planner.backlog.queue(key.run);
+        !self.is_owed || self.queues.is_guaranteed(queue, self.ask(group))
+    }
+
+    /// Reserves the first time at which an item, or a gang, has room; says whether there is one.
+    pub(super) fn book(&mut self, group: &Group) -> bool {
         if self.reservations >= RESERVATIONS_MAX {
-            return;
+            return false;
         }
         if group.gang {
             return self.book_gang(group);
@@ -74,7 +84,7 @@ impl Planning<'_> {
                 best = Some((start, slack, Slot { node, start, least }));
             }
         }
-        let Some((_, _, mut slot)) = best else { return };
+        let Some((_, _, mut slot)) = best else { return false };
         if self.has_waited(group.ready_at, VERY_LATE) {
             self.draft.hope(slot.node);
             let duration = self.planner.fleet.nodes[slot.node].duration(group.expected);
@@ -83,6 +93,7 @@ impl Planning<'_> {
         }
         self.book_at(&slot, group);
         self.reservations += 1;
+        true
     }
 
     /// Takes a slot from what others may have.

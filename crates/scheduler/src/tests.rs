@@ -2,6 +2,7 @@
 
 mod bounds;
 mod optimum;
+mod queues;
 mod world;
 
 use alloc::collections::BTreeMap;
@@ -10,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::{
     ALL_ITEMS, Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Placement, Planner,
-    Policy, Run, SPEED,
+    Policy, Run, SPEED, Taken,
 };
 use optimum::least_makespan;
 use world::{Fate, Task, play};
@@ -245,6 +246,7 @@ fn many_at_a_time_go_where_they_would_one_by_one() {
                 taken: next.taken,
                 began_at: 0,
                 ends_at: group.expected,
+                ..Lease::default()
             };
             planner.begin(GroupKey { run: number, ..key }, next.node, lease);
         }

@@ -128,7 +128,7 @@ fn planned(workload: &Workload) -> Vec<u64> {
             let task = &workload.tasks()[job as usize];
             let (class, ends_at) = (planner.class(ask(task)), now + task.duration_us);
             began[job as usize] = now;
-            let lease = Lease { class, taken: placed.taken, began_at: now, ends_at };
+            let lease = Lease { class, taken: placed.taken, began_at: now, ends_at, ..Lease::default() };
             planner.begin(key(job), placed.node, lease);
             planner.forget_run(now, job);
             events.push(Reverse((ends_at, false, job)));

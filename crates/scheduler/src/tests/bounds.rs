@@ -39,6 +39,7 @@ fn begin(planner: &mut Planner, now: u64) -> Vec<(GroupKey, u32)> {
                 taken: placement.taken.clone(),
                 began_at: now,
                 ends_at: now + SECOND,
+                ..Lease::default()
             };
             planner.begin(item, placement.node, lease);
         }
@@ -207,6 +208,7 @@ fn what_waits_for_a_faster_node_says_so_and_when_to_look_again() {
         taken: Taken { amounts: vec![1, 1], ..Taken::default() },
         began_at: 0,
         ends_at: 10 * SECOND,
+        ..Lease::default()
     };
     planner.begin(key(9, 9), fast, lease);
     let group = Group { class, count: 1, expected: 100 * SECOND, ..Group::default() };
@@ -249,6 +251,46 @@ fn a_task_of_higher_priority_goes_before_those_of_all_runs_of_its_own() {
     assert_eq!((planner.ahead(key(2, 0), 9).groups, planner.ahead(key(1, 0), 9).groups), (1, 0));
     tell(&mut planner, key(3, 0), class, 1);
     assert_eq!(planner.ahead(key(1, 0), 9).groups, 1, "the run's priority counts more");
+}
+
+#[test]
+fn what_has_waited_long_is_not_kept_waiting_by_what_is_lent() {
+    let mut planner = planner(2);
+    planner.set_patience(10 * SECOND);
+    let (short, wide) = (planner.class(cpus(1)), planner.class(cpus(2)));
+    let large = Group { class: wide, count: 1, expected: SECOND, ..Group::default() };
+    planner.set_group(0, key(2, 0), large);
+    planner.set_run(2, Run { work: 1 << 40, ..Run::default() });
+    let mut here: Vec<GroupKey> = Vec::new();
+    let mut number = 0;
+    for now in (0..20 * SECOND).step_by(10_000) {
+        // One place after the other is free, and there is always more that is short.
+        if here.len() >= 2 {
+            planner.end(now, here.remove(0));
+        }
+        let many = Group { class: short, count: 50, expected: 10_000, lend: 5, ..large };
+        planner.set_group(now, key(1, 0), Group { ready_at: now, ..many });
+        for placed in planner.plan(now, FUEL).placements {
+            if placed.group == key(2, 0) {
+                assert!(now <= 10 * SECOND, "{now}");
+                return;
+            }
+            for _ in 0..placed.count {
+                number += 1;
+                let item = GroupKey { item: number, ..placed.group };
+                let (began_at, ends_at) = (now, now + 10_000);
+                let taken = placed.taken.clone();
+                let lease = Lease { class: short, taken, began_at, ends_at, ..Lease::default() };
+                planner.begin(item, placed.node, lease);
+                here.push(item);
+            }
+        }
+        // Where nothing has come, what is there ends all the same.
+        if here.len() == 1 {
+            planner.end(now, here.remove(0));
+        }
+    }
+    panic!("it never began");
 }
 
 #[test]

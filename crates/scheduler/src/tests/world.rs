@@ -187,7 +187,8 @@ impl<'a> World<'a> {
             let id = now << 20 | number as u64;
             let class = self.planner.class(task.ask.clone());
             let (taken_too, ends_at) = (taken.clone(), now + slower(task.expected));
-            let lease = Lease { class, taken: taken_too, began_at: now, ends_at };
+            let lease =
+                Lease { class, taken: taken_too, began_at: now, ends_at, ..Lease::default() };
             self.planner.begin(item(id), placement.node, lease);
             self.events.push(Reverse((now + slower(task.takes), true, at, id)));
             self.leases.insert(id, (at, placement.node, taken));
