@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use model::queue::QueueTree;
 use model::{Digest, Fact, Graph, Seq, Timestamp};
 use scheduler::Policy;
 
@@ -43,13 +44,13 @@ impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_policy(Policy::default())
+        Self::with(Policy::default(), &QueueTree::default())
     }
 
-    /// An engine that knows nothing yet, and plans in this way.
+    /// An engine that knows nothing yet, and plans in this way for these queues.
     #[must_use]
-    pub fn with_policy(policy: Policy) -> Self {
-        let volatile = Volatile::new(policy);
+    pub fn with(policy: Policy, queues: &QueueTree) -> Self {
+        let volatile = Volatile::new(policy, queues);
         Self { state: State::default(), volatile, now: Timestamp::default() }
     }
 

@@ -118,6 +118,16 @@ impl Engine {
                 Some(limit) => self.shared_blocker(way, limit),
                 None => behind.clone(),
             },
+            Refusal::Queue(queue) => match planning.queue_miss(self.state(), queue, key) {
+                Some(miss) => Blocker::Queue {
+                    queue: miss.queue,
+                    resource: miss.resource,
+                    asked: miss.asked,
+                    used: miss.used,
+                    limit: miss.limit,
+                },
+                None => behind.clone(),
+            },
             Refusal::NeverFits => {
                 let since = self.volatile().never_fits.get(&way.class).copied();
                 let fails_at = since.unwrap_or(self.now()) + UNSATISFIABLE_GRACE;

@@ -22,6 +22,7 @@ pub mod message;
 pub mod outcome;
 pub mod policy;
 pub mod quantity;
+pub mod queue;
 pub mod resources;
 pub mod secret;
 pub mod shared;

@@ -90,6 +90,19 @@ pub enum Blocker {
         /// How many may try at a time, as this task says.
         trials: u32,
     },
+    /// Its queue, or one above that, has all that it may have.
+    Queue {
+        /// The path of that queue.
+        queue: Box<str>,
+        /// The resource of which it has: `cpu`, `memory`, `gpu` or a custom one.
+        resource: Box<str>,
+        /// What an item asks for: milli-CPU, bytes, thousandths of GPUs, or units.
+        asked: u64,
+        /// What the queue has.
+        used: u64,
+        /// What it may have.
+        limit: u64,
+    },
     /// No worker is connected.
     NoWorker,
     /// Workers are known, and none of them has been heard of lately.

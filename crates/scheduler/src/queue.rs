@@ -10,10 +10,11 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use model::resources::Amounts;
+use model::resources::{Amounts, ResourceId};
 
 use super::ask::{Ask, Taken};
 use super::policy::Policy;
+use super::refusal::Thing;
 
 /// The number of a queue. Whoever is above another has the smaller number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -223,6 +224,21 @@ impl Queues {
             Some((more, id))
         });
         limits.min().map(|(_, id)| id)
+    }
+
+    /// What an item misses of a limit: what of, how much is asked for, used and allowed.
+    pub(super) fn miss(
+        &self,
+        queue: QueueId,
+        limit: &Quota,
+        ask: &Ask,
+    ) -> Option<(Thing, u64, u64, u64)> {
+        let (used, asked) = (&self.used[queue.index()], Used::asked(ask));
+        let things = (0..).zip(&limit.amounts).filter(|(_, quota)| quota.is_some());
+        let things = things.map(|(id, _)| Thing::Amount(ResourceId(id))).chain([Thing::Devices]);
+        let parts = things.zip(limit.parts(used, &asked));
+        let missing = parts.filter(|&(_, (quota, used, asked))| used.saturating_add(asked) > quota);
+        missing.map(|(thing, (quota, used, asked))| (thing, asked, used, quota)).next()
     }
 
     /// How many more items are guaranteed to a queue, by itself and not by those above it.

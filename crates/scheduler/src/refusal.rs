@@ -10,7 +10,7 @@ use super::allowance::AllowanceId;
 use super::backlog::{Ahead, ClassId, GroupKey};
 use super::fit::nearest_miss;
 use super::fleet::{Node, NodeId};
-use super::queue::QueueId;
+use super::queue::{QueueId, Quota};
 
 /// Why a group stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +111,19 @@ impl Planner {
     #[must_use]
     pub fn ahead(&self, key: GroupKey, looks: usize) -> Ahead {
         self.backlog.before(key, looks)
+    }
+
+    /// What an item of a group that waits misses most of a limit that its queue has: what of, how
+    /// much is asked for, used and allowed.
+    #[must_use]
+    pub fn quota_miss(
+        &self,
+        queue: QueueId,
+        limit: &Quota,
+        key: GroupKey,
+    ) -> Option<(Thing, u64, u64, u64)> {
+        let class = self.backlog.get(key)?.group.class;
+        self.queues.miss(queue, limit, &self.classes.get(class.0 as usize)?.ask)
     }
 
     /// What nodes lack for an item of a class: those that come nearest, `most` at most; `ever` asks

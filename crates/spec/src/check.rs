@@ -412,7 +412,7 @@ fn no_tasks() -> Fault {
 }
 
 /// Notes a name that cannot be a path component, a label and a word of a command line.
-fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
+pub(crate) fn check_name(what: &str, name: &Placed<String>, faults: &mut Faults) {
     let text = &name.value;
     if text.is_empty() && name.extent == Extent::default() {
         return; // It is missing, which has a fault of its own.

@@ -42,7 +42,7 @@ pub(crate) use kinds::{Called, Container, Embeds, Emit, Generates, Http, Noop, S
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
 pub(crate) use models::{ModelFile, Models};
-pub(crate) use resources::{Amounts, Resources};
+pub(crate) use resources::{AMOUNT_MAX, Amounts, Resources};
 pub(crate) use retries::{RetryFile, RetryRule};
 pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
 pub(crate) use sharing::{Counted, Deadline, Rates};

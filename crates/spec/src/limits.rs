@@ -63,3 +63,5 @@ pub const PIDS_MAX: u64 = 4_194_304;
 pub const MEMORY_LIMIT_BYTES_MIN: u64 = 8 << 20;
 /// Nodes of a cluster file.
 pub const CLUSTER_NODES_MAX: u64 = 10_000;
+/// Queues that a place may have.
+pub const QUEUES_MAX: usize = 256;

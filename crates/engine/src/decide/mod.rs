@@ -23,6 +23,7 @@ use alloc::vec::Vec;
 use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
 use model::message::LeaseId;
+use model::queue::QueueTree;
 use model::{Graph, Round, RunId, TaskKey, Timestamp, WorkerId};
 use scheduler::Policy;
 
@@ -55,10 +56,10 @@ pub(crate) struct Volatile {
 }
 
 impl Volatile {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy, queues: &QueueTree) -> Self {
         Self {
             sessions: HashMap::default(),
-            planning: Planning::new(policy),
+            planning: Planning::new(policy, queues),
             never_fits: HashMap::default(),
             asked: HashSet::default(),
             questions: 0,

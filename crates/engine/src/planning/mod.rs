@@ -9,6 +9,7 @@ mod classes;
 mod estimates;
 mod forecast;
 mod nodes;
+mod queues;
 mod waiting;
 
 use alloc::collections::BTreeSet;
@@ -16,6 +17,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
+use model::queue::QueueTree;
 use model::{ItemId, ItemKey, RunId, Span, TaskId, TaskKey, Timestamp, VariantId, WorkerId};
 use scheduler::{ALL_ITEMS, GroupKey, Plan, Planner, Policy};
 
@@ -27,6 +29,7 @@ pub(crate) use classes::Way;
 use classes::Ways;
 use forecast::Forecast;
 use nodes::Nodes;
+use queues::Queues;
 
 /// Units that one plan may cost: some tens of milliseconds. What is left has its turn in the next.
 const FUEL: u64 = 1_000_000;
@@ -39,6 +42,7 @@ const LOOK_AGAIN: Span = Span::millis(250);
 #[derive(Debug)]
 pub(crate) struct Planning {
     planner: Planner,
+    queues: Queues,
     nodes: Nodes,
     ways: Ways,
     /// What the allowances of the last plan stand for.
@@ -95,9 +99,11 @@ impl From<GroupKey> for Origin {
 }
 
 impl Planning {
-    pub(crate) fn new(policy: Policy) -> Self {
+    pub(crate) fn new(policy: Policy, queues: &QueueTree) -> Self {
+        let mut planner = Planner::new(policy);
         Self {
-            planner: Planner::new(policy),
+            queues: Queues::new(queues, &mut planner),
+            planner,
             nodes: Nodes::default(),
             ways: Ways::default(),
             limits: Vec::new(),
@@ -112,7 +118,8 @@ impl Planning {
 
     /// Forgets what the planner was told, and tells it all there is.
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
-        *self = Self { changed: true, planned_at: now, ..Self::new(self.planner.policy()) };
+        let anew = Self::new(self.planner.policy(), self.queues.tree());
+        *self = Self { changed: true, planned_at: now, ..anew };
         state.changes.keep();
         let workers: Vec<WorkerId> = state.workers().map(|(id, _)| id).collect();
         workers.into_iter().for_each(|worker| self.tell_worker(state, worker));
@@ -137,6 +144,7 @@ impl Planning {
             self.planner.set_accepts(node, session.is_some_and(|it| it.is_lively(now)));
         }
         self.tell_ways(state, now);
+        self.tell_quotas(state);
         (self.changed, self.planned_at) = (false, now);
         let plan = self.planner.plan(now.0, FUEL);
         let soonest = now + LOOK_AGAIN;

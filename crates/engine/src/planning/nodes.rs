@@ -84,7 +84,22 @@ impl Planning {
         let began_at = lease.leased_at.0;
         let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
-        self.planner.begin(lease_key(item), node, Lease { class, taken, began_at, ends_at });
+        let run = state.run(item.run);
+        let queue = run.map(|run| self.queues.number(&run.admitted().queue)).unwrap_or_default();
+        let priority = run.map_or((0, 0), |run| {
+            (run.admitted().priority.0, run.policy(item.task).priority.0)
+        });
+        let lease = Lease {
+            class,
+            queue,
+            taken,
+            began_at,
+            ends_at,
+            saved_at: began_at,
+            priority,
+            ..Lease::default()
+        };
+        self.planner.begin(lease_key(item), node, lease);
         self.stirred.insert(item.run);
     }
 

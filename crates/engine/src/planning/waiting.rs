@@ -65,6 +65,7 @@ impl Planning {
         self.planner.set_run(
             id.0,
             scheduler::Run {
+                queue: self.queues.number(&run.admitted().queue),
                 priority: run.admitted().priority.0,
                 room: limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live())),
                 arrived_at: run.admitted_at().0,

@@ -172,6 +172,19 @@ impl Classes {
         }
     }
 
+    /// The index of a resource that somebody has asked for or offers.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> Option<ResourceId> {
+        let index = self.names.iter().position(|known| **known == *name)?;
+        Some(ResourceId(ResourceId::FIRST_CUSTOM + u16::try_from(index).ok()?))
+    }
+
+    /// How many custom resources have been asked for or offered.
+    #[must_use]
+    pub fn resource_count(&self) -> usize {
+        self.names.len()
+    }
+
     fn resource_index(&mut self, name: &str) -> usize {
         let known = self.names.iter().position(|known| **known == *name);
         let index = known.unwrap_or_else(|| {

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 
 use super::parameters::Declared;
 use super::{check_name, task};
+use model::queue::SEPARATOR;
+
 use crate::code;
 use crate::diagnostic::{Fault, Faults, Lines};
 use crate::environment::{Environment, Surroundings, unknown_hint};
@@ -23,15 +25,27 @@ pub(super) struct Scene<'f> {
     pub parameters: &'f [Declared],
 }
 
+/// A queue is named with those above it: `research/vision`.
+fn check_path(queue: &Placed<String>, faults: &mut Faults) {
+    for name in queue.value.split(SEPARATOR) {
+        let name = Placed { value: name.to_owned(), extent: queue.extent };
+        let before = faults.count();
+        check_name("a queue", &name, faults);
+        if faults.count() > before {
+            return;
+        }
+    }
+}
+
 pub(super) fn check(scene: Scene<'_>, faults: &mut Faults) {
     if let Some(queue) = &scene.file.queue {
-        check_name("a queue", queue, faults);
+        check_path(queue, faults);
     }
     let environments = scene.file.environments.iter().flat_map(|it| &it.0);
     for (name, environment) in environments.clone() {
         check_name("an environment", name, faults);
         if let Some(queue) = &environment.queue {
-            check_name("a queue", queue, faults);
+            check_path(queue, faults);
         }
         if let Some(limits) = &environment.limits {
             task::time_limit(limits.timeout.as_ref(), faults);

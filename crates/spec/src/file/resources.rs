@@ -14,7 +14,7 @@ use crate::read::{Placed, Read, mapping, wrong_type};
 use crate::source::Extent;
 
 /// The largest custom amount.
-const AMOUNT_MAX: u64 = 1_000_000_000_000;
+pub(crate) const AMOUNT_MAX: u64 = 1_000_000_000_000;
 
 /// Amounts of what a worker has.
 #[derive(Clone, Debug, Default)]

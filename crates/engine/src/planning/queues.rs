@@ -1,0 +1,131 @@
+//! Queues as the planner knows them: their numbers, and their quotas in its amounts.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use model::queue::{DEFAULT_QUEUE, QueueSpec, QueueTree, Quota};
+use model::resources::ResourceId;
+use scheduler::{Planner, Policy, Queue, QueueId};
+
+use super::Planning;
+use crate::state::{Classes, State};
+
+/// The queues that the planner was told of.
+#[derive(Clone, Debug)]
+pub(super) struct Queues {
+    tree: QueueTree,
+    /// By the place in the tree.
+    numbers: Vec<QueueId>,
+    /// Where runs stand whose queue nobody has set.
+    other: QueueId,
+    /// How many resources had names when quotas were told.
+    named: usize,
+}
+
+impl Queues {
+    /// Tells a planner that knows of no run yet of all queues.
+    pub(super) fn new(tree: &QueueTree, planner: &mut Planner) -> Self {
+        let mut numbers: Vec<QueueId> = Vec::new();
+        for spec in &tree.queues {
+            let parent = spec.parent.map_or(QueueId::ROOT, |at| numbers[at]);
+            numbers.push(planner.add_queue(queue(spec, parent, planner.policy())));
+        }
+        let default = tree.find(DEFAULT_QUEUE).map(|at| numbers[at]);
+        let other = match default {
+            Some(default) => default,
+            None if tree.queues.is_empty() => QueueId::ROOT,
+            None => {
+                let spec = QueueSpec { weight: 1, ..QueueSpec::default() };
+                planner.add_queue(queue(&spec, QueueId::ROOT, planner.policy()))
+            }
+        };
+        Self { tree: tree.clone(), numbers, other, named: usize::MAX }
+    }
+
+    pub(super) const fn tree(&self) -> &QueueTree {
+        &self.tree
+    }
+
+    /// The queue in which the runs stand that name it.
+    pub(super) fn number(&self, path: &str) -> QueueId {
+        self.tree.find(path).map_or(self.other, |at| self.numbers[at])
+    }
+
+    /// The path of a queue.
+    pub(super) fn path(&self, number: QueueId) -> &str {
+        let known = self.numbers.iter().position(|&known| known == number);
+        known.map_or(DEFAULT_QUEUE, |at| &self.tree.queues[at].path)
+    }
+
+    fn spec(&self, number: QueueId) -> Option<&QueueSpec> {
+        let at = self.numbers.iter().position(|&known| known == number)?;
+        self.tree.queues.get(at)
+    }
+}
+
+fn queue(spec: &QueueSpec, parent: QueueId, policy: Policy) -> Queue {
+    let own = spec.policy.as_deref();
+    let own = own.and_then(|own| Policy::ALL.iter().find(|(_, name)| *name == own));
+    Queue {
+        parent,
+        weight: spec.weight,
+        guarantee: scheduler::Quota::default(),
+        limit: scheduler::Quota::default(),
+        policy: own.map_or(policy, |&(policy, _)| policy),
+    }
+}
+
+/// A quota in the planner's amounts. What has no number yet nobody takes.
+fn quota(quota: &Quota, classes: &Classes) -> scheduler::Quota {
+    let mut amounts = alloc::vec![quota.cpu_milli, quota.memory_bytes];
+    for (name, amount) in &quota.custom {
+        let Some(ResourceId(id)) = classes.resource(name) else { continue };
+        let at = usize::from(id);
+        amounts.resize(amounts.len().max(at + 1), None);
+        amounts[at] = Some(*amount);
+    }
+    scheduler::Quota { amounts, devices: quota.devices_milli }
+}
+
+impl Planning {
+    /// Tells what each queue is guaranteed and may have, whenever a resource has got a number.
+    pub(super) fn tell_quotas(&mut self, state: &State) {
+        let named = state.classes.resource_count();
+        if self.queues.named == named {
+            return;
+        }
+        self.queues.named = named;
+        for (spec, &number) in self.queues.tree.queues.iter().zip(&self.queues.numbers) {
+            let guarantee = quota(&spec.guarantee, &state.classes);
+            self.planner.set_quotas(number, guarantee, quota(&spec.limit, &state.classes));
+        }
+    }
+
+    /// What a queue that has its limit has too little of for an item of a group: its path, the
+    /// resource, what the item asks for, what the queue has, and what it may have.
+    pub(crate) fn queue_miss(
+        &self,
+        state: &State,
+        number: QueueId,
+        key: scheduler::GroupKey,
+    ) -> Option<QueueMiss> {
+        let limit = quota(&self.queues.spec(number)?.limit, &state.classes);
+        let (thing, asked, used, limit) = self.planner.quota_miss(number, &limit, key)?;
+        let resource = match thing {
+            scheduler::Thing::Amount(resource) => state.classes.resource_name(resource),
+            scheduler::Thing::Devices => "gpu",
+        };
+        let queue = self.queues.path(number).into();
+        Some(QueueMiss { queue, resource: resource.into(), asked, used, limit })
+    }
+}
+
+/// By how much an item misses the limit of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct QueueMiss {
+    pub(crate) queue: Box<str>,
+    pub(crate) resource: Box<str>,
+    pub(crate) asked: u64,
+    pub(crate) used: u64,
+    pub(crate) limit: u64,
+}
