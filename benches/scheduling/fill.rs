@@ -52,7 +52,11 @@ pub(crate) fn fill(folder: &Path, variant: &str) -> Option<(f64, f64)> {
             if let Some(placed) = placed {
                 given += takes;
                 let (taken, began_at) = (placed.taken, number);
-                planner.begin(key, placed.node, Lease { class, taken, began_at, ends_at: FOREVER, ..Lease::default() });
+                planner.begin(
+                    key,
+                    placed.node,
+                    Lease { class, taken, began_at, ends_at: FOREVER, ..Lease::default() },
+                );
             }
             if asked >= all {
                 break;

@@ -12,7 +12,7 @@ use crate::args::Arguments;
 use crate::commands::{self, Command};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
-use crate::home::Home;
+use crate::home::{Home, Rules};
 use crate::output::Output;
 use crate::settings::{Setting, Settings};
 use crate::style::{Color, Tone};
@@ -81,7 +81,11 @@ fn run(arguments: Arguments) -> Result<Exit> {
     let no_color = env("NO_COLOR");
     let tone = Tone::of(&io::stdout(), settings.color, no_color.as_deref());
     let context = Context {
-        home: Home::new(settings.home, settings.offers, settings.keep, settings.policy),
+        home: Home::new(
+            settings.home,
+            settings.offers,
+            Rules { keep: settings.keep, policy: settings.policy, queues: settings.queues },
+        ),
         output: Output { format: settings.output.unwrap_or_default(), tone },
         tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
         settings_file: settings.file,

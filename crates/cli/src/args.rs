@@ -86,6 +86,10 @@ pub(crate) struct Offers {
     #[arg(long, value_name = "POLICY", value_parser = settings::policy_words())]
     #[arg(help_heading = "What tasks may use", hide_possible_values = true)]
     pub policy: Option<Policy>,
+
+    /// The file that says who shares what is there, and how [default: nobody: all is one queue]
+    #[arg(long, value_name = "FILE", help_heading = "What tasks may use")]
+    pub queues: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -99,6 +103,7 @@ impl Arguments {
             memory_bytes: offers.memory,
             resources: offers.resources.into_iter().collect(),
             policy: offers.policy,
+            queues: offers.queues,
             keep_runs,
             keep_days,
             output: self.global.output,

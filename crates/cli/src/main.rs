@@ -14,6 +14,7 @@ mod interrupt;
 mod outline;
 mod output;
 mod quantity;
+mod queues;
 mod recorded;
 #[cfg(test)]
 mod reference;

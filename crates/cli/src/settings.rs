@@ -25,8 +25,18 @@ pub(crate) use policy::words as policy_words;
 /// Where the settings file is, below the folder for configuration.
 const FILE: &str = "autoglm/config.toml";
 /// The keys of the settings file.
-const KEYS: &[&str] =
-    &["home", "cpu", "memory", "resources", "policy", "keep_runs", "keep_days", "output", "color"];
+const KEYS: &[&str] = &[
+    "home",
+    "cpu",
+    "memory",
+    "resources",
+    "policy",
+    "queues",
+    "keep_runs",
+    "keep_days",
+    "output",
+    "color",
+];
 /// Ended runs that are kept if nobody says otherwise. No days are, so that a folder that is seldom
 /// used loses nothing.
 const KEEP_RUNS: Limit = Limit::Of(10_000);
@@ -44,6 +54,8 @@ pub(crate) struct Layer {
     pub resources: BTreeMap<String, u64>,
     /// How it is decided what goes first, and where.
     pub policy: Option<Policy>,
+    /// The file that says who shares what is there.
+    pub queues: Option<PathBuf>,
     /// How many ended runs are kept.
     pub keep_runs: Option<Limit>,
     /// For how many days.
@@ -72,6 +84,8 @@ pub(crate) struct Settings {
     pub offers: Declared,
     /// How it is decided what goes first, when this process holds the state.
     pub policy: Policy,
+    /// The file that says who shares what is there, when this process holds the state.
+    pub queues: Option<PathBuf>,
     /// Which ended runs are kept when this process holds the state.
     pub keep: Keep,
     /// How results are printed; `None` leaves it to the command.
@@ -112,6 +126,7 @@ impl Settings {
                 settings.resources,
             ),
             policy: settings.policy.unwrap_or_default(),
+            queues: settings.queues.map(|path| std::path::absolute(&path).unwrap_or(path)),
             keep: Keep {
                 runs: settings.keep_runs.unwrap_or(KEEP_RUNS),
                 days: settings.keep_days.unwrap_or(Limit::All),
@@ -136,6 +151,7 @@ impl Layer {
             memory_bytes: over.memory_bytes.or(self.memory_bytes),
             resources: self.resources,
             policy: over.policy.or(self.policy),
+            queues: over.queues.or(self.queues),
             keep_runs: over.keep_runs.or(self.keep_runs),
             keep_days: over.keep_days.or(self.keep_days),
             output: over.output.or(self.output),
@@ -171,6 +187,7 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
         memory_bytes: memory.map_err(bad("AUTOGLM_MEMORY"))?,
         resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?,
         policy: policy.transpose()?,
+        queues: env("AUTOGLM_QUEUES").map(PathBuf::from),
         keep_runs: keep_runs.map_err(bad("AUTOGLM_KEEP_RUNS"))?,
         keep_days: keep_days.map_err(bad("AUTOGLM_KEEP_DAYS"))?,
         output: output.map_err(bad("AUTOGLM_FORMAT"))?,
@@ -195,6 +212,7 @@ struct File {
     memory: Option<Amount>,
     resources: BTreeMap<String, u64>,
     policy: Option<String>,
+    queues: Option<PathBuf>,
     keep_runs: Option<Amount>,
     keep_days: Option<Amount>,
     output: Option<Format>,
@@ -251,6 +269,8 @@ fn read_file(path: &Path) -> Result<Layer> {
         memory_bytes: memory.map_err(|reason| bad(format!("memory: {reason}")))?,
         resources: file.resources,
         policy,
+        // Beside the settings file, wherever a command is given.
+        queues: file.queues.map(|named| path.with_file_name("").join(named)),
         keep_runs: keep_runs.map_err(|reason| bad(format!("keep_runs: {reason}")))?,
         keep_days: keep_days.map_err(|reason| bad(format!("keep_days: {reason}")))?,
         output: file.output,
@@ -355,6 +375,7 @@ mod tests {
             "resources.license = 3 (config.toml:7)",
             "resources.scanner = 2 ($AUTOGLM_RESOURCES)",
             "policy = autoglm (default)",
+            "queues = none (default)",
             "keep_runs = 10000 (default)",
             "keep_days = all (default)",
             "output = jsonl (--output)",

@@ -15,9 +15,9 @@ use std::path::Path;
 use protocol::api::{
     ArtifactList, ArtifactsQuery, BreakerList, BudgetList, Edit, EditPlan, Event, EventsQuery,
     ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
-    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList, Progress, ProgressQuery, Retry,
-    RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit,
-    Submitted, TasksQuery, route,
+    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList, Progress, ProgressQuery,
+    QueueList, Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop,
+    StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -200,6 +200,14 @@ impl Client {
     /// See [`Error`].
     pub async fn budgets(&self) -> Result<BudgetList, Error> {
         self.socket.ask(Request::get(route::BUDGETS)).await
+    }
+
+    /// All queues that are set.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queues(&self) -> Result<QueueList, Error> {
+        self.socket.ask(Request::get(route::QUEUES)).await
     }
 
     /// Runs tasks of an ended run once more, or says which ones would.

@@ -3,12 +3,13 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::queue::QueueTree;
+use model::queue::{QueueSpec, QueueTree};
 use model::{Digest, Fact, Graph, Seq, Timestamp};
 use scheduler::Policy;
 
 use crate::decide::{Turn, Volatile};
 use crate::input::{Input, Step};
+use crate::planning::QueueUse;
 use crate::state::State;
 
 /// Where compiled graphs come from. Every graph that a fact names is there before the fact is.
@@ -88,6 +89,18 @@ impl Engine {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The queues as they are set.
+    #[must_use]
+    pub fn queue_tree(&self) -> &QueueTree {
+        self.volatile.planning.queue_tree()
+    }
+
+    /// All queues that are set, each after the one above it, with what the runs in each have.
+    #[must_use]
+    pub fn queues(&self) -> Vec<(&QueueSpec, Vec<QueueUse>)> {
+        self.volatile.planning.queue_uses(&self.state)
     }
 
     #[cfg(test)]

@@ -32,3 +32,4 @@ pub use input::{
     Amendment, Answer, Answered, Effect, Generated, Input, Rejection, RequestId, Step, Submission,
 };
 pub use pipeline::Pipeline;
+pub use planning::QueueUse;

@@ -396,7 +396,8 @@ impl Backlog {
         head((&seat, self.lines.get(&(known.run.queue, class))?.get(&seat)?))
     }
 
-    /// How many groups go before one in its queue, of how many items. No more than `looks` are looked at.
+    /// How many groups go before one in its queue, of how many items. No more than `looks` are
+    /// looked at.
     pub(super) fn before(&self, key: GroupKey, looks: usize) -> Ahead {
         let mut ahead = Ahead::default();
         let Some(own) = self.place(key) else { return ahead };

@@ -5,9 +5,10 @@
 //! nothing outside; whoever asked begins what it agrees with, and tells.
 //!
 //! How it decides, in the order in which the pages stand: `queue` says whose turn it is among those
-//! who share the fleet, `seat` and `backlog` sort what waits in a queue, `deadline` lets forward whoever would wait too long, `reserve` keeps room for what is hard to
-//! place, `place` chooses the node, `lend` gives a node a little more than it can start at once,
-//! and `refusal` remembers why something stays.
+//! who share the fleet, `seat` and `backlog` sort what waits in a queue, `deadline` lets forward
+//! whoever would wait too long, `reserve` keeps room for what is hard to place, `place` chooses the
+//! node, `lend` gives a node a little more than it can start at once, `preempt` takes back what is
+//! owed to others, and `refusal` remembers why something stays.
 //!
 //! It knows asks, groups and nodes. It must never know runs' graphs, journals, clocks or floats.
 #![cfg_attr(not(test), no_std)]
@@ -35,6 +36,7 @@ mod refusal;
 mod reserve;
 mod seat;
 mod timeline;
+mod turns;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -130,6 +132,12 @@ impl Planner {
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.queues.get(QueueId::ROOT).policy
+    }
+
+    /// What a queue has, with all below it: amounts, and devices in thousandths.
+    #[must_use]
+    pub fn queue_used(&self, queue: QueueId) -> (&[u64], u64) {
+        self.queues.used(queue)
     }
 
     /// Adds a queue below one that is there, before there is any run.

@@ -177,10 +177,10 @@ impl Queues {
         self.settings.len() == 1
     }
 
-    /// How much of an amount a queue has, with all below it.
-    #[cfg(test)]
-    pub(super) fn amount(&self, id: QueueId, at: usize) -> u64 {
-        self.used[id.index()].amounts.get(at).copied().unwrap_or(0)
+    /// What a queue has, with all below it.
+    pub(super) fn used(&self, id: QueueId) -> (&[u64], u64) {
+        let used = &self.used[id.index()];
+        (&used.amounts, used.devices)
     }
 
     /// A queue and all above it.

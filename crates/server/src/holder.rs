@@ -13,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use artifacts::objects::Objects;
 use journal::Journal;
 use model::Epoch;
+use model::queue::QueueTree;
 use scheduler::Policy;
 use stores::sqlite::{Options, SqliteJournal};
 use tokio::net::UnixListener;
@@ -47,6 +48,8 @@ pub struct Config {
     pub keep: Keep,
     /// How it decides what goes first, and where. Not durable: the next start may choose another.
     pub policy: Policy,
+    /// Who shares what is there. Not durable either.
+    pub queues: QueueTree,
 }
 
 /// What a holder may do.
@@ -59,6 +62,16 @@ pub enum Mode {
         /// Where to serve, since the folder's own socket belongs to a holder.
         socket: PathBuf,
     },
+}
+
+impl Mode {
+    /// Where to serve.
+    fn socket(&self, home: &Home) -> PathBuf {
+        match self {
+            Self::Lead => home.socket(),
+            Self::ReadOnly { socket } => socket.clone(),
+        }
+    }
 }
 
 /// Why a folder cannot be held.
@@ -118,7 +131,8 @@ impl Holder {
         let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let objects = Arc::new(Objects::open(&home.objects())?);
-        let replayed = replay_for(config.policy, &mut reader, &objects).map_err(unusable)?;
+        let how = (config.policy, &config.queues);
+        let replayed = replay_for(how, &mut reader, &objects).map_err(unusable)?;
         let clock = Clock::starting(replayed.engine.state().at());
         let epoch = if leads {
             writer.acquire(HOLDER, clock.now()).map_err(unusable)?
@@ -173,11 +187,7 @@ impl Holder {
             driver: Some(driver),
             _lock: lock,
         };
-        let socket = match &config.mode {
-            Mode::Lead => home.socket(),
-            Mode::ReadOnly { socket } => socket.clone(),
-        };
-        holder.serve(&socket, context)?;
+        holder.serve(&config.mode.socket(&home), context)?;
         Ok(holder)
     }
 

@@ -9,6 +9,7 @@ use engine::Engine;
 use engine::state::{Run, State};
 use journal::{Entry, Journal};
 use model::fact::RunAdmitted;
+use model::queue::QueueTree;
 use model::{Digest, Fact, Seq, Timestamp};
 use scheduler::Policy;
 use stores::subject::{list_of, version_of};
@@ -29,19 +30,19 @@ pub(crate) struct Replayed {
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    replay_for(Policy::default(), journal, objects)
+    replay_for((Policy::default(), &QueueTree::default()), journal, objects)
 }
 
-/// The same, for who is to lead, and to plan in this way.
+/// The same, for who is to lead, and to plan in this way for these queues.
 ///
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay_for(
-    policy: Policy,
+    (policy, queues): (Policy, &QueueTree),
     journal: &mut dyn Journal,
     objects: &Objects,
 ) -> Result<Replayed, String> {
-    let engine = Engine::with_policy(policy);
+    let engine = Engine::with(policy, queues);
     let mut replayed = Replayed { engine, shelf: Shelf::default() };
     let mut after = Seq(0);
     if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {

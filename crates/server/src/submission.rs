@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::fact::RunAdmitted;
 use model::limits::WORKFLOW_FILE_BYTES_MAX;
 use model::policy::Priority;
+use model::queue::{DEFAULT_QUEUE, tenant};
 use model::{Digest, Graph, RunId};
 use protocol::api::{self, Problem, Submit, code};
 use spec::{Compiled, Diagnostic, Diagnostics, Source};
@@ -84,11 +85,12 @@ fn admission(
     let stored = stored.map(named);
     let [_, (text, _), (content, _), (identity, _)] = &stored;
     let (content, identity) = (*content, *identity);
+    let queue = compiled.options.queue.as_deref().unwrap_or(DEFAULT_QUEUE);
     let run = RunAdmitted {
         run: RunId(0),
         key: None,
-        tenant: "default".into(),
-        queue: compiled.options.queue.as_deref().unwrap_or("default").into(),
+        tenant: tenant(queue).into(),
+        queue: queue.into(),
         name: compiled.options.name.as_str().into(),
         identity,
         content,

@@ -211,9 +211,7 @@ impl Collected<'_> {
             self.tree.queues.push(QueueSpec {
                 path: path.into(),
                 parent,
-                weight: file
-                    .weight
-                    .map_or(1, |it| u32::try_from(it.value.0).unwrap_or(u32::MAX)),
+                weight: file.weight.map_or(1, |it| u32::try_from(it.value.0).unwrap_or(u32::MAX)),
                 guarantee: guarantee.quota,
                 limit: limit.quota,
                 policy,
@@ -240,10 +238,13 @@ impl Collected<'_> {
             let limit = limit.custom.iter().find(|(known, _)| known == name);
             (&**name, Some(*amount), limit.map(|&(_, limit)| limit))
         });
-        for (name, ..) in fixed.into_iter().chain(custom).filter(|&(_, more, less)| is_above(more, less)) {
+        for (name, ..) in
+            fixed.into_iter().chain(custom).filter(|&(_, more, less)| is_above(more, less))
+        {
             let message = format!("more `{name}` is guaranteed than the limit allows");
             let fault = Fault::new(code::CONFLICT, guarantee.extent, message);
-            self.faults.push(fault.hint(format!("raise `limit: {{{name}: ...}}`, or leave it out")));
+            self.faults
+                .push(fault.hint(format!("raise `limit: {{{name}: ...}}`, or leave it out")));
         }
     }
 

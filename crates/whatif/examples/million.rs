@@ -6,6 +6,7 @@
 //!
 //! Nodes are half with GPUs and half without. At a load of 0 all jobs come at once.
 
+use model::queue::QueueTree;
 use std::time::Instant;
 
 use whatif::{Coming, Load, Setup, measure, play, prepare};
@@ -24,7 +25,14 @@ fn main() {
     let load = Load { coming, ..Load::default() };
     let work = prepare(vec![workload], &[&cluster], load).unwrap_or_else(|it| panic!("{it}"));
     let made = begin.elapsed();
-    let setup = Setup { work: &work, cluster: &cluster, policy, failures: 0.0, seed: 1 };
+    let setup = Setup {
+        work: &work,
+        cluster: &cluster,
+        policy,
+        queues: &QueueTree::default(),
+        failures: 0.0,
+        seed: 1,
+    };
     let played = play(setup).unwrap_or_else(|stuck| panic!("{stuck:?}"));
     let took = begin.elapsed() - made;
     let seen = measure(&setup, &played);

@@ -7,6 +7,7 @@ use model::collections::HashMap;
 use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Priority};
+use model::queue::{DEFAULT_QUEUE, QueueTree, SEPARATOR, tenant};
 use model::{Digest, Graph, RunId, Span};
 use workload::KindsId;
 
@@ -16,18 +17,26 @@ use crate::work::Work;
 /// What makes tasks alike to the engine.
 type Like = (u32, u64, (u32, u16, KindsId), u64);
 
+/// The queue of a job: the one that it names, below its tenant or at the top, or that of its
+/// tenant.
+fn queue(queues: &QueueTree, (tenant, queue): (&str, &str)) -> Box<str> {
+    let below = format!("{tenant}{SEPARATOR}{queue}");
+    let paths = [&*below, queue, tenant];
+    let known = paths.into_iter().find(|path| queues.find(path).is_some());
+    let named = Some(queue).filter(|queue| !queue.is_empty());
+    known.or(named).unwrap_or(DEFAULT_QUEUE).into()
+}
+
 /// The submission of a job.
-pub(crate) fn submission(work: &Work, job: usize) -> Submission {
+pub(crate) fn submission(work: &Work, queues: &QueueTree, job: usize) -> Submission {
     let graph = Arc::new(graph(work, job));
     let it = &work.workload.jobs[job];
-    let [tenant, queue] = [it.tenant, it.queue].map(|name| match work.workload.text(name) {
-        "" => "default".into(),
-        name => name.into(),
-    });
+    let named = (work.workload.text(it.tenant), work.workload.text(it.queue));
+    let queue = queue(queues, named);
     let run = RunAdmitted {
         run: RunId(0),
         key: None,
-        tenant,
+        tenant: tenant(&queue).into(),
         queue,
         name: Box::default(),
         identity: Digest::default(),

@@ -1,13 +1,14 @@
 //! Where a workload meets the engine: policies, what is asked for and offered, what is expected.
 
 use engine::Engine;
+use model::queue::QueueTree;
 use model::{Device, DeviceRequest, Offers, Request, Span};
 pub use scheduler::Policy;
 use workload::{NodeKind, Task, Workload};
 
-/// An engine that knows nothing yet and plans by a policy.
-pub(crate) fn engine(policy: Policy) -> Engine {
-    Engine::with_policy(policy)
+/// An engine that knows nothing yet and plans by a policy, for some queues.
+pub(crate) fn engine(policy: Policy, queues: &QueueTree) -> Engine {
+    Engine::with(policy, queues)
 }
 
 /// What is not as it will be, of what a workload asks for.

@@ -10,6 +10,7 @@ use std::collections::BinaryHeap;
 
 use engine::{Effect, Engine, Input};
 use model::message::{AttemptEvent, LeaseId, Order, Report, ToWorker};
+use model::queue::QueueTree;
 use model::{Epoch, Fact, Timestamp};
 use workload::Cluster;
 
@@ -39,6 +40,8 @@ pub struct Setup<'a> {
     pub cluster: &'a Cluster,
     /// By what is planned.
     pub policy: Policy,
+    /// Who shares the nodes.
+    pub queues: &'a QueueTree,
     /// The part of all attempts that fail, from 0 to less than 1.
     pub failures: f64,
     /// Which attempts fail, and when, is a function of this.
@@ -164,7 +167,7 @@ impl<'a> Play<'a> {
         let open = (0..).zip(tasks).map(|(at, task)| (waits_for(at), task.members));
         let jobs = workload.jobs.len();
         Self {
-            engine: house::engine(setup.policy),
+            engine: house::engine(setup.policy, setup.queues),
             now: 0,
             nodes: nodes.collect(),
             beat_at: 0,
@@ -308,7 +311,7 @@ impl<'a> Play<'a> {
             }
         }
         self.job_of_run.push(job);
-        let submission = submission(self.setup.work, job as usize);
+        let submission = submission(self.setup.work, self.setup.queues, job as usize);
         self.step(Input::Submit(Box::new(submission)));
     }
 

@@ -2,6 +2,7 @@
 //! servers, and of the planner without an engine.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+use model::queue::QueueTree;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -51,7 +52,14 @@ fn simulated(workload: &Workload) -> (f64, f64) {
     let load = Load { coming, noise: None, seed: 1 };
     let work = prepare(vec![workload.clone()], &[&cluster], load).unwrap();
     let policy = Policy::Fifo;
-    let setup = Setup { work: &work, cluster: &cluster, policy, failures: 0.0, seed: 1 };
+    let setup = Setup {
+        work: &work,
+        cluster: &cluster,
+        policy,
+        queues: &QueueTree::default(),
+        failures: 0.0,
+        seed: 1,
+    };
     let figures = measure(&setup, &play(setup).unwrap()).figures;
     (figures.wait.mean_s, figures.completion.mean_s)
 }
@@ -128,7 +136,8 @@ fn planned(workload: &Workload) -> Vec<u64> {
             let task = &workload.tasks()[job as usize];
             let (class, ends_at) = (planner.class(ask(task)), now + task.duration_us);
             began[job as usize] = now;
-            let lease = Lease { class, taken: placed.taken, began_at: now, ends_at, ..Lease::default() };
+            let lease =
+                Lease { class, taken: placed.taken, began_at: now, ends_at, ..Lease::default() };
             planner.begin(key(job), placed.node, lease);
             planner.forget_run(now, job);
             events.push(Reverse((ends_at, false, job)));

@@ -1,6 +1,7 @@
 //! Tiny workloads whose right figures can be worked out by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+use model::queue::QueueTree;
 use whatif::{
     Cluster, Coming, Load, Played, Policy, Seen, Setup, Work, Workload, measure, play, prepare,
 };
@@ -35,7 +36,14 @@ fn work(workload: Workload, cluster: &Cluster, coming: Coming) -> Work {
 }
 
 fn see(work: &Work, cluster: &Cluster, failures: f64) -> (Played, Seen) {
-    let setup = Setup { work, cluster, policy: Policy::Fifo, failures, seed: 7 };
+    let setup = Setup {
+        work,
+        cluster,
+        policy: Policy::Fifo,
+        queues: &QueueTree::default(),
+        failures,
+        seed: 7,
+    };
     let played = play(setup).unwrap();
     let seen = measure(&setup, &played);
     (played, seen)
@@ -157,8 +165,14 @@ fn the_same_seed_gives_the_same_and_another_does_not() {
     let seen = |seed| {
         let load = Load { coming: Coming::Poisson(0.9), noise: Some(1.0), seed };
         let work = prepare(vec![singles(&jobs)], &[&cluster], load).unwrap();
-        let setup =
-            Setup { work: &work, cluster: &cluster, policy: Policy::Autoglm, failures: 0.1, seed };
+        let setup = Setup {
+            work: &work,
+            cluster: &cluster,
+            policy: Policy::Autoglm,
+            queues: &QueueTree::default(),
+            failures: 0.1,
+            seed,
+        };
         serde_json::to_string(&measure(&setup, &play(setup).unwrap()).figures).unwrap()
     };
     assert_eq!(seen(3), seen(3));

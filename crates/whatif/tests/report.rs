@@ -1,6 +1,7 @@
 //! The report: it has what it should, every element ends, and nothing of a name gets out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+use model::queue::QueueTree;
 use whatif::report::{Page, Shown, html};
 use whatif::{Cluster, Load, Policy, Seen, Setup, Workload, measure, play, prepare};
 use workload::{Builder, NewJob, NewTask, NodeKind};
@@ -29,7 +30,14 @@ fn seen(jobs: u64) -> Seen {
     let cluster = Cluster { nodes: vec![node] };
     let work = prepare(vec![workload(jobs)], &[&cluster], Load::default()).unwrap();
     let policy = Policy::Fifo;
-    let setup = Setup { work: &work, cluster: &cluster, policy, failures: 0.1, seed: 1 };
+    let setup = Setup {
+        work: &work,
+        cluster: &cluster,
+        policy,
+        queues: &QueueTree::default(),
+        failures: 0.1,
+        seed: 1,
+    };
     measure(&setup, &play(setup).unwrap())
 }
 

@@ -2,7 +2,9 @@
 
 use clap::Args;
 use model::TaskStatus;
-use protocol::api::{BreakerList, BudgetList, ItemsQuery, PAGE_SIZE, PoolList, RunRef, TasksQuery};
+use protocol::api::{
+    BreakerList, BudgetList, ItemsQuery, PAGE_SIZE, PoolList, QueueList, RunRef, TasksQuery,
+};
 use serde::Serialize;
 
 use super::{reader, run_ref};
@@ -11,7 +13,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::home::Session;
 use crate::output::Format;
-use crate::render::{items, now, pools, run, sharing};
+use crate::render::{items, now, pools, queues, run, sharing};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,13 +23,15 @@ Examples:
   autoglm get 7 -o json | jq .run.status
   autoglm get breakers               Which circuit breakers are open, and since what
   autoglm get budgets                How much of each rate is left
+  autoglm get queues                 What each queue has, is guaranteed and may have
   autoglm get pools                  The processes in which functions stay warm";
 
-/// Show a run with its tasks, the items of a task and what they left, breakers, budgets or pools.
+/// Show a run with its tasks, the items of a task and what they left, or breakers, budgets, queues
+/// or pools.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Get {
-    /// The run: its number, or `last`; or `breakers`, `budgets` or `pools`
+    /// The run: its number, or `last`; or `breakers`, `budgets`, `queues` or `pools`
     #[arg(value_name = "RUN", value_parser = what, default_value = "last")]
     pub what: What,
 
@@ -53,6 +57,7 @@ impl Get {
             What::Run(run) => run,
             What::Breakers => return breakers(context).await,
             What::Budgets => return budgets(context).await,
+            What::Queues => return queues(context).await,
             What::Pools => return pools(context).await,
         };
         let session = reader(context).await?;
@@ -130,6 +135,16 @@ async fn budgets(context: &Context) -> Result<Exit> {
     show(context, &list, (&list.budgets, names), (table, sharing::NO_BUDGETS))
 }
 
+async fn queues(context: &Context) -> Result<Exit> {
+    let list = match context.home.attach_or_read().await? {
+        Some(session) => session.client.queues().await?,
+        None => QueueList::default(),
+    };
+    let table = || queues::render(&list.queues, context.output.tone);
+    let names = list.queues.iter().map(|queue| queue.queue.as_str()).collect();
+    show(context, &list, (&list.queues, names), (table, queues::NONE))
+}
+
 async fn pools(context: &Context) -> Result<Exit> {
     let list = match context.home.attach_or_read().await? {
         Some(session) => session.client.pools().await?,
@@ -169,6 +184,8 @@ pub(crate) enum What {
     Breakers,
     /// All budgets.
     Budgets,
+    /// All queues.
+    Queues,
     /// The processes of functions.
     Pools,
 }
@@ -177,6 +194,7 @@ fn what(text: &str) -> std::result::Result<What, String> {
     match text {
         "breakers" => Ok(What::Breakers),
         "budgets" => Ok(What::Budgets),
+        "queues" => Ok(What::Queues),
         "pools" => Ok(What::Pools),
         _ => run_ref(text).map(What::Run),
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use model::queue::QueueTree;
 use whatif::report::{Page, Shown};
 use whatif::{Cluster, Coming, Load, Policy, Seen, Setup, Trouble, Work};
 
@@ -19,6 +20,7 @@ use crate::error::{Error, FILE_EXISTS, NOT_WRITTEN, Result};
 use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::output::Format;
+use crate::queues;
 use crate::render::simulate::{Outcome, Simulated, Simulation, render};
 use asked::Estimates;
 
@@ -47,6 +49,10 @@ pub(crate) struct Simulate {
     /// The nodes [default: those of the scenario]
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<PathBuf>,
+
+    /// The file that says who shares the nodes [default: all is one queue]
+    #[arg(long, value_name = "FILE")]
+    pub queues: Option<PathBuf>,
 
     /// The policies, such as fifo,heft,autoglm
     #[arg(long, value_name = "POLICY", value_delimiter = ',', default_value = "autoglm")]
@@ -94,13 +100,14 @@ impl Simulate {
         let policies = policies.collect::<std::result::Result<Vec<_>, _>>().map_err(usage)?;
         let (workloads, cluster) = files::read(&self, context.tone)?;
         let clusters = self.clusters(cluster)?;
+        let queues = queues::read(self.queues.as_deref(), context.tone)?;
         let load = Load { coming: self.arrivals, noise: self.estimates.noise(), seed: self.seed };
         let each: Vec<&Cluster> = clusters.iter().map(|(_, cluster)| cluster).collect();
         let work = whatif::prepare(workloads, &each, load).map_err(invalid)?;
         let mut seen = Vec::new();
         for &policy in &policies {
             for (name, cluster) in &clusters {
-                seen.push((*name, self.simulate(&work, (cluster, policy))?));
+                seen.push((*name, self.simulate(&work, &queues, (cluster, policy))?));
             }
         }
         let simulation = self.simulation(&work, &clusters, &seen);
@@ -120,9 +127,14 @@ impl Simulate {
         Ok(vec![("before", cluster), ("after", after)])
     }
 
-    fn simulate(&self, work: &Work, (cluster, policy): (&Cluster, Policy)) -> Result<Seen> {
+    fn simulate(
+        &self,
+        work: &Work,
+        queues: &QueueTree,
+        (cluster, policy): (&Cluster, Policy),
+    ) -> Result<Seen> {
         let Self { failures, seed, .. } = *self;
-        let setup = Setup { work, cluster, policy, failures, seed };
+        let setup = Setup { work, cluster, policy, queues, failures, seed };
         let played = whatif::play(setup).map_err(|stuck| {
             let trouble = Trouble::from(stuck);
             Error { exit: Exit::Internal, ..invalid(trouble) }

@@ -9,6 +9,7 @@
 //! A line on it says that the request was accepted: the holder then works and lives until its last
 //! run has ended. Without that line it ends with the leash.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,12 +18,14 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use server::Policy;
 
+use super::Rules;
 use super::local::{Holder, StartError};
 use super::offers::Looking;
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::quantity::{Declared, GPU};
-use crate::settings::Keep;
+use crate::queues;
+use crate::style::Tone;
 
 /// The command that makes the binary a detached holder.
 pub(super) const HIDDEN_COMMAND: &str = "__hold";
@@ -49,11 +52,13 @@ impl Leash {
 }
 
 /// Starts a holder; `None` when another process holds the folder.
-pub(super) fn start(folder: &Path, offers: &Declared, policy: Policy) -> Result<Option<Leash>> {
+pub(super) fn start(folder: &Path, offers: &Declared, rules: &Rules) -> Result<Option<Leash>> {
     let failed = |error: io::Error| {
         let message = format!("cannot start a process that holds the state: {error}");
         Error::new(Exit::Internal, HOLDER_ENDED, message)
     };
+    // What is wrong with it is told here, where somebody reads it.
+    queues::read(rules.queues.as_deref(), Tone::PLAIN)?;
     let log = folder.join(LOG_NAME);
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(log).map_err(failed)?;
     let mut child = Command::new("/proc/self/exe")
@@ -61,7 +66,8 @@ pub(super) fn start(folder: &Path, offers: &Declared, policy: Policy) -> Result<
         .arg("--home")
         .arg(folder)
         .args(offer_arguments(offers))
-        .arg(policy_argument(policy))
+        .arg(policy_argument(rules.policy))
+        .args(queues_argument(rules.queues.as_deref()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -83,12 +89,12 @@ pub(super) fn start(folder: &Path, offers: &Declared, policy: Policy) -> Result<
 }
 
 /// Holds the state in this process until the last run has ended, if it is let begin at all.
-pub(super) fn serve(folder: &Path, offers: &Declared, how: (Keep, Policy)) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Declared, rules: &Rules) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
     let mut offers = Some(Looking::begin(offers));
-    let mut holder = match Holder::start(folder, &mut offers, how) {
+    let mut holder = match Holder::start(folder, &mut offers, rules) {
         Ok(holder) => holder,
         Err(StartError::Held { .. }) => {
             answer(HELD);
@@ -137,6 +143,15 @@ fn offer_arguments(offers: &Declared) -> Vec<String> {
 /// process that is started may say another.
 fn policy_argument(policy: Policy) -> String {
     format!("--policy={}", whatif::name_of(policy))
+}
+
+/// A queues file as an option of the command line.
+fn queues_argument(queues: Option<&Path>) -> Option<OsString> {
+    queues.map(|path| {
+        let mut argument = OsString::from("--queues=");
+        argument.push(path);
+        argument
+    })
 }
 
 #[cfg(test)]

@@ -10,14 +10,17 @@ use model::Span;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
+use model::queue::QueueTree;
 use model::work::{Delivery, Dispatch, Pool};
 use server::{Mode, Policy};
 use worker::{Node, NodeConfig};
 
+use super::Rules;
 use super::offers::{Looking, Offering};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
-use crate::settings::Keep;
+use crate::queues;
+use crate::style::Tone;
 use crate::table::printable;
 
 /// The name of the worker in this process.
@@ -60,12 +63,15 @@ impl Holder {
     pub(crate) fn start(
         folder: &Path,
         offers: &mut Option<Looking>,
-        (keep, policy): (Keep, Policy),
+        rules: &Rules,
     ) -> std::result::Result<Self, StartError> {
         const DAY_SECONDS: u64 = 86_400;
+        let queues = queues::read(rules.queues.as_deref(), Tone::PLAIN);
+        let queues = queues.map_err(StartError::Failed)?;
+        let Rules { keep, policy, .. } = *rules;
         let age = keep.days.number().map(|days| Span::secs(days * DAY_SECONDS));
         let keep = server::Keep { runs: keep.runs.number(), age, ..server::Keep::default() };
-        let config = server::Config { keep, policy, ..config(folder, Mode::Lead) };
+        let config = server::Config { keep, policy, queues, ..config(folder, Mode::Lead) };
         let server = server::Holder::start(&config)?;
         Ok(Self { node: None, server, offers: offers.take() })
     }
@@ -152,13 +158,15 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Reads the state in `folder`; `None` when there is none yet.
-    pub(crate) fn open(folder: &Path) -> Result<Option<Self>> {
+    pub(crate) fn open(folder: &Path, rules: &Rules) -> Result<Option<Self>> {
         if !has_journal(folder) {
             return Ok(None);
         }
         let own = tempfile::tempdir().map_err(unusable)?;
         let socket = own.path().join(protocol::api::SOCKET_NAME);
-        match server::Holder::start(&config(folder, Mode::ReadOnly { socket })) {
+        let queues = queues::read(rules.queues.as_deref(), Tone::PLAIN)?;
+        let config = server::Config { queues, ..config(folder, Mode::ReadOnly { socket }) };
+        match server::Holder::start(&config) {
             Ok(server) => Ok(Some(Self { _server: server, folder: own })),
             Err(server::StartError::Unusable(reason)) => Err(unusable(reason)),
             Err(server::StartError::Held { .. }) => Err(unusable("reading takes no lock")),
@@ -179,7 +187,7 @@ pub(super) fn has_journal(folder: &Path) -> bool {
 fn config(folder: &Path, mode: Mode) -> server::Config {
     let (home, version) = (PathBuf::from(folder), env!("CARGO_PKG_VERSION"));
     let (keep, policy) = (server::Keep::default(), Policy::default());
-    server::Config { home, version, mode, keep, policy }
+    server::Config { home, version, mode, keep, policy, queues: QueueTree::default() }
 }
 
 fn unusable(reason: impl std::fmt::Display) -> Error {

@@ -36,8 +36,18 @@ const HELD_POLL: Duration = Duration::from_millis(20);
 pub(crate) struct Home {
     folder: PathBuf,
     offers: Declared,
-    keep: Keep,
-    policy: Policy,
+    rules: Rules,
+}
+
+/// What whoever holds the folder goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    /// Which ended runs are kept.
+    pub keep: Keep,
+    /// How it is decided who goes first.
+    pub policy: Policy,
+    /// The file that says who shares what is there.
+    pub queues: Option<PathBuf>,
 }
 
 /// A client, and what in this process keeps the other end alive.
@@ -60,8 +70,8 @@ enum Keeper {
 }
 
 impl Home {
-    pub(crate) fn new(folder: PathBuf, offers: Declared, keep: Keep, policy: Policy) -> Self {
-        Self { folder, offers, keep, policy }
+    pub(crate) const fn new(folder: PathBuf, offers: Declared, rules: Rules) -> Self {
+        Self { folder, offers, rules }
     }
 
     /// Whether there is any state in the folder yet.
@@ -81,13 +91,14 @@ impl Home {
 
     /// Which ended runs are kept.
     pub(crate) const fn keep(&self) -> Keep {
-        self.keep
+        self.rules.keep
     }
 
     /// The same folder, from which nothing goes by itself when this process comes to hold it: for
     /// whoever only wants to see what would.
     pub(crate) fn keeping_all(&self) -> Self {
-        Self { keep: Keep { runs: Limit::All, days: Limit::All }, ..self.clone() }
+        let keep = Keep { runs: Limit::All, days: Limit::All };
+        Self { rules: Rules { keep, ..self.rules.clone() }, ..self.clone() }
     }
 
     /// The folder.
@@ -105,7 +116,7 @@ impl Home {
                 return Ok(session);
             }
             offers.get_or_insert_with(|| Looking::begin(&self.offers));
-            match Holder::start(&self.folder, &mut offers, (self.keep, self.policy)) {
+            match Holder::start(&self.folder, &mut offers, &self.rules) {
                 Ok(holder) => return self.session(&self.folder, Keeper::Own(holder)).await,
                 Err(StartError::Held { pid }) if Instant::now() > deadline => {
                     return Err(self.held_by(pid));
@@ -126,7 +137,7 @@ impl Home {
         }
         let deadline = Instant::now() + HELD_PATIENCE;
         loop {
-            if let Some(leash) = detached::start(&self.folder, &self.offers, self.policy)? {
+            if let Some(leash) = detached::start(&self.folder, &self.offers, &self.rules)? {
                 return self.session(&self.folder, Keeper::Detached(leash)).await;
             }
             // Someone else was faster, or is about to let go.
@@ -149,7 +160,7 @@ impl Home {
         if let Some(session) = self.attach().await? {
             return Ok(Some(session));
         }
-        let Some(reader) = Reader::open(&self.folder)? else { return Ok(None) };
+        let Some(reader) = Reader::open(&self.folder, &self.rules)? else { return Ok(None) };
         let served_in = reader.folder().to_owned();
         self.session(&served_in, Keeper::Reading { _reader: reader }).await.map(Some)
     }
@@ -197,7 +208,7 @@ impl Home {
 /// Holds the state of `home` in this process, for whoever started it, until its last run has ended.
 pub(crate) fn serve_detached(home: &Home) -> Result<Exit> {
     home.make_folder()?;
-    detached::serve(&home.folder, &home.offers, (home.keep, home.policy))
+    detached::serve(&home.folder, &home.offers, &home.rules)
 }
 
 impl Session {

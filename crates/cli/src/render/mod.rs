@@ -12,6 +12,7 @@ pub(crate) mod markdown;
 pub(crate) mod outline;
 pub(crate) mod plan;
 pub(crate) mod pools;
+pub(crate) mod queues;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod runs;

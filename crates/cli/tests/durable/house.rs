@@ -10,6 +10,7 @@ use model::Offers;
 use model::bounds::Enforcement;
 use model::message::LeaseId;
 use model::outcome::LogRef;
+use model::queue::QueueTree;
 use model::work::{Delivery, Dispatch, Pool};
 use server::{Config, Handle, Holder, Keep, Mode, Policy, View};
 use worker::{Node, NodeConfig, supervisor};
@@ -71,6 +72,7 @@ impl House {
             mode: Mode::Lead,
             keep: Keep::default(),
             policy: Policy::default(),
+            queues: QueueTree::default(),
         };
         let server = Holder::start(&config).expect("nobody else holds it");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_autoglm"));

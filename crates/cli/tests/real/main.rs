@@ -25,6 +25,7 @@ mod network;
 mod output;
 mod pausing;
 mod power_cut;
+mod queues;
 mod serving;
 mod stop_continue;
 mod support;

@@ -25,6 +25,7 @@ use crate::decide::Session;
 use crate::state::{Change, ClassId, State};
 pub(crate) use allowances::Limit;
 pub(crate) use classes::Way;
+pub use queues::QueueUse;
 
 use classes::Ways;
 use forecast::Forecast;

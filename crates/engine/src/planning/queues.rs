@@ -101,6 +101,42 @@ impl Planning {
         }
     }
 
+    pub(crate) const fn queue_tree(&self) -> &QueueTree {
+        self.queues.tree()
+    }
+
+    /// All queues that are set, each after the one above it, with what each has.
+    pub(crate) fn queue_uses(&self, state: &State) -> Vec<(&QueueSpec, Vec<QueueUse>)> {
+        let uses = |(spec, &number): (_, &QueueId)| (spec, self.uses(state, spec, number));
+        self.queues.tree.queues.iter().zip(&self.queues.numbers).map(uses).collect()
+    }
+
+    /// What a queue has of everything that it has anything of, or that its quotas name.
+    fn uses(&self, state: &State, spec: &QueueSpec, number: QueueId) -> Vec<QueueUse> {
+        let (amounts, devices) = self.planner.queue_used(number);
+        let [guarantee, limit] = [&spec.guarantee, &spec.limit].map(|it| quota(it, &state.classes));
+        let used = |at: usize| amounts.get(at).copied().unwrap_or(0);
+        let named = |quota: &scheduler::Quota, at: usize| quota.amounts.get(at).copied().flatten();
+        let count = amounts.len().max(guarantee.amounts.len()).max(limit.amounts.len());
+        let amounts = (0..).map(ResourceId).take(count).map(|id| {
+            let at = usize::from(id.0);
+            QueueUse {
+                resource: state.classes.resource_name(id).into(),
+                used: used(at),
+                guarantee: named(&guarantee, at),
+                limit: named(&limit, at),
+            }
+        });
+        let devices = QueueUse {
+            resource: "gpu".into(),
+            used: devices,
+            guarantee: guarantee.devices,
+            limit: limit.devices,
+        };
+        let says = |it: &QueueUse| it.used > 0 || it.guarantee.is_some() || it.limit.is_some();
+        amounts.chain([devices]).filter(says).collect()
+    }
+
     /// What a queue that has its limit has too little of for an item of a group: its path, the
     /// resource, what the item asks for, what the queue has, and what it may have.
     pub(crate) fn queue_miss(
@@ -118,6 +154,20 @@ impl Planning {
         let queue = self.queues.path(number).into();
         Some(QueueMiss { queue, resource: resource.into(), asked, used, limit })
     }
+}
+
+/// What a queue has of a resource, and of what it is guaranteed and may have: milli-CPU, bytes,
+/// thousandths of GPUs, or units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueUse {
+    /// `cpu`, `memory`, `gpu` or a custom one.
+    pub resource: Box<str>,
+    /// What it has, with all below it.
+    pub used: u64,
+    /// What it gets whenever it wants it.
+    pub guarantee: Option<u64>,
+    /// What it never gets more than.
+    pub limit: Option<u64>,
 }
 
 /// By how much an item misses the limit of a queue.

@@ -16,6 +16,7 @@ mod health;
 mod logs;
 mod pools;
 mod problem;
+mod queues;
 pub mod route;
 mod run;
 mod run_ref;
@@ -37,6 +38,7 @@ pub use health::{Health, Storage};
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use pools::{Pool, PoolList};
 pub use problem::{Diagnostic, Problem, code};
+pub use queues::{QueueList, QueueResource, QueueSummary};
 pub use run::{RunDetail, RunEnvironment, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
 pub use sharing::{

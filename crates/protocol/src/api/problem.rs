@@ -41,6 +41,8 @@ pub mod code {
     pub const NO_SOURCES: Code = Code("E0215");
     /// The attempts of the run have cost as much as they may.
     pub const COST_LIMIT: Code = Code("E0219");
+    /// There is no such queue, or it has queues below it.
+    pub const NO_SUCH_QUEUE: Code = Code("E0220");
     /// There is no such artifact: it was never left, or nothing names it any more.
     pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }

@@ -33,6 +33,8 @@ pub const RESUME: &str = "/api/v1/runs/{run}/resume";
 pub const BREAKERS: &str = "/api/v1/breakers";
 /// `GET`: [`BudgetList`](super::BudgetList).
 pub const BUDGETS: &str = "/api/v1/budgets";
+/// `GET`: [`QueueList`](super::QueueList).
+pub const QUEUES: &str = "/api/v1/queues";
 /// `POST` [`Retry`](super::Retry): [`RetryPlan`](super::RetryPlan), status 200.
 pub const RETRY: &str = "/api/v1/runs/{run}/retry";
 /// `POST` [`Edit`](super::Edit): [`EditPlan`](super::EditPlan), status 200.

@@ -133,6 +133,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::RESUME, post(control::resume))
         .route(route::BREAKERS, get(sharing::breakers))
         .route(route::BUDGETS, get(sharing::budgets))
+        .route(route::QUEUES, get(sharing::queues))
         .route(route::RETRY, post(control::retry))
         .route(route::EDIT, post(change::edit))
         .route(route::MARK, post(change::mark))

@@ -279,6 +279,12 @@ pub(super) fn not_stored(reason: &str) -> Refusal {
         .hint("Nothing was changed. Make room where the state folder is, and submit again.")
 }
 
+/// A run cannot stand where it is to.
+pub(super) fn no_such_queue(detail: impl Into<String>, hint: impl Into<String>) -> Refusal {
+    let title = "No run can stand in this queue";
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code::NO_SUCH_QUEUE, title, detail).hint(hint)
+}
+
 /// What has left memory cannot be read.
 pub(super) fn unreadable(error: &StoreError) -> Refusal {
     let detail = format!("{}: {}", error.path.display(), error.message);

@@ -1,8 +1,8 @@
-//! What all runs share: circuit breakers and budgets.
+//! What all runs share: circuit breakers, budgets, and queues.
 
 use axum::Json;
 use axum::extract::State;
-use protocol::api::{BreakerList, BudgetList};
+use protocol::api::{BreakerList, BudgetList, QueueList};
 
 use super::Shared;
 use super::problem::Refusal;
@@ -16,4 +16,9 @@ pub(super) async fn breakers(State(service): State<Shared>) -> Result<Json<Break
 pub(super) async fn budgets(State(service): State<Shared>) -> Result<Json<BudgetList>, Refusal> {
     let budgets = service.context.handle.ask(views::budgets).await?;
     Ok(Json(BudgetList { budgets }))
+}
+
+pub(super) async fn queues(State(service): State<Shared>) -> Result<Json<QueueList>, Refusal> {
+    let queues = service.context.handle.ask(views::queues).await?;
+    Ok(Json(QueueList { queues }))
 }

@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::Answer;
 use engine::state::Run;
+use model::queue::QueueTree;
 use model::{Digest, RunId, TaskStatus, Timestamp};
 use protocol::api::{Disposition, IDEMPOTENCY_KEY, Submit, Submitted};
 
@@ -38,7 +39,12 @@ pub(super) async fn submit(
     let wanted = Wanted { identity, content, key, is_new, since: service.context.since };
 
     let handle = &service.context.handle;
-    let found = handle.ask(move |view| wanted.find(view)).await??;
+    let queue = admission.run.queue.clone();
+    let find = move |view: &View<'_>| {
+        queue_is_there(view.engine.queue_tree(), &queue)?;
+        wanted.find(view)
+    };
+    let found = handle.ask(find).await??;
     let key = match found {
         Found::Run(submitted) => return Ok((StatusCode::CREATED, Json(submitted))),
         Found::Nothing { key } => key,
@@ -63,6 +69,28 @@ pub(super) async fn submit(
         }
         other => Err(problem::internal(format!("an answer to another question: {other:?}"))),
     }
+}
+
+/// Runs stand in queues that are set and have none below them. Where none is set, all are one.
+fn queue_is_there(tree: &QueueTree, queue: &str) -> Result<(), Refusal> {
+    if tree.takes_runs(queue) {
+        return Ok(());
+    }
+    let above = tree.find(queue);
+    let within: Vec<&str> = match above {
+        Some(_) => tree.below(above).map(|it| &*it.path).collect(),
+        None => {
+            let paths = tree.queues.iter().map(|it| &*it.path);
+            paths.filter(|path| tree.takes_runs(path)).collect()
+        }
+    };
+    let detail = match above {
+        Some(_) => format!("the queue `{queue}` has queues of its own"),
+        None => format!("there is no queue `{queue}`"),
+    };
+    let named: Vec<String> = within.iter().take(8).map(|path| format!("`{path}`")).collect();
+    let more = if within.len() > named.len() { ", and others: `autoglm get queues`" } else { "" };
+    Err(problem::no_such_queue(detail, format!("name one of {}{more}", named.join(", "))))
 }
 
 /// The idempotency key of the header or the body, hashed.

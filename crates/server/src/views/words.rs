@@ -91,6 +91,14 @@ pub(crate) fn amount(resource: &str, value: u64) -> String {
     }
 }
 
+/// An amount of what a queue has: of GPUs in thousandths.
+pub(crate) fn quota(resource: &str, value: u64) -> String {
+    match resource {
+        "gpu" => format!("{} gpu", milli(value)),
+        other => amount(other, value),
+    }
+}
+
 /// All that an attempt asks for: `2 CPU, 1 GiB memory, 1 gpu`.
 pub(crate) fn request(request: &Request) -> String {
     let mut amounts = vec![amount("cpu", request.cpu_milli)];

@@ -16,6 +16,7 @@ use http_body_util::BodyExt;
 use model::limits::HEARTBEAT;
 use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Report};
 use model::outcome::{AttemptEnd, Outcome};
+use model::queue::QueueTree;
 use model::work::{Delivery, Dispatch};
 use model::{RunId, TaskStatus, Timestamp};
 use protocol::api::{PROBLEM_JSON, Progress};
@@ -85,7 +86,14 @@ impl House {
     ) -> Self {
         let home = folder.path().to_owned();
         let policy = scheduler::Policy::default();
-        let config = Config { home, version: "0.0.0", mode: Mode::Lead, keep, policy };
+        let config = Config {
+            home,
+            version: "0.0.0",
+            mode: Mode::Lead,
+            keep,
+            policy,
+            queues: QueueTree::default(),
+        };
         let holder = Holder::start(&config).expect("the folder is free");
         let (words, heard) = channel();
         holder.connect("w", Box::new(Wire(words.clone())));

@@ -4,7 +4,7 @@ use model::ItemKey;
 use model::fact::PauseCause;
 use model::wait::{Blocker, Miss};
 
-use super::super::words::{listed, money, plural, trouble};
+use super::super::words::{listed, money, plural, quota, trouble};
 use super::{NAMED_MAX, Text};
 
 impl Text<'_, '_> {
@@ -52,6 +52,11 @@ impl Text<'_, '_> {
             Blocker::Budget { name, until } => {
                 let span = until.since(self.subject.now);
                 format!("the rate {name} is used up, there is enough again in {span}")
+            }
+            Blocker::Queue { queue, resource, asked, used, limit } => {
+                let [asked, used, limit] =
+                    [*asked, *used, *limit].map(|value| quota(resource, value));
+                format!("the queue {queue} has {used}, of at most {limit}, and it asks for {asked}")
             }
             Blocker::NoWorker
             | Blocker::Silent
@@ -176,6 +181,9 @@ impl Text<'_, '_> {
             Blocker::Budget { until, .. } => {
                 format!("time: {}", until.since(self.subject.now))
             }
+            Blocker::Queue { queue, .. } => {
+                format!("the end of work of the queue {queue}, or a higher limit for it")
+            }
             Blocker::NoWorker => "a worker that connects".to_owned(),
             Blocker::Silent => "a worker that is heard of again".to_owned(),
             Blocker::Behind { .. } => "the start of what goes first".to_owned(),
@@ -226,6 +234,7 @@ pub(super) const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Budget { .. } => "budget",
         Blocker::Breaker { .. } => "breaker",
         Blocker::Paused { .. } => "paused",
+        Blocker::Queue { .. } => "queue",
         Blocker::NoWorker | Blocker::Silent => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::Reserved => "reserved",
