@@ -1,4 +1,5 @@
-//! What is left of a run: its work, and its longest path by expected durations.
+//! What is left of a run: its work, its longest path by expected durations, and how urgent each task
+//! is by what waits for it.
 //!
 //! Estimates change as attempts end. What follows from them is worked out anew only now and then,
 //! so that it costs a part of what the run itself does.
@@ -7,6 +8,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use model::policy::Priority;
 use model::status::TaskStatus;
 use model::{Graph, TaskId};
 
@@ -26,6 +28,8 @@ pub(super) struct Forecast {
     ranks: Vec<u64>,
     /// The tasks, those with the longest paths first.
     order: Vec<u32>,
+    /// The priority of each task, with what it inherits; empty if each has its own.
+    priorities: Vec<u8>,
     /// How many of them have ended, at the front of the order.
     ended: usize,
     /// How many items of each task are counted as open.
@@ -42,11 +46,13 @@ impl Forecast {
         let graph = run.graph();
         let items: Vec<(u64, u64)> = (0..graph.policies().len()).map(item).collect();
         let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].0);
+        let priorities = inherited(graph);
         let mut forecast = Self {
             graph: Arc::clone(graph),
             items,
             ranks,
             order,
+            priorities,
             ended: 0,
             open: vec![0; graph.len()],
             work: 0,
@@ -69,6 +75,12 @@ impl Forecast {
     /// The longest path that begins with a task, in microseconds.
     pub(super) fn rank(&self, task: TaskId) -> u64 {
         self.ranks.get(task.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// The priority of a task: its own, or that of something urgent that waits for it.
+    pub(super) fn priority(&self, task: TaskId) -> u8 {
+        let own = || self.graph.policy(task).priority.0;
+        self.priorities.get(task.0 as usize).copied().unwrap_or_else(own)
     }
 
     /// Takes in how a task stands now.
@@ -128,6 +140,28 @@ fn open_items(run: &Run, task: TaskId) -> u32 {
         }
         _ => u32::from(is_open(run.task(task).status())),
     }
+}
+
+/// The priority of each task: what is more urgent than usual makes all that it waits for as urgent,
+/// or what is less urgent would go before it (priority inheritance; Sha, Rajkumar, Lehoczky 1990).
+/// That a task is no more urgent than usual says nothing of those before it. Empty if nothing is
+/// inherited.
+fn inherited(graph: &Graph) -> Vec<u8> {
+    let usual = Priority::default().0;
+    if graph.policies().iter().all(|policy| policy.priority.0 <= usual) {
+        return Vec::new();
+    }
+    let mut order: Vec<TaskId> = graph.tasks().collect();
+    // Whatever depends on a task has fewer tasks behind it than the task has.
+    order.sort_by_key(|&task| graph.rank(task));
+    let mut priorities: Vec<u8> = graph.tasks().map(|task| graph.policy(task).priority.0).collect();
+    for task in order {
+        let behind = graph.successors(task).map(|next| priorities[next.0 as usize]);
+        let urgent = behind.filter(|&priority| priority > usual).max();
+        let own = &mut priorities[task.0 as usize];
+        *own = (*own).max(urgent.unwrap_or(0));
+    }
+    priorities
 }
 
 /// The longest path that begins with each task, by the time that tasks take, and the tasks by that,

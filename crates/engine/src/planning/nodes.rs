@@ -86,8 +86,7 @@ impl Planning {
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
         let run = state.run(item.run);
         let queue = run.map(|run| self.queues.number(&run.admitted().queue)).unwrap_or_default();
-        let priority =
-            run.map_or((0, 0), |run| (run.admitted().priority.0, run.policy(item.task).priority.0));
+        let priority = self.priority(state, item);
         let lease = Lease {
             class,
             queue,

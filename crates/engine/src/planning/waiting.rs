@@ -137,17 +137,25 @@ impl Planning {
         };
         let forecast = self.forecasts.get(&key.run)?;
         let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
+        let priority = forecast.priority(key.task);
         let since = self.planner.group(origin.key()).map(|known| known.ready_at);
         Some(Group {
             class: self.class(state, (class, from), now),
             count: count.min(allowed),
-            priority: run.policy(key.task).priority.0,
+            priority,
             rank,
             ready_at: since.unwrap_or(now.0),
             expected,
             gang: false,
             lend: lend(state, class),
         })
+    }
+
+    /// The priorities of the run and the task of an item.
+    pub(super) fn priority(&self, state: &State, item: ItemKey) -> (u8, u8) {
+        let run = state.run(item.run).map_or(0, |run| run.admitted().priority.0);
+        let forecast = self.forecasts.get(&item.run);
+        (run, forecast.map_or(0, |forecast| forecast.priority(item.task)))
     }
 
     /// How long an item that is with a worker is expected to take.

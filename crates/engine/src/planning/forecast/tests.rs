@@ -2,9 +2,9 @@
 
 use alloc::vec;
 
-use super::ranks;
+use super::{inherited, ranks};
 use model::graph::GraphParts;
-use model::policy::Policy;
+use model::policy::{Policy, Priority};
 use model::{Digest, Graph, TaskId};
 
 #[test]
@@ -20,4 +20,28 @@ fn the_longest_path_counts_time_and_not_tasks() {
     let (ranks, order) = ranks(&graph, |task: TaskId| if task.0 == 4 { 100 } else { 10 });
     assert_eq!(ranks, [110, 30, 20, 10, 100]);
     assert_eq!(order, [0, 4, 1, 2, 3]);
+}
+
+/// 0 leads to 1 and 2; 1 leads to 3.
+fn tree(priorities: [u8; 4]) -> Graph {
+    let of = |priority| Policy { priority: Priority(priority), ..Policy::default() };
+    let parts = GraphParts {
+        policies: priorities.map(of).into(),
+        policy_of: vec![0, 1, 2, 3],
+        edges: vec![(0, 1), (0, 2), (1, 3)],
+        ..GraphParts::default()
+    };
+    Graph::new(Digest::default(), parts).expect("it is a graph")
+}
+
+#[test]
+fn what_something_urgent_waits_for_is_as_urgent() {
+    assert_eq!(inherited(&tree([10, 50, 50, 90])), [90, 90, 50, 90]);
+    assert_eq!(inherited(&tree([95, 60, 50, 90])), [95, 90, 50, 90]);
+}
+
+#[test]
+fn what_is_as_urgent_as_usual_makes_nothing_urgent() {
+    assert_eq!(inherited(&tree([10, 50, 20, 50])), [], "each has its own");
+    assert_eq!(inherited(&tree([10, 50, 60, 50])), [60, 50, 60, 50]);
 }
