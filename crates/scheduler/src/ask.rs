@@ -31,6 +31,9 @@ pub struct DeviceAsk {
     pub memory: u64,
     /// Of which kinds; 0 for any.
     pub kinds: Kinds,
+    /// Who asks: devices of which parts are in use are shared with the same only. 0 where that does
+    /// not matter.
+    pub tenant: u16,
 }
 
 impl DeviceAsk {
@@ -61,10 +64,15 @@ pub struct Taken {
     pub share: u16,
     /// How much memory of each device, in bytes.
     pub memory: u64,
+    /// Who takes them; 0 where that does not matter.
+    pub tenant: u16,
 }
 
+/// Nobody: what would have to be shared between several.
+const NOBODY: u64 = u64::MAX;
+
 /// The form of the rows of a node: first its amounts, then the share that is free of each device,
-/// then the memory that is free of each.
+/// then the memory that is free of each, then by whom each is in use: 0 for nobody in particular.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Form {
     pub(super) amounts: usize,
@@ -73,7 +81,7 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) const fn width(&self) -> usize {
-        self.amounts + 2 * self.devices.len()
+        self.amounts + 3 * self.devices.len()
     }
 
     /// The row of a node on which nothing runs.
@@ -81,7 +89,24 @@ impl Form {
         let mut row = capacity.to_vec();
         row.extend(self.devices.iter().map(|_| u64::from(WHOLE)));
         row.extend(self.devices.iter().map(|device| device.memory));
+        row.extend(self.devices.iter().map(|_| 0));
         row
+    }
+
+    /// Makes a row what is free in it and in another: of the two, the less.
+    pub(super) fn meet(&self, row: &mut [u64], other: &[u64]) {
+        let users = self.amounts + 2 * self.devices.len();
+        for (least, &free) in row[..users].iter_mut().zip(&other[..users]) {
+            *least = (*least).min(free);
+        }
+        for (user, &other) in row[users..].iter_mut().zip(&other[users..]) {
+            *user = match (*user, other) {
+                (own, 0) => own,
+                (0, other) => other,
+                (own, other) if own == other => own,
+                _ => NOBODY,
+            };
+        }
     }
 
     /// Whether one more item fits into a row.
@@ -108,11 +133,13 @@ impl Form {
 
     /// The devices of a row that have what is asked for of each.
     fn open(&self, row: &[u64], ask: DeviceAsk) -> impl Iterator<Item = usize> {
-        let (shares, memories) = row[self.amounts..].split_at(self.devices.len());
-        let devices = self.devices.iter().zip(shares).zip(memories).enumerate();
-        devices.filter_map(move |(at, ((device, &share), &memory))| {
+        let (shares, rest) = row[self.amounts..].split_at(self.devices.len());
+        let (memories, users) = rest.split_at(self.devices.len());
+        let devices = self.devices.iter().zip(shares).zip(memories).zip(users).enumerate();
+        devices.filter_map(move |(at, (((device, &share), &memory), &user))| {
             let kind = ask.kinds == 0 || ask.kinds >> device.kind & 1 == 1;
-            (kind && share >= u64::from(ask.share) && memory >= ask.memory).then_some(at)
+            let own = user == 0 || user == u64::from(ask.tenant);
+            (kind && own && share >= u64::from(ask.share) && memory >= ask.memory).then_some(at)
         })
     }
 
@@ -126,6 +153,7 @@ impl Form {
             devices: devices.into_iter().filter_map(|at| u8::try_from(at).ok()).collect(),
             share: ask.devices.share,
             memory: ask.devices.memory,
+            tenant: ask.devices.tenant,
         }
     }
 
@@ -138,8 +166,14 @@ impl Form {
         amounts.for_each(|(free, &amount)| change(free, amount));
         for device in self.places(taken.devices) {
             let share = self.amounts + device;
+            let (memory, user) = (share + self.devices.len(), share + 2 * self.devices.len());
             change(&mut row[share], u64::from(taken.share));
-            change(&mut row[share + self.devices.len()], taken.memory);
+            change(&mut row[memory], taken.memory);
+            if !is_back {
+                row[user] = u64::from(taken.tenant);
+            } else if row[share] >= u64::from(WHOLE) {
+                row[user] = 0;
+            }
         }
     }
 
@@ -183,7 +217,7 @@ mod tests {
     }
 
     fn devices(count: u16, share: u16) -> Ask {
-        let devices = DeviceAsk { count, share, memory: 0, kinds: 0 };
+        let devices = DeviceAsk { count, share, memory: 0, kinds: 0, tenant: 0 };
         Ask { amounts: vec![1, 1], devices }
     }
 

@@ -84,7 +84,7 @@ mod tests {
             planner.add_node(NodeSpec { capacity, devices, speed: SPEED, accepts: true });
         }
         let mut wanted = |kinds, items| {
-            let devices = DeviceAsk { count: 1, share: 1_000, memory: 0, kinds };
+            let devices = DeviceAsk { count: 1, share: 1_000, memory: 0, kinds, tenant: 0 };
             let class = planner.class(Ask { amounts: vec![1], devices });
             planner.see(class, items);
             super::wanted(&planner.fleet.nodes, &planner.classes)

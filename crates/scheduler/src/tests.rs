@@ -42,7 +42,7 @@ fn cpus(cpu: u64) -> Ask {
 }
 
 fn gpus(count: u16, share: u16) -> Ask {
-    let devices = DeviceAsk { count, share, memory: 0, kinds: 0 };
+    let devices = DeviceAsk { count, share, memory: 0, kinds: 0, tenant: 0 };
     Ask { amounts: vec![1, 1], devices }
 }
 

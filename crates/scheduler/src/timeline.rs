@@ -62,16 +62,14 @@ impl Timeline {
     }
 
     /// What is free all the time from the step `index` until `end`.
-    fn least(&self, index: usize, end: u64) -> Vec<u64> {
+    fn least(&self, form: &Form, index: usize, end: u64) -> Vec<u64> {
         let mut least = self.row(index).to_vec();
         if self.is_rising {
             return least;
         }
         let later = (index + 1..self.at.len()).take_while(|&later| self.at[later] < end);
         for later in later {
-            for (least, &free) in least.iter_mut().zip(self.row(later)) {
-                *least = (*least).min(free);
-            }
+            form.meet(&mut least, self.row(later));
         }
         least
     }
@@ -84,7 +82,7 @@ impl Timeline {
         start: u64,
         duration: u64,
     ) -> Option<Vec<u64>> {
-        let least = self.least(self.step(start), start.saturating_add(duration));
+        let least = self.least(form, self.step(start), start.saturating_add(duration));
         form.fits(&least, ask).then_some(least)
     }
 
@@ -109,7 +107,7 @@ impl Timeline {
             if !form.fits(self.row(index), ask) {
                 return None;
             }
-            let least = self.least(index, self.at[index].saturating_add(duration));
+            let least = self.least(form, index, self.at[index].saturating_add(duration));
             form.fits(&least, ask).then(|| (self.at[index], self.doubt[index], least))
         })
     }
@@ -136,7 +134,7 @@ impl Timeline {
         (start, duration): (u64, u64),
         most: u32,
     ) -> u32 {
-        form.times(&self.least(self.step(start), start.saturating_add(duration)), ask, most)
+        form.times(&self.least(form, self.step(start), start.saturating_add(duration)), ask, most)
     }
 
     /// Takes from what is free between two times.

@@ -391,3 +391,54 @@ fn limits_hold_in_drawn_worlds() {
         assert!(queues.iter().all(|&(id, _)| house.cores(id) == 0));
     }
 }
+
+/// So much of a device for a tenant.
+fn part(share: u16, tenant: u16) -> Ask {
+    let mut ask = gpus(1, share);
+    ask.devices.tenant = tenant;
+    ask
+}
+
+#[test]
+fn a_device_is_never_shared_between_tenants() {
+    let mut house = House::new(8, 2);
+    house.come(1, QueueId::ROOT, part(300, 1), 1);
+    house.plan();
+    house.come(2, QueueId::ROOT, part(300, 2), 5);
+    house.come(3, QueueId::ROOT, part(300, 1), 5);
+    house.plan();
+    // Each has three parts of a device of its own.
+    let of = |house: &House, run| house.begun.iter().filter(|(item, _)| item.run == run).count();
+    assert_eq!((of(&house, 1), of(&house, 2), of(&house, 3)), (1, 3, 2));
+    assert_eq!(house.planner.why(key(2)), Some(Refusal::NoRoom));
+    // When the last of one has gone the other may have its device.
+    let first: Vec<GroupKey> =
+        house.begun.iter().map(|&(item, _)| item).filter(|item| item.run != 2).collect();
+    house.planner.forget_run(house.now, 3);
+    for (ended, item) in (1..).zip(first) {
+        house.end(item);
+        house.plan();
+        assert_eq!(of(&house, 2), if ended < 3 { 3 } else { 5 });
+    }
+}
+
+#[test]
+fn a_device_that_is_kept_for_one_tenant_is_not_shared_with_another_meanwhile() {
+    let mut house = House::new(8, 1);
+    house.planner.set_patience(SECOND);
+    house.come(1, QueueId::ROOT, part(600, 1), 1);
+    house.plan();
+    // The other tenant waits for the device, and has a reservation by now.
+    house.come(2, QueueId::ROOT, part(600, 2), 1);
+    house.now = 10 * SECOND;
+    house.plan();
+    house.come(3, QueueId::ROOT, part(100, 2), 1);
+    house.plan();
+    assert_eq!(house.planner.why(key(3)), Some(Refusal::NoRoom));
+    let short = Group { expected: SECOND, ..*house.planner.group(key(3)).expect("it waits") };
+    house.come(4, QueueId::ROOT, part(100, 1), 1);
+    let class = house.planner.class(part(100, 1));
+    house.planner.set_group(house.now, key(4), Group { class, ..short });
+    house.plan();
+    assert_eq!(house.begun.iter().filter(|(item, _)| item.run == 4).count(), 1, "it ends in time");
+}
