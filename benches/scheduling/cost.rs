@@ -94,6 +94,7 @@ fn node(at: u64) -> NodeSpec {
         devices: vec![Device { kind, memory: 0 }; devices],
         speed: 1_000,
         accepts: true,
+        ..NodeSpec::default()
     }
 }
 
@@ -104,5 +105,5 @@ fn ask(at: u64) -> Ask {
         ..DeviceAsk::default()
     };
     let devices = if at.is_multiple_of(3) { devices } else { DeviceAsk::default() };
-    Ask { amounts: amounts(500 + 250 * (at % 20), (1 + at / 20) * GIB), devices }
+    Ask { amounts: amounts(500 + 250 * (at % 20), (1 + at / 20) * GIB), devices, ..Ask::default() }
 }

@@ -52,7 +52,13 @@ pub(crate) fn specs(cluster: &Cluster, kinds: &mut Kinds) -> Vec<NodeSpec> {
         });
         let devices = devices.collect();
         let capacity = amounts(node.cpu_milli, node.memory_bytes);
-        let spec = NodeSpec { capacity, devices, speed: node.speed_milli, accepts: true };
+        let spec = NodeSpec {
+            capacity,
+            devices,
+            speed: node.speed_milli,
+            accepts: true,
+            ..NodeSpec::default()
+        };
         vec![spec; node.count as usize]
     };
     cluster.nodes.iter().flat_map(node).collect()
@@ -67,7 +73,11 @@ pub(crate) fn ask(workload: &Workload, task: &Task, kinds: &mut Kinds) -> Ask {
         memory: 0,
         kinds: wanted.map(|name| 1 << kinds.of(name)).fold(0, |all, kind: u64| all | kind),
     };
-    Ask { amounts: amounts(u64::from(task.cpu_milli), task.memory_bytes), devices }
+    Ask {
+        amounts: amounts(u64::from(task.cpu_milli), task.memory_bytes),
+        devices,
+        ..Ask::default()
+    }
 }
 
 /// Something that happens. Ends come before jobs that come at the same time.

@@ -13,6 +13,7 @@ use model::graph::GraphParts;
 use model::message::ToWorker;
 use model::outcome::{AttemptEnd, Outcome, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
+use model::queue::QueueTree;
 use model::work::{Delivery, Dispatch};
 use model::{Digest, Graph, Request, RunId, Span, Timestamp};
 use server::{Admission, Config, Done, Holder, Link, Mailbox, Mode};
@@ -61,7 +62,8 @@ pub fn runtime() -> tokio::runtime::Runtime {
 pub fn hold(folder: &std::path::Path, mode: Mode) -> Holder {
     let keep = server::Keep::default();
     let policy = server::Policy::default();
-    let config = Config { home: folder.to_owned(), version: "bench", mode, keep, policy };
+    let queues = QueueTree::default();
+    let config = Config { home: folder.to_owned(), version: "bench", mode, keep, policy, queues };
     match Holder::start(&config) {
         Ok(holder) => holder,
         Err(error) => panic!("cannot hold {}: {error:?}", folder.display()),

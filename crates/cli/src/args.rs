@@ -82,6 +82,16 @@ pub(crate) struct Offers {
     #[arg(help_heading = "What tasks may use")]
     pub resources: Vec<(String, u64)>,
 
+    /// A label of this machine, which tasks may select it by; may be given again
+    #[arg(long = "node-label", value_name = "KEY=VALUE", value_parser = quantity::label)]
+    #[arg(help_heading = "What tasks may use")]
+    pub node_labels: Vec<(String, String)>,
+
+    /// A taint of this machine: only tasks that tolerate it come here; may be given again
+    #[arg(long = "node-taint", value_name = "NAME", value_parser = quantity::taint)]
+    #[arg(help_heading = "What tasks may use")]
+    pub node_taints: Vec<String>,
+
     /// How it is decided what goes first, and where [default: autoglm]
     #[arg(long, value_name = "POLICY", value_parser = settings::policy_words())]
     #[arg(help_heading = "What tasks may use", hide_possible_values = true)]
@@ -102,6 +112,8 @@ impl Arguments {
             cpu_milli: offers.cpu,
             memory_bytes: offers.memory,
             resources: offers.resources.into_iter().collect(),
+            labels: offers.node_labels.into_iter().collect(),
+            taints: Some(offers.node_taints).filter(|taints| !taints.is_empty()),
             policy: offers.policy,
             queues: offers.queues,
             keep_runs,

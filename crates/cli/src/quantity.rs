@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::Request;
+use model::site::{check_key, check_taint, check_value};
+use model::{Request, Site};
 
 /// Reads cores as thousandths: `4`, `0.5`, `500m`.
 pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
@@ -60,6 +61,21 @@ pub(crate) fn resource(text: &str) -> Result<(String, u64), String> {
     }
 }
 
+/// Reads a label of the machine: `zone=a`.
+pub(crate) fn label(text: &str) -> Result<(String, String), String> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(format!("`{text}` is not KEY=VALUE, such as zone=a"));
+    };
+    check_key(key)?;
+    check_value(value)?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Reads a taint of the machine.
+pub(crate) fn taint(text: &str) -> Result<String, String> {
+    check_taint(text).map(|()| text.to_owned())
+}
+
 /// How much of something is kept: all, or so much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
@@ -105,6 +121,8 @@ pub(crate) struct Declared {
     pub amounts: Request,
     /// How many GPUs, if that is said; 0 hides those that are there.
     pub gpus: Option<u64>,
+    /// What the machine is told apart by, beside what it says itself.
+    pub site: Site,
 }
 
 /// What is declared by these amounts.
@@ -117,7 +135,7 @@ pub(crate) fn declared(cpu: u64, memory: u64, custom: BTreeMap<String, u64>) -> 
         custom: there.map(|(name, amount)| (name.into(), amount)).collect(),
         ..Request::default()
     };
-    Declared { amounts, gpus }
+    Declared { amounts, gpus, site: Site::default() }
 }
 
 /// Reads a plain decimal number times `scale`, without ever passing through a float.
@@ -182,11 +200,20 @@ mod tests {
     #[test]
     fn what_is_declared_is_sorted_and_has_no_zeros() {
         let custom = [("z", 1), ("a", 2), ("m", 0)].map(|(name, n)| (name.to_owned(), n));
-        let Declared { amounts, gpus } = declared(1, 2, custom.into());
+        let Declared { amounts, gpus, .. } = declared(1, 2, custom.into());
         let names: Vec<_> = amounts.custom.iter().map(|(name, _)| &**name).collect();
         assert_eq!((names, gpus), (vec!["a", "z"], None));
         let none = declared(1, 2, [(GPU.to_owned(), 0)].into());
         assert_eq!((none.amounts.custom.len(), none.gpus), (0, Some(0)));
+    }
+
+    #[test]
+    fn labels_are_pairs_of_words() {
+        assert_eq!(label("zone=a"), Ok(("zone".to_owned(), "a".to_owned())));
+        for bad in ["zone", "zone=", "=a", "node=a", "a b=c", "a=b=c"] {
+            assert!(label(bad).is_err(), "{bad}");
+        }
+        assert!(taint("reserved").is_ok() && taint("a=b").is_err());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use model::Site;
+use model::limits::{LABELS_PER_NODE_MAX, TAINTS_PER_NODE_MAX};
 use serde::Deserialize;
 use server::Policy;
 
@@ -30,6 +32,8 @@ const KEYS: &[&str] = &[
     "cpu",
     "memory",
     "resources",
+    "node_labels",
+    "node_taints",
     "policy",
     "queues",
     "keep_runs",
@@ -52,6 +56,10 @@ pub(crate) struct Layer {
     pub memory_bytes: Option<u64>,
     /// Custom amounts offered to tasks.
     pub resources: BTreeMap<String, u64>,
+    /// Labels of the machine.
+    pub labels: BTreeMap<String, String>,
+    /// Taints of the machine.
+    pub taints: Option<Vec<String>>,
     /// How it is decided what goes first, and where.
     pub policy: Option<Policy>,
     /// The file that says who shares what is there.
@@ -120,11 +128,14 @@ impl Settings {
         };
         let mut resolved = Self {
             home: std::path::absolute(&home).unwrap_or(home),
-            offers: quantity::declared(
-                settings.cpu_milli.unwrap_or(cpu),
-                settings.memory_bytes.unwrap_or(memory),
-                settings.resources,
-            ),
+            offers: Declared {
+                site: site(settings.labels, settings.taints.unwrap_or_default())?,
+                ..quantity::declared(
+                    settings.cpu_milli.unwrap_or(cpu),
+                    settings.memory_bytes.unwrap_or(memory),
+                    settings.resources,
+                )
+            },
             policy: settings.policy.unwrap_or_default(),
             queues: settings.queues.map(|path| std::path::absolute(&path).unwrap_or(path)),
             keep: Keep {
@@ -142,14 +153,18 @@ impl Settings {
 }
 
 impl Layer {
-    /// What `over` says, and what it leaves open from `self`. Resources are merged by name.
+    /// What `over` says, and what it leaves open from `self`. Resources and labels are merged by
+    /// name.
     fn overlaid(mut self, over: Self) -> Self {
         self.resources.extend(over.resources);
+        self.labels.extend(over.labels);
         Self {
             home: over.home.or(self.home),
             cpu_milli: over.cpu_milli.or(self.cpu_milli),
             memory_bytes: over.memory_bytes.or(self.memory_bytes),
             resources: self.resources,
+            labels: self.labels,
+            taints: over.taints.or(self.taints),
             policy: over.policy.or(self.policy),
             queues: over.queues.or(self.queues),
             keep_runs: over.keep_runs.or(self.keep_runs),
@@ -158,6 +173,28 @@ impl Layer {
             color: over.color.or(self.color),
         }
     }
+}
+
+/// What the machine is told apart by.
+fn site(labels: BTreeMap<String, String>, taints: Vec<String>) -> Result<Site> {
+    let most = [(labels.len(), LABELS_PER_NODE_MAX), (taints.len(), TAINTS_PER_NODE_MAX)];
+    for ((count, most), what) in most.into_iter().zip(["labels", "taints"]) {
+        if count > most {
+            let message = format!("this machine is given {count} {what}, and may have {most}");
+            return Err(Error::new(Exit::Usage, BAD_SETTINGS, message));
+        }
+    }
+    let labels = labels.into_iter().map(|(key, value)| (key.into(), value.into()));
+    Ok(Site::new(labels, taints.into_iter().map(String::into_boxed_str)))
+}
+
+/// Words that stand behind each other, with commas between them.
+fn listed<T>(
+    text: &str,
+    read: fn(&str) -> std::result::Result<T, String>,
+) -> std::result::Result<Vec<T>, String> {
+    let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    words.map(read).collect()
 }
 
 /// The folder that the variable names, or the one below the user's own. Relative ones do not count.
@@ -172,10 +209,9 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
     };
     let cpu = env("AUTOGLM_CPU").map(|text| quantity::cpu_milli(&text)).transpose();
     let memory = env("AUTOGLM_MEMORY").map(|text| quantity::memory_bytes(&text)).transpose();
-    let resources = env("AUTOGLM_RESOURCES").unwrap_or_default();
-    let resources = resources.split(',').filter(|pair| !pair.trim().is_empty());
-    let resources: std::result::Result<_, _> =
-        resources.map(|pair| quantity::resource(pair.trim())).collect();
+    let resources = listed(&env("AUTOGLM_RESOURCES").unwrap_or_default(), quantity::resource);
+    let labels = listed(&env("AUTOGLM_NODE_LABELS").unwrap_or_default(), quantity::label);
+    let taints = env("AUTOGLM_NODE_TAINTS").map(|text| listed(&text, quantity::taint)).transpose();
     let policy = env("AUTOGLM_POLICY").map(|name| policy::named("$AUTOGLM_POLICY", &name));
     let keep_runs = env("AUTOGLM_KEEP_RUNS").map(|text| quantity::limit(&text)).transpose();
     let keep_days = env("AUTOGLM_KEEP_DAYS").map(|text| quantity::days(&text)).transpose();
@@ -185,7 +221,9 @@ fn from_environment(env: &dyn Fn(&str) -> Option<String>) -> Result<Layer> {
         home: env("AUTOGLM_HOME").map(PathBuf::from),
         cpu_milli: cpu.map_err(bad("AUTOGLM_CPU"))?,
         memory_bytes: memory.map_err(bad("AUTOGLM_MEMORY"))?,
-        resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?,
+        resources: resources.map_err(bad("AUTOGLM_RESOURCES"))?.into_iter().collect(),
+        labels: labels.map_err(bad("AUTOGLM_NODE_LABELS"))?.into_iter().collect(),
+        taints: taints.map_err(bad("AUTOGLM_NODE_TAINTS"))?,
         policy: policy.transpose()?,
         queues: env("AUTOGLM_QUEUES").map(PathBuf::from),
         keep_runs: keep_runs.map_err(bad("AUTOGLM_KEEP_RUNS"))?,
@@ -211,6 +249,8 @@ struct File {
     cpu: Option<Amount>,
     memory: Option<Amount>,
     resources: BTreeMap<String, u64>,
+    node_labels: BTreeMap<String, String>,
+    node_taints: Option<Vec<String>>,
     policy: Option<String>,
     queues: Option<PathBuf>,
     keep_runs: Option<Amount>,
@@ -261,6 +301,13 @@ fn read_file(path: &Path) -> Result<Layer> {
     let memory = file.memory.map(|amount| quantity::memory_bytes(&amount.0)).transpose();
     let place = format!("{}: policy", path.display());
     let policy = file.policy.map(|name| policy::named(&place, &name)).transpose()?;
+    for (key, value) in &file.node_labels {
+        let is_good = quantity::label(&format!("{key}={value}"));
+        is_good.map_err(|reason| bad(format!("node_labels: {reason}")))?;
+    }
+    for taint in file.node_taints.iter().flatten() {
+        quantity::taint(taint).map_err(|reason| bad(format!("node_taints: {reason}")))?;
+    }
     let keep_runs = file.keep_runs.map(|amount| quantity::limit(&amount.0)).transpose();
     let keep_days = file.keep_days.map(|amount| quantity::days(&amount.0)).transpose();
     Ok(Layer {
@@ -268,6 +315,8 @@ fn read_file(path: &Path) -> Result<Layer> {
         cpu_milli: cpu.map_err(|reason| bad(format!("cpu: {reason}")))?,
         memory_bytes: memory.map_err(|reason| bad(format!("memory: {reason}")))?,
         resources: file.resources,
+        labels: file.node_labels,
+        taints: file.node_taints,
         policy,
         // Beside the settings file, wherever a command is given.
         queues: file.queues.map(|named| path.with_file_name("").join(named)),
@@ -311,6 +360,12 @@ mod tests {
         [resources]
         license = 3
         scanner = 1
+    "#;
+    const SITE_TEXT: &str = r#"
+        node_taints = ["spot"]
+        [node_labels]
+        zone = "a"
+        disk = "ssd"
     "#;
 
     #[test]
@@ -361,7 +416,9 @@ mod tests {
     #[test]
     fn every_setting_says_where_it_comes_from() {
         let env = [("AUTOGLM_CPU", "500m"), ("AUTOGLM_RESOURCES", "scanner=2"), ("HOME", "/me")];
-        let flags = Layer { output: Some(Format::Jsonl), ..Layer::default() };
+        let env = [env.as_slice(), &[("AUTOGLM_NODE_LABELS", "zone=b")]].concat();
+        let taints = Some(vec!["x".to_owned(), "y".to_owned()]);
+        let flags = Layer { output: Some(Format::Jsonl), taints, ..Layer::default() };
         let settings = resolve(FILE_TEXT, &env, flags).expect("they are good");
         let config = settings.file.expect("there is one").display().to_string();
         let each = settings.each.iter().map(|setting| {
@@ -374,6 +431,8 @@ mod tests {
             "memory = 1.0 GiB (config.toml:4)",
             "resources.license = 3 (config.toml:7)",
             "resources.scanner = 2 ($AUTOGLM_RESOURCES)",
+            "node_labels.zone = b ($AUTOGLM_NODE_LABELS)",
+            "node_taints = x, y (--node-taint)",
             "policy = autoglm (default)",
             "queues = none (default)",
             "keep_runs = 10000 (default)",
@@ -382,6 +441,35 @@ mod tests {
             "color = auto (default)",
         ];
         assert_eq!(each.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn labels_are_merged_by_key_and_taints_are_those_of_the_last_place() {
+        let site = |env: &[_], flags| {
+            let env = [env, &[("HOME", "/me")]].concat();
+            resolve(SITE_TEXT, &env, flags).expect("good").offers.site
+        };
+        let at = |labels: [(&str, &str); 2], taints: &[&str]| {
+            let labels = labels.map(|(key, value)| (key.into(), value.into()));
+            Site::new(labels, taints.iter().map(|&taint| taint.into()))
+        };
+        let as_written = at([("zone", "a"), ("disk", "ssd")], &["spot"]);
+        assert_eq!(site(&[], Layer::default()), as_written);
+        let env = [("AUTOGLM_NODE_LABELS", "zone=b"), ("AUTOGLM_NODE_TAINTS", "x, y")];
+        let moved = at([("zone", "b"), ("disk", "ssd")], &["x", "y"]);
+        assert_eq!(site(&env, Layer::default()), moved);
+        let taints = Some(vec!["z".to_owned()]);
+        let labels = [("disk".to_owned(), "hdd".to_owned())].into();
+        let flags = Layer { labels, taints, ..Layer::default() };
+        assert_eq!(site(&env, flags), at([("zone", "b"), ("disk", "hdd")], &["z"]));
+        let wrong = |file| resolve(file, &[("HOME", "/me")], Layer::default()).expect_err("wrong");
+        let message = wrong("node_labels = {\"a b\" = \"c\"}").message;
+        assert!(message.contains("config.toml: node_labels: `a b` cannot be"), "{message}");
+        let message = wrong("node_taints = [\"\"]").message;
+        assert!(message.contains("config.toml: node_taints: `` cannot be a taint"), "{message}");
+        let many = (0..=TAINTS_PER_NODE_MAX).map(|it| format!("\"t{it}\""));
+        let many = format!("node_taints = [{}]", many.collect::<Vec<_>>().join(", "));
+        assert!(wrong(&many).message.contains("17 taints, and may have 16"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
-use model::wait::{Blocker, Miss};
+use model::wait::{Blocker, Lack, Miss, Shortfall};
 use model::{ItemKey, Outcome, TaskKey, Timestamp};
 use scheduler::{Refusal, Shortage, Thing};
 
@@ -110,6 +110,10 @@ impl Engine {
             Refusal::NoneAccepts => Blocker::Silent,
             Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },
             Refusal::Reserved => Blocker::Reserved,
+            Refusal::Apart => match &way.taken(self.state().classes()).constraints.together {
+                Some(domain) => Blocker::Apart { domain: domain.clone() },
+                None => behind.clone(),
+            },
             Refusal::Faster { node, at } => match planning.worker(node) {
                 Some(worker) => Blocker::Faster { worker, at: Timestamp(at) },
                 None => behind.clone(),
@@ -175,21 +179,25 @@ impl Engine {
             return Vec::new();
         };
         let shortages = planning.planner().shortages(class, ever, MISSES_MAX);
-        shortages.iter().filter_map(|shortage| self.miss(planning, shortage)).collect()
+        let way = planning.way(key);
+        let miss = |shortage| self.miss(planning, way?, shortage);
+        shortages.iter().filter_map(miss).collect()
     }
 
-    fn miss(&self, planning: &Planning, shortage: &Shortage) -> Option<Miss> {
+    fn miss(&self, planning: &Planning, way: Way, shortage: &Shortage) -> Option<Miss> {
+        let worker = planning.worker(shortage.node)?;
         let resource = match shortage.thing {
             Thing::Amount(resource) => self.state().classes().resource_name(resource),
             Thing::Devices => "gpu",
+            Thing::Site => {
+                let constraints = &way.taken(self.state().classes()).constraints;
+                let obstacle = constraints.obstacle(&self.state().worker(worker)?.site)?;
+                return Some(Miss { worker, lack: Lack::Site(obstacle) });
+            }
         };
-        Some(Miss {
-            worker: planning.worker(shortage.node)?,
-            resource: resource.into(),
-            asked: shortage.asked,
-            free: shortage.free,
-            capacity: shortage.capacity,
-        })
+        let Shortage { asked, free, capacity, .. } = *shortage;
+        let lack = Lack::Amount(Shortfall { resource: resource.into(), asked, free, capacity });
+        Some(Miss { worker, lack })
     }
 
     /// What goes before an item, in the order in which the planner takes it. No more than

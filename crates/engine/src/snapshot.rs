@@ -69,6 +69,7 @@ impl State {
             let offers = Offers {
                 devices: known.devices.clone(),
                 speed: known.speed,
+                site: known.site.clone(),
                 ..self.classes.offers_of(&known.capacity)
             };
             let joined = WorkerJoined {

@@ -26,6 +26,7 @@ pub mod queue;
 pub mod resources;
 pub mod secret;
 pub mod shared;
+pub mod site;
 pub mod status;
 pub mod time;
 pub mod wait;
@@ -42,5 +43,6 @@ pub use id::{
 pub use id_set::IdSet;
 pub use outcome::Outcome;
 pub use resources::{DeviceRequest, DeviceSet, Offers, Request};
+pub use site::{Constraints, Site};
 pub use status::{RunStatus, TaskStatus};
 pub use time::{Span, Timestamp};

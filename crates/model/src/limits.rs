@@ -31,6 +31,14 @@ pub const PREFILL_MAX: u32 = 256;
 pub const DEVICES_PER_NODE_MAX: usize = 64;
 /// Bytes of a device's kind; what is longer in a product's name is left out.
 pub const DEVICE_KIND_BYTES_MAX: usize = 96;
+/// Labels of one node.
+pub const LABELS_PER_NODE_MAX: usize = 64;
+/// Taints of one node.
+pub const TAINTS_PER_NODE_MAX: usize = 16;
+/// Bytes of the key of a node's label, of its value, and of a taint.
+pub const LABEL_BYTES_MAX: usize = 200;
+/// Keys of labels that one task selects or prefers by, and values that it names for one key.
+pub const SELECTORS_MAX: usize = 32;
 /// Ended runs that stay in memory before the oldest are archived.
 pub const ENDED_RUNS_MAX: usize = 1_000;
 

@@ -5,7 +5,7 @@
 use crate::control::{Join, Kind};
 use crate::outcome::{ErrorName, Failure, Outcome, Unreached};
 use crate::shared::{Deadline, Shared};
-use crate::{Request, Span, TaskId, VariantId};
+use crate::{Constraints, Request, Span, TaskId, VariantId};
 use alloc::boxed::Box;
 
 /// 0 to 100; higher goes first.
@@ -52,6 +52,8 @@ pub struct Policy {
     pub concurrency: Option<u32>,
     /// What each attempt takes of what all runs share.
     pub shared: Shared,
+    /// What is asked of the workers that attempts go to, in whatever way the work is done.
+    pub constraints: Constraints,
     /// By when it must have ended. What has not begun then does not begin; what runs is ended.
     pub deadline: Option<Deadline>,
     /// Other ways to do the same work, in the order in which they are tried: the first is what the
@@ -105,6 +107,7 @@ impl Default for Policy {
             failure: None,
             concurrency: None,
             shared: Shared::default(),
+            constraints: Constraints::default(),
             deadline: None,
             others: Box::default(),
         }

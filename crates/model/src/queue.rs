@@ -17,6 +17,8 @@ pub const SEPARATOR: char = '/';
 pub struct QueueTree {
     /// Each after the one above it.
     pub queues: Vec<QueueSpec>,
+    /// Whether parts of one device may be given to queues that have nothing above them in common.
+    pub shares_devices: bool,
 }
 
 /// A queue.

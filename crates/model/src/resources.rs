@@ -7,8 +7,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use crate::Device;
 use crate::device::is_of_kind;
+use crate::{Device, Site};
 
 /// What one attempt asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,6 +115,8 @@ pub struct Offers {
     pub devices: Box<[Device]>,
     /// How fast it is, in thousandths of what estimates assume.
     pub speed: u32,
+    /// What it is told apart by.
+    pub site: Site,
 }
 
 /// The speed of a worker that is as fast as estimates assume.
@@ -129,7 +131,14 @@ impl Default for Offers {
 impl From<Request> for Offers {
     /// As much as one such attempt takes, apart from devices, at the usual speed.
     fn from(Request { cpu_milli, memory_bytes, custom, .. }: Request) -> Self {
-        Self { cpu_milli, memory_bytes, custom, devices: Box::default(), speed: USUAL_SPEED }
+        Self {
+            cpu_milli,
+            memory_bytes,
+            custom,
+            devices: Box::default(),
+            speed: USUAL_SPEED,
+            site: Site::default(),
+        }
     }
 }
 

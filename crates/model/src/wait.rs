@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 
 use crate::fact::PauseCause;
 use crate::outcome::Outcome;
+use crate::site::{Domain, Obstacle};
 use crate::status::{RunStatus, TaskStatus};
 use crate::{ItemKey, TaskId, Timestamp, WorkerId};
 
@@ -124,6 +125,12 @@ pub enum Blocker {
         /// When it is expected to begin there.
         at: Timestamp,
     },
+    /// There is room only elsewhere than where the other items of its task are, and they are to be
+    /// together.
+    Apart {
+        /// What workers are grouped by.
+        domain: Domain,
+    },
     /// No worker has room now, but one could hold it when it is free.
     NoRoom {
         /// For each worker what is missing most.
@@ -138,11 +145,27 @@ pub enum Blocker {
     },
 }
 
-/// By how much a request misses a worker, in the resource that misses most.
+/// What keeps an attempt from a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Miss {
     /// The worker.
     pub worker: WorkerId,
+    /// What it lacks.
+    pub lack: Lack,
+}
+
+/// What a worker lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lack {
+    /// Something to take: that of which most is missing.
+    Amount(Shortfall),
+    /// It may not go there at all.
+    Site(Obstacle),
+}
+
+/// By how much a request misses a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortfall {
     /// The resource's name: `cpu`, `memory` or a custom one.
     pub resource: Box<str>,
     /// What is asked for: milli-CPU, bytes, or units.

@@ -2,7 +2,7 @@
 
 use model::device::Part;
 use model::resources::USUAL_SPEED;
-use model::{Device, DeviceRequest, Offers, Request, Vendor};
+use model::{Device, DeviceRequest, Offers, Request, Site, Vendor};
 
 use crate::error::DecodeError;
 use crate::noun::{Numbered, narrow};
@@ -41,7 +41,7 @@ struct DevicesAsked {
     kinds: Vec<String>,
 }
 
-/// What a worker offers: amounts as they are asked for, and devices.
+/// What a worker offers: amounts as they are asked for, devices, and what it is told apart by.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Offered {
     #[prost(uint64, tag = "1")]
@@ -55,6 +55,18 @@ pub(crate) struct Offered {
     /// In thousandths; 0 if it is the usual one.
     #[prost(uint32, tag = "6")]
     speed: u32,
+    #[prost(message, repeated, tag = "7")]
+    labels: Vec<LabelForm>,
+    #[prost(string, repeated, tag = "8")]
+    taints: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LabelForm {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(string, tag = "2")]
+    value: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -145,6 +157,8 @@ impl From<&Offers> for Offered {
             custom: write_custom(&offers.custom),
             devices: offers.devices.iter().map(write_device).collect(),
             speed: if offers.speed == USUAL_SPEED { 0 } else { offers.speed },
+            labels: offers.site.labels.iter().map(write_label).collect(),
+            taints: offers.site.taints.iter().map(ToString::to_string).collect(),
         }
     }
 }
@@ -159,8 +173,16 @@ impl TryFrom<Offered> for Offers {
             custom: read_custom(form.custom),
             devices: form.devices.into_iter().map(read_device).collect::<Result<_, _>>()?,
             speed: if form.speed == 0 { USUAL_SPEED } else { form.speed },
+            site: Site::new(
+                form.labels.into_iter().map(|form| (form.key.into(), form.value.into())),
+                form.taints.into_iter().map(String::into_boxed_str),
+            ),
         })
     }
+}
+
+fn write_label((key, value): &(Box<str>, Box<str>)) -> LabelForm {
+    LabelForm { key: key.to_string(), value: value.to_string() }
 }
 
 fn write_device(device: &Device) -> DeviceOffered {

@@ -27,7 +27,7 @@ const SHARED: u32 = 3;
 /// The layout with rules for retries, circuit breakers and budgets that settle.
 const CALLS: u32 = 4;
 
-/// The layout with tasks that may be done in several ways. The newest that this build reads.
+/// The layout with tasks that may be done in several ways.
 ///
 /// The lowest layout is written that can say what the graph says: an older build refuses the others
 /// instead of leaving out what it does not know, and a graph that needs nothing new keeps its
@@ -35,6 +35,11 @@ const CALLS: u32 = 4;
 const WAYS: u32 = 5;
 /// The sixth says which devices are asked for, and how long work is expected to take.
 const DEVICES: u32 = 6;
+/// The seventh says what is asked of the workers that attempts go to.
+const CONSTRAINTS: u32 = 7;
+
+/// The newest that this build reads.
+const NEWEST: u32 = CONSTRAINTS;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {
@@ -83,8 +88,8 @@ pub fn encode(parts: &GraphParts) -> Vec<u8> {
 /// The bytes are no graph, of a newer version, or above the limits of a run.
 pub fn decode(bytes: &[u8]) -> Result<GraphParts, DecodeError> {
     let form = GraphForm::decode(bytes)?;
-    if !(PLAIN..=DEVICES).contains(&form.version) {
-        let (version, known) = (form.version, DEVICES);
+    if !(PLAIN..=NEWEST).contains(&form.version) {
+        let (version, known) = (form.version, NEWEST);
         return Err(DecodeError::Newer { what: "graph", version, known });
     }
     let policies = form.policies.into_iter().map(policy::read);

@@ -23,4 +23,4 @@ pub mod record;
 /// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
 /// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
 /// ways. 6 has devices, and what the work of each workflow took of late.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;

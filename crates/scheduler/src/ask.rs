@@ -1,9 +1,12 @@
 //! What an item asks for of one node: amounts, and devices of a kind. Data, and how it fits a row.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use model::resources::Amounts;
 pub use model::resources::DeviceSet;
+
+use super::site::Places;
 
 /// A whole device, in thousandths.
 pub const WHOLE: u16 = 1_000;
@@ -18,6 +21,8 @@ pub struct Ask {
     pub amounts: Amounts,
     /// Devices, all on the same node.
     pub devices: DeviceAsk,
+    /// Where it may go and likes to go; `None` if every node that is not reserved will do.
+    pub places: Option<Box<Places>>,
 }
 
 /// Devices that an item asks for.
@@ -218,7 +223,7 @@ mod tests {
 
     fn devices(count: u16, share: u16) -> Ask {
         let devices = DeviceAsk { count, share, memory: 0, kinds: 0, tenant: 0 };
-        Ask { amounts: vec![1, 1], devices }
+        Ask { amounts: vec![1, 1], devices, ..Ask::default() }
     }
 
     #[test]

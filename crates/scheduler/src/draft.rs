@@ -88,7 +88,9 @@ impl<'a> Draft<'a> {
 
     /// Whether an item fits into what is free on a node now, whatever is reserved there.
     pub(super) fn fits(&self, node: usize, ask: &Ask) -> bool {
-        self.is_open(node) && self.form(node).fits(self.free(node), ask)
+        self.is_open(node)
+            && self.nodes[node].admits(ask)
+            && self.form(node).fits(self.free(node), ask)
     }
 
     /// Whether anything is booked on a node for later.
@@ -115,8 +117,8 @@ impl<'a> Draft<'a> {
         ask: &Ask,
         duration: u64,
     ) -> Option<(u64, u64, Vec<u64>)> {
-        let form = self.form(node);
-        if !self.nodes[node].spec.accepts || !form.fits(&self.nodes[node].empty, ask) {
+        let (form, known) = (self.form(node), &self.nodes[node]);
+        if !known.spec.accepts || !known.could_hold(ask) {
             return None;
         }
         let first = if self.is_open(node) { self.now } else { self.now + 1 };

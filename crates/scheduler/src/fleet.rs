@@ -8,7 +8,8 @@ use model::resources::Amounts;
 
 use super::ask::{Ask, Device, Form, Taken, WHOLE};
 use super::backlog::{ClassId, GroupKey};
-use super::queue::{QueueId, Total};
+use super::queue::QueueId;
+use super::site::SiteId;
 use super::timeline::Timeline;
 
 /// The speed of a node that is as fast as estimates assume.
@@ -32,6 +33,10 @@ pub struct NodeSpec {
     pub speed: u32,
     /// Whether new work may go there.
     pub accepts: bool,
+    /// What it is told apart by.
+    pub site: SiteId,
+    /// Whether only those may come that ask for sites, this one among them.
+    pub reserved: bool,
 }
 
 /// An item that has been given to a node.
@@ -185,9 +190,17 @@ impl Node {
         Some(lease)
     }
 
+    /// Whether items may come here, by where the node is.
+    pub(super) fn admits(&self, ask: &Ask) -> bool {
+        match &ask.places {
+            None => !self.spec.reserved,
+            Some(places) => places.open.contains(self.spec.site),
+        }
+    }
+
     /// Whether an item may begin here with what is free now.
     pub(super) fn fits(&self, ask: &Ask) -> bool {
-        self.is_open() && self.form.fits(&self.free, ask)
+        self.is_open() && self.admits(ask) && self.form.fits(&self.free, ask)
     }
 
     /// Whether anything may begin here at once. What a node was lent goes before whatever comes,
@@ -198,7 +211,7 @@ impl Node {
 
     /// Whether an item could begin here if nothing ran.
     pub(super) fn could_hold(&self, ask: &Ask) -> bool {
-        !self.is_gone && self.form.fits(&self.empty, ask)
+        !self.is_gone && self.admits(ask) && self.form.fits(&self.empty, ask)
     }
 
     /// How long work takes here that takes `expected` at [`SPEED`].
@@ -208,6 +221,17 @@ impl Node {
     }
 }
 
+/// What makes nodes alike: capacity, devices, speed, site, and whether they are reserved.
+type Kind = (Vec<u64>, Vec<Device>, u32, SiteId, bool);
+
+/// What some nodes have together, a fast node more than a slow one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Total {
+    pub(super) amounts: Vec<u64>,
+    /// In thousandths.
+    pub(super) devices: u64,
+}
+
 /// All nodes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fleet {
@@ -215,17 +239,15 @@ pub(super) struct Fleet {
     /// Numbers of nodes that are gone.
     vacant: Vec<NodeId>,
     /// The number of each kind of node: nodes of one kind differ in nothing but what runs there.
-    kinds: HashMap<(Vec<u64>, Vec<Device>, u32), u32>,
+    kinds: HashMap<Kind, u32>,
     /// The node of each item that has been given to one.
     leases: HashMap<GroupKey, NodeId>,
     /// The speed of the fastest node.
     pub(super) fastest: u32,
     /// The most devices that a node has.
     pub(super) largest: usize,
-    /// What all nodes have together, a fast node more than a slow one.
-    total: Vec<u64>,
-    /// The same of devices, in thousandths.
-    total_devices: u64,
+    /// What all nodes have that are not reserved.
+    pub(super) total: Total,
     /// How often nodes have come and gone.
     pub(super) version: u64,
     /// The nodes on which work has ended, one after the other, since this was last cut short.
@@ -240,9 +262,7 @@ impl Fleet {
     /// # Panics
     /// There are 2³² nodes.
     pub(super) fn add(&mut self, spec: NodeSpec) -> NodeId {
-        let next = u32::try_from(self.kinds.len()).expect("fewer kinds than nodes");
-        let kind = (spec.capacity.clone(), spec.devices.clone(), spec.speed);
-        let kind = *self.kinds.entry(kind).or_insert(next);
+        let kind = self.kind(&spec);
         let node = Node::new(spec, kind);
         let id = if let Some(id) = self.vacant.pop() {
             self.nodes[id.0 as usize] = node;
@@ -255,6 +275,29 @@ impl Fleet {
         self.futures[id.0 as usize] = None;
         self.sum_up();
         id
+    }
+
+    fn kind(&mut self, spec: &NodeSpec) -> u32 {
+        let next = u32::try_from(self.kinds.len()).expect("fewer kinds than nodes");
+        let NodeSpec { capacity, devices, speed, site, reserved, .. } = spec;
+        let kind = (capacity.clone(), devices.clone(), *speed, *site, *reserved);
+        *self.kinds.entry(kind).or_insert(next)
+    }
+
+    /// Says what a node is told apart by from now on; whether that changes anything.
+    pub(super) fn set_site(&mut self, id: NodeId, site: SiteId) -> bool {
+        let node = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone);
+        let Some(node) = node.filter(|node| node.spec.site != site) else { return false };
+        node.spec.site = site;
+        let spec = node.spec.clone();
+        self.nodes[id.0 as usize].kind = self.kind(&spec);
+        self.version += 1;
+        true
+    }
+
+    /// The node that has been given an item.
+    pub(super) fn node_of(&self, item: GroupKey) -> Option<NodeId> {
+        self.leases.get(&item).copied()
     }
 
     /// Takes a node away; gives back what was there.
@@ -285,35 +328,41 @@ impl Fleet {
 
     fn sum_up(&mut self) {
         self.version += 1;
-        let speedy =
-            |amount: u64, speed: u32| amount.saturating_mul(u64::from(speed)) / u64::from(SPEED);
+        self.total = self.together(|node| !node.spec.reserved);
         let nodes = || self.nodes.iter().filter(|node| !node.is_gone).map(|node| &node.spec);
-        let dimensions = nodes().map(|spec| spec.capacity.len()).max().unwrap_or(0);
-        let mut total = alloc::vec![0_u64; dimensions];
-        for spec in nodes() {
-            for (total, &amount) in total.iter_mut().zip(&spec.capacity) {
-                *total = total.saturating_add(speedy(amount, spec.speed));
-            }
-        }
-        let devices = nodes()
-            .map(|spec| speedy(spec.devices.len() as u64 * u64::from(WHOLE), spec.speed))
-            .sum();
         let fastest = nodes().map(|spec| spec.speed).max().unwrap_or(0);
         let largest = nodes().map(|spec| spec.devices.len()).max().unwrap_or(0);
-        (self.total, self.total_devices) = (total, devices);
         (self.fastest, self.largest) = (fastest, largest);
     }
 
-    /// The largest part that an item takes of anything that all nodes have together, in millionths,
-    /// at least 1.
+    /// What some nodes have together.
+    fn together(&self, is_one: impl Fn(&Node) -> bool) -> Total {
+        let speedy =
+            |amount: u64, speed: u32| amount.saturating_mul(u64::from(speed)) / u64::from(SPEED);
+        let mut total = Total::default();
+        for Node { spec, .. } in self.nodes.iter().filter(|node| !node.is_gone && is_one(node)) {
+            let dimensions = total.amounts.len().max(spec.capacity.len());
+            total.amounts.resize(dimensions, 0);
+            for (total, &amount) in total.amounts.iter_mut().zip(&spec.capacity) {
+                *total = total.saturating_add(speedy(amount, spec.speed));
+            }
+            total.devices += speedy(spec.devices.len() as u64 * u64::from(WHOLE), spec.speed);
+        }
+        total
+    }
+
+    /// The largest part that an item takes of anything that the nodes to which it may go have
+    /// together, in millionths, at least 1.
     pub(super) fn share(&self, ask: &Ask) -> u64 {
         let part = |asked: u64, total: u64| {
             let part = u128::from(asked) * 1_000_000 / u128::from(total.max(1));
             u64::try_from(part).unwrap_or(u64::MAX)
         };
-        let amounts = ask.amounts.iter().zip(&self.total);
+        let few = ask.places.as_ref().map(|_| self.together(|node| node.admits(ask)));
+        let total = few.as_ref().unwrap_or(&self.total);
+        let amounts = ask.amounts.iter().zip(&total.amounts);
         let amounts = amounts.map(|(&asked, &total)| part(asked, total));
-        let devices = part(ask.devices.total(), self.total_devices);
+        let devices = part(ask.devices.total(), total.devices);
         amounts.chain([devices]).max().unwrap_or(0).max(1)
     }
 
@@ -327,11 +376,6 @@ impl Fleet {
         self.futures[id.0 as usize] = None;
         self.leases.insert(item, id);
         true
-    }
-
-    /// What all nodes have together.
-    pub(super) fn total(&self) -> Total<'_> {
-        Total { amounts: &self.total, devices: self.total_devices }
     }
 
     pub(super) fn end(&mut self, item: GroupKey) -> Option<Lease> {

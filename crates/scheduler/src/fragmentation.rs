@@ -81,11 +81,17 @@ mod tests {
         let mut planner = Planner::new(Policy::Autoglm);
         for kind in [0, 1, 1, 1] {
             let (capacity, devices) = (vec![8], vec![Device { kind, memory: 0 }; 2]);
-            planner.add_node(NodeSpec { capacity, devices, speed: SPEED, accepts: true });
+            planner.add_node(NodeSpec {
+                capacity,
+                devices,
+                speed: SPEED,
+                accepts: true,
+                ..NodeSpec::default()
+            });
         }
         let mut wanted = |kinds, items| {
             let devices = DeviceAsk { count: 1, share: 1_000, memory: 0, kinds, tenant: 0 };
-            let class = planner.class(Ask { amounts: vec![1], devices });
+            let class = planner.class(Ask { amounts: vec![1], devices, ..Ask::default() });
             planner.see(class, items);
             super::wanted(&planner.fleet.nodes, &planner.classes)
         };

@@ -14,7 +14,7 @@ impl Planning<'_> {
         let mut nodes: Vec<(u64, usize, u32)> = Vec::new();
         for (node, known) in self.planner.fleet.nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
-            if self.draft.fits_now(node, ask, duration).is_some() {
+            if self.lets(node) && self.draft.fits_now(node, ask, duration).is_some() {
                 let times = self.draft.times(node, ask, (self.now, duration), group.count);
                 nodes.push((self.slack(node, ask), node, times));
             }
@@ -46,7 +46,10 @@ impl Planning<'_> {
         let mut starts: Vec<(u64, usize)> = Vec::new();
         for (node, known) in nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
-            let start = self.draft.earliest(node, ask, duration);
+            let start = match self.lets(node) {
+                true => self.draft.earliest(node, ask, duration),
+                false => None,
+            };
             starts.extend(start.map(|(start, ..)| (start, node)));
         }
         starts.sort_unstable();

@@ -2,7 +2,8 @@
 //! so that a place there does not wait for a commit.
 //!
 //! What draws on an allowance is never lent, since it would keep others from having it while it
-//! waits; nor is what takes devices, which are given by name, nor a gang.
+//! waits; nor is what takes devices, which are given by name, nor a gang, nor what looks where
+//! others of its task are: those may be elsewhere when there is room.
 
 use model::limits::PREFILL_MAX;
 
@@ -14,7 +15,8 @@ impl Planning<'_> {
     /// Gives nodes that have no room `most` items of a group at most; says how many.
     pub(super) fn lend(&mut self, key: GroupKey, group: &Group, most: u32) -> u32 {
         let class = &self.planner.classes[group.class.0 as usize];
-        if group.lend == 0 || group.gang || class.ask.devices.count > 0 || !class.draws.is_empty() {
+        let is_alone = group.gang || class.ask.devices.count > 0 || !class.draws.is_empty();
+        if group.lend == 0 || is_alone || self.looks_at_others() {
             return 0;
         }
         let mut left = most;
@@ -23,8 +25,9 @@ impl Planning<'_> {
             let nodes = self.planner.fleet.nodes.iter().enumerate();
             // What is lent goes before all that comes: where room is kept for others it would take
             // that, again and again.
-            let nodes =
-                nodes.filter(|&(index, node)| node.spec.accepts && !self.draft.is_booked(index));
+            let nodes = nodes.filter(|&(index, node)| {
+                node.spec.accepts && node.admits(&class.ask) && !self.draft.is_booked(index)
+            });
             let keen = nodes.map(|(index, node)| {
                 let places = fits(&class.ask.amounts, &node.spec.capacity);
                 let depth = places.saturating_mul(group.lend).min(PREFILL_MAX);

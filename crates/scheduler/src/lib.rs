@@ -7,8 +7,9 @@
 //! How it decides, in the order in which the pages stand: `queue` says whose turn it is among those
 //! who share the fleet, `seat` and `backlog` sort what waits in a queue, `deadline` lets forward
 //! whoever would wait too long, `reserve` keeps room for what is hard to place, `place` chooses the
-//! node, `lend` gives a node a little more than it can start at once, `preempt` takes back what is
-//! owed to others, and `refusal` remembers why something stays.
+//! node, among those that `site` leaves open and `company` with others of the same task, `lend`
+//! gives a node a little more than it can start at once, `preempt` takes back what is owed to
+//! others, and `refusal` remembers why something stays.
 //!
 //! It knows asks, groups and nodes. It must never know runs' graphs, journals, clocks or floats.
 #![cfg_attr(not(test), no_std)]
@@ -18,6 +19,7 @@ extern crate alloc;
 mod allowance;
 mod ask;
 mod backlog;
+mod company;
 mod deadline;
 mod draft;
 mod fit;
@@ -35,6 +37,7 @@ mod queue;
 mod refusal;
 mod reserve;
 mod seat;
+mod site;
 mod timeline;
 mod turns;
 
@@ -52,8 +55,10 @@ pub use plan::{Placement, Plan};
 pub use policy::Policy;
 pub use queue::{Queue, QueueId, Quota};
 pub use refusal::{Refusal, Shortage, Thing};
+pub use site::{Domain, Places, SiteId, Sites};
 
 use backlog::Backlog;
+use company::Company;
 use fleet::Fleet;
 use patience::Patience;
 use queue::Queues;
@@ -66,6 +71,8 @@ pub struct Planner {
     classes: Vec<Class>,
     by_ask: HashMap<Ask, ClassId>,
     fleet: Fleet,
+    /// Where the items are of tasks that spread or stay together.
+    company: Company,
     backlog: Backlog,
     /// How much of each limit that nodes know nothing of is left.
     allowances: Vec<u64>,
@@ -117,6 +124,7 @@ impl Planner {
             classes: Vec::new(),
             by_ask: HashMap::default(),
             fleet: Fleet::default(),
+            company: Company::default(),
             backlog: Backlog::new(policy.order()),
             allowances: Vec::new(),
             patience: Patience::default(),
@@ -166,7 +174,15 @@ impl Planner {
         for lease in self.fleet.remove(node) {
             self.queues.give_back(lease.queue, &lease.taken);
         }
+        self.company.forget(node.0 as usize);
         self.fleet_changed();
+    }
+
+    /// Says what a node is told apart by from now on.
+    pub fn set_site(&mut self, node: NodeId, site: SiteId) {
+        if self.fleet.set_site(node, site) {
+            self.fleet_changed();
+        }
     }
 
     /// Says whether new work may go to a node.
@@ -315,9 +331,15 @@ impl Planner {
     /// Tells that an item has been given to a node. What finds no room there waits at the node
     /// until there is, first come, first served.
     pub fn begin(&mut self, item: GroupKey, node: NodeId, lease: Lease) {
+        let places = self.classes.get(lease.class.0 as usize).and_then(|it| it.ask.places.as_ref());
+        let looks_at_others = places.is_some_and(|places| places.looks_at_others());
         let (queue, taken) = (lease.queue, lease.taken.clone());
-        if self.fleet.begin(item, node, lease) {
-            self.queues.take(queue, &taken, 1);
+        if !self.fleet.begin(item, node, lease) {
+            return;
+        }
+        self.queues.take(queue, &taken, 1);
+        if looks_at_others {
+            self.company.comes(item, node.0 as usize);
         }
     }
 
@@ -334,6 +356,9 @@ impl Planner {
 
     /// Tells that an item is no longer with its node.
     pub fn end(&mut self, now: u64, item: GroupKey) {
+        if let Some(node) = self.fleet.node_of(item) {
+            self.company.goes(item, node.0 as usize);
+        }
         let ended = self.fleet.end(item);
         if let Some(ended) = &ended {
             self.queues.give_back(ended.queue, &ended.taken);

@@ -5,6 +5,7 @@ use core::cmp::Reverse;
 
 use super::ask::Ask;
 use super::backlog::Group;
+use super::company::Wish;
 use super::likeness::NodeCost;
 use super::plan::Planning;
 use super::policy::Choice;
@@ -17,8 +18,9 @@ pub(super) struct Slot {
     pub(super) least: Vec<u64>,
 }
 
-/// Of nodes with room: the fastest, then the cheapest, then the tightest.
-pub(super) type Rank = (Reverse<u32>, NodeCost);
+/// Of nodes with room: the fastest, then those that are liked most, then the cheapest, then the
+/// tightest.
+pub(super) type Rank = (Reverse<u32>, Wish, NodeCost);
 
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
@@ -27,7 +29,7 @@ impl Planning<'_> {
         self.spend(count);
         let turn = self.roomy.partition_point(|&node| node < self.turn);
         let first = if choice == Choice::Turn { turn } else { 0 };
-        let mut best: Option<(u64, Slot)> = None;
+        let mut best: Option<((Wish, u64), Slot)> = None;
         for step in 0..count {
             let node = self.roomy[(first + step) % count];
             let duration = self.planner.fleet.nodes[node].duration(group.expected);
@@ -37,9 +39,9 @@ impl Planning<'_> {
                 self.turn = node + 1;
                 return Some(slot);
             }
-            let slack = self.slack(node, ask);
-            if best.as_ref().is_none_or(|best| slack < best.0) {
-                best = Some((slack, slot));
+            let rank = (self.wish(node, ask), self.slack(node, ask));
+            if best.as_ref().is_none_or(|best| rank < best.0) {
+                best = Some((rank, slot));
             }
         }
         best.map(|(_, slot)| slot)
@@ -58,7 +60,8 @@ impl Planning<'_> {
 
     fn rank_of(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<Rank> {
         let speed = self.planner.fleet.nodes[node].spec.speed;
-        Some((Reverse(speed), self.cost(node, ask, group)?))
+        let cost = self.cost(node, ask, group)?;
+        Some((Reverse(speed), self.wish(node, ask), cost))
     }
 
     /// Where an item ends first: of the fastest nodes with room that on which it costs least, or a
@@ -86,6 +89,9 @@ impl Planning<'_> {
         if speed < self.planner.fleet.fastest {
             self.spend(nodes.len());
             for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
+                if !self.lets(node) {
+                    continue;
+                }
                 let duration = known.duration(group.expected);
                 let earliest = self.draft.earliest(node, ask, duration);
                 let Some((start, doubt, least)) = earliest else { continue };

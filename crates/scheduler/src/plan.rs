@@ -13,6 +13,7 @@ use model::collections::{HashMap, HashSet};
 use super::allowance::{AllowanceId, Purse};
 use super::ask::{Ask, Taken};
 use super::backlog::{ClassId, Group, GroupKey};
+use super::company::{Circle, Company};
 use super::draft::Draft;
 use super::fleet::{Future, NodeId};
 use super::fragmentation::{Mix, wanted};
@@ -72,6 +73,8 @@ impl Planner {
             begun: HashMap::default(),
             ending: HashSet::default(),
             made: HashMap::default(),
+            circle: None,
+            joined: Company::default(),
             rooms: HashMap::default(),
             kept: HashMap::default(),
             lent: HashMap::default(),
@@ -128,6 +131,10 @@ pub(super) struct Planning<'a> {
     pub(super) ending: HashSet<GroupKey>,
     /// What will be free on nodes where something is to end, beside those for whom it ends.
     pub(super) made: HashMap<usize, Vec<u64>>,
+    /// What the group whose turn it is sees of the others of its task, if it looks at them.
+    pub(super) circle: Option<Circle<'a>>,
+    /// Where the items are of tasks of which some begin in this plan, those included.
+    pub(super) joined: Company,
     /// How many more items of a run may be with nodes, where there is a limit.
     rooms: HashMap<u64, u32>,
     /// Of each class in each queue, how many groups found what room there is kept for others.
@@ -162,6 +169,8 @@ pub(super) enum Outcome {
     Settled,
     /// Some have no room before what is reserved.
     Kept,
+    /// Some have no room where others of their task are, and there may be some elsewhere.
+    Apart,
     /// Some have no room.
     Full,
     /// Their run has as many as it may.
@@ -177,7 +186,7 @@ pub(super) enum Outcome {
 impl Outcome {
     /// Whether it is for want of room on nodes that some have not begun.
     pub(super) const fn is_left_by_nodes(self) -> bool {
-        matches!(self, Self::Kept | Self::Full)
+        matches!(self, Self::Kept | Self::Apart | Self::Full)
     }
 }
 
@@ -239,11 +248,13 @@ impl<'a> Planning<'a> {
     /// Items of a group begin, as many as can; what stays has a reason.
     pub(super) fn place(&mut self, key: GroupKey, group: &Group) -> Outcome {
         self.spend(1);
+        self.look_at_others(key, group);
         let outcome = self.place_some(key, group);
         let class = (self.planner.backlog.queue(key.run), group.class);
         match outcome {
             Outcome::Settled | Outcome::Yields => {}
             Outcome::Kept => self.refusals.of_group(key, Refusal::Reserved),
+            Outcome::Apart => self.refusals.of_group(key, Refusal::Apart),
             Outcome::RunFull => self.refusals.of_group(key, Refusal::Run),
             Outcome::Full => self.refusals.of_class(class, self.why_full(group.class)),
             Outcome::Barred(allowance) => self.bar(class, Refusal::Allowance(allowance)),
@@ -316,16 +327,14 @@ impl<'a> Planning<'a> {
     }
 
     fn place_gang_if_roomy(&mut self, key: GroupKey, group: &Group) -> Outcome {
-        self.look_for_room(group);
-        if self.roomy.is_empty() { Outcome::Full } else { self.place_gang(key, group) }
+        self.look_for_room(group).unwrap_or_else(|| self.place_gang(key, group))
     }
 
     /// Items of a group begin, each for itself: how many found a place, of `most`.
     fn place_each(&mut self, key: GroupKey, group: &Group, most: u32) -> (u32, Outcome) {
         let ask = self.ask(group);
-        self.look_for_room(group);
-        if self.roomy.is_empty() {
-            return (0, Outcome::Full);
+        if let Some(none) = self.look_for_room(group) {
+            return (0, none);
         }
         let choice = self.policy(key.run).choice();
         if choice == Choice::Earliest {
@@ -343,7 +352,8 @@ impl<'a> Planning<'a> {
             };
             let Some(slot) = slot else {
                 let is_kept = self.roomy.iter().any(|&node| self.draft.fits(node, ask));
-                return (begun, if is_kept { Outcome::Kept } else { Outcome::Full });
+                let none = if self.is_bound() { Outcome::Apart } else { Outcome::Full };
+                return (begun, if is_kept { Outcome::Kept } else { none });
             };
             if slot.start > self.now {
                 let node = node_id(slot.node);
@@ -379,8 +389,9 @@ impl<'a> Planning<'a> {
         }
     }
 
-    /// Finds the nodes that have room for an item of a group, whatever is reserved there.
-    fn look_for_room(&mut self, group: &Group) {
+    /// Finds the nodes that have room for an item of a group, whatever is reserved there. If there
+    /// is none, says why.
+    fn look_for_room(&mut self, group: &Group) -> Option<Outcome> {
         let (ask, planner) = (self.ask(group), self.planner);
         let look: Vec<usize> = match planner.classes[group.class.0 as usize].full_at {
             None => (0..planner.fleet.nodes.len()).collect(),
@@ -397,6 +408,11 @@ impl<'a> Planning<'a> {
         if self.roomy.is_empty() && look.iter().all(is_full) {
             self.full.push(group.class);
         }
+        if self.roomy.is_empty() {
+            return Some(Outcome::Full);
+        }
+        self.stay_together(ask, group.count);
+        self.roomy.is_empty().then_some(Outcome::Apart)
     }
 
     /// An item begins on a node, within `least`.
@@ -405,6 +421,7 @@ impl<'a> Planning<'a> {
         let end = self.now + self.planner.fleet.nodes[node].duration(group.expected);
         self.draft.book(node, (self.now, end), &taken);
         self.likeness.changed(node);
+        self.join(key, node);
         self.purse.take(&self.planner.classes[group.class.0 as usize]);
         self.queues.take(self.planner.backlog.queue(key.run), &taken, 1);
         self.count_in(key, 1);

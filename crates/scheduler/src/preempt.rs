@@ -83,12 +83,18 @@ impl Planning<'_> {
     fn is_coming(&mut self, group: &Group) -> bool {
         let ask = self.ask(group);
         let nodes = &self.planner.fleet.nodes;
-        nodes.iter().enumerate().any(|(index, node)| {
+        for (index, node) in nodes.iter().enumerate() {
+            if !self.lets(index) {
+                continue;
+            }
             let leaving = node.leases.values().filter_map(|lease| lease.leaves_at).max();
             let by = leaving.unwrap_or(0).max(self.now + SOON);
             let found = self.draft.earliest(index, ask, node.duration(group.expected));
-            found.is_some_and(|(start, doubt, _)| start.saturating_add(doubt) <= by)
-        })
+            if found.is_some_and(|(start, doubt, _)| start.saturating_add(doubt) <= by) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Those that lose least by making room for an item.
@@ -97,7 +103,8 @@ impl Planning<'_> {
         let mut best: Option<Victims> = None;
         for (index, node) in self.planner.fleet.nodes.iter().enumerate() {
             // What a node was lent begins there before anything else does.
-            if !node.spec.accepts || !node.lent.is_empty() || !node.could_hold(ask) {
+            let is_open = node.spec.accepts && node.lent.is_empty() && self.lets(index);
+            if !is_open || !node.could_hold(ask) {
                 continue;
             }
             self.spend(node.leases.len());

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use model::resources::{Amounts, ResourceId};
 
 use super::ask::{Ask, Taken};
+use super::fleet::Total;
 use super::policy::Policy;
 use super::refusal::Thing;
 
@@ -258,7 +259,7 @@ impl Queues {
     pub(super) fn next(
         &self,
         offers: impl Iterator<Item = (QueueId, Used)>,
-        total: &Total<'_>,
+        total: &Total,
     ) -> Option<QueueId> {
         let mut best: Vec<Option<(QueueId, Used, Option<Claim>)>> = vec![None; self.used.len()];
         for (id, asked) in offers {
@@ -277,7 +278,7 @@ impl Queues {
         best[0].take().map(|(leaf, ..)| leaf)
     }
 
-    fn claim(&self, id: QueueId, asked: &Used, total: &Total<'_>) -> Claim {
+    fn claim(&self, id: QueueId, asked: &Used, total: &Total) -> Claim {
         let (queue, used) = (self.get(id), &self.used[id.index()]);
         let beyond = total.dominant(&queue.guarantee.beyond(used));
         Claim {
@@ -287,7 +288,7 @@ impl Queues {
     }
 
     /// How many items a queue gets before others that compete with it are asked again.
-    pub(super) fn turn(&self, queue: QueueId, ask: &Ask, total: &Total<'_>) -> u32 {
+    pub(super) fn turn(&self, queue: QueueId, ask: &Ask, total: &Total) -> u32 {
         let asked = Used::asked(ask);
         let each = total.dominant(&asked).max(1);
         let mut turn = u64::try_from(TURN / each).unwrap_or(u64::MAX).max(1);
@@ -338,18 +339,11 @@ pub(super) fn asked(ask: &Ask) -> Used {
     Used::asked(ask)
 }
 
-/// What all nodes have together.
-pub(super) struct Total<'a> {
-    pub(super) amounts: &'a [u64],
-    /// In thousandths.
-    pub(super) devices: u64,
-}
-
-impl Total<'_> {
+impl Total {
     /// The largest part of anything that all nodes have.
     fn dominant(&self, used: &Used) -> u128 {
         let part = |used: u64, total: u64| u128::from(used) * ALL / u128::from(total.max(1));
-        let amounts = used.amounts.iter().zip(self.amounts);
+        let amounts = used.amounts.iter().zip(&self.amounts);
         let amounts = amounts.map(|(&used, &total)| part(used, total));
         amounts.chain([part(used.devices, self.devices)]).max().unwrap_or(0)
     }

@@ -25,6 +25,8 @@ pub enum Refusal {
     NoRoom,
     /// There is room now, and it is kept for others: an item would not end in time.
     Reserved,
+    /// There is room only elsewhere than where others of its task are, and it stays with them.
+    Apart,
     /// A node that is busy until then ends it sooner than any that has room.
     Faster {
         /// The node.
@@ -64,6 +66,8 @@ pub enum Thing {
     Amount(ResourceId),
     /// Devices that have of everything what is asked for of each: a count.
     Devices,
+    /// Items of the class may not go there, whatever it has.
+    Site,
 }
 
 /// Why what the last plan left stays.
@@ -152,6 +156,10 @@ impl Planner {
         // Where it could never run, nothing that ends makes room for it.
         if !ever && !node.could_hold(ask) {
             return None;
+        }
+        if !node.admits(ask) {
+            let (thing, asked) = (Thing::Site, 1);
+            return Some(Shortage { node: id, thing, asked, free: 0, capacity: 0 });
         }
         let row = if ever { &node.empty } else { &node.free };
         let capacity = &node.spec.capacity;

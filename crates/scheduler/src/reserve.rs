@@ -73,6 +73,9 @@ impl Planning<'_> {
         let mut best: Option<(u64, u64, Slot)> = None;
         for (node, known) in self.planner.fleet.nodes.iter().enumerate() {
             let duration = known.duration(group.expected);
+            if !self.lets(node) {
+                continue;
+            }
             let Some((start, _, least)) = self.draft.earliest(node, ask, duration) else {
                 continue;
             };

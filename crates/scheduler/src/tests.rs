@@ -3,15 +3,17 @@
 mod bounds;
 mod optimum;
 mod queues;
+mod sites;
 mod world;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{
-    ALL_ITEMS, Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Placement, Planner,
-    Policy, Run, SPEED, Taken,
+    ALL_ITEMS, Ask, Device, DeviceAsk, Group, GroupKey, Lease, NodeSpec, Placement, Places,
+    Planner, Policy, Run, SPEED, SiteId, Taken,
 };
 use optimum::least_makespan;
 use world::{Fate, Task, play};
@@ -34,7 +36,8 @@ impl Random {
 
 fn node(cpu: u64, devices: u8, speed: u32) -> NodeSpec {
     let devices = (0..devices).map(|_| Device { kind: 0, memory: 80 }).collect();
-    NodeSpec { capacity: vec![cpu, 1_000], devices, speed, accepts: true }
+    let capacity = vec![cpu, 1_000];
+    NodeSpec { capacity, devices, speed, accepts: true, ..NodeSpec::default() }
 }
 
 fn cpus(cpu: u64) -> Ask {
@@ -43,7 +46,7 @@ fn cpus(cpu: u64) -> Ask {
 
 fn gpus(count: u16, share: u16) -> Ask {
     let devices = DeviceAsk { count, share, memory: 0, kinds: 0, tenant: 0 };
-    Ask { amounts: vec![1, 1], devices }
+    Ask { amounts: vec![1, 1], devices, ..Ask::default() }
 }
 
 fn makespan(fates: &[Fate]) -> u64 {
@@ -55,7 +58,10 @@ fn drawn(random: &mut Random, count: usize) -> (Vec<NodeSpec>, Vec<Task>) {
     let nodes: Vec<NodeSpec> = (0..1 + random.below(5))
         .map(|_| {
             let devices = u8::try_from(random.below(9)).expect("small");
-            node(4 + random.below(8), devices, [500, 1_000, 1_000, 2_000][random.below(4) as usize])
+            let speed = [500, 1_000, 1_000, 2_000][random.below(4) as usize];
+            let site = SiteId(u32::try_from(random.below(3)).expect("small"));
+            let reserved = random.below(5) == 0;
+            NodeSpec { site, reserved, ..node(4 + random.below(8), devices, speed) }
         })
         .chain([node(8, 8, SPEED)])
         .collect();
@@ -75,6 +81,13 @@ fn drawn(random: &mut Random, count: usize) -> (Vec<NodeSpec>, Vec<Task>) {
         task.expected = takes * (1 + random.below(8)) / 4;
         if task.ask.devices.count == 1 && random.below(8) == 0 {
             task.gang = 2 + u32::try_from(random.below(3)).expect("small");
+        }
+        if random.below(4) == 0 {
+            // The last node holds whatever comes, and is of the first site.
+            let open = [0, 1 + u32::try_from(random.below(2)).expect("small")];
+            let open = open.into_iter().map(SiteId).collect();
+            let places = Places { open, unmet: vec![0, 1], ..Places::default() };
+            task.ask.places = Some(Box::new(places));
         }
         if number % 3 > 0 && random.below(2) == 0 {
             task.after.push(number - 1);

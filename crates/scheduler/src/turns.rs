@@ -83,7 +83,7 @@ impl Planning<'_> {
             let ask = first.map(|it| asked(&planner.classes[it.group.class.0 as usize].ask));
             (queue, ask.unwrap_or_default())
         });
-        self.queues.next(offers, &planner.fleet.total())
+        self.queues.next(offers, &planner.fleet.total)
     }
 
     /// Whose turn it is of a class after a group, in its run where that has been let forward.
@@ -110,7 +110,7 @@ impl Planning<'_> {
                 backlog.after(class, at)
             }
             Outcome::RunFull => backlog.after_seat(class, at),
-            Outcome::Settled => backlog.after(class, at),
+            Outcome::Settled | Outcome::Apart => backlog.after(class, at),
         };
         if turn.is_own {
             let (place, key) = follows?;
@@ -146,7 +146,7 @@ impl Planning<'_> {
     /// How many items of a group begin before other queues have had their turn.
     fn turn_of(&self, key: GroupKey, group: &Group) -> u32 {
         let queue = self.planner.backlog.queue(key.run);
-        self.queues.turn(queue, self.ask(group), &self.planner.fleet.total())
+        self.queues.turn(queue, self.ask(group), &self.planner.fleet.total)
     }
 
     /// A group has had its turn: what finds no room gets it from those to whom it does not belong,

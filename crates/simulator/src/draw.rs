@@ -12,6 +12,7 @@ use crate::plan::{
     Boundary, DiskPlan, Fault, FaultKind, NetPlan, NodePlan, Plan, RunPlan, Shape, Tail,
 };
 use crate::random::Random;
+use crate::workload::sites;
 
 /// Items of all runs of a plan for one simulated hour, about.
 const ITEMS_PER_HOUR: u64 = 6_000;
@@ -23,6 +24,7 @@ pub fn draw(seed: u64, length: Span) -> Plan {
     let mut hosts = Random::stream(seed, "hosts");
     let mut nodes = draw_nodes(&mut hosts);
     draw_devices(&mut Random::stream(seed, "devices"), &mut nodes);
+    draw_sites(&mut Random::stream(seed, "sites"), &mut nodes);
     let calm = hosts.per_mille(125);
     let is_local = nodes[0].local;
     let (mut net, mut disk, mut faults) = (NetPlan::default(), DiskPlan::default(), Vec::new());
@@ -43,7 +45,7 @@ pub fn draw(seed: u64, length: Span) -> Plan {
 fn draw_nodes(random: &mut Random) -> Vec<NodePlan> {
     if random.per_mille(150) {
         let cpu_milli = 1_000 * random.between(1, 16);
-        return vec![NodePlan { cpu_milli, slots: 2, gpus: 0, local: true }];
+        return vec![NodePlan { cpu_milli, slots: 2, gpus: 0, site: 0, local: true }];
     }
     let count = random.spread(1, 50);
     let even = random.per_mille(500);
@@ -52,12 +54,13 @@ fn draw_nodes(random: &mut Random) -> Vec<NodePlan> {
         cpu_milli: if even { first } else { 1_000 * random.between(1, 16) },
         slots: random.below(4),
         gpus: 0,
+        site: 0,
         local: false,
     };
     let mut nodes: Vec<NodePlan> = (0..count).map(|_| node(random)).collect();
     // Whatever a run asks for must fit somewhere, or it could not be told from a run that is stuck.
     let cpu_milli = nodes[0].cpu_milli.max(2_000);
-    nodes[0] = NodePlan { cpu_milli, slots: 2, gpus: 0, local: false };
+    nodes[0] = NodePlan { cpu_milli, slots: 2, gpus: 0, site: 0, local: false };
     nodes
 }
 
@@ -65,6 +68,13 @@ fn draw_nodes(random: &mut Random) -> Vec<NodePlan> {
 fn draw_devices(random: &mut Random, nodes: &mut [NodePlan]) {
     for (index, node) in nodes.iter_mut().enumerate() {
         node.gpus = random.below(5).max(if index == 0 { 2 } else { 0 });
+    }
+}
+
+/// The first machine is where all may go.
+fn draw_sites(random: &mut Random, nodes: &mut [NodePlan]) {
+    for (index, node) in nodes.iter_mut().enumerate() {
+        node.site = if index == 0 { sites::FIRST } else { sites::draw(random) };
     }
 }
 

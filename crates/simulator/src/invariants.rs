@@ -37,6 +37,7 @@ pub mod s28_pauses;
 pub mod s29_growth;
 pub mod s30_ways;
 pub mod s31_devices;
+pub mod s33_sites;
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,7 +83,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 24] = [
+const ON_FACTS: [(&str, Check); 26] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -100,6 +101,8 @@ const ON_FACTS: [(&str, Check); 24] = [
     ("S19", s19_waits::check),
     ("S31", s31_devices::twice),
     ("S32", s31_devices::apart),
+    ("S33", s33_sites::admitted),
+    ("S34", s33_sites::together),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

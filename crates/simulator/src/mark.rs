@@ -257,6 +257,12 @@ define_marks!(
     FreeDevice = "device given",
     /// A device was shared.
     SharedDevice = "device shared",
+    /// An attempt went where its labels are, and not to a worker that lacks them.
+    Selected = "labels selected",
+    /// An attempt went to a worker with a taint.
+    Tolerated = "taint tolerated",
+    /// An item went where others of its task are.
+    Together = "items together",
 );
 
 /// How often each mark was hit.

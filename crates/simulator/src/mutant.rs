@@ -89,6 +89,10 @@ pub enum Mutant {
     DeviceGivenTwice,
     /// A part of a device is pieced together from two.
     FractionAcross,
+    /// Nobody looks whether a worker has the labels that a task selects.
+    LabelsIgnored,
+    /// Items that are to be together go wherever there is room.
+    NotTogether,
 }
 
 impl Mutant {
@@ -135,6 +139,8 @@ impl Mutant {
         Self::FirstWayTwice,
         Self::DeviceGivenTwice,
         Self::FractionAcross,
+        Self::LabelsIgnored,
+        Self::NotTogether,
     ];
 
     /// How it is named on the command line.
@@ -182,6 +188,8 @@ impl Mutant {
             Self::FirstWayTwice => "first-way-twice",
             Self::DeviceGivenTwice => "device-given-twice",
             Self::FractionAcross => "fraction-across",
+            Self::LabelsIgnored => "labels-ignored",
+            Self::NotTogether => "not-together",
         }
     }
 }

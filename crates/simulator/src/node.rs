@@ -19,7 +19,7 @@ use crate::mutant::Mutant;
 use crate::plan::NodePlan;
 use crate::stage::{Stage, Way};
 use crate::truth::Process;
-use crate::workload::{Behaviour, Manners};
+use crate::workload::{Behaviour, Manners, sites};
 
 /// Messages that reach a sleeping worker and are kept for it; more are lost.
 const BACKLOG_MAX: usize = 1_000;
@@ -128,6 +128,7 @@ impl Node {
             memory_bytes: 1 << 34,
             custom: if has_slots { Box::new(slots) } else { Box::default() },
             devices: (0..self.plan.gpus).map(device).collect(),
+            site: sites::site(self.plan.site),
             ..Offers::default()
         };
         if stage.has(Mutant::NoRoomCheck) {

@@ -42,6 +42,8 @@ pub struct NodePlan {
     pub slots: u64,
     /// Devices, each second one a large one.
     pub gpus: u64,
+    /// Its labels and taints, a bit each; 0 for none.
+    pub site: u64,
     /// Whether the worker lives in the coordinator's process and dies with it.
     pub local: bool,
 }

@@ -202,6 +202,12 @@ fn ways_that_are_not_taken_in_their_order_break_s30() {
 }
 
 #[test]
+fn labels_that_nobody_looks_at_break_s33_and_items_apart_s34() {
+    assert_eq!(found_by_corpus(Mutant::LabelsIgnored).id, "S33");
+    assert_eq!(found_by_corpus(Mutant::NotTogether).id, "S34");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

@@ -7,6 +7,7 @@ pub mod calls;
 mod flow;
 pub mod people;
 pub mod shared;
+pub(crate) mod sites;
 pub mod version;
 
 use std::sync::Arc;
@@ -145,6 +146,10 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
                 (devices.count, devices.share) = (2, devices.share / 2);
             }
         }),
+        Some(Mutant::LabelsIgnored) => policies.for_each(|policy| {
+            policy.constraints.select = Box::default();
+        }),
+        Some(Mutant::NotTogether) => policies.for_each(|policy| policy.constraints.together = None),
         Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
         Some(Mutant::FirstWayTwice) => policies.for_each(|policy| {
             if !policy.others.is_empty() {

@@ -49,6 +49,7 @@ mod resources;
 mod retries;
 pub(crate) mod secrets;
 mod sharing;
+mod site;
 mod steps;
 mod surroundings;
 mod task;

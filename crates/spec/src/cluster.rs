@@ -8,13 +8,14 @@ mod gpus;
 
 use std::collections::HashMap;
 
-use model::Offers;
 use model::quantity::scaled;
 use model::resources::USUAL_SPEED;
+use model::site::HOSTNAME;
+use model::{Offers, Site};
 
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
-use crate::file::{Amounts, Whole};
+use crate::file::{Amounts, NodeLabels, Taints, Whole};
 use crate::limits::{CLUSTER_NODES_MAX, NAME_BYTES_MAX};
 use crate::node::{Content, Node as Value};
 use crate::parse::{decode, parse};
@@ -57,13 +58,15 @@ record! {
     foreign: FOREIGN
 }
 
-/// Nodes that are alike: `name`, how many there are, and what each has.
+/// Nodes that are alike: `name`, how many there are, what each has and is told apart by.
 #[derive(Debug, Default)]
 pub(crate) struct NodeFile {
     name: Placed<String>,
     count: Option<Placed<Whole<1, CLUSTER_NODES_MAX>>>,
     speed: Option<Speed>,
     gpus: Option<NodeGpus>,
+    labels: NodeLabels,
+    taints: Taints,
     amounts: Amounts,
 }
 
@@ -91,6 +94,8 @@ impl Read for NodeFile {
                 "name" => name = Placed::read(value, "name", faults),
                 "count" => file.count = Read::read(value, "count", faults),
                 "speed" => file.speed = Read::read(value, "speed", faults),
+                "labels" => file.labels = Read::read(value, "labels", faults).unwrap_or_default(),
+                "taints" => file.taints = Read::read(value, "taints", faults).unwrap_or_default(),
                 "gpu" | "gpus" if file.gpus.is_some() => said_twice(entry, "gpus", faults),
                 key @ ("gpu" | "gpus") => file.gpus = Read::read(value, key, faults),
                 key => file.amounts.add((key, entry.key_extent), value, faults),
@@ -209,8 +214,15 @@ impl NodeFile {
             custom: custom(&self.amounts.custom),
             devices: self.gpus.as_ref().map(NodeGpus::devices).unwrap_or_default(),
             speed: self.speed.map_or(USUAL_SPEED, |speed| speed.0),
+            ..Offers::default()
         };
-        self.names().map(|name| Node { name, offers: offers.clone() }).collect()
+        let node = |name: String| {
+            let hostname = (HOSTNAME.into(), name.as_str().into());
+            let labels = std::iter::once(hostname).chain(self.labels.0.iter().cloned());
+            let site = Site::new(labels, self.taints.0.iter().cloned());
+            Node { name, offers: Offers { site, ..offers.clone() } }
+        };
+        self.names().map(node).collect()
     }
 }
 

@@ -23,6 +23,7 @@ mod resources;
 mod retries;
 mod shapes;
 mod sharing;
+mod site;
 mod values;
 mod waiting;
 
@@ -46,6 +47,7 @@ pub(crate) use resources::{AMOUNT_MAX, Amounts, Resources};
 pub(crate) use retries::{RetryFile, RetryRule};
 pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tasks, Variables};
 pub(crate) use sharing::{Counted, Deadline, Rates};
+pub(crate) use site::{DomainFile, NodeLabels, Selectors, Taints};
 pub(crate) use values::{
     Bound, Command, Cpu, Duration, Memory, Money, OneOrMany, Retry, Shell, Version, Whole,
 };
@@ -206,6 +208,19 @@ record! {
         /// What each attempt needs: amounts, or `requests` and `limits`. What is asked for is
         /// reserved; a limit is kept by the kernel.
         resources: Box<Resources>,
+        /// The labels that a node must have for an attempt to go there, each with the values that
+        /// will do.
+        select: Box<Selectors>,
+        /// Labels that are liked: such nodes come first where an attempt ends as early.
+        prefer: Box<Selectors>,
+        /// The taints of nodes that do not keep the attempts away.
+        tolerate: Box<Taints>,
+        /// Items go where the fewest of this task run: `node`, or the key of a label, whose values
+        /// make groups of nodes.
+        spread: Box<Placed<DomainFile>>,
+        /// As long as items of this task run, the others go to the same node or group of nodes:
+        /// `node`, or the key of a label.
+        together: Box<Placed<DomainFile>>,
         /// When an attempt that failed is followed by another: a number, or more.
         retry: Retry,
         /// How long an attempt may run.

@@ -13,9 +13,9 @@ use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
 use crate::file::{AMOUNT_MAX, Cpu, Memory, Whole};
 use crate::limits::{NAME_BYTES_MAX, QUEUES_MAX};
-use crate::node::{Content, Node as Value};
+use crate::node::{Content, Kind, Node as Value};
 use crate::parse::{decode, parse};
-use crate::read::{Foreign, Instead, Placed, Read, mapping, read_text, record};
+use crate::read::{Foreign, Instead, Placed, Read, mapping, read_text, record, wrong_type};
 use crate::source::{Extent, Source};
 use crate::suggest::did_you_mean;
 
@@ -41,6 +41,8 @@ record! {
     struct QueuesFile("a queues file", "a mapping with `queues`") {
         /// Those at the top.
         queues: Placed<Vec<QueueFile>>,
+        /// Whether parts of one GPU may be given to queues that have nothing above them in common.
+        share_gpus: Shares,
     }
     foreign: FOREIGN
 }
@@ -122,6 +124,31 @@ impl Read for QuotaFile {
     }
 }
 
+/// `share_gpus: true`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shares(bool);
+
+impl schemars::JsonSchema for Shares {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Shares".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "boolean"})
+    }
+}
+
+impl Read for Shares {
+    const TAKES: &'static str = "`true` or `false`";
+
+    fn read(node: &Value<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match node.scalar().map(|scalar| scalar.kind()) {
+            Some(Kind::Bool(is_on)) => Some(Self(is_on)),
+            _ => wrong_type(node, key, faults),
+        }
+    }
+}
+
 /// GPUs in thousandths: `4`, or `0.5`.
 struct Devices(u64);
 
@@ -168,7 +195,8 @@ fn read(root: &Value<'_>, policies: &[&'static str], faults: &mut Faults) -> Opt
     }
     let mut collected = Collected { tree: QueueTree::default(), policies, faults };
     collected.add(None, queues, root.extent);
-    let tree = collected.tree;
+    let mut tree = collected.tree;
+    tree.shares_devices = file.share_gpus.is_some_and(|shares| shares.0);
     if tree.queues.len() > QUEUES_MAX {
         let message = format!("there are {} queues, and at most {QUEUES_MAX}", tree.queues.len());
         faults.push(Fault::new(code::TOO_LARGE, root.extent, message));
@@ -290,6 +318,7 @@ queues:
         assert_eq!(paths, ["research", "research/vision", "research/text", "serving"]);
         let parents: Vec<_> = tree.queues.iter().map(|queue| queue.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(0), None]);
+        assert!(!tree.shares_devices);
         let research = &tree.queues[0];
         assert_eq!((research.weight, tree.queues[3].weight), (2, 1));
         assert_eq!(research.guarantee.cpu_milli, Some(1_500));
@@ -308,6 +337,7 @@ queues:
         assert!(wrong("queues: []").contains("there are no queues in it"));
         assert!(wrong("[1]").contains("a queues file is a mapping"));
         assert!(wrong("tenants: []").contains("write `queues`"));
+        assert!(wrong("{queues: [{name: a}], share_gpus: 1}").contains("`true` or `false`"));
         assert!(wrong("queues: [{weight: 1}]").contains("a queue has no `name`"));
         assert!(wrong("queues: [{name: a/b}]").contains("has a `/` in it"));
         assert!(wrong("queues: [{name: a, min: {gpu: 1}}]").contains("write `guarantee`"));

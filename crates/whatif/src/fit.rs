@@ -2,13 +2,28 @@
 //!
 //! What cannot is left out before anything is simulated, and told: it would wait for ever.
 
+use model::Constraints;
+use model::site::HOSTNAME;
 use workload::{Cluster, NodeKind, Task, Workload};
 
-/// Whether a task could run on the cluster if nothing else did.
-pub(crate) fn fits(workload: &Workload, task: &Task, cluster: &Cluster) -> bool {
-    let members =
-        cluster.nodes.iter().map(|node| u64::from(node.count) * times(workload, task, node));
+/// Whether a task, by its number, could run on the cluster if nothing else did.
+pub(crate) fn fits(workload: &Workload, number: u32, cluster: &Cluster) -> bool {
+    let task = &workload.tasks()[number as usize];
+    let asked = workload.constraints(number);
+    let members = cluster.nodes.iter().map(|node| open(node, asked) * times(workload, task, node));
     members.fold(0, u64::saturating_add) >= u64::from(task.members)
+}
+
+/// How many nodes of a kind a task may go to that asks this of them.
+fn open(node: &NodeKind, asked: Option<&Constraints>) -> u64 {
+    let nothing = Constraints::default();
+    let asked = asked.unwrap_or(&nothing);
+    let admits = |&number: &u32| asked.admits(&node.site_of(number));
+    // Those of a kind are told apart by their names alone.
+    if asked.keys().any(|key| key == HOSTNAME) {
+        return (0..node.count).filter(admits).count() as u64;
+    }
+    if admits(&0) { node.count.into() } else { 0 }
 }
 
 /// How many members of a task a free node holds at once.

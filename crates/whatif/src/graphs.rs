@@ -8,14 +8,14 @@ use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Priority};
 use model::queue::{DEFAULT_QUEUE, QueueTree, SEPARATOR, tenant};
-use model::{Digest, Graph, RunId, Span};
+use model::{Constraints, Digest, Graph, RunId, Span};
 use workload::KindsId;
 
 use crate::house;
 use crate::work::Work;
 
 /// What makes tasks alike to the engine.
-type Like = (u32, u64, (u32, u16, KindsId), u64);
+type Like<'w> = (u32, u64, (u32, u16, KindsId), u64, Option<&'w Constraints>);
 
 /// The queue of a job: the one that it names, below its tenant or at the top, or that of its
 /// tenant.
@@ -57,15 +57,16 @@ fn graph(work: &Work, job: usize) -> Graph {
     let workload = &work.workload;
     let range = workload.jobs[job].tasks.clone();
     let mut parts = GraphParts::default();
-    let mut known = HashMap::<Like, u32>::default();
+    let mut known = HashMap::<Like<'_>, u32>::default();
     for task in range.clone() {
         let it = &workload.tasks()[task as usize];
         let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
         let expected = work.expected[task as usize];
-        let like = (it.cpu_milli, it.memory_bytes, devices, expected);
+        let asked = workload.constraints(task);
+        let like = (it.cpu_milli, it.memory_bytes, devices, expected, asked);
         let policy = *known.entry(like).or_insert_with(|| {
             let expected = Some(Span(expected)).filter(|span| span.0 > 0);
-            parts.policies.push(house::task_policy(house::request(workload, it), expected));
+            parts.policies.push(house::task_policy(workload, task, expected));
             crate::paths::number(parts.policies.len() - 1)
         });
         parts.policy_of.push(policy);

@@ -20,7 +20,7 @@ pub(crate) fn note(workload: &Workload) -> Option<String> {
 }
 
 /// What each member of a task asks for.
-pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
+fn request(workload: &Workload, task: &Task) -> Request {
     let kinds = workload.device_kinds(task.devices.kinds).map(Into::into).collect();
     let devices = match task.devices.count {
         0 => DeviceRequest::default(),
@@ -39,8 +39,8 @@ pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
     }
 }
 
-/// What a node offers.
-pub(crate) fn offers(node: &NodeKind) -> Offers {
+/// What a node offers: one of its kind, counted from 0.
+pub(crate) fn offers(node: &NodeKind, number: u32) -> Offers {
     let devices = node.gpus.iter().flat_map(|gpu| {
         let device = |number| {
             Device::described(format!("{}-{number}", gpu.kind), &*gpu.kind, gpu.memory_bytes)
@@ -53,11 +53,18 @@ pub(crate) fn offers(node: &NodeKind) -> Offers {
         custom: Box::default(),
         devices: devices.collect(),
         speed: node.speed_milli,
+        site: node.site_of(number),
     }
 }
 
-/// How a task is run of which each member asks for this, and which is expected to take so long.
-pub(crate) fn task_policy(request: Request, expected: Option<Span>) -> model::policy::Policy {
+/// How a task is run, by its number, which is expected to take so long.
+pub(crate) fn task_policy(
+    workload: &Workload,
+    number: u32,
+    expected: Option<Span>,
+) -> model::policy::Policy {
+    let request = request(workload, &workload.tasks()[number as usize]);
+    let constraints = workload.constraints(number).cloned().unwrap_or_default();
     let retry = model::policy::RetryPolicy { limit: u8::MAX, ..Default::default() };
-    model::policy::Policy { request, retry, expected, ..Default::default() }
+    model::policy::Policy { request, retry, expected, constraints, ..Default::default() }
 }

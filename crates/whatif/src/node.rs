@@ -22,6 +22,8 @@ pub(crate) struct Waiting {
 #[derive(Debug)]
 pub(crate) struct Node {
     name: Box<str>,
+    /// Which of its kind it is.
+    number_of_kind: u32,
     /// In thousandths of the common speed.
     pub(crate) speed: u64,
     free: [u64; 3],
@@ -39,6 +41,7 @@ impl Node {
     pub(crate) fn new(kind: &NodeKind, number: u32) -> Self {
         Self {
             name: kind.name_of(number).into(),
+            number_of_kind: number,
             speed: u64::from(kind.speed_milli.max(1)),
             free: has(kind),
             waiting: VecDeque::new(),
@@ -52,7 +55,8 @@ impl Node {
 
     /// Its first message.
     pub(crate) fn hello(&mut self, kind: &NodeKind) -> FromWorker {
-        self.say(News::Hello { offers: house::offers(kind), lease: None, reports_from: 1 })
+        let offers = house::offers(kind, self.number_of_kind);
+        self.say(News::Hello { offers, lease: None, reports_from: 1 })
     }
 
     /// A sign of life.

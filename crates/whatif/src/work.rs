@@ -67,9 +67,8 @@ pub fn prepare(
     let mut jobs = 0_usize;
     for workload in &workloads {
         for job in &workload.jobs {
-            let fits = |cluster: &&&Cluster| {
-                workload.tasks_of(job).iter().all(|task| fits(workload, task, cluster))
-            };
+            let fits =
+                |cluster: &&&Cluster| job.tasks.clone().all(|task| fits(workload, task, cluster));
             jobs += 1;
             unfit.push(!clusters.iter().all(|cluster| fits(&cluster)));
         }

@@ -1,7 +1,7 @@
 //! A workflow as a job: how long its tasks take is `expected` in the file, or else supposed.
 
 use model::control::Kind;
-use model::{Graph, TaskId};
+use model::{Constraints, Graph, TaskId};
 use workload::{Builder, NewJob, NewTask, Workload};
 
 /// How long a task takes of which nothing is known, in microseconds.
@@ -23,6 +23,7 @@ pub fn workload<'n>(
     builder.job(&NewJob { name: workflow, ..NewJob::default() });
     let is_work = |task: TaskId| !graph.policy(task).trigger.is_handler();
     let (mut numbers, mut limited, mut unknown) = (vec![None; graph.len()], 0_u64, 0_u64);
+    let mut alone = 0_u64;
     for task in graph.tasks().filter(|&task| is_work(task)) {
         let policy = graph.policy(task);
         // A decision or the end of a loop takes no time and nothing of a node.
@@ -43,6 +44,9 @@ pub fn workload<'n>(
         };
         let request = &policy.request;
         let devices = u32::from(request.devices.count);
+        // Items are tasks of their own here, which do not look at each other.
+        let asked = Constraints { spread: None, together: None, ..policy.constraints.clone() };
+        alone += u64::from(asked != policy.constraints);
         for _ in 0..graph.items(task) {
             let number = builder.task(&NewTask {
                 name: name(task),
@@ -52,6 +56,7 @@ pub fn workload<'n>(
                 cpu_milli: if waits { request.cpu_milli } else { 0 },
                 memory_bytes: request.memory_bytes,
                 devices: (devices, 1_000),
+                constraints: waits.then_some(&asked),
                 ..NewTask::default()
             });
             numbers[task.0 as usize].get_or_insert(number..number).end = number + 1;
@@ -80,6 +85,10 @@ pub fn workload<'n>(
     for (count, time) in supposed.into_iter().filter(|&(count, _)| count > 0) {
         let tasks = if count == 1 { "1 task" } else { &format!("each of {count} tasks") };
         builder.note(format!("{workflow}: without a --duration, {tasks} is taken to last {time}"));
+    }
+    if alone > 0 {
+        let tasks = if alone == 1 { "1 task" } else { &format!("{alone} tasks") };
+        builder.note(format!("{workflow}: items of {tasks} are neither spread nor kept together"));
     }
     builder.finish().ok()
 }

@@ -109,7 +109,7 @@ fn planned(workload: &Workload) -> Vec<u64> {
     let capacity = vec![CORES * 1_000, 1];
     for _ in 0..NODES {
         let capacity = capacity.clone();
-        planner.add_node(NodeSpec { capacity, devices: Vec::new(), speed: 1_000, accepts: true });
+        planner.add_node(NodeSpec { capacity, speed: 1_000, accepts: true, ..NodeSpec::default() });
     }
     let mut began = vec![0; workload.jobs.len()];
     // Ends, numbered from 0, before jobs that come at the same time.

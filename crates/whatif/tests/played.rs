@@ -1,7 +1,9 @@
 //! Tiny workloads whose right figures can be worked out by hand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends there")]
 
+use model::Constraints;
 use model::queue::QueueTree;
+use model::site::Selector;
 use whatif::{
     Cluster, Coming, Load, Played, Policy, Seen, Setup, Work, Workload, measure, play, prepare,
 };
@@ -125,6 +127,59 @@ fn what_fails_is_tried_again_until_it_succeeds() {
     let lost_each = figures.lost_s / figures.attempts_failed as f64;
     assert!((lost_each - 5.0).abs() < 0.8, "they fail half way in the mean: {lost_each}");
     assert_eq!(see(&work, &cluster, 0.0).1.figures.attempts_failed, 0);
+}
+
+#[test]
+fn tasks_go_only_to_nodes_that_have_what_they_select_and_that_they_tolerate() {
+    let mut cluster = nodes(&[("a", 2, 4, 1_000), ("b", 2, 4, 1_000), ("c", 1, 4, 1_000)]);
+    cluster.nodes[1].labels.insert("disk".to_owned(), "ssd".to_owned());
+    cluster.nodes[2].taints.insert("reserved".to_owned());
+    let select = |key: &str, value: &str| Constraints {
+        select: [Selector { key: key.into(), values: [value.into()].into() }].into(),
+        ..Constraints::default()
+    };
+    let kinds = [
+        (None, &[0, 1, 2, 3][..]),
+        (Some(select("disk", "ssd")), &[2, 3]),
+        (Some(select("hostname", "a-1")), &[1]),
+        (
+            Some(Constraints { tolerate: ["reserved".into()].into(), ..Constraints::default() }),
+            &[0, 1, 2, 3, 4],
+        ),
+    ];
+    let mut builder = Builder::new("w");
+    for at in 0..80 {
+        builder.job(&NewJob { submit_us: at * SECOND, ..NewJob::default() });
+        builder.task(&NewTask {
+            duration_us: (5 + at * 7 % 60) * SECOND,
+            constraints: kinds[at as usize % 4].0.as_ref(),
+            ..NewTask::default()
+        });
+    }
+    // No node has it, so it is left out.
+    builder.job(&NewJob::default());
+    let nvme = select("disk", "nvme");
+    builder.task(&NewTask { constraints: Some(&nvme), ..NewTask::default() });
+    let work = work(builder.finish().unwrap(), &cluster, Coming::Recorded);
+    assert_eq!(work.workload().jobs.len(), 80, "{:?}", work.notes);
+    for policy in [Policy::Fifo, Policy::Autoglm] {
+        let setup = Setup {
+            work: &work,
+            cluster: &cluster,
+            policy,
+            queues: &QueueTree::default(),
+            failures: 0.0,
+            seed: 7,
+        };
+        let played = play(setup).unwrap();
+        let mut used = [0; 5];
+        for attempt in &played.attempts {
+            let may = kinds[attempt.task as usize % 4].1;
+            assert!(may.contains(&attempt.node), "task {} on {}", attempt.task, attempt.node);
+            used[attempt.node as usize] += 1;
+        }
+        assert!(used.iter().all(|&used| used > 0), "{used:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
 
+use model::Constraints;
 use model::collections::HashMap;
 
 use crate::code;
@@ -69,6 +70,8 @@ pub struct NewTask<'a> {
     pub devices: (u32, u16),
     /// Which kinds of them will do; empty for any.
     pub device_kinds: &'a [&'a str],
+    /// What it asks of the nodes that it goes to, if it asks for anything.
+    pub constraints: Option<&'a Constraints>,
     /// How many start together.
     pub members: u32,
     /// Bytes that it reads.
@@ -88,6 +91,7 @@ impl Default for NewTask<'_> {
             memory_bytes: 0,
             devices: (0, 1_000),
             device_kinds: &[],
+            constraints: None,
             members: 1,
             input_bytes: 0,
             output_bytes: 0,
@@ -237,10 +241,23 @@ impl Builder {
             input_bytes: task.input_bytes,
             output_bytes: task.output_bytes,
         });
+        if let Some(constraints) = task.constraints.filter(|asked| !asked.is_empty()) {
+            self.ask(number, constraints);
+        }
         if let Some(job) = self.workload.jobs.last_mut() {
             job.tasks.end = number + 1;
         }
         number
+    }
+
+    /// Notes what a task asks of nodes. There are few distinct ones in a workload.
+    fn ask(&mut self, task: u32, asked: &Constraints) {
+        let known = &mut self.workload.constraints;
+        let at = known.iter().position(|known| known == asked).unwrap_or_else(|| {
+            known.push(asked.clone());
+            known.len() - 1
+        });
+        self.workload.asking.push((task, u32::try_from(at).unwrap_or(u32::MAX)));
     }
 
     /// Says that a task waits for another. What is said twice counts once.

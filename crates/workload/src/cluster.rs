@@ -3,7 +3,11 @@
 //! It is written as YAML, with the quantities of workflow files, and is read as those are:
 //! everything that is wrong is told at once, with its place. Nothing here looks at a machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::Site;
+use model::limits::{LABELS_PER_NODE_MAX, TAINTS_PER_NODE_MAX};
+use model::site::{HOSTNAME, check_key, check_taint, check_value};
 
 use crate::code;
 use crate::fault::{Fault, Faults};
@@ -37,6 +41,8 @@ pub struct NodeKind {
     pub speed_milli: u32,
     /// What it is told apart by.
     pub labels: BTreeMap<String, String>,
+    /// What keeps those away that do not tolerate it.
+    pub taints: BTreeSet<String>,
 }
 
 /// Devices of one kind in a node.
@@ -60,6 +66,7 @@ impl Default for NodeKind {
             gpus: Vec::new(),
             speed_milli: 1_000,
             labels: BTreeMap::new(),
+            taints: BTreeSet::new(),
         }
     }
 }
@@ -87,10 +94,22 @@ impl NodeKind {
             _ => format!("{}-{number}", self.name),
         }
     }
+
+    /// What one of its nodes, counted from 0, is told apart by: its name as `hostname`, unless its
+    /// labels have that, and what is written.
+    #[must_use]
+    pub fn site_of(&self, number: u32) -> Site {
+        let hostname = (HOSTNAME.into(), self.name_of(number).into());
+        let written =
+            self.labels.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+        let taints = self.taints.iter().map(|taint| taint.as_str().into());
+        Site::new(std::iter::once(hostname).chain(written), taints)
+    }
 }
 
 const NODE: &str = "write a node as `{name: big, count: 4, cpu: 64, memory: 256Gi, gpus: 8}`";
-const NODE_KEYS: [&str; 8] = ["name", "count", "cpu", "memory", "gpus", "gpu", "speed", "labels"];
+const NODE_KEYS: [&str; 9] =
+    ["name", "count", "cpu", "memory", "gpus", "gpu", "speed", "labels", "taints"];
 const GPU_KEYS: [&str; 3] = ["type", "count", "memory"];
 
 /// Reads a cluster file.
@@ -181,6 +200,7 @@ impl Reader<'_> {
                 "memory" => read.memory_bytes = self.memory(value, key),
                 "speed" => read.speed_milli = self.speed(value, key),
                 "labels" => read.labels = self.labels(value),
+                "taints" => read.taints = self.taints(value),
                 "gpus" | "gpu" if gpus.is_none() => gpus = Some(self.gpus(value, key)),
                 "gpus" | "gpu" => {
                     let message = "`gpu` and `gpus` mean the same".to_owned();
@@ -247,12 +267,42 @@ impl Reader<'_> {
             self.tell(node, code::BAD_VALUE, message, "write `labels: {rack: r1}`");
             return BTreeMap::new();
         };
+        if entries.len() > LABELS_PER_NODE_MAX {
+            let count = entries.len();
+            let message = format!("a node may have {LABELS_PER_NODE_MAX} labels, not {count}");
+            self.tell(node, code::TOO_LARGE, message, "");
+        }
         let mut labels = BTreeMap::new();
         for entry in entries {
-            let text = self.read(&entry.value, &entry.key, "a text", |text| Ok(text.to_owned()));
+            if let Err(message) = check_key(&entry.key) {
+                let at = entry.key_at.clone();
+                self.faults.push(Fault::at(self.source, at, code::BAD_VALUE, message));
+            }
+            let read = |text: &str| check_value(text).map(|()| text.to_owned());
+            let text = self.read(&entry.value, &entry.key, "a short text", read);
             labels.insert(entry.key.to_string(), text.unwrap_or_default());
         }
         labels
+    }
+
+    /// One taint, or a list of them.
+    fn taints(&mut self, node: &Node<'_>) -> BTreeSet<String> {
+        let read = |text: &str| check_taint(text).map(|()| text.to_owned());
+        let takes = "a taint such as `reserved`, or a list of them";
+        let taints: BTreeSet<String> = match &node.content {
+            Content::List(items) => {
+                items.iter().filter_map(|item| self.read(item, "taints", takes, read)).collect()
+            }
+            Content::Scalar(..) | Content::Map(_) => {
+                self.read(node, "taints", takes, read).into_iter().collect()
+            }
+        };
+        if taints.len() > TAINTS_PER_NODE_MAX {
+            let count = taints.len();
+            let message = format!("a node may have {TAINTS_PER_NODE_MAX} taints, not {count}");
+            self.tell(node, code::TOO_LARGE, message, "");
+        }
+        taints
     }
 
     /// Reads a scalar by a function that says what is wrong.
@@ -362,6 +412,7 @@ nodes:
     gpus: {type: A100, count: 8, memory: 80Gi}
     speed: 1.25
     labels: {rack: r1, row: 7}
+    taints: [spot, reserved]
   - {name: few, cpu: 4, memory: 16Gi, gpu: 2}
   - {name: mixed, cpu: 4, memory: 16Gi, gpus: [{type: T4}, {type: P100, count: 2}]}
 ";
@@ -378,6 +429,9 @@ nodes:
         let a100 = Gpu { kind: "A100".to_owned(), count: 8, memory_bytes: 80 << 30 };
         assert_eq!(nodes[1].gpus, [a100]);
         assert_eq!(nodes[1].labels["row"], "7");
+        let site = nodes[1].site_of(2);
+        assert_eq!((site.label("row"), site.label("hostname")), (Some("7"), Some("big-2")));
+        assert_eq!(*site.taints, ["reserved".into(), "spot".into()]);
         assert_eq!((nodes[2].gpus[0].kind.as_str(), nodes[2].gpus[0].count), ("gpu", 2));
         let kinds: Vec<_> = nodes[3].gpus.iter().map(|gpu| (&*gpu.kind, gpu.count)).collect();
         assert_eq!(kinds, [("T4", 1), ("P100", 2)]);
@@ -393,6 +447,7 @@ nodes:
   - {name: b, cpu: 1}
   - 7
   - {cpu: 1, memory: 1Gi, count: 0, labels: [x]}
+  - {name: c, cpu: 1, memory: 1Gi, labels: {node: x, disk: a b}, taints: a=b}
 worker: []
 ",
         )
@@ -418,7 +473,12 @@ c.yaml:6:34: error[E0605]: there is at least one
   help: `count` takes a whole number from 1 to 1000000
 c.yaml:6:45: error[E0605]: `labels` takes a mapping, not a list
   help: write `labels: {rack: r1}`
-c.yaml:7:1: error[E0604]: a cluster file has no key `worker`
+c.yaml:7:45: error[E0605]: `node` stands for the node itself, and is the key of no label
+c.yaml:7:60: error[E0605]: `a b` cannot be the value of a label: use 1 to 200 letters, digits, `_`, `-`, `.` and `/`
+  help: `disk` takes a short text
+c.yaml:7:74: error[E0605]: `a=b` cannot be a taint: use 1 to 200 letters, digits, `_`, `-`, `.` and `/`
+  help: `taints` takes a taint such as `reserved`, or a list of them
+c.yaml:8:1: error[E0604]: a cluster file has no key `worker`
   help: a cluster file takes: nodes
 ";
         assert_eq!(told, expected);

@@ -7,6 +7,8 @@
 use std::num::NonZeroU64;
 use std::ops::Range;
 
+use model::Constraints;
+
 use crate::names::{NameId, Names};
 
 /// Jobs with their tasks.
@@ -27,6 +29,11 @@ pub struct Workload {
     pub(crate) names: Names,
     /// Distinct lists of kinds of devices; the first is empty.
     pub(crate) device_kinds: Vec<Box<[NameId]>>,
+    /// What some tasks ask of the nodes that they go to, ascending by task, by its number in
+    /// `constraints`.
+    pub(crate) asking: Vec<(u32, u32)>,
+    /// Each distinct.
+    pub(crate) constraints: Vec<Constraints>,
 }
 
 /// When jobs come.
@@ -153,6 +160,13 @@ impl Workload {
     pub fn device_kinds(&self, kinds: KindsId) -> impl ExactSizeIterator<Item = &str> {
         let kinds = self.device_kinds.get(kinds.0 as usize).map_or(&[][..], |kinds| kinds);
         kinds.iter().map(|&kind| self.names.get(kind))
+    }
+
+    /// What a task asks of the nodes that it goes to, if it asks for anything.
+    #[must_use]
+    pub fn constraints(&self, task: u32) -> Option<&Constraints> {
+        let at = self.asking.binary_search_by_key(&task, |&(task, _)| task).ok()?;
+        self.constraints.get(self.asking[at].1 as usize)
     }
 
     /// What it takes, in bytes: tasks, edges, jobs and names.

@@ -37,7 +37,7 @@ struct DryRun {
     /// The queue that it would stand in.
     queue: String,
     tasks: Vec<Step>,
-    /// The tasks that ask for more than this machine offers.
+    /// The tasks that ask for more than this machine offers, or may not go to it.
     too_large: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn run(
     notes.iter().for_each(|note| context.say(&printable(note)));
     let is_too_large = |task: &TaskId| {
         let policy = graph.policy(*task);
-        policy.kind.is_work() && !spec::can_hold(&offers, &policy.request)
+        policy.kind.is_work() && !spec::can_hold(&offers, policy)
     };
     let name = |task: TaskId| definition.task_name(task).to_owned();
     let dry_run = DryRun {
@@ -106,7 +106,10 @@ fn render(context: &Context, dry_run: &DryRun, tasks: usize) -> String {
             0 => "asks".to_owned(),
             count => format!("and {} ask", plural(count as u64, "more task")),
         };
-        let warning = format!("{} {others} for more than this machine offers", printable(first));
+        let warning = format!(
+            "{} {others} for more than this machine offers, or for another",
+            printable(first)
+        );
         text.push_str(&format!("\n{}: {warning}\n", tone.paint(Paint::Warn, "warning")));
     }
     text

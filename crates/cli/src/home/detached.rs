@@ -124,7 +124,7 @@ fn answer(line: &str) {
 
 /// `offers` as the options of the command line.
 fn offer_arguments(offers: &Declared) -> Vec<String> {
-    let Declared { amounts: offers, gpus } = offers;
+    let Declared { amounts: offers, gpus, site } = offers;
     let mut arguments = Vec::new();
     if offers.cpu_milli > 0 {
         arguments.push(format!("--cpu={}m", offers.cpu_milli));
@@ -136,6 +136,9 @@ fn offer_arguments(offers: &Declared) -> Vec<String> {
     arguments.extend(custom);
     // As an amount nothing is no more than left out; of GPUs it hides those that are there.
     arguments.extend((*gpus == Some(0)).then(|| format!("--resource={GPU}=0")));
+    let labels = site.labels.iter().map(|(key, value)| format!("--node-label={key}={value}"));
+    arguments.extend(labels);
+    arguments.extend(site.taints.iter().map(|taint| format!("--node-taint={taint}")));
     arguments
 }
 
@@ -157,6 +160,7 @@ fn queues_argument(queues: Option<&Path>) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use model::Site;
 
     use super::*;
     use crate::args::Arguments;
@@ -166,7 +170,9 @@ mod tests {
     fn offers_go_through_the_command_line_unchanged() {
         for gpus in [0, 2] {
             let amounts = [("license".to_owned(), 2), ("gpu".to_owned(), gpus)];
-            let offers = quantity::declared(1_500, 3 << 30, amounts.into());
+            let label = ("zone".into(), "a".into());
+            let site = Site::new([label], ["reserved".into(), "spot".into()]);
+            let offers = Declared { site, ..quantity::declared(1_500, 3 << 30, amounts.into()) };
             let mut line = vec!["autoglm".to_owned(), HIDDEN_COMMAND.to_owned()];
             line.extend(offer_arguments(&offers));
             let layer = Arguments::try_parse_from(line).expect("it is understood").layer();
@@ -175,6 +181,9 @@ mod tests {
                 layer.memory_bytes.expect("given"),
                 layer.resources,
             );
+            let labels = layer.labels.into_iter().map(|(key, value)| (key.into(), value.into()));
+            let taints = layer.taints.expect("given").into_iter().map(String::into_boxed_str);
+            let read = Declared { site: Site::new(labels, taints), ..read };
             assert_eq!((&read, read.gpus), (&offers, Some(gpus)));
         }
     }

@@ -7,7 +7,8 @@
 use std::thread::{self, JoinHandle};
 
 use model::resources::CONTAINER;
-use model::{Device, DeviceSet, Offers};
+use model::site::{HOSTNAME, check_value};
+use model::{Device, DeviceSet, Offers, Site};
 use worker::devices::{Found, find};
 
 use crate::quantity::Declared;
@@ -79,9 +80,24 @@ fn offered(declared: Declared, found: Found, env: &dyn Fn(&str) -> Option<String
             notes.push(format!("{count} GPUs are offered, and not {said}: a node has no more"));
         }
     }
+    let site = site(&declared.site);
     let binds_devices = declared.gpus.is_some() || !devices.is_empty();
-    let offers = Offers { devices: devices.into(), ..with_containers(declared) };
+    let offers = Offers { devices: devices.into(), site, ..with_containers(declared) };
     Offering { offers, binds_devices, notes }
+}
+
+/// What the machine is told apart by: its name, system and architecture, and what is declared, which
+/// counts more.
+fn site(declared: &Site) -> Site {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let own = [
+        (HOSTNAME, name),
+        ("os", std::env::consts::OS.to_owned()),
+        ("arch", std::env::consts::ARCH.to_owned()),
+    ];
+    let own = own.into_iter().filter(|(_, value)| check_value(value).is_ok());
+    let own = own.map(|(key, value)| (key.into(), value.into()));
+    Site::new(own.chain(declared.labels.iter().cloned()), declared.taints.iter().cloned())
 }
 
 /// The amounts, with containers where an engine for them is. An amount of GPUs stays beside the
@@ -118,7 +134,6 @@ fn numbers(env: &dyn Fn(&str) -> Option<String>) -> Vec<Option<u16>> {
 mod tests {
     use model::Vendor;
 
-    use model::Request;
     use worker::devices::Note;
 
     use super::*;
@@ -130,7 +145,7 @@ mod tests {
     fn shown(gpus: Option<u64>, found: &[&str]) -> (String, bool, usize) {
         let found =
             Found { devices: found.iter().map(|uuid| device(uuid)).collect(), notes: Vec::new() };
-        let declared = Declared { amounts: Request::default(), gpus };
+        let declared = Declared { gpus, ..Declared::default() };
         let offering = offered(declared, found, &|_| None);
         let ids: Vec<&str> = offering.offers.devices.iter().map(|it| &*it.uuid).collect();
         (ids.join(" "), offering.binds_devices, offering.notes.len())
@@ -149,11 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_says_its_system_itself_and_what_is_declared_counts_more() {
+        let declared = Site::new([("arch".into(), "mine".into())], ["spot".into()]);
+        let declared = Declared { site: declared, ..Declared::default() };
+        let site = offered(declared, Found::default(), &|_| None).offers.site;
+        assert_eq!((site.label("os"), site.label("arch")), (Some("linux"), Some("mine")));
+        assert!(site.label(HOSTNAME).is_some());
+        assert_eq!(*site.taints, ["spot".into()]);
+    }
+
+    #[test]
     fn absences_are_not_worth_a_word() {
         let note = |is_absence| Note { vendor: Vendor::Nvidia, text: "why".into(), is_absence };
         let found = Found { devices: Vec::new(), notes: vec![note(true), note(false)] };
-        let declared = Declared { amounts: Request::default(), gpus: None };
-        assert_eq!(offered(declared, found, &|_| None).notes, ["nvidia GPUs: why"]);
+        assert_eq!(offered(Declared::default(), found, &|_| None).notes, ["nvidia GPUs: why"]);
     }
 
     #[test]

@@ -56,7 +56,8 @@ pub(super) struct Layers {
     /// Where the settings file is or would be.
     pub path: Option<PathBuf>,
     pub file: Layer,
-    /// The lines of the file on which its keys stand, those of resources by `resources.NAME`.
+    /// The lines of the file on which its keys stand, those of resources by `resources.NAME`, and
+    /// so those of labels.
     pub lines: BTreeMap<String, usize>,
     pub environment: Layer,
     pub flags: Layer,
@@ -69,6 +70,7 @@ impl Layers {
         for &key in KEYS {
             match key {
                 "resources" => settings.extend(self.resources()),
+                "node_labels" => settings.extend(self.labels()),
                 key => {
                     let (value, shown) = value(key, resolved);
                     let origin = self.origin(key, key, &|layer| says(layer, key));
@@ -90,6 +92,21 @@ impl Layers {
             let says = |layer: &Layer| layer.resources.contains_key(resource);
             let origin = self.origin("resources", &name, &says);
             Setting { name, value: json!(amount), shown: amount.to_string(), origin }
+        });
+        settings.collect()
+    }
+
+    /// One setting for each label; labels are merged by key.
+    fn labels(&self) -> Vec<Setting> {
+        let mut labels: BTreeMap<&str, &str> = BTreeMap::new();
+        for layer in [&self.file, &self.environment, &self.flags] {
+            labels.extend(layer.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        }
+        let settings = labels.into_iter().map(|(key, value)| {
+            let name = format!("node_labels.{key}");
+            let says = |layer: &Layer| layer.labels.contains_key(key);
+            let origin = self.origin("node_labels", &name, &says);
+            Setting { name, value: json!(value), shown: value.to_owned(), origin }
         });
         settings.collect()
     }
@@ -118,6 +135,7 @@ fn says(layer: &Layer, key: &str) -> bool {
         "home" => layer.home.is_some(),
         "cpu" => layer.cpu_milli.is_some(),
         "memory" => layer.memory_bytes.is_some(),
+        "node_taints" => layer.taints.is_some(),
         "policy" => layer.policy.is_some(),
         "queues" => layer.queues.is_some(),
         "keep_runs" => layer.keep_runs.is_some(),
@@ -135,6 +153,8 @@ fn names(key: &str) -> (&'static str, &'static str) {
         "cpu" => ("AUTOGLM_CPU", "--cpu"),
         "memory" => ("AUTOGLM_MEMORY", "--memory"),
         "resources" => ("AUTOGLM_RESOURCES", "--resource"),
+        "node_labels" => ("AUTOGLM_NODE_LABELS", "--node-label"),
+        "node_taints" => ("AUTOGLM_NODE_TAINTS", "--node-taint"),
         "policy" => ("AUTOGLM_POLICY", "--policy"),
         "queues" => ("AUTOGLM_QUEUES", "--queues"),
         "keep_runs" => ("AUTOGLM_KEEP_RUNS", "--keep-runs"),
@@ -163,6 +183,10 @@ fn value(key: &str, settings: &Settings) -> (Value, String) {
             json!(settings.offers.amounts.memory_bytes),
             size(settings.offers.amounts.memory_bytes),
         ),
+        "node_taints" => {
+            let taints = &settings.offers.site.taints;
+            (json!(taints), if taints.is_empty() { "none".to_owned() } else { taints.join(", ") })
+        }
         "policy" => word(whatif::name_of(settings.policy).to_owned()),
         "queues" => match &settings.queues {
             Some(path) => word(path.display().to_string()),

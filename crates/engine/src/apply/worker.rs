@@ -17,6 +17,7 @@ impl State {
             capacity: self.classes.capacity(&joined.offers),
             devices: joined.offers.devices.clone(),
             speed: joined.offers.speed,
+            site: joined.offers.site.clone(),
             device_use: alloc::vec![DeviceUse::default(); joined.offers.devices.len()],
             leased: Vec::new(),
             items: BTreeSet::new(),

@@ -41,7 +41,7 @@ impl Turn<'_> {
     /// Whether something was refused that may be done in another way, now that a breaker has as
     /// many who try as it lets.
     fn has_other_ways(&self) -> bool {
-        self.volatile.planning.refused().any(|(Way { class, variant }, refusal)| {
+        self.volatile.planning.refused().any(|(Way { class, variant, .. }, refusal)| {
             let is_shared = matches!(refusal, Refusal::Allowance(_));
             is_shared && self.state.way(class, variant, self.now) != variant
         })
@@ -99,6 +99,9 @@ impl Turn<'_> {
             return 0;
         }
         let asked = &class.request.devices;
+        if !class.constraints.admits(&known.site) {
+            return 0;
+        }
         if fits(request, &known.capacity) == 0 || !known.has_devices(asked, devices) {
             return 0;
         }

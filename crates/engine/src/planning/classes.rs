@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 
 use model::collections::HashMap;
 use model::device::is_of_kind;
+use model::resources::WHOLE_DEVICE;
 use model::{Timestamp, VariantId};
 use scheduler::{Ask, Device, DeviceAsk, Draw, Kinds, Planner};
 
 use super::Planning;
 use super::allowances::{Allowances, Seen};
+use super::sites::Sites;
 use crate::state::{Class, ClassId, Classes, State};
 
 /// A class, and the way in which what it stands for is done.
@@ -17,6 +19,8 @@ use crate::state::{Class, ClassId, Classes, State};
 pub(crate) struct Way {
     pub(crate) class: ClassId,
     pub(crate) variant: VariantId,
+    /// Who shares parts of devices with nobody else; 0 where that does not matter.
+    pub(crate) tenant: u16,
 }
 
 impl Way {
@@ -36,7 +40,10 @@ pub(super) struct Ways {
     choosy: Vec<(scheduler::ClassId, VariantId)>,
     /// Those that take of what all runs share, in some way.
     sharing: Vec<scheduler::ClassId>,
-    numbers: HashMap<(ClassId, VariantId), scheduler::ClassId>,
+    /// Those that ask for something of the sites of workers.
+    constrained: Vec<scheduler::ClassId>,
+    numbers: HashMap<(ClassId, VariantId, u16), scheduler::ClassId>,
+    pub(super) sites: Sites,
     /// The kinds of devices that workers have offered, by their numbers.
     kinds: Vec<Box<str>>,
 }
@@ -50,22 +57,32 @@ impl Ways {
     pub(super) fn class(
         &mut self,
         state: &State,
-        (class, from): (ClassId, VariantId),
+        (class, from, tenant): (ClassId, VariantId, u16),
         now: Timestamp,
         planner: &mut Planner,
     ) -> scheduler::ClassId {
-        if let Some(&known) = self.numbers.get(&(class, from)) {
-            return known;
-        }
-        let way = Way { class, variant: state.way(class, from, now) };
-        let number = planner.add_class(self.ask(way.taken(&state.classes)));
-        self.list.push(way);
-        self.numbers.insert((class, from), number);
         let known = state.classes.get(class);
         let others = || known.others.iter().map(|&other| state.classes.get(other));
+        let is_part = |class: &Class| {
+            let devices = &class.request.devices;
+            devices.count > 0 && devices.share < WHOLE_DEVICE
+        };
+        let takes_parts = core::iter::once(known).chain(others()).any(is_part);
+        let tenant = if takes_parts { tenant } else { 0 };
+        if let Some(&known) = self.numbers.get(&(class, from, tenant)) {
+            return known;
+        }
+        let way = Way { class, variant: state.way(class, from, now), tenant };
+        let ask = self.ask(way, &state.classes);
+        let number = planner.add_class(ask);
+        self.list.push(way);
+        self.numbers.insert((class, from, tenant), number);
         let names_kinds = |class: &Class| !class.request.devices.kinds.is_empty();
         if !known.others.is_empty() || names_kinds(known) {
             self.choosy.push((number, from));
+        }
+        if !known.constraints.is_empty() {
+            self.constrained.push(number);
         }
         if core::iter::once(known).chain(others()).any(|class| !class.shared.is_empty()) {
             self.sharing.push(number);
@@ -82,7 +99,8 @@ const NO_KIND: Kinds = 1 << KINDS_MAX;
 
 impl Ways {
     /// What an item asks for of one node.
-    fn ask(&self, class: &Class) -> Ask {
+    fn ask(&mut self, way: Way, classes: &Classes) -> Ask {
+        let class = way.taken(classes);
         let asked = &class.request.devices;
         let kinds = (0..)
             .zip(&self.kinds)
@@ -97,8 +115,10 @@ impl Ways {
                 (false, 0) => NO_KIND,
                 (false, kinds) => kinds,
             },
+            tenant: way.tenant,
         };
-        Ask { amounts: class.amounts.clone(), devices }
+        let places = self.sites.places(&class.constraints);
+        Ask { amounts: class.amounts.clone(), devices, places }
     }
 
     /// The devices of a worker as the planner sees them. What asks for a kind is looked at anew in
@@ -120,13 +140,22 @@ impl Ways {
 }
 
 impl Planning {
+    /// Tells of each class that asks for something of sites which those are now.
+    pub(super) fn tell_places(&mut self, state: &State) {
+        for index in 0..self.ways.constrained.len() {
+            let number = self.ways.constrained[index];
+            let ask = self.ways.ask(self.ways.get(number), &state.classes);
+            self.planner.set_ask(number, &ask);
+        }
+    }
+
     /// Tells in which way each class is done now, and what there is of what all runs share.
     pub(super) fn tell_ways(&mut self, state: &State, now: Timestamp) {
         for index in 0..self.ways.choosy.len() {
             let (number, from) = self.ways.choosy[index];
             let way = &mut self.ways.list[number.0 as usize];
             way.variant = state.way(way.class, from, now);
-            let ask = self.ways.ask(self.ways.get(number).taken(&state.classes));
+            let ask = self.ways.ask(self.ways.get(number), &state.classes);
             self.planner.set_ask(number, &ask);
         }
         let seen = Seen { shares: &state.shares, now };

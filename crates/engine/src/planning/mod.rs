@@ -10,6 +10,7 @@ mod estimates;
 mod forecast;
 mod nodes;
 mod queues;
+mod sites;
 mod waiting;
 
 use alloc::collections::BTreeSet;
@@ -144,6 +145,7 @@ impl Planning {
             let session = sessions.get(&worker);
             self.planner.set_accepts(node, session.is_some_and(|it| it.is_lively(now)));
         }
+        self.tell_sites(state);
         self.tell_ways(state, now);
         self.tell_quotas(state);
         (self.changed, self.planned_at) = (false, now);
@@ -220,9 +222,9 @@ impl Planning {
     fn class(
         &mut self,
         state: &State,
-        (class, from): (ClassId, VariantId),
+        (class, from, tenant): (ClassId, VariantId, u16),
         now: Timestamp,
     ) -> scheduler::ClassId {
-        self.ways.class(state, (class, from), now, &mut self.planner)
+        self.ways.class(state, (class, from, tenant), now, &mut self.planner)
     }
 }

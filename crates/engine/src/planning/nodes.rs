@@ -56,6 +56,8 @@ impl Planning {
                     devices,
                     speed: known.speed,
                     accepts: false,
+                    site: self.ways.sites.number(&known.site),
+                    reserved: !known.site.taints.is_empty(),
                 });
                 self.nodes.insert(worker, node);
             }
@@ -73,18 +75,20 @@ impl Planning {
         self.forget_due(item, now);
         let Some(lease) = state.lease(item) else { return };
         let Some(node) = self.nodes.node(lease.worker) else { return };
-        let class = self.class(state, (lease.class, VariantId::default()), now);
+        let run = state.run(item.run);
+        let tenant = run.map_or(0, |run| self.queues.tenant(&run.admitted().queue));
+        let class = self.class(state, (lease.class, VariantId::default(), tenant), now);
         let known = state.classes.get(lease.class);
         let taken = Taken {
             amounts: known.amounts.clone(),
             devices: lease.devices,
             share: known.request.devices.share,
             memory: known.request.devices.memory_bytes,
+            tenant: self.ways.get(class).tenant,
         };
         let began_at = lease.leased_at.0;
         let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
-        let run = state.run(item.run);
         let queue = run.map(|run| self.queues.number(&run.admitted().queue)).unwrap_or_default();
         let priority = self.priority(state, item);
         let lease = Lease {

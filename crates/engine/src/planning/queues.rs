@@ -51,6 +51,17 @@ impl Queues {
         self.tree.find(path).map_or(self.other, |at| self.numbers[at])
     }
 
+    /// Who shares parts of devices with nobody else: the number of the queue at the top; 0 where
+    /// all may share with all.
+    pub(super) fn tenant(&self, path: &str) -> u16 {
+        if self.tree.queues.is_empty() || self.tree.shares_devices {
+            return 0;
+        }
+        let top = self.tree.find(model::queue::tenant(path));
+        let number = top.unwrap_or(self.tree.queues.len()) + 1;
+        u16::try_from(number).unwrap_or(u16::MAX)
+    }
+
     /// The path of a queue.
     pub(super) fn path(&self, number: QueueId) -> &str {
         let known = self.numbers.iter().position(|&known| known == number);
@@ -149,7 +160,7 @@ impl Planning {
         let (thing, asked, used, limit) = self.planner.quota_miss(number, &limit, key)?;
         let resource = match thing {
             scheduler::Thing::Amount(resource) => state.classes.resource_name(resource),
-            scheduler::Thing::Devices => "gpu",
+            scheduler::Thing::Devices | scheduler::Thing::Site => "gpu",
         };
         let queue = self.queues.path(number).into();
         Some(QueueMiss { queue, resource: resource.into(), asked, used, limit })

@@ -42,12 +42,13 @@ impl Planning {
     fn look_ahead(&mut self, state: &State, id: RunId, run: &Run, now: Timestamp) {
         let look = self.forecasts.remove(&id).map_or(0, |old| old.next_look());
         let classes: Vec<ClassId> = run.classes.clone();
+        let tenant = self.queues.tenant(&run.admitted().queue);
         let item = |policy: usize| {
             let class = classes[policy];
             if !run.graph().policies()[policy].kind.is_work() {
                 return (0, 0);
             }
-            let number = self.class(state, (class, VariantId::default()), now);
+            let number = self.class(state, (class, VariantId::default(), tenant), now);
             let expected = expected(state, run, policy, class);
             (expected, self.planner.work(number, expected))
         };
@@ -138,9 +139,10 @@ impl Planning {
         let forecast = self.forecasts.get(&key.run)?;
         let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
         let priority = forecast.priority(key.task);
+        let tenant = self.queues.tenant(&run.admitted().queue);
         let since = self.planner.group(origin.key()).map(|known| known.ready_at);
         Some(Group {
-            class: self.class(state, (class, from), now),
+            class: self.class(state, (class, from, tenant), now),
             count: count.min(allowed),
             priority,
             rank,

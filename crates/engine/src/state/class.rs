@@ -1,7 +1,7 @@
 //! Request classes: what tasks ask for, each combination once, with what such attempts have taken.
 //!
-//! A class is a request together with what is taken of locks and budgets, so that what waits for a
-//! lock is one class that waits, however many tasks it has. What may be done in several ways is one
+//! A class is a request together with what is taken of locks and budgets and asked of workers, so
+//! that what waits for a lock is one class that waits, however many tasks it has. What may be done in several ways is one
 //! class, too, and knows the class of each further way.
 
 use alloc::boxed::Box;
@@ -11,7 +11,7 @@ use model::collections::HashMap;
 use model::policy::Policy;
 use model::resources::{Amounts, ResourceId};
 use model::shared::Shared;
-use model::{Offers, Request, VariantId};
+use model::{Constraints, Offers, Request, VariantId};
 
 /// The index of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,14 +26,16 @@ pub struct Class {
     pub amounts: Amounts,
     /// What each attempt takes of what all runs share.
     pub shared: Shared,
+    /// What is asked of the workers that attempts go to.
+    pub constraints: Constraints,
     /// The classes of the further ways to do the same, in the order in which they are tried.
     pub others: Box<[ClassId]>,
     /// The place of the request among the means.
     mean: usize,
 }
 
-/// What makes a class: the request, what is shared, and the further ways.
-type Need = (Request, Shared, Box<[ClassId]>);
+/// What makes a class: the request, what is shared, what is asked of workers, and the further ways.
+type Need = (Request, Shared, Constraints, Box<[ClassId]>);
 
 /// All classes and resource names that have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,11 +107,14 @@ impl Classes {
     /// The class of what a policy says, made if it is new; `ask` is what each of its ways asks for,
     /// given what the policy says of it.
     pub(crate) fn intern(&mut self, policy: &Policy, ask: impl Fn(&Request) -> Request) -> ClassId {
-        let others = policy.others.iter();
-        let others =
-            others.map(|it| self.intern_need((ask(&it.request), it.shared.clone(), [].into())));
+        let constraints = &policy.constraints;
+        let others = policy.others.iter().map(|it| {
+            let need = (ask(&it.request), it.shared.clone(), constraints.clone(), [].into());
+            self.intern_need(need)
+        });
         let others = others.collect();
-        self.intern_need((ask(&policy.request), policy.shared.clone(), others))
+        let (request, shared) = (ask(&policy.request), policy.shared.clone());
+        self.intern_need((request, shared, constraints.clone(), others))
     }
 
     fn intern_need(&mut self, need: Need) -> ClassId {
@@ -118,8 +123,8 @@ impl Classes {
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than tasks"));
         let (amounts, mean) = (self.amounts(&need.0), self.mean_of(&need.0));
-        let (request, shared, others) = need.clone();
-        self.classes.push(Class { request, amounts, shared, others, mean });
+        let (request, shared, constraints, others) = need.clone();
+        self.classes.push(Class { request, amounts, shared, constraints, others, mean });
         self.by_need.insert(need, id);
         id
     }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use model::resources::{Amounts, WHOLE_DEVICE};
-use model::{Device, DeviceRequest, DeviceSet, ItemKey, Span};
+use model::{Device, DeviceRequest, DeviceSet, ItemKey, Site, Span};
 
 use super::{Class, Lease};
 
@@ -24,6 +24,8 @@ pub struct Worker {
     pub devices: Box<[Device]>,
     /// How fast it is, in thousandths of what estimates assume.
     pub speed: u32,
+    /// What it is told apart by.
+    pub site: Site,
     /// What its leases ask for together; may exceed the capacity by what is lent ahead.
     pub leased: Amounts,
     /// What its leases take of each device.

@@ -16,8 +16,8 @@ use model::message::{AttemptEvent, FromWorker, Grant, LeaseId, News, Order, Repo
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Spent, Usage};
 use model::policy::{FailurePolicy, Policy, Priority};
 use model::{
-    Digest, Epoch, Fact, Graph, IdSet, ItemId, Request, Round, RunId, RunStatus, Seq, Span, TaskId,
-    TaskKey, TaskStatus, Timestamp,
+    Digest, Epoch, Fact, Graph, IdSet, ItemId, Offers, Request, Round, RunId, RunStatus, Seq, Span,
+    TaskId, TaskKey, TaskStatus, Timestamp,
 };
 
 #[derive(Default)]
@@ -146,7 +146,7 @@ impl House {
         self.greet(name, cpu(cores * 1_000), lease);
     }
 
-    pub fn greet(&mut self, name: &str, offers: Request, lease: Option<Span>) {
+    pub fn greet(&mut self, name: &str, offers: impl Into<Offers>, lease: Option<Span>) {
         let session = self.numbers.get(name).map_or(1, |numbers| numbers.0 + 1);
         self.numbers.insert(name.to_owned(), (session, 0));
         let reports_from = self.numbers.get("reports").map_or(1, |numbers| numbers.0);

@@ -10,6 +10,7 @@ mod house;
 mod mark;
 mod paused;
 mod sharing;
+mod sites;
 mod ways;
 
 use engine::{Answer, Rejection};
@@ -22,7 +23,7 @@ use model::policy::{FailurePolicy, Policy, RetryPolicy, Trigger};
 use model::status::TaskStatus::{
     Cancelled, Failed, Retrying, Skipped, Succeeded, Terminated, TimedOut,
 };
-use model::wait::Blocker;
+use model::wait::{Blocker, Lack};
 use model::{Attempt, Digest, ItemId, RunStatus, Span, TaskId, TaskKey, Token};
 
 fn ok(_: &Grant) -> Outcome {
@@ -365,7 +366,8 @@ fn what_never_fits_waits_with_its_nearest_miss_and_then_fails() {
     let item = TaskKey { run, task: TaskId(1) }.item(ItemId(0));
     let blockers = house.engine.explain(item).expect("known").blockers;
     let [Blocker::NeverFits { misses, .. }] = &blockers[..] else { panic!("{blockers:?}") };
-    assert_eq!((&*misses[0].resource, misses[0].asked, misses[0].capacity), ("cpu", 64_000, 2_000));
+    let Lack::Amount(short) = &misses[0].lack else { panic!("{misses:?}") };
+    assert_eq!((&*short.resource, short.asked, short.capacity), ("cpu", 64_000, 2_000));
     house.after(UNSATISFIABLE_GRACE);
     assert_eq!(house.statuses(run), [Succeeded, Failed]);
     assert_eq!(house.status(run), RunStatus::Failed);

@@ -1,18 +1,20 @@
 //! The policies of a graph, there and back. Whatever is as it mostly is costs nothing.
 
+mod constraints;
 mod rule;
 mod shared;
 
 use model::control::{Join, Kind};
 use model::policy::{Policy, RetryPolicy, Trigger, Variant};
 use model::shared::{Deadline, Shared};
-use model::{Span, TaskId, Timestamp};
+use model::{Constraints, Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CALLS, CONTROL, DEVICES, PLAIN, SHARED, WAYS};
+use super::{CALLS, CONSTRAINTS, CONTROL, DEVICES, PLAIN, SHARED, WAYS};
 use crate::amounts::Amounts;
 use crate::error::DecodeError;
 use crate::noun::{Nothing, Numbered, narrow, read_priority, required};
+use constraints::ConstraintsForm;
 use rule::{GrowthForm, RuleForm};
 use shared::{BreakerForm, LockForm, SpendingForm};
 
@@ -78,6 +80,8 @@ pub(super) struct PolicyForm {
     others: Vec<VariantForm>,
     #[prost(uint64, optional, tag = "31")]
     expected_us: Option<u64>,
+    #[prost(message, optional, boxed, tag = "32")]
+    constraints: Option<Box<ConstraintsForm>>,
 }
 
 /// Another way to do the work.
@@ -137,6 +141,9 @@ impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
+        if self.constraints.is_some() {
+            return CONSTRAINTS;
+        }
         if self.expected_us.is_some() || self.has_devices() {
             return DEVICES;
         }
@@ -211,6 +218,8 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         breakers: policy.shared.breakers.iter().map(shared::write_breaker).collect(),
         others: policy.others.iter().map(write_variant).collect(),
         expected_us: policy.expected.map(|expected| expected.0),
+        constraints: (!policy.constraints.is_empty())
+            .then(|| Box::new(constraints::write(&policy.constraints))),
     }
 }
 
@@ -269,6 +278,10 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
         },
         concurrency: form.concurrency,
         shared: read_shared(form.locks, form.budgets, form.breakers)?,
+        constraints: match form.constraints {
+            None => Constraints::default(),
+            Some(form) => constraints::read(*form)?,
+        },
         deadline: form.deadline.map(read_deadline),
         others: all(form.others, read_variant)?,
     })

@@ -7,7 +7,8 @@ use model::policy::{
     FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger, Variant,
 };
 use model::shared::{Breaker, Deadline, Lock, Shared, Spending, Unit};
-use model::{DeviceRequest, Request, Span, TaskId, Timestamp};
+use model::site::{Domain, Selector};
+use model::{Constraints, DeviceRequest, Request, Span, TaskId, Timestamp};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
@@ -247,6 +248,37 @@ fn devices_are_written_as_their_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_devices")[0]), Ok(device_sample()));
 }
 
+/// Policies that ask something of the workers that attempts go to.
+fn constraint_sample() -> GraphParts {
+    let selector = |key: &str, values: &[&str]| Selector {
+        key: key.into(),
+        values: values.iter().map(|&value| value.into()).collect(),
+    };
+    let label = || Some(Domain::Label("zone".into()));
+    let asked = [
+        Constraints {
+            select: [selector("disk", &["nvme", "ssd"]), selector("zone", &["a"])].into(),
+            tolerate: ["reserved".into()].into(),
+            ..Constraints::default()
+        },
+        Constraints { spread: Some(Domain::Node), together: label(), ..Constraints::default() },
+        Constraints {
+            prefer: [selector("disk", &["ssd"])].into(),
+            spread: label(),
+            ..Constraints::default()
+        },
+    ];
+    let policies = asked.map(|constraints| Policy { constraints, ..Policy::default() }).into();
+    GraphParts { policies, policy_of: vec![0, 1, 2], ..GraphParts::default() }
+}
+
+#[test]
+fn constraints_are_written_as_their_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", constraint_sample());
+    golden::check("graph_constraints", &[encode(&constraint_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_constraints")[0]), Ok(constraint_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -301,6 +333,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         assert_eq!(version(&parts), [1 << 3, 4], "{:?}", parts.policies);
     }
     assert_eq!(version(&way_sample()), [1 << 3, 5]);
+    for policy in constraint_sample().policies {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 7], "{:?}", parts.policies);
+    }
     for policy in device_sample().policies {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 6], "{:?}", parts.policies);
@@ -315,8 +351,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 7;
-    let expected = DecodeError::Newer { what: "graph", version: 7, known: 6 };
+    bytes[1] = 8;
+    let expected = DecodeError::Newer { what: "graph", version: 8, known: 7 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 
@@ -419,14 +455,17 @@ fn policy() -> impl Strategy<Value = Policy> {
         any::<u32>().prop_map(Join::AtLeast),
     ];
     let failure = of(select(vec![FailurePolicy::FailFast, FailurePolicy::Continue]));
-    (trigger, kind(), join, any::<bool>(), failure, of(any::<u32>())).prop_map(
-        |(trigger, kind, join, asks, failure, concurrency)| Policy {
+    let constraints = constraint_sample().policies.into_iter().map(|policy| policy.constraints);
+    let constraints = of(select(constraints.collect::<Vec<_>>()));
+    (trigger, kind(), join, any::<bool>(), failure, of(any::<u32>()), constraints).prop_map(
+        |(trigger, kind, join, asks, failure, concurrency, constraints)| Policy {
             trigger,
             kind,
             join,
             asks,
             failure,
             concurrency,
+            constraints: constraints.unwrap_or_default(),
             ..policies().swap_remove(0)
         },
     )

@@ -148,6 +148,13 @@ fn grants_with_devices_are_written_as_their_golden_file_and_read_back() {
     check_news("devices_offered", &[from_worker(hello)]);
 }
 
+/// What came to hellos with sites.
+#[test]
+fn a_hello_with_labels_is_written_as_its_golden_file_and_read_back() {
+    let hello = News::Hello { offers: samples::site_offers(), lease: None, reports_from: 1 };
+    check_news("sites_offered", &[from_worker(hello)]);
+}
+
 /// What came to ends with calls.
 #[test]
 fn the_ends_of_calls_are_written_as_their_golden_file_and_read_back() {

@@ -13,8 +13,8 @@ use model::outcome::{
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Device, DeviceRequest, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Offers,
-    Outcome, PciAddress, Request, Round, RunId, RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus,
-    Timestamp, Token, VariantId, Vendor, WorkerId,
+    Outcome, PciAddress, Request, Round, RunId, RunStatus, Seq, Site, Span, TaskId, TaskKey,
+    TaskStatus, Timestamp, Token, VariantId, Vendor, WorkerId,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::option::of;
@@ -131,15 +131,22 @@ fn device() -> impl Strategy<Value = Device> {
 }
 
 pub(crate) fn offers() -> impl Strategy<Value = Offers> {
-    (number(), number(), custom(), vec(device(), 0..3), 1..u32::MAX).prop_map(
-        |(cpu_milli, memory_bytes, custom, devices, speed)| Offers {
+    (number(), number(), custom(), vec(device(), 0..3), 1..u32::MAX, site()).prop_map(
+        |(cpu_milli, memory_bytes, custom, devices, speed, site)| Offers {
             cpu_milli,
             memory_bytes,
             custom,
             devices: devices.into(),
             speed,
+            site,
         },
     )
+}
+
+fn site() -> impl Strategy<Value = Site> {
+    let word = text;
+    (vec((word(), word()), 0..3), vec(word(), 0..3))
+        .prop_map(|(labels, taints)| Site::new(labels, taints))
 }
 
 pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {

@@ -430,6 +430,8 @@ fn request(request: &Request) -> Value {
 
 fn offers(offers: &Offers) -> Value {
     let custom = offers.custom.iter().map(|(name, amount)| (name.to_string(), (*amount).into()));
+    let labels = offers.site.labels.iter();
+    let labels = labels.map(|(key, value)| (key.to_string(), value.to_string().into()));
     let device = |device: &Device| {
         json!({
             "uuid": device.uuid,
@@ -447,6 +449,8 @@ fn offers(offers: &Offers) -> Value {
         "custom": custom.collect::<Map<String, Value>>(),
         "devices": offers.devices.iter().map(device).collect::<Vec<_>>(),
         "speed_milli": offers.speed,
+        "labels": labels.collect::<Map<String, Value>>(),
+        "taints": offers.site.taints,
     })
 }
 

@@ -15,8 +15,8 @@ use model::outcome::{
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Device, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, Offers, Outcome, PciAddress,
-    Request, Round, RunId, RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus, Timestamp, Token,
-    VariantId, Vendor, WorkerId,
+    Request, Round, RunId, RunStatus, Seq, Site, Span, TaskId, TaskKey, TaskStatus, Timestamp,
+    Token, VariantId, Vendor, WorkerId,
 };
 
 const RUN: RunId = RunId(12);
@@ -282,6 +282,23 @@ pub(crate) fn device_facts() -> Vec<Fact> {
         lease: None,
     }));
     vec![joined, leased(devices), leased(DeviceSet::one(0)), Fact::Restored(Box::new(lease))]
+}
+
+/// A fact of a kind that was there before, with what came to it with sites.
+pub(crate) fn site_facts() -> Vec<Fact> {
+    vec![Fact::WorkerJoined(Box::new(WorkerJoined {
+        worker: WorkerId(3),
+        name: "node-1".into(),
+        instance: 9,
+        offers: site_offers(),
+        lease: None,
+    }))]
+}
+
+/// What a worker offers that has labels and taints.
+pub(crate) fn site_offers() -> Offers {
+    let labels = [("zone", "a"), ("disk", "ssd")].map(|(key, value)| (key.into(), value.into()));
+    Offers { site: Site::new(labels, ["reserved".into()]), ..Offers::default() }
 }
 
 /// What a worker offers that has devices of all sorts.

@@ -174,6 +174,11 @@ impl<'a> World<'a> {
             let node = &self.nodes[placement.node.0 as usize];
             let (form, row) = &mut self.free[placement.node.0 as usize];
             assert!(node.accepts && form.fits(row, &task.ask), "what begins has room");
+            let may = match &task.ask.places {
+                None => !node.reserved,
+                Some(places) => places.open.contains(node.site),
+            };
+            assert!(may, "and goes only where it may");
             let taken = placement.taken;
             assert_eq!(taken.devices.len(), u32::from(task.ask.devices.count));
             for device in taken.devices.iter() {

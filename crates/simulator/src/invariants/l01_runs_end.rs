@@ -37,8 +37,9 @@ pub fn bound(plan: &Plan) -> Span {
         let asked = if calls { OPEN_MAX.0 + ASKED_MAX.0 } else { 0 };
         let backoff = (31_000_000 + asked) * attempts;
         let one = workload::attempt_max(run).0 * attempts + backoff;
-        // Some devices are there only once.
-        let alone = run.features.has(Feature::Devices).then_some(1);
+        // Some devices are there only once, and some places.
+        let is_alone = run.features.has(Feature::Devices) || run.features.has(Feature::Sites);
+        let alone = is_alone.then_some(1);
         let limit = alone.or(run.concurrency.map(u64::from)).unwrap_or(u64::MAX);
         let path = u64::from(run.size) + 10;
         let rounds = 2;

@@ -51,7 +51,11 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
             ways.sort_unstable();
             ways.dedup();
             let waits = ways.into_iter().any(|way| has_share(ledger, run, (task, way), now));
-            if waits && idle.values().any(|offers| fits(offers, request)) {
+            let asked = &run.graph.policy(task).constraints;
+            // Where the others of a task are may be full.
+            let is_bound = asked.together.is_some() && run.live_items(task) > 0;
+            let mut open = idle.values().filter(|offers| asked.admits(&offers.site));
+            if waits && !is_bound && open.any(|offers| fits(offers, request)) {
                 return Some((id, task));
             }
         }

@@ -51,6 +51,8 @@ pub enum Feature {
     Ways,
     /// Attempts that ask for devices, or parts of them.
     Devices,
+    /// Attempts that ask for labels of machines, and items that spread or stay together.
+    Sites,
 }
 
 /// A set of features.
@@ -59,7 +61,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 24] = [
+    pub const ALL: [(&'static str, Self); 25] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -84,6 +86,7 @@ impl Feature {
         ("pauses", Self::Pauses),
         ("ways", Self::Ways),
         ("devices", Self::Devices),
+        ("sites", Self::Sites),
     ];
 }
 

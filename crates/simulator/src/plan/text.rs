@@ -44,10 +44,13 @@ pub fn write(plan: &Plan) -> String {
     );
     let DiskPlan { latency_max, unknown } = disk;
     line(&mut text, format_args!("disk latency_max={} unknown={unknown}", latency_max.0));
-    for NodePlan { cpu_milli, slots, gpus, local } in &plan.nodes {
+    for NodePlan { cpu_milli, slots, gpus, site, local } in &plan.nodes {
         let gpus = if *gpus > 0 { format!(" gpus={gpus}") } else { String::new() };
-        let node = format_args!("node cpu_milli={cpu_milli} slots={slots} local={local}{gpus}");
-        line(&mut text, node);
+        let site = if *site > 0 { format!(" site={site}") } else { String::new() };
+        line(
+            &mut text,
+            format_args!("node cpu_milli={cpu_milli} slots={slots} local={local}{gpus}{site}"),
+        );
     }
     plan.runs.iter().for_each(|run| write_run(&mut text, run));
     plan.faults.iter().for_each(|fault| write_fault(&mut text, fault));
@@ -160,6 +163,7 @@ fn read_line(plan: &mut Plan, line: &str) -> Result<(), String> {
             cpu_milli: keys.take("cpu_milli")?,
             slots: keys.take("slots")?,
             gpus: keys.option("gpus")?.unwrap_or(0),
+            site: keys.option("site")?.unwrap_or(0),
             local: keys.take("local")?,
         }),
         "run" => plan.runs.push(read_run(&mut keys)?),

@@ -6,7 +6,7 @@ use model::message::LeaseId;
 use model::outcome::Then;
 use model::policy::Policy;
 use model::shared::Unit;
-use model::{Fact, Outcome, VariantId};
+use model::{Fact, Outcome, TaskKey, VariantId, WorkerId};
 
 use super::Records;
 use crate::ledger::breakers::Turned;
@@ -14,6 +14,23 @@ use crate::mark::Mark;
 use crate::stage::Stage;
 
 impl Records {
+    /// Where an attempt went of those where it might have gone.
+    fn site_marks(&self, stage: &mut Stage, (task, to): (TaskKey, WorkerId), policy: &Policy) {
+        let asked = &policy.constraints;
+        let workers = || self.ledger.workers.iter().map(|(id, joined)| (*id, &joined.offers.site));
+        let lacks = |site| asked.select.iter().any(|selector| !selector.matches(site));
+        if workers().any(|(_, site)| lacks(site)) {
+            stage.hit(Mark::Selected);
+        }
+        if workers().any(|(id, site)| id == to && !site.taints.is_empty()) {
+            stage.hit(Mark::Tolerated);
+        }
+        let live = |task: TaskKey| self.ledger.run(task.run).map(|run| run.live_items(task.task));
+        if asked.together.is_some() && live(task).is_some_and(|live| live > 0) {
+            stage.hit(Mark::Together);
+        }
+    }
+
     /// Before the ledger takes the fact in.
     pub(super) fn call_marks(&self, stage: &mut Stage, entry: &Entry) {
         match &entry.fact {
@@ -26,6 +43,7 @@ impl Records {
                 }
                 let Some(run) = self.ledger.run(task.run) else { return };
                 let policy = run.graph.policy(task.task);
+                self.site_marks(stage, (*task, *worker), policy);
                 let breakers = &policy.shared_of(*variant).breakers;
                 if breakers.iter().any(|it| self.ledger.breakers.is_tried(it)) {
                     stage.hit(Mark::BreakerTried);

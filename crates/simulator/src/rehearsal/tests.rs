@@ -136,6 +136,17 @@ fn attempts_fail_are_lost_and_run_out_of_time() {
 }
 
 #[test]
+fn the_one_machine_stands_for_all_labels() {
+    passes(
+        "tasks:
+  a: {script: x, select: {zone: a}}
+  b: {script: x, select: {zone: b}, depends_on: a}
+",
+        "\n  expect: {status: succeeded, order: [a, b]}\n",
+    );
+}
+
+#[test]
 fn a_text_that_names_what_is_not_there_fails_as_it_would() {
     let told = differences(
         CHAIN,

@@ -55,6 +55,7 @@ pub(super) fn give(run: &RunPlan, random: &mut Random, policy: &mut Policy) {
     if run.features.has(Feature::Devices) && random.per_mille(run.flow.max(300)) {
         policy.request.devices = devices(random);
     }
+    super::sites::give(run, random, policy);
     if run.features.has(Feature::Ways) && !policy.shared.breakers.is_empty() {
         policy.others = others(run, random, policy);
     }

@@ -15,7 +15,7 @@ use super::look::{self, look_of};
 use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{Inherited, artifacts, check_name, control, resources, retries};
+use super::{Inherited, artifacts, check_name, control, resources, retries, site};
 use crate::call::{Call, function};
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition, look_action};
@@ -151,6 +151,7 @@ impl Compiler<'_, '_> {
             others: ways.map(|shared| Variant { request: request.clone(), shared }).collect(),
             request,
             retry: retries::policy(task, faults),
+            constraints: site::constraints(task, faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             expected: expected(task, faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),

@@ -2,7 +2,7 @@
 
 use model::device::of_each_kind;
 use model::policy::Policy;
-use model::{Device, DeviceRequest, Offers, Request};
+use model::{Constraints, Device, DeviceRequest, Offers, Request};
 
 use super::{Cluster, Node};
 use crate::code;
@@ -34,9 +34,14 @@ impl Workflow {
     }
 }
 
-/// Whether a place that offers this can hold an attempt when nothing else runs there.
+/// Whether attempts may go to a place that offers this, and it holds one when nothing else runs
+/// there.
 #[must_use]
-pub fn can_hold(offers: &Offers, request: &Request) -> bool {
+pub fn can_hold(offers: &Offers, policy: &Policy) -> bool {
+    policy.constraints.admits(&offers.site) && has_room(offers, &policy.request)
+}
+
+fn has_room(offers: &Offers, request: &Request) -> bool {
     amounts(request).all(|(what, asked)| amount(offers, what) >= asked)
         && meant(&offers.devices, &request.devices) >= usize::from(request.devices.count)
 }
@@ -45,6 +50,9 @@ pub fn can_hold(offers: &Offers, request: &Request) -> bool {
 fn meant(devices: &[Device], request: &DeviceRequest) -> usize {
     devices.iter().filter(|device| request.means(device)).count()
 }
+
+/// Nodes that are named with what keeps a task from them.
+const NAMED_MAX: usize = 3;
 
 /// Why no node can run a task.
 struct Reason {
@@ -55,8 +63,38 @@ struct Reason {
 impl Cluster {
     /// Why no node has what a task asks for; nothing if one has.
     fn refuses(&self, policy: &Policy) -> Option<Reason> {
-        let request = &policy.request;
-        if !policy.kind.is_work() || self.nodes.iter().any(|node| can_hold(&node.offers, request)) {
+        if !policy.kind.is_work() {
+            return None;
+        }
+        let asked = &policy.constraints;
+        let open = self.nodes.iter().filter(|node| asked.admits(&node.offers.site));
+        match open.collect::<Vec<_>>() {
+            open if open.is_empty() => Some(self.is_closed_to(asked)),
+            open => Open(open).refuses(&policy.request),
+        }
+    }
+
+    /// Why a task may go to no node, whatever it has.
+    fn is_closed_to(&self, asked: &Constraints) -> Reason {
+        let obstacles = self.nodes.iter().filter_map(|node| {
+            Some(format!("`{}` {}", node.name, asked.obstacle(&node.offers.site)?))
+        });
+        let mut obstacles: Vec<String> = obstacles.collect();
+        let more = obstacles.len().saturating_sub(NAMED_MAX);
+        obstacles.truncate(NAMED_MAX);
+        obstacles.extend((more > 0).then(|| format!("and {more} more")));
+        let message = "may go to no node, by labels and taints".to_owned();
+        Reason { message, hint: obstacles.join("; ") }
+    }
+}
+
+/// The nodes that a task may go to, at least one.
+struct Open<'c>(Vec<&'c Node>);
+
+impl Open<'_> {
+    /// Why none of them has what a task asks for; nothing if one has.
+    fn refuses(&self, request: &Request) -> Option<Reason> {
+        if self.0.iter().any(|node| has_room(&node.offers, request)) {
             return None;
         }
         let mut lacks = Vec::new();
@@ -95,7 +133,7 @@ impl Cluster {
 
     /// The first of the nodes that have the most of something.
     fn most<K: Ord>(&self, amount: impl Fn(&Node) -> K) -> Option<&Node> {
-        self.nodes.iter().rev().max_by_key(|node| amount(node))
+        self.0.iter().rev().copied().max_by_key(|node| amount(node))
     }
 
     /// The node that comes nearest to some devices, and what it has of them: as many as possible of
@@ -212,6 +250,26 @@ nodes:
         assert!(told.contains("128Gi memory, 1 license"), "{told}");
         assert!(told.contains("no node has license"), "{told}");
         assert!(told.contains("a.yaml:4:29"), "{told}");
+    }
+
+    #[test]
+    fn only_the_nodes_that_a_task_may_go_to_are_looked_at() {
+        let nodes = "
+nodes:
+  - {name: big, cpu: 64, memory: 64Gi, labels: {disk: hdd}, taints: [reserved]}
+  - {name: ssd, count: 2, cpu: 4, memory: 16Gi, labels: {disk: ssd}}
+";
+        let told = |task: &str| on(nodes, &format!("tasks: {{a: {{script: x, {task}}}}}"));
+        assert_eq!(told("select: {disk: ssd}"), "");
+        assert_eq!(told("select: {hostname: ssd-2}"), "");
+        assert_eq!(told("resources: {cpu: 8}, tolerate: reserved"), "");
+        let large = told("resources: {cpu: 8}");
+        assert!(large.contains("`ssd-1` has the most: 4 cpu"), "{large}");
+        let nowhere = told("select: {disk: nvme}, tolerate: reserved");
+        assert!(nowhere.contains("task `a` may go to no node, by labels and taints"), "{nowhere}");
+        assert!(nowhere.contains("`big` lacks disk=nvme; `ssd-1` lacks disk=nvme"), "{nowhere}");
+        let kept = told("select: {disk: hdd}");
+        assert!(kept.contains("`big` has the taint `reserved`; `ssd-1` lacks disk=hdd"), "{kept}");
     }
 
     const MIXED: &str = "

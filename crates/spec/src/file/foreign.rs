@@ -127,6 +127,12 @@ pub(crate) const TASK: &[Foreign] = &[
     write("artifact", "artifacts"),
     write("memoize", "cache"),
     write("limits", "resources: {limits: ...}"),
+    write("node_selector", "select"),
+    write("nodeSelector", "select"),
+    write("affinity", "select"),
+    write("constraints", "select"),
+    write("tolerations", "tolerate"),
+    write("ignored_taints", "tolerate"),
     ignored("x-"),
 ];
 

@@ -2,7 +2,7 @@
 
 use model::ItemKey;
 use model::fact::PauseCause;
-use model::wait::{Blocker, Miss};
+use model::wait::{Blocker, Lack, Miss, Shortfall};
 
 use super::super::words::{listed, money, plural, quota, trouble};
 use super::{NAMED_MAX, Text};
@@ -62,6 +62,7 @@ impl Text<'_, '_> {
             | Blocker::Silent
             | Blocker::Behind { .. }
             | Blocker::Reserved
+            | Blocker::Apart { .. }
             | Blocker::Faster { .. }
             | Blocker::NoRoom { .. }
             | Blocker::NeverFits { .. } => self.room(blocker),
@@ -79,6 +80,9 @@ impl Text<'_, '_> {
             }
             Blocker::Reserved => {
                 "what room there is is kept for others that have waited longer".to_owned()
+            }
+            Blocker::Apart { domain } => {
+                format!("its items stay together by {domain}, and there is no room where they run")
             }
             Blocker::Faster { worker, at } => {
                 let (name, span) = (self.worker(*worker), at.since(self.subject.now));
@@ -144,10 +148,15 @@ impl Text<'_, '_> {
 
     /// What would let it start, to follow "what would let it start: ".
     pub(super) fn unblock(&self, blockers: &[Blocker]) -> Option<String> {
-        let nearest = |misses: &[Miss], has: fn(&Miss) -> u64| {
-            let miss = misses.iter().min_by_key(|miss| miss.asked.saturating_sub(has(miss)))?;
-            let short = miss.asked.saturating_sub(has(miss));
-            Some((self.short(miss, short), self.asked(miss), self.worker(miss.worker)))
+        let nearest = |misses: &[Miss], has: fn(&Shortfall) -> u64| {
+            let short = misses.iter().filter_map(|miss| match &miss.lack {
+                Lack::Amount(short) => Some((miss.worker, short)),
+                Lack::Site(_) => None,
+            });
+            let (worker, short) =
+                short.min_by_key(|(_, short)| short.asked.saturating_sub(has(short)))?;
+            let missing = short.asked.saturating_sub(has(short));
+            Some((self.missing(short, missing), self.asked(short), self.worker(worker)))
         };
         Some(match blockers.first()? {
             Blocker::Dependency { .. } => {
@@ -187,6 +196,9 @@ impl Text<'_, '_> {
             Blocker::NoWorker => "a worker that connects".to_owned(),
             Blocker::Silent => "a worker that is heard of again".to_owned(),
             Blocker::Behind { .. } => "the start of what goes first".to_owned(),
+            Blocker::Apart { .. } => {
+                "the end of work where its items run, or of all those items".to_owned()
+            }
             Blocker::Reserved => "the start of those that have waited longer".to_owned(),
             Blocker::Faster { worker, .. } => {
                 format!("the end of work on worker {}", self.worker(*worker))
@@ -201,7 +213,8 @@ impl Text<'_, '_> {
                 Some((_, asked, _)) => {
                     format!("a worker with at least {asked}, or asking for less")
                 }
-                None => "a larger worker".to_owned(),
+                None if misses.is_empty() => "a larger worker".to_owned(),
+                None => "a worker with the labels that it selects, and no other taint".to_owned(),
             },
         })
     }
@@ -238,6 +251,7 @@ pub(super) const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::NoWorker | Blocker::Silent => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::Reserved => "reserved",
+        Blocker::Apart { .. } => "apart",
         Blocker::Faster { .. } => "faster",
         Blocker::NoRoom { .. } => "no_room",
         Blocker::NeverFits { .. } => "never_fits",
