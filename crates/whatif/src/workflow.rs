@@ -46,7 +46,7 @@ pub fn workload<'n>(
         let devices = u32::from(request.devices.count);
         // Items are tasks of their own here, which do not look at each other.
         let asked = Constraints { spread: None, together: None, ..policy.constraints.clone() };
-        alone += u64::from(asked != policy.constraints);
+        alone += u64::from(graph.items(task) > 1 && asked != policy.constraints);
         for _ in 0..graph.items(task) {
             let number = builder.task(&NewTask {
                 name: name(task),
@@ -80,6 +80,23 @@ pub fn workload<'n>(
             }
         }
     }
+    note(&mut builder, workflow, &Supposed { limited, unknown, alone });
+    builder.finish().ok()
+}
+
+/// How many tasks are taken for something else than they are.
+struct Supposed {
+    /// Of which only a limit says how long they take.
+    limited: u64,
+    /// Of which nothing does.
+    unknown: u64,
+    /// Whose items look at each other where they really run.
+    alone: u64,
+}
+
+/// Notes what was supposed of the tasks of a workflow.
+fn note(builder: &mut Builder, workflow: &str, supposed: &Supposed) {
+    let &Supposed { limited, unknown, alone } = supposed;
     let supposed =
         [(limited, "its timeout".to_owned()), (unknown, format!("{} s", UNKNOWN_US / 1_000_000))];
     for (count, time) in supposed.into_iter().filter(|&(count, _)| count > 0) {
@@ -90,7 +107,6 @@ pub fn workload<'n>(
         let tasks = if alone == 1 { "1 task" } else { &format!("{alone} tasks") };
         builder.note(format!("{workflow}: items of {tasks} are neither spread nor kept together"));
     }
-    builder.finish().ok()
 }
 
 #[cfg(test)]

@@ -474,9 +474,11 @@ c.yaml:6:34: error[E0605]: there is at least one
 c.yaml:6:45: error[E0605]: `labels` takes a mapping, not a list
   help: write `labels: {rack: r1}`
 c.yaml:7:45: error[E0605]: `node` stands for the node itself, and is the key of no label
-c.yaml:7:60: error[E0605]: `a b` cannot be the value of a label: use 1 to 200 letters, digits, `_`, `-`, `.` and `/`
+c.yaml:7:60: error[E0605]: `a b` cannot be the value of a label: use 1 to 200 letters, \
+digits, `_`, `-`, `.` and `/`
   help: `disk` takes a short text
-c.yaml:7:74: error[E0605]: `a=b` cannot be a taint: use 1 to 200 letters, digits, `_`, `-`, `.` and `/`
+c.yaml:7:74: error[E0605]: `a=b` cannot be a taint: use 1 to 200 letters, \
+digits, `_`, `-`, `.` and `/`
   help: `taints` takes a taint such as `reserved`, or a list of them
 c.yaml:8:1: error[E0604]: a cluster file has no key `worker`
   help: a cluster file takes: nodes

@@ -86,8 +86,8 @@ fn offered(declared: Declared, found: Found, env: &dyn Fn(&str) -> Option<String
     Offering { offers, binds_devices, notes }
 }
 
-/// What the machine is told apart by: its name, system and architecture, and what is declared, which
-/// counts more.
+/// What the machine is told apart by: its name, system and architecture, and what is declared,
+/// which counts more.
 fn site(declared: &Site) -> Site {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let own = [

@@ -1,8 +1,8 @@
 //! Request classes: what tasks ask for, each combination once, with what such attempts have taken.
 //!
 //! A class is a request together with what is taken of locks and budgets and asked of workers, so
-//! that what waits for a lock is one class that waits, however many tasks it has. What may be done in several ways is one
-//! class, too, and knows the class of each further way.
+//! that what waits for a lock is one class that waits, however many tasks it has. What may be done
+//! in several ways is one class, too, and knows the class of each further way.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
