@@ -72,6 +72,7 @@ pub(crate) fn ask(workload: &Workload, task: &Task, kinds: &mut Kinds) -> Ask {
         share: if task.devices.count == 0 { 0 } else { task.devices.share_milli },
         memory: 0,
         kinds: wanted.map(|name| 1 << kinds.of(name)).fold(0, |all, kind: u64| all | kind),
+        tenant: 0,
     };
     Ask {
         amounts: amounts(u64::from(task.cpu_milli), task.memory_bytes),

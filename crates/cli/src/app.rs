@@ -98,7 +98,7 @@ fn run(arguments: Arguments) -> Result<Exit> {
 }
 
 /// Runs what talks to a holder. One thread is enough: it waits for answers.
-pub(crate) fn block_on(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         let message = format!("cannot wait for anything: {error}");

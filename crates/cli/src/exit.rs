@@ -69,10 +69,10 @@ impl Exit {
     /// its area.
     pub(crate) fn of_code(code: &str) -> Self {
         match code {
-            "E0202" | "E0203" => Self::NotFound,
+            "E0202" | "E0203" | "E0220" => Self::NotFound,
             "E0201" => Self::Usage,
             "E0204" | "E0205" | "E0206" | "E0207" | "E0208" | "E0211" | "E0212" | "E0213"
-            | "E0214" | "E0215" => Self::Conflict,
+            | "E0214" | "E0215" | "E0221" => Self::Conflict,
             _ if code.starts_with("E01") || code.starts_with("E06") => Self::InvalidWorkflow,
             _ if code.starts_with("E03") => Self::Storage,
             _ => Self::Internal,
@@ -105,7 +105,9 @@ mod tests {
         assert_eq!(Exit::of_code("E0117"), Exit::InvalidWorkflow);
         assert_eq!(Exit::of_code("E0607"), Exit::InvalidWorkflow);
         assert_eq!(Exit::of_code("E0202"), Exit::NotFound);
+        assert_eq!(Exit::of_code("E0220"), Exit::NotFound);
         assert_eq!(Exit::of_code("E0204"), Exit::Conflict);
+        assert_eq!(Exit::of_code("E0221"), Exit::Conflict);
         assert_eq!(Exit::of_code("E0301"), Exit::Storage);
         assert_eq!(Exit::of_code("E0210"), Exit::Internal);
     }

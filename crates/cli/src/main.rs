@@ -11,6 +11,7 @@ mod exit;
 mod home;
 mod inputs;
 mod interrupt;
+mod moment;
 mod outline;
 mod output;
 mod quantity;

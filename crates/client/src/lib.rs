@@ -14,10 +14,10 @@ use std::path::Path;
 
 use protocol::api::{
     ArtifactList, ArtifactsQuery, BreakerList, BudgetList, Edit, EditPlan, Event, EventsQuery,
-    ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, IDEMPOTENCY_KEY, ItemList,
-    ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList, Progress, ProgressQuery,
-    QueueList, Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary, RunsQuery, Settle, Stop,
-    StopMode, Submit, Submitted, TasksQuery, route,
+    ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, HistoryLine, HistoryQuery,
+    IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList,
+    Progress, ProgressQuery, QueueList, Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary,
+    RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -141,6 +141,14 @@ impl Client {
     /// [`Error::Refused`] when there is no such run, task, item or attempt.
     pub async fn logs(&self, run: RunRef, query: &LogsQuery) -> Result<Stream<LogChunk>, Error> {
         self.socket.listen(Request::get(route::LOGS).run(run).query(query)?).await
+    }
+
+    /// The work that was really done.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn history(&self, query: &HistoryQuery) -> Result<Stream<HistoryLine>, Error> {
+        self.socket.listen(Request::get(route::HISTORY).query(query)?).await
     }
 
     /// What happened to a run.

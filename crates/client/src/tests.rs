@@ -97,7 +97,7 @@ async fn names_and_queries_arrive_as_they_were() {
         refuse(StatusCode::NOT_FOUND, &problem)
     };
     let (client, _home) = client(Router::new().route(route::EXPLAIN, get(answer))).await;
-    let query = ExplainQuery { item: Some(3) };
+    let query = ExplainQuery { item: Some(3), at: None };
     let error = client.explain(RunRef::Last, "a/b 训练", &query).await.expect_err("refused");
     assert_eq!(error.problem().expect("a problem").detail, "last a/b 训练 item=3");
 }

@@ -3,14 +3,15 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::queue::{QueueSpec, QueueTree};
+use model::queue::QueueSpec;
 use model::{Digest, Fact, Graph, Seq, Timestamp};
-use scheduler::Policy;
 
 use crate::decide::{Turn, Volatile};
 use crate::input::{Input, Step};
 use crate::planning::QueueUse;
+use crate::rules::Rules;
 use crate::state::State;
+use crate::suppose::Supposed;
 
 /// Where compiled graphs come from. Every graph that a fact names is there before the fact is.
 pub trait Graphs {
@@ -24,6 +25,7 @@ pub struct Engine {
     state: State,
     volatile: Volatile,
     now: Timestamp,
+    supposed: Supposed,
 }
 
 /// Gives the one graph that a submission or an amendment brought along.
@@ -45,14 +47,18 @@ impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self::with(Policy::default(), &QueueTree::default())
+        Self::with(&Rules::default())
     }
 
-    /// An engine that knows nothing yet, and plans in this way for these queues.
+    /// An engine that knows nothing yet, and goes by these rules.
     #[must_use]
-    pub fn with(policy: Policy, queues: &QueueTree) -> Self {
-        let volatile = Volatile::new(policy, queues);
-        Self { state: State::default(), volatile, now: Timestamp::default() }
+    pub fn with(rules: &Rules) -> Self {
+        Self {
+            state: State::default(),
+            volatile: Volatile::new(rules),
+            now: Timestamp::default(),
+            supposed: Supposed::default(),
+        }
     }
 
     /// Takes in a fact of the journal, or of a snapshot: the code that runs live, too.
@@ -79,6 +85,12 @@ impl Engine {
         [timer, retry, volatile].into_iter().flatten().min()
     }
 
+    /// How it plans.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        self.volatile.planning.rules()
+    }
+
     /// What the facts so far have made.
     #[must_use]
     pub const fn state(&self) -> &State {
@@ -89,12 +101,6 @@ impl Engine {
     #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
-    }
-
-    /// The queues as they are set.
-    #[must_use]
-    pub fn queue_tree(&self) -> &QueueTree {
-        self.volatile.planning.queue_tree()
     }
 
     /// All queues that are set, each after the one above it, with what the runs in each have.
@@ -110,6 +116,20 @@ impl Engine {
 
     pub(crate) const fn volatile(&self) -> &Volatile {
         &self.volatile
+    }
+
+    pub(crate) const fn supposed(&self) -> &Supposed {
+        &self.supposed
+    }
+
+    /// The state, for who asks at `now` what a plan would find.
+    pub(crate) fn begin_at(&mut self, now: Timestamp) -> (&mut State, Timestamp) {
+        self.now = self.now.max(now).max(self.state.at());
+        (&mut self.state, self.now)
+    }
+
+    pub(crate) fn keep_supposed(&mut self, volatile: Volatile, supposed: Supposed) {
+        (self.volatile, self.supposed) = (volatile, supposed);
     }
 }
 

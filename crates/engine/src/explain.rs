@@ -74,6 +74,9 @@ impl Engine {
             };
             return Some(Explanation { status, blockers, ahead: None });
         };
+        if self.is_placed(item, origin) {
+            return Some(Explanation { status, blockers: Vec::new(), ahead: None });
+        }
         let ahead = may_start(run.status()).then(|| self.ahead(run, item, origin));
         let blockers = self.refusal(run, origin, ahead.unwrap_or_default());
         Some(Explanation { status, blockers, ahead })

@@ -22,8 +22,10 @@ mod explain;
 mod input;
 mod pipeline;
 mod planning;
+mod rules;
 mod snapshot;
 pub mod state;
+mod suppose;
 
 pub use check::Violation;
 pub use engine::{Engine, Graphs};
@@ -33,3 +35,4 @@ pub use input::{
 };
 pub use pipeline::Pipeline;
 pub use planning::QueueUse;
+pub use rules::Rules;

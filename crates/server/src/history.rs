@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use artifacts::objects::Objects;
 use journal::{Entry, Journal};
 use model::{ItemKey, RunId, RunStatus, Seq};
-use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Storage, Time};
+use protocol::api::{Counts, RunSummary, RunsQuery, Seconds, Time};
 use stores::error::ARCHIVE;
 use stores::sqlite::{Options, SqliteJournal};
 use stores::{Archive, Catalog, StoreError, catalog};
@@ -64,17 +64,7 @@ impl std::fmt::Debug for Past {
 impl Past {
     /// The run at its end, for the views.
     pub(crate) fn view(&self) -> View<'_> {
-        let state = self.replayed.engine.state();
-        View {
-            engine: &self.replayed.engine,
-            shelf: &self.replayed.shelf,
-            live_logs: &self.live_logs,
-            enforced: None,
-            pools: &[],
-            now: state.at(),
-            storage: Storage::Ok,
-            durable: state.last(),
-        }
+        self.replayed.view(&self.live_logs, self.replayed.engine.state().at())
     }
 
     /// Its facts after `after`, at most `limit` of them.

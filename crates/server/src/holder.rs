@@ -11,6 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use artifacts::objects::Objects;
+use engine::Rules;
 use journal::Journal;
 use model::Epoch;
 use model::queue::QueueTree;
@@ -62,6 +63,12 @@ pub enum Mode {
         /// Where to serve, since the folder's own socket belongs to a holder.
         socket: PathBuf,
     },
+}
+
+impl Config {
+    fn rules(&self) -> Rules {
+        Rules { policy: self.policy, queues: self.queues.clone() }
+    }
 }
 
 impl Mode {
@@ -131,8 +138,8 @@ impl Holder {
         let mut writer = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let mut reader = SqliteJournal::open(home.root(), options).map_err(unusable)?;
         let objects = Arc::new(Objects::open(&home.objects())?);
-        let how = (config.policy, &config.queues);
-        let replayed = replay_for(how, &mut reader, &objects).map_err(unusable)?;
+        let rules = Arc::new(config.rules());
+        let replayed = replay_for(&rules, &mut reader, &objects).map_err(unusable)?;
         let clock = Clock::starting(replayed.engine.state().at());
         let epoch = if leads {
             writer.acquire(HOLDER, clock.now()).map_err(unusable)?
@@ -174,6 +181,7 @@ impl Holder {
             since: clock.now(),
             version: config.version,
             epoch,
+            rules: Arc::clone(&rules),
             history,
             follower: words,
         };

@@ -5,15 +5,16 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use artifacts::objects::Objects;
-use engine::Engine;
 use engine::state::{Run, State};
+use engine::{Engine, Rules};
 use journal::{Entry, Journal};
 use model::fact::RunAdmitted;
-use model::queue::QueueTree;
 use model::{Digest, Fact, Seq, Timestamp};
-use scheduler::Policy;
+use protocol::api::Storage;
 use stores::subject::{list_of, version_of};
 
+use crate::fleet::LiveLogs;
+use crate::handle::View;
 use crate::shelf::Shelf;
 
 /// Facts that are read at once, since objects are read from the same store in between.
@@ -30,19 +31,19 @@ pub(crate) struct Replayed {
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay(journal: &mut dyn Journal, objects: &Objects) -> Result<Replayed, String> {
-    replay_for((Policy::default(), &QueueTree::default()), journal, objects)
+    replay_for(&Rules::default(), journal, objects)
 }
 
-/// The same, for who is to lead, and to plan in this way for these queues.
+/// The same, for who is to lead, and goes by these rules.
 ///
 /// # Errors
 /// Something cannot be read, for people.
 pub(crate) fn replay_for(
-    (policy, queues): (Policy, &QueueTree),
+    rules: &Rules,
     journal: &mut dyn Journal,
     objects: &Objects,
 ) -> Result<Replayed, String> {
-    let engine = Engine::with(policy, queues);
+    let engine = Engine::with(rules);
     let mut replayed = Replayed { engine, shelf: Shelf::default() };
     let mut after = Seq(0);
     if let Some(snapshot) = journal.snapshot().map_err(|error| error.to_string())? {
@@ -115,6 +116,20 @@ impl Replayed {
     /// Before the first fact.
     pub(crate) fn new() -> Self {
         Self { engine: Engine::new(), shelf: Shelf::default() }
+    }
+
+    /// The state at `now`, for the views. What is no fact is not in it.
+    pub(crate) fn view<'a>(&'a self, live_logs: &'a LiveLogs, now: Timestamp) -> View<'a> {
+        View {
+            engine: &self.engine,
+            shelf: &self.shelf,
+            live_logs,
+            enforced: None,
+            pools: &[],
+            now,
+            storage: Storage::Ok,
+            durable: self.engine.state().last(),
+        }
     }
 
     /// Takes in the next fact, with what it names.

@@ -263,6 +263,8 @@ define_marks!(
     Tolerated = "taint tolerated",
     /// An item went where others of its task are.
     Together = "items together",
+    /// A wait was explained from facts alone.
+    ExplainedThen = "wait explained from facts",
 );
 
 /// How often each mark was hit.

@@ -93,6 +93,8 @@ pub enum Mutant {
     LabelsIgnored,
     /// Items that are to be together go wherever there is room.
     NotTogether,
+    /// Who asks about the past is not told of the workers that there were.
+    PastWithoutWorkers,
 }
 
 impl Mutant {
@@ -141,6 +143,7 @@ impl Mutant {
         Self::FractionAcross,
         Self::LabelsIgnored,
         Self::NotTogether,
+        Self::PastWithoutWorkers,
     ];
 
     /// How it is named on the command line.
@@ -190,6 +193,7 @@ impl Mutant {
             Self::FractionAcross => "fraction-across",
             Self::LabelsIgnored => "labels-ignored",
             Self::NotTogether => "not-together",
+            Self::PastWithoutWorkers => "past-without-workers",
         }
     }
 }

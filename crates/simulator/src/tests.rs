@@ -234,3 +234,8 @@ fn a_device_that_is_counted_for_less_breaks_s31() {
 fn a_part_of_a_device_pieced_together_from_two_breaks_s32() {
     assert_eq!(found_by_corpus(Mutant::FractionAcross).id, "S32");
 }
+
+#[test]
+fn a_past_without_its_workers_breaks_s6() {
+    assert_eq!(found_by_corpus(Mutant::PastWithoutWorkers).id, "S6");
+}

@@ -7,7 +7,7 @@ use engine::{Engine, Input};
 use model::hash::mix;
 use model::message::News;
 use model::shared::Breaker;
-use model::{RunId, Span, TaskId, Timestamp};
+use model::{Fact, RunId, Span, TaskId, Timestamp};
 
 use crate::clients::Clients;
 use crate::coordinator::{Coordinator, TurnEnd};
@@ -394,7 +394,7 @@ impl World {
         });
         if let (Some((run, task)), Some(leader)) = (found, &mut self.leader) {
             let tasks = model::IdSet::one(task.0);
-            leader.corrupt(&model::Fact::TasksSkipped { run, tasks }, &self.store);
+            leader.corrupt(&Fact::TasksSkipped { run, tasks }, &self.store);
         }
     }
 
@@ -475,6 +475,13 @@ impl World {
             self.stage.judge("S10", Err(what));
         }
         self.stage.judge("S6", s06_replay::snapshot(engine, &self.store.graphs));
+        let forgets = self.stage.has(Mutant::PastWithoutWorkers);
+        let is_told = |fact: &Fact| !(forgets && matches!(fact, Fact::WorkerJoined(_)));
+        let asked = s06_replay::supposed(engine, &self.store.graphs, is_told);
+        if asked.as_ref().is_ok_and(|&reasons| reasons > 0) {
+            self.stage.hit(Mark::ExplainedThen);
+        }
+        self.stage.judge("S6", asked.map(drop));
         let dead =
             l04_leases_return::check(&self.records.ledger, &self.stage.truth, self.stage.now);
         self.stage.judge("L4", dead);

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use engine::{RequestId, Submission};
-use model::collections::HashMap;
+use model::collections::{HashMap, HashSet};
 use model::fact::RunAdmitted;
 use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Priority};
 use model::queue::{DEFAULT_QUEUE, QueueTree, SEPARATOR, tenant};
-use model::{Constraints, Digest, Graph, RunId, Span};
-use workload::KindsId;
+use model::{Digest, Graph, RunId, Span};
+use workload::{ConstraintsId, Devices, KindsId, NameId, Task, Workload};
 
 use crate::house;
 use crate::work::Work;
 
-/// What makes tasks alike to the engine.
-type Like<'w> = (u32, u64, (u32, u16, KindsId), u64, Option<&'w Constraints>);
+/// What makes tasks alike to the engine; of runs of one workflow also the kind of the work.
+pub(crate) type Like =
+    (Option<NameId>, (u32, u64), (u32, u16, KindsId), Option<ConstraintsId>, u64);
 
 /// The queue of a job: the one that it names, below its tenant or at the top, or that of its
 /// tenant.
@@ -27,10 +28,41 @@ fn queue(queues: &QueueTree, (tenant, queue): (&str, &str)) -> Box<str> {
     known.or(named).unwrap_or(DEFAULT_QUEUE).into()
 }
 
+/// The kinds of work of each workflow, in the order in which they were first seen. The engine tells
+/// work apart by its place among them, from run to run.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kinds(HashMap<NameId, Vec<Like>>);
+
+impl Kinds {
+    /// None if jobs are no runs of workflows.
+    pub(crate) fn of(workload: &Workload, expected: &[u64]) -> Self {
+        let mut kinds = HashMap::<NameId, Vec<Like>>::default();
+        let mut seen = HashSet::default();
+        for job in workload.jobs.iter().filter(|_| workload.repeats) {
+            for task in job.tasks.clone() {
+                let like = like(workload, task, expected);
+                if seen.insert((job.name, like)) {
+                    kinds.entry(job.name).or_default().push(like);
+                }
+            }
+        }
+        Self(kinds)
+    }
+}
+
+fn like(workload: &Workload, task: u32, expected: &[u64]) -> Like {
+    let it = &workload.tasks()[task as usize];
+    let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
+    let kind = workload.repeats.then_some(it.kind);
+    let asked = workload.constraints_id(task);
+    (kind, (it.cpu_milli, it.memory_bytes), devices, asked, expected[task as usize])
+}
+
 /// The submission of a job.
 pub(crate) fn submission(work: &Work, queues: &QueueTree, job: usize) -> Submission {
     let graph = Arc::new(graph(work, job));
     let it = &work.workload.jobs[job];
+    let workflow = if work.workload.repeats { work.workload.text(it.name) } else { "" };
     let named = (work.workload.text(it.tenant), work.workload.text(it.queue));
     let queue = queue(queues, named);
     let run = RunAdmitted {
@@ -38,7 +70,7 @@ pub(crate) fn submission(work: &Work, queues: &QueueTree, job: usize) -> Submiss
         key: None,
         tenant: tenant(&queue).into(),
         queue,
-        name: Box::default(),
+        name: workflow.into(),
         identity: Digest::default(),
         content: Digest::default(),
         graph: graph.digest(),
@@ -57,16 +89,25 @@ fn graph(work: &Work, job: usize) -> Graph {
     let workload = &work.workload;
     let range = workload.jobs[job].tasks.clone();
     let mut parts = GraphParts::default();
-    let mut known = HashMap::<Like<'_>, u32>::default();
+    let mut known = HashMap::<Like, u32>::default();
+    let policy = |like: Like| {
+        let (_, (cpu_milli, memory_bytes), (count, share_milli, kinds), asked, expected) = like;
+        let devices = Devices { count, share_milli, kinds };
+        let task = Task { cpu_milli, memory_bytes, devices, ..Task::default() };
+        let asked = asked.map(|id| workload.constraints_of(id).clone()).unwrap_or_default();
+        let expected = Some(Span(expected)).filter(|span| span.0 > 0);
+        house::task_policy(house::request(workload, &task), asked, expected)
+    };
+    let name = workload.jobs[job].name;
+    for (at, &like) in (0..).zip(work.kinds.0.get(&name).into_iter().flatten()) {
+        known.insert(like, at);
+        parts.policies.push(policy(like));
+    }
     for task in range.clone() {
         let it = &workload.tasks()[task as usize];
-        let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
-        let expected = work.expected[task as usize];
-        let asked = workload.constraints(task);
-        let like = (it.cpu_milli, it.memory_bytes, devices, expected, asked);
+        let like = like(workload, task, &work.expected);
         let policy = *known.entry(like).or_insert_with(|| {
-            let expected = Some(Span(expected)).filter(|span| span.0 > 0);
-            parts.policies.push(house::task_policy(workload, task, expected));
+            parts.policies.push(policy(like));
             crate::paths::number(parts.policies.len() - 1)
         });
         parts.policy_of.push(policy);

@@ -1,14 +1,14 @@
 //! Where a workload meets the engine: policies, what is asked for and offered, what is expected.
 
-use engine::Engine;
+use engine::{Engine, Rules};
 use model::queue::QueueTree;
-use model::{Device, DeviceRequest, Offers, Request, Span};
+use model::{Constraints, Device, DeviceRequest, Offers, Request, Span};
 pub use scheduler::Policy;
 use workload::{NodeKind, Task, Workload};
 
 /// An engine that knows nothing yet and plans by a policy, for some queues.
 pub(crate) fn engine(policy: Policy, queues: &QueueTree) -> Engine {
-    Engine::with(policy, queues)
+    Engine::with(&Rules { policy, queues: queues.clone() })
 }
 
 /// What is not as it will be, of what a workload asks for.
@@ -20,7 +20,7 @@ pub(crate) fn note(workload: &Workload) -> Option<String> {
 }
 
 /// What each member of a task asks for.
-fn request(workload: &Workload, task: &Task) -> Request {
+pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
     let kinds = workload.device_kinds(task.devices.kinds).map(Into::into).collect();
     let devices = match task.devices.count {
         0 => DeviceRequest::default(),
@@ -57,14 +57,12 @@ pub(crate) fn offers(node: &NodeKind, number: u32) -> Offers {
     }
 }
 
-/// How a task is run, by its number, which is expected to take so long.
+/// How a task is run that asks for this and goes where it may, and is expected to take so long.
 pub(crate) fn task_policy(
-    workload: &Workload,
-    number: u32,
+    request: Request,
+    constraints: Constraints,
     expected: Option<Span>,
 ) -> model::policy::Policy {
-    let request = request(workload, &workload.tasks()[number as usize]);
-    let constraints = workload.constraints(number).cloned().unwrap_or_default();
     let retry = model::policy::RetryPolicy { limit: u8::MAX, ..Default::default() };
     model::policy::Policy { request, retry, expected, constraints, ..Default::default() }
 }

@@ -11,8 +11,8 @@
 //! Nothing here has a clock, a thread, a file or a random source. It must never decide where or
 //! when a task starts: that is the engine's, also where it is wrong.
 //!
-//! The history of a live system is to come in through `workload`, as another form of recorded jobs:
-//! nothing here would have to know where they come from.
+//! The history of a live system comes in as any other workload, with what really happened beside it
+//! ([`Recorded`]): nothing here knows where they come from.
 
 pub mod bound;
 mod chance;
@@ -27,6 +27,7 @@ mod merge;
 mod node;
 mod paths;
 mod play;
+mod recorded;
 pub mod report;
 mod trouble;
 mod work;
@@ -38,6 +39,7 @@ pub use house::Policy;
 pub use measure::{Figures, Seen, Spread, measure};
 pub use merge::merge;
 pub use play::{Attempt, Played, Setup, Stuck, play};
+pub use recorded::{RECORDED, Recorded, RecordedJob};
 pub use trouble::Trouble;
 pub use work::{Load, Work, prepare};
 pub use workload::{Cluster, Workload};

@@ -8,8 +8,9 @@ mod picture;
 mod usage;
 
 use serde::Serialize;
+use workload::{Cluster, Task};
 
-use crate::bound::least_makespan;
+use crate::bound::{least_makespan, takes};
 use crate::paths::Paths;
 use crate::play::{Played, Setup};
 use crate::{Work, name_of};
@@ -96,7 +97,15 @@ pub struct Seen {
 /// Looks at what happened.
 #[must_use]
 pub fn measure(setup: &Setup<'_>, played: &Played) -> Seen {
-    let Setup { work, cluster, policy, .. } = *setup;
+    look(name_of(setup.policy), (setup.work, setup.cluster), played)
+}
+
+/// Looks at what has happened under this name, on a cluster.
+pub(crate) fn look(
+    policy: &'static str,
+    (work, cluster): (&Work, &Cluster),
+    played: &Played,
+) -> Seen {
     let workload = &work.workload;
     let waits = sorted(waits(work, played));
     let completions: Vec<u64> =
@@ -122,7 +131,7 @@ pub fn measure(setup: &Setup<'_>, played: &Played) -> Seen {
     let usage = usage::Usage::of(work, cluster, played);
     let sorted_completions = sorted(completions);
     let figures = Figures {
-        policy: name_of(policy),
+        policy,
         wait: spread(&waits),
         completion: spread(&sorted_completions),
         makespan_s,
@@ -157,12 +166,20 @@ fn waits(work: &Work, played: &Played) -> Vec<u64> {
     let mut waits = Vec::with_capacity(tasks.len());
     for attempt in &played.attempts {
         let task = attempt.task as usize;
+        if is_nothing(&tasks[task]) {
+            continue;
+        }
         begun[task] += 1;
         if begun[task] == tasks[task].members {
             waits.push(attempt.began_us.saturating_sub(played.ready_us[task]));
         }
     }
     waits
+}
+
+/// Whether a task only orders others: nobody waits for it to begin.
+fn is_nothing(task: &Task) -> bool {
+    task.duration_us == 0 && takes(task) == [0; 3]
 }
 
 fn sorted(mut times: Vec<u64>) -> Vec<u64> {

@@ -24,6 +24,7 @@ pub fn merge(
     if let Some(outstanding) = closed.reduce(u32::saturating_add) {
         builder.arrive(Arrival::Closed { outstanding });
     }
+    builder.repeat(workloads.iter().all(|it| it.repeats));
     for workload in workloads {
         workload.notes.iter().for_each(|note| builder.note(note.clone()));
         for job in &workload.jobs {

@@ -7,6 +7,7 @@ use workload::{Cluster, Workload};
 use crate::chance::Chance;
 use crate::come::{Coming, Times, work_s};
 use crate::fit::fits;
+use crate::graphs::Kinds;
 use crate::merge::merge;
 use crate::{Trouble, code};
 
@@ -29,6 +30,10 @@ pub struct Work {
     pub(crate) times: Times,
     /// How long each task is expected to take, in microseconds; 0 for nothing.
     pub(crate) expected: Vec<u64>,
+    /// Of each workflow that jobs are runs of, the kinds of its work.
+    pub(crate) kinds: Kinds,
+    /// Of each job that was given, in their order, whether it was kept.
+    pub(crate) kept: Vec<bool>,
     /// What was left out or supposed, a sentence each.
     pub notes: Vec<String>,
     /// The part of the cluster that is asked for while jobs come; nothing in a closed loop, or if
@@ -105,7 +110,9 @@ pub fn prepare(
     };
     let span = span.filter(|&span| span > 0);
     let load = span.map(|span| work_s(&workload, &cluster) / (span as f64 / 1e6));
-    Ok(Work { workload, times, expected, notes, load })
+    let kinds = Kinds::of(&workload, &expected);
+    let kept = unfit.into_iter().map(|unfit| !unfit).collect();
+    Ok(Work { workload, times, expected, kinds, kept, notes, load })
 }
 
 fn expected(workload: &Workload, load: Load) -> Vec<u64> {

@@ -201,6 +201,11 @@ impl Builder {
         self.workload.arrival = arrival;
     }
 
+    /// Says that jobs of one name are runs of one workflow.
+    pub const fn repeat(&mut self, repeats: bool) {
+        self.workload.repeats = repeats;
+    }
+
     /// Notes what was left out or supposed.
     pub fn note(&mut self, note: impl Into<String>) {
         self.workload.notes.push(note.into());

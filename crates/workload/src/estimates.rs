@@ -76,6 +76,18 @@ impl Estimates {
     }
 }
 
+impl Workload {
+    /// The same with other expectations, for one that was not read from a file. What is expected as
+    /// recorded may be learned from run to run; what is given is not. `prior_us` is expected of a
+    /// kind that no job before had a task of, in microseconds.
+    #[must_use]
+    pub fn expecting(mut self, estimates: Estimates, prior_us: u64) -> Self {
+        self.repeats &= estimates == Estimates::Recorded;
+        estimates.apply(&mut self, Basis::Before { prior_us }, true);
+        self
+    }
+}
+
 fn of_the_job(workload: &mut Workload) {
     let mut sums = HashMap::<NameId, Sum>::default();
     for job in &workload.jobs {
@@ -135,6 +147,22 @@ mod tests {
         assert_eq!(estimates(&workload), [Some(1), Some(5), Some(4), Some(100)]);
         Estimates::None.apply(&mut workload, Basis::Job, true);
         assert_eq!(estimates(&workload), [None; 4]);
+    }
+
+    #[test]
+    fn only_what_is_expected_as_recorded_may_be_learned() {
+        let mut builder = Builder::new("w");
+        builder.repeat(true);
+        builder.task(&NewTask { duration_us: 5, estimate_us: Some(7), ..NewTask::default() });
+        let workload = builder.finish().unwrap();
+        let expecting = |how| {
+            let workload = workload.clone().expecting(how, 9);
+            (workload.repeats, estimates(&workload)[0])
+        };
+        assert_eq!(expecting(Estimates::Recorded), (true, Some(7)));
+        assert_eq!(expecting(Estimates::Exact), (false, Some(5)));
+        assert_eq!(expecting(Estimates::Mean), (false, Some(9)));
+        assert_eq!(expecting(Estimates::None), (false, None));
     }
 
     #[test]

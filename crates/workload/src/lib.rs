@@ -42,4 +42,4 @@ pub use fault::{Fault, Faults, Place};
 pub use format::{Format, Options, Recorded, read};
 pub use names::{NameId, Names};
 pub use source::Source;
-pub use workload::{Arrival, Devices, Job, KindsId, Task, Workload};
+pub use workload::{Arrival, ConstraintsId, Devices, Job, KindsId, Task, Workload};

@@ -20,6 +20,9 @@ pub struct Workload {
     pub arrival: Arrival,
     /// By the time at which they come; of equal ones as in the file.
     pub jobs: Vec<Job>,
+    /// Whether jobs of one name are runs of one workflow, and tasks of one kind the same work in
+    /// all of them: then what that takes is learned from run to run, as a live system does.
+    pub repeats: bool,
     /// What was left out or supposed when it was read, a sentence each, for whoever reports on it.
     pub notes: Vec<String>,
     pub(crate) tasks: Vec<Task>,
@@ -35,6 +38,10 @@ pub struct Workload {
     /// Each distinct.
     pub(crate) constraints: Vec<Constraints>,
 }
+
+/// What some tasks ask of the nodes that they go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConstraintsId(u32);
 
 /// When jobs come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -165,8 +172,24 @@ impl Workload {
     /// What a task asks of the nodes that it goes to, if it asks for anything.
     #[must_use]
     pub fn constraints(&self, task: u32) -> Option<&Constraints> {
+        self.constraints_id(task).map(|id| self.constraints_of(id))
+    }
+
+    /// The number of what a task asks of the nodes that it goes to, if it asks for anything: those
+    /// with the same number ask for the same.
+    #[must_use]
+    pub fn constraints_id(&self, task: u32) -> Option<ConstraintsId> {
         let at = self.asking.binary_search_by_key(&task, |&(task, _)| task).ok()?;
-        self.constraints.get(self.asking[at].1 as usize)
+        Some(ConstraintsId(self.asking[at].1))
+    }
+
+    /// What such a number stands for.
+    ///
+    /// # Panics
+    /// It is not a number of this workload.
+    #[must_use]
+    pub fn constraints_of(&self, id: ConstraintsId) -> &Constraints {
+        &self.constraints[id.0 as usize]
     }
 
     /// What it takes, in bytes: tasks, edges, jobs and names.

@@ -1,19 +1,23 @@
 //! `explain`: why a task waits, or where it runs.
 
 use clap::Args;
-use protocol::api::{ExplainQuery, RunRef};
+use protocol::api::{ExplainQuery, Moment, RunRef};
 
 use super::{reader, run_ref};
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::moment;
 use crate::output::Format;
 use crate::render::explanation;
 
 const EXAMPLES: &str = "\
 Examples:
   autoglm explain last train
-  autoglm explain 7 train --item 3";
+  autoglm explain 7 train --item 3
+  autoglm explain 7 train --at 2026-11-20T18:36:51Z
+  autoglm explain 7 train --at 10m                     Ten minutes ago
+  autoglm explain 7 train --at 812                     When fact 812 of the journal was the last";
 
 /// Say why a task waits, or where it runs.
 #[derive(Debug, Args)]
@@ -29,12 +33,16 @@ pub(crate) struct Explain {
     /// An item of its fan-out [default: the one that has come least far]
     #[arg(long, value_name = "NUMBER")]
     pub item: Option<u32>,
+
+    /// As of a time, such as 2026-11-20T18:36:51Z or 10m for ago, or of a fact by its number
+    #[arg(long, value_name = "WHEN", value_parser = moment::moment, allow_hyphen_values = true)]
+    pub at: Option<Moment>,
 }
 
 impl Explain {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit> {
         let session = reader(context).await?;
-        let query = ExplainQuery { item: self.item };
+        let query = ExplainQuery { item: self.item, at: self.at };
         let explained = session.client.explain(self.run, &self.task, &query).await?;
         let output = context.output;
         match output.format {
@@ -45,8 +53,9 @@ impl Explain {
             }
             Format::Table | Format::Wide => {
                 output.text(&explanation::render(&explained, output.tone))?;
-                let is_final = explained.status.is_final();
-                super::tell_if_left(context, &session, explained.run, is_final);
+                // How things stood then says nothing of who works on it now.
+                let is_over = explained.status.is_final() || explained.as_of.is_some();
+                super::tell_if_left(context, &session, explained.run, is_over);
             }
         }
         Ok(Exit::Ok)

@@ -1,9 +1,10 @@
 //! `simulate`: what a workload would do on a described cluster. Nothing is run; time is virtual.
 //!
-//! The history of a live system is to be another kind of FILE: it is read in `simulate::files`.
+//! The workload is read from files, or from the history of the system that the state is of.
 
 mod asked;
 mod files;
+mod history;
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -12,17 +13,21 @@ use std::time::Instant;
 
 use clap::Args;
 use model::queue::QueueTree;
+use protocol::api::Time;
 use whatif::report::{Page, Shown};
-use whatif::{Cluster, Coming, Load, Policy, Seen, Setup, Trouble, Work};
+use whatif::{Cluster, Coming, Load, Policy, Recorded, Seen, Setup, Trouble, Work, Workload};
 
 use crate::app::Context;
 use crate::error::{Error, FILE_EXISTS, NOT_WRITTEN, Result};
 use crate::exit::Exit;
 use crate::inputs::Inputs;
+use crate::moment;
 use crate::output::Format;
 use crate::queues;
+use crate::render::history::Found;
 use crate::render::simulate::{Outcome, Simulated, Simulation, render};
 use asked::Estimates;
+use history::History;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,6 +36,7 @@ Examples:
   autoglm simulate jobs.csv --cluster nodes.yaml --what-if 'nodes.gpu += 2'
   autoglm simulate montage.json.gz --cluster nodes.yaml --arrivals closed:8 --estimates noise:1
   autoglm simulate train.yaml --cluster nodes.yaml --duration 'train=2h' --failures 0.05
+  autoglm simulate --history --since 30d --what-if 'nodes.local += 1'
 
 FILE is a trace of jobs as comma-separated values, a scenario, an instance of WfCommons, a file of
 the Philly or the Alibaba traces, packed by gzip or not, or a workflow. CLUSTER lists nodes:
@@ -43,10 +49,24 @@ and `gpus`.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Simulate {
     /// The workload; several are simulated together
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "history", value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// The nodes [default: those of the scenario]
+    /// Simulate the work that this system has really done, instead of files
+    #[arg(long, conflicts_with = "files")]
+    pub history: bool,
+
+    /// The runs that were submitted from then on: a time, or how long ago
+    #[arg(long, value_name = "WHEN", default_value = "7d", value_parser = moment::time)]
+    #[arg(requires = "history", allow_hyphen_values = true)]
+    pub since: Time,
+
+    /// The runs that were submitted before then [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = moment::time)]
+    #[arg(requires = "history", allow_hyphen_values = true)]
+    pub until: Option<Time>,
+
+    /// The nodes [default: those of the scenario, or of the history]
     #[arg(long, value_name = "CLUSTER")]
     pub cluster: Option<PathBuf>,
 
@@ -93,28 +113,55 @@ pub(crate) struct Simulate {
 /// A cluster with its name in tables.
 type Named = (&'static str, Cluster);
 
+/// What really happened.
+struct Past {
+    /// On these nodes.
+    cluster: Cluster,
+    recorded: Recorded,
+    found: Found,
+}
+
 impl Simulate {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let begin = Instant::now();
         let policies = self.compare.iter().map(|name| whatif::policy(name.trim()));
         let policies = policies.collect::<std::result::Result<Vec<_>, _>>().map_err(usage)?;
-        let (workloads, cluster) = files::read(&self, context.tone)?;
+        let (workloads, cluster, past) = self.read(context)?;
         let clusters = self.clusters(cluster)?;
         let queues = queues::read(self.queues.as_deref(), context.tone)?;
         let load = Load { coming: self.arrivals, noise: self.estimates.noise(), seed: self.seed };
         let each: Vec<&Cluster> = clusters.iter().map(|(_, cluster)| cluster).collect();
         let work = whatif::prepare(workloads, &each, load).map_err(invalid)?;
         let mut seen = Vec::new();
+        if let Some(past) = &past {
+            seen.push(("", past.recorded.measure(&work, &past.cluster)));
+        }
         for &policy in &policies {
             for (name, cluster) in &clusters {
                 seen.push((*name, self.simulate(&work, &queues, (cluster, policy))?));
             }
         }
-        let simulation = self.simulation(&work, &clusters, &seen);
+        let mut simulation = self.simulation(&work, &clusters, &seen);
+        simulation.simulated.history = past.map(|past| past.found);
         if let Some(path) = &self.report {
             write(path, &report(&simulation, &seen))?;
         }
         self.tell(context, &simulation, begin)
+    }
+
+    /// The work and the nodes, and what really happened if that is known.
+    fn read(&self, context: &Context) -> Result<(Vec<Workload>, Cluster, Option<Past>)> {
+        if !self.history {
+            let (workloads, cluster) = files::read(self, context.tone)?;
+            return Ok((workloads, cluster, None));
+        }
+        let History { workload, cluster, recorded, found } = history::read(self, context)?;
+        let described = match &self.cluster {
+            Some(path) => files::nodes(path, context.tone)?,
+            None if cluster.is_empty() => return Err(files::no_nodes("the history")),
+            None => cluster.clone(),
+        };
+        Ok((vec![workload], described, Some(Past { cluster, recorded, found })))
     }
 
     /// The cluster as it is described, and as it would be.
@@ -156,6 +203,7 @@ impl Simulate {
         };
         Simulation {
             simulated: Simulated {
+                history: None,
                 workload: workload.name.clone(),
                 tasks: workload.tasks().len(),
                 jobs: workload.jobs.len(),
@@ -205,6 +253,7 @@ fn report(simulation: &Simulation, seen: &[(&'static str, Seen)]) -> String {
     let results: Vec<Shown<'_>> =
         names.iter().zip(seen).map(|(name, (_, seen))| Shown { name, seen }).collect();
     let mut told = vec![simulation.simulated.to_string()];
+    told.extend(simulation.simulated.history.as_ref().map(ToString::to_string));
     told.extend(simulation.simulated.change());
     told.extend(simulation.simulated.notes.iter().cloned());
     let title = format!("Simulation of {}", simulation.simulated.workload);

@@ -165,7 +165,8 @@ impl Reader {
         let own = tempfile::tempdir().map_err(unusable)?;
         let socket = own.path().join(protocol::api::SOCKET_NAME);
         let queues = queues::read(rules.queues.as_deref(), Tone::PLAIN)?;
-        let config = server::Config { queues, ..config(folder, Mode::ReadOnly { socket }) };
+        let (policy, mode) = (rules.policy, Mode::ReadOnly { socket });
+        let config = server::Config { policy, queues, ..config(folder, mode) };
         match server::Holder::start(&config) {
             Ok(server) => Ok(Some(Self { _server: server, folder: own })),
             Err(server::StartError::Unusable(reason)) => Err(unusable(reason)),

@@ -17,6 +17,10 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         explanation.run,
         printable(&explanation.summary),
     );
+    if let Some(as_of) = &explanation.as_of {
+        let told = format!("As of {}, fact {}.", as_of.time, as_of.seq);
+        text.push_str(&format!("{}\n", tone.paint(Paint::Accent, &told)));
+    }
     if let Some(reason) = &explanation.reason {
         let label = tone.paint(Paint::Bad, "The reason:");
         text.push_str(&format!("{label} {}\n", printable(reason)));
@@ -50,13 +54,16 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         let label = tone.paint(Paint::Accent, "What would let it start:");
         text.push_str(&format!("{label} {}\n", printable(unblock)));
     }
+    for unknown in explanation.as_of.iter().flat_map(|as_of| &as_of.unknown) {
+        text.push_str(&format!("Not known: {}.\n", printable(unknown)));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use model::{RunId, TaskStatus};
-    use protocol::api::{Blocker, Placement};
+    use protocol::api::{AsOf, Blocker, Placement};
 
     use super::super::samples::START;
     use super::*;
@@ -76,6 +83,7 @@ mod tests {
             unblock: None,
             placed: None,
             limits: None,
+            as_of: None,
         }
     }
 
@@ -98,6 +106,21 @@ mod tests {
           - behind: 12 items of 3 tasks go first
         12 items of 3 tasks ahead of it in the queue.
         What would let it start: the end of any of the 2 running tasks
+        ");
+    }
+
+    #[test]
+    fn what_is_past_says_as_of_when_and_what_is_not_known() {
+        let unknown = vec!["whether workers were heard of".to_owned()];
+        let explanation = Explanation {
+            as_of: Some(AsOf { seq: 812, time: START, unknown }),
+            item: None,
+            ..explanation(TaskStatus::Ready)
+        };
+        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        train of run 7 (ready): no worker has room for it
+        As of 2026-11-20T10:00:00.000000Z, fact 812.
+        Not known: whether workers were heard of.
         ");
     }
 

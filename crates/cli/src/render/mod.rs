@@ -6,6 +6,7 @@ pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod explanation;
 pub(crate) mod gc;
+pub(crate) mod history;
 pub(crate) mod items;
 pub(crate) mod log;
 pub(crate) mod markdown;

@@ -65,7 +65,7 @@ mod tests {
             waiting: 12,
             resources: vec![
                 resource("cpu", 4.0, None, None),
-                resource("memory", f64::from(1 << 30), None, Some(f64::from(1 << 30) * 8.0)),
+                resource("memory", f64::from(1 << 30), None, None),
                 resource("gpu", 2.5, Some(4.0), Some(8.0)),
             ],
         };
@@ -73,7 +73,7 @@ mod tests {
             QueueSummary { queue: "serving".to_owned(), weight: 1, ..QueueSummary::default() };
         insta::assert_snapshot!(render(&[research, serving], Tone::PLAIN), @r"
         QUEUE     WEIGHT  RUNS  RUNNING  WAITING  HAS                      GUARANTEED  LIMIT
-        research       2     3        4       12  4 cpu, 1.0 GiB, 2.5 gpu  4 gpu       8.0 GiB, 8 gpu
+        research       2     3        4       12  4 cpu, 1.0 GiB, 2.5 gpu  4 gpu       8 gpu
         serving        1     0        0        0  -                        -           -
         ");
     }

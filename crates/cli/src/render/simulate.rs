@@ -7,6 +7,7 @@ use serde::Serialize;
 use whatif::Figures;
 use whatif::measure::{Missed, RESOURCES};
 
+use super::history::Found;
 use super::{duration, plural};
 use crate::style::{Paint, Tone};
 use crate::table::{Cell, Table, printable};
@@ -23,6 +24,9 @@ pub(crate) struct Simulation {
 /// What was simulated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Simulated {
+    /// How much of a history was found, if that is what was simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Found>,
     /// What the workload is called.
     pub workload: String,
     pub tasks: usize,
@@ -175,18 +179,20 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
     heads.extend(columns.iter().map(|column| column.head));
     let mut table = Table::new(&heads);
     let mut is_any_best = false;
+    let is_race = results.iter().any(|result| rivals(results, result).len() > 1);
     for (at, result) in results.iter().enumerate() {
-        let is_same = |other: &&Outcome| other.cluster == result.cluster;
-        let rivals: Vec<&Outcome> = results.iter().filter(is_same).collect();
+        let rivals = rivals(results, result);
         let mut cells = vec![Cell::from(result.figures.policy)];
-        cells.extend(result.cluster.map(Cell::from));
+        if has_clusters {
+            cells.push(Cell::from(result.cluster.unwrap_or_default()));
+        }
         for column in &columns {
             let value = (column.of)(&result.figures);
             let is_best = value.is_some_and(|value| is_best(column, value, &rivals));
             is_any_best |= is_best;
             let mark = if is_best { "*" } else { " " };
             let text = value.map_or_else(|| "-".to_owned(), |value| shown(column.unit, value));
-            let cell = Cell::from(format!("{text}{}", if rivals.len() > 1 { mark } else { "" }));
+            let cell = Cell::from(format!("{text}{}", if is_race { mark } else { "" }));
             cells.push(if is_best { cell.paint(Paint::Good) } else { cell });
         }
         table.row(cells);
@@ -194,7 +200,9 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
             table.row(change(&columns, [&results[at - 1], result].map(|it| &it.figures)));
         }
     }
-    let mut text = format!("{}\n", printable(&simulation.simulated.to_string()));
+    let history = simulation.simulated.history.as_ref();
+    let mut text = history.map_or_else(String::new, |found| format!("{found}\n"));
+    text.push_str(&format!("{}\n", printable(&simulation.simulated.to_string())));
     let change = simulation.simulated.change();
     change.iter().for_each(|change| text.push_str(&format!("{}\n", printable(change))));
     text.push('\n');
@@ -204,6 +212,14 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
     text.push_str(if wide { WIDE_LEGEND } else { "" });
     text.push_str(if is_any_best { "*: the best of the policies.\n" } else { "" });
     text
+}
+
+/// What a result competes with. What happened is no policy, and competes with none.
+fn rivals<'a>(results: &'a [Outcome], result: &Outcome) -> Vec<&'a Outcome> {
+    let is_recorded = |it: &Outcome| it.figures.policy == whatif::RECORDED;
+    let is_rival =
+        |it: &&Outcome| it.cluster == result.cluster && is_recorded(it) == is_recorded(result);
+    results.iter().filter(is_rival).collect()
 }
 
 /// How much a change of the cluster brings, in percent of what was.
@@ -277,6 +293,7 @@ mod tests {
 
     fn simulation(results: Vec<Outcome>) -> Simulation {
         let simulated = Simulated {
+            history: None,
             workload: "jobs".to_owned(),
             tasks: 240,
             jobs: 24,
@@ -305,6 +322,31 @@ mod tests {
         WAIT: of tasks that could begin, until they did. DONE: of jobs, from coming to end.
         BOUND: the makespan, by what no schedule is shorter than. CPU, GPU: busy while jobs come.
         *: the best of the policies.
+        ");
+    }
+
+    #[test]
+    fn what_happened_stands_beside_and_competes_with_nobody() {
+        let results = vec![
+            outcome(whatif::RECORDED, None, 0.5),
+            outcome("autoglm", Some("before"), 2.0),
+            outcome("autoglm", Some("after"), 1.0),
+        ];
+        let mut told = simulation(results);
+        let at = protocol::api::Time(model::Timestamp(7 * 86_400_000_000));
+        told.simulated.history = Some(Found { at, runs: 24, attempts: 240, ..Found::default() });
+        insta::assert_snapshot!(render(&told, false, Tone::PLAIN), @r"
+        24 runs, 240 attempts of the last 7 days.
+        jobs: 240 tasks in 24 jobs on 5 nodes, load 83 %
+
+        POLICY    CLUSTER   WAIT  WAIT P95  WAIT MAX    DONE  DONE P95  MAKESPAN  BOUND      CPU
+        recorded            6.0s     18.0s     54.0s  1m 36s    4m 48s     2h 5m   0.52  100.0 %
+        autoglm   before   24.0s    1m 12s    3m 36s  6m 24s   19m 12s     2h 5m   2.08   25.0 %
+        autoglm   after    12.0s     36.0s    1m 48s  3m 12s    9m 36s     2h 5m   1.04   50.0 %
+                  change   -50 %     -50 %     -50 %   -50 %     -50 %         =  -50 %   +100 %
+
+        WAIT: of tasks that could begin, until they did. DONE: of jobs, from coming to end.
+        BOUND: the makespan, by what no schedule is shorter than. CPU, GPU: busy while jobs come.
         ");
     }
 

@@ -223,6 +223,7 @@ async fn explain() -> Json<Explanation> {
         unblock: Some("the success of split".to_owned()),
         placed: None,
         limits: None,
+        as_of: None,
     })
 }
 

@@ -23,6 +23,7 @@ mod kill;
 mod limits;
 mod network;
 mod output;
+mod past;
 mod pausing;
 mod power_cut;
 mod queues;

@@ -23,12 +23,11 @@ use alloc::vec::Vec;
 use model::collections::{HashMap, HashSet};
 use model::fact::Fact;
 use model::message::LeaseId;
-use model::queue::QueueTree;
 use model::{Graph, Round, RunId, TaskKey, Timestamp, WorkerId};
-use scheduler::Policy;
 
 use crate::input::{Effect, Generated, Input, Step};
 use crate::planning::Planning;
+use crate::rules::Rules;
 use crate::state::{ClassId, State};
 pub(crate) use deadline::may_start;
 pub(crate) use session::Session;
@@ -56,10 +55,10 @@ pub(crate) struct Volatile {
 }
 
 impl Volatile {
-    pub(crate) fn new(policy: Policy, queues: &QueueTree) -> Self {
+    pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             sessions: HashMap::default(),
-            planning: Planning::new(policy, queues),
+            planning: Planning::new(rules),
             never_fits: HashMap::default(),
             asked: HashSet::default(),
             questions: 0,

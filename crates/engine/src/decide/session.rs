@@ -38,6 +38,11 @@ impl Session {
         Self { id: 0, heard: 0, said: 0, last_beat: now, reports: 0 }
     }
 
+    /// That of a worker which is taken to have just been heard of.
+    pub(crate) const fn supposed(now: Timestamp) -> Self {
+        Self { id: 1, ..Self::new(now) }
+    }
+
     /// Whether the worker is heard of often enough to be given work.
     pub(crate) fn is_lively(&self, now: Timestamp) -> bool {
         self.id > 0 && now.since(self.last_beat) < suspect_after()

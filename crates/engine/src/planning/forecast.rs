@@ -1,5 +1,5 @@
-//! What is left of a run: its work, its longest path by expected durations, and how urgent each task
-//! is by what waits for it.
+//! What is left of a run: its work, its longest path by expected durations, and how urgent each
+//! task is by what waits for it.
 //!
 //! Estimates change as attempts end. What follows from them is worked out anew only now and then,
 //! so that it costs a part of what the run itself does.

@@ -18,11 +18,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
-use model::queue::QueueTree;
 use model::{ItemId, ItemKey, RunId, Span, TaskId, TaskKey, Timestamp, VariantId, WorkerId};
-use scheduler::{ALL_ITEMS, GroupKey, Plan, Planner, Policy};
+use scheduler::{ALL_ITEMS, GroupKey, Plan, Planner};
 
 use crate::decide::Session;
+use crate::rules::Rules;
 use crate::state::{Change, ClassId, State};
 pub(crate) use allowances::Limit;
 pub(crate) use classes::Way;
@@ -43,6 +43,7 @@ const LOOK_AGAIN: Span = Span::millis(250);
 /// The planner, and what it has been told.
 #[derive(Debug)]
 pub(crate) struct Planning {
+    rules: Rules,
     planner: Planner,
     queues: Queues,
     nodes: Nodes,
@@ -101,10 +102,11 @@ impl From<GroupKey> for Origin {
 }
 
 impl Planning {
-    pub(crate) fn new(policy: Policy, queues: &QueueTree) -> Self {
-        let mut planner = Planner::new(policy);
+    pub(crate) fn new(rules: &Rules) -> Self {
+        let mut planner = Planner::new(rules.policy);
         Self {
-            queues: Queues::new(queues, &mut planner),
+            queues: Queues::new(&rules.queues, &mut planner),
+            rules: rules.clone(),
             planner,
             nodes: Nodes::default(),
             ways: Ways::default(),
@@ -120,7 +122,7 @@ impl Planning {
 
     /// Forgets what the planner was told, and tells it all there is.
     pub(crate) fn begin(&mut self, state: &mut State, now: Timestamp) {
-        let anew = Self::new(self.planner.policy(), self.queues.tree());
+        let anew = Self::new(&self.rules);
         *self = Self { changed: true, planned_at: now, ..anew };
         state.changes.keep();
         let workers: Vec<WorkerId> = state.workers().map(|(id, _)| id).collect();
@@ -182,6 +184,11 @@ impl Planning {
         for run in core::mem::take(&mut self.stirred) {
             self.tell_room(state, run);
         }
+    }
+
+    /// What it goes by.
+    pub(crate) const fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The worker that a node stands for.

@@ -42,10 +42,6 @@ impl Queues {
         Self { tree: tree.clone(), numbers, other, named: usize::MAX }
     }
 
-    pub(super) const fn tree(&self) -> &QueueTree {
-        &self.tree
-    }
-
     /// The queue in which the runs stand that name it.
     pub(super) fn number(&self, path: &str) -> QueueId {
         self.tree.find(path).map_or(self.other, |at| self.numbers[at])
@@ -110,10 +106,6 @@ impl Planning {
             let guarantee = quota(&spec.guarantee, &state.classes);
             self.planner.set_quotas(number, guarantee, quota(&spec.limit, &state.classes));
         }
-    }
-
-    pub(crate) const fn queue_tree(&self) -> &QueueTree {
-        self.queues.tree()
     }
 
     /// All queues that are set, each after the one above it, with what each has.

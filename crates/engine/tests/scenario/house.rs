@@ -132,6 +132,14 @@ impl House {
     }
 
     /// The same house after a crash: only the journal is left.
+    /// What a plan would have found when the last of these facts was recorded.
+    pub fn supposed(&self, last: Seq) -> Engine {
+        let facts = self.journal.partition_point(|(seq, ..)| *seq <= last);
+        let mut engine = self.replayed(&self.journal[..facts]);
+        engine.suppose(engine.state().at());
+        engine
+    }
+
     pub fn crash(&mut self, epoch: u64) {
         self.engine = self.replayed(&self.journal);
         self.step(Input::Lead { epoch: Epoch(epoch) });

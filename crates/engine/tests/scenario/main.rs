@@ -11,6 +11,7 @@ mod mark;
 mod paused;
 mod sharing;
 mod sites;
+mod suppose;
 mod ways;
 
 use engine::{Answer, Rejection};

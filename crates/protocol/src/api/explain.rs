@@ -1,7 +1,10 @@
 //! Why something waits or where it runs, as the planner's own refusals say it.
 
-use model::{RunId, TaskStatus};
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+use model::{RunId, Seq, TaskStatus};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{Decided, Time, text};
 
@@ -11,6 +14,52 @@ pub struct ExplainQuery {
     /// The item of the fan-out; without it, the one that has come least far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<u32>,
+    /// As of when; without it, as of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Moment>,
+}
+
+/// A place in the past: a fact, sent as its sequence number, or a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// When this fact was the last.
+    Seq(Seq),
+    /// At this time: the last fact is the last one that was recorded by then.
+    Time(Time),
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seq(seq) => write!(f, "{seq}"),
+            Self::Time(time) => write!(f, "{time}"),
+        }
+    }
+}
+
+impl FromStr for Moment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse() {
+            Ok(seq) => Ok(Self::Seq(Seq(seq))),
+            Err(_) => text.parse().map(Self::Time).map_err(
+                |_| "neither a sequence number nor a time in UTC such as 2026-11-20T18:36:51Z",
+            ),
+        }
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
 }
 
 /// Why a task waits, or where it runs, or how it ended.
@@ -55,6 +104,21 @@ pub struct Explanation {
     /// where there is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<String>,
+    /// As of when, if that is not now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOf>,
+}
+
+/// As of when something is explained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// The last fact that is taken into account.
+    pub seq: u64,
+    /// The time that is explained.
+    pub time: Time,
+    /// What cannot be known of then and bears on the answer, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown: Vec<String>,
 }
 
 /// One thing that keeps a task from starting.
@@ -79,4 +143,20 @@ pub struct Placement {
     /// When it started there, if it has.
     #[serde(default)]
     pub started: Option<Time>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_number_or_a_time() {
+        let at = |text: &str| text.parse::<Moment>().map(|at| at.to_string());
+        assert_eq!(at("812"), Ok("812".to_owned()));
+        let time = "2026-11-20T18:36:51.000000Z";
+        assert_eq!(at("2026-11-20T18:36:51Z"), Ok(time.to_owned()));
+        assert!(at("yesterday").is_err() && at("-1").is_err());
+        let query = ExplainQuery { item: None, at: Some(Moment::Seq(Seq(812))) };
+        assert_eq!(serde_json::to_string(&query).ok().as_deref(), Some("{\"at\":\"812\"}"));
+    }
 }

@@ -13,6 +13,7 @@ mod events;
 mod explain;
 mod gc;
 mod health;
+mod history;
 mod logs;
 mod pools;
 mod problem;
@@ -32,9 +33,13 @@ pub use change::{
 };
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
-pub use explain::{Blocker, ExplainQuery, Explanation, Placement};
+pub use explain::{AsOf, Blocker, ExplainQuery, Explanation, Moment, Placement};
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
+pub use history::{
+    HistoryEnd, HistoryLine, HistoryQuery, PastAttempt, PastDevice, PastNode, PastRun, PastStatus,
+    PastTask,
+};
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use pools::{Pool, PoolList};
 pub use problem::{Diagnostic, Problem, code};

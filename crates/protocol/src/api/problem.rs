@@ -42,7 +42,11 @@ pub mod code {
     /// The attempts of the run have cost as much as they may.
     pub const COST_LIMIT: Code = Code("E0219");
     /// There is no such queue, or it has queues below it.
-    pub const NO_SUCH_QUEUE: Code = Code("E0220");
+    pub const NO_SUCH_QUEUE: Code = Code("E0222");
+    /// What is asked about was not there at that time: not yet, or the time has not come.
+    pub const NOT_THEN: Code = Code("E0220");
+    /// More facts lie between than are replayed for an answer.
+    pub const TOO_FAR: Code = Code("E0221");
     /// There is no such artifact: it was never left, or nothing names it any more.
     pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }

@@ -49,5 +49,8 @@ pub const SETTLE: &str = "/api/v1/runs/{run}/tasks/{task}/settle";
 pub const ARTIFACTS: &str = "/api/v1/runs/{run}/artifacts";
 /// `GET`: the bytes of an artifact, by its digest.
 pub const ARTIFACT: &str = "/api/v1/artifacts/{digest}";
+/// `GET` with [`HistoryQuery`](super::HistoryQuery): a stream of
+/// [`HistoryLine`](super::HistoryLine).
+pub const HISTORY: &str = "/api/v1/history";
 /// `POST` [`Gc`](super::Gc): [`GcReport`](super::GcReport), status 200.
 pub const GC: &str = "/api/v1/gc";

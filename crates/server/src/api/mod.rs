@@ -9,11 +9,13 @@ mod artifacts;
 mod attempts;
 mod change;
 mod control;
+mod earlier;
 mod events;
 mod extract;
 mod fork;
 mod gc;
 mod health;
+mod history;
 mod left;
 mod logs;
 mod lost;
@@ -43,10 +45,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{get, post};
+use engine::Rules;
 use model::{Epoch, Timestamp};
 use protocol::api::route;
 use tokio::net::UnixListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 
 use crate::follower::Word;
 use crate::handle::Handle;
@@ -72,6 +75,8 @@ pub(crate) struct Context {
     pub version: &'static str,
     /// The term of this process.
     pub epoch: Epoch,
+    /// How it is decided what goes first, and where.
+    pub rules: Arc<Rules>,
     /// Runs that have left memory.
     pub history: Arc<History>,
     /// Who takes away what is not to be kept; `None` when this process only reads.
@@ -84,6 +89,8 @@ struct Service {
     context: Context,
     /// Whether the server is to end: streams stop then.
     stopping: watch::Receiver<bool>,
+    /// Whose turn it is to have much read: facts of earlier times, or the work of many runs.
+    earlier: Arc<Mutex<()>>,
 }
 
 type Shared = Arc<Service>;
@@ -117,7 +124,7 @@ pub(crate) async fn serve(
 }
 
 fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
-    let service = Arc::new(Service { context, stopping });
+    let service = Arc::new(Service { context, stopping, earlier: Arc::default() });
     Router::new()
         .route(route::HEALTH, get(health::health))
         .route(route::POOLS, get(health::pools))
@@ -128,6 +135,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::LOGS, get(logs::logs))
         .route(route::EVENTS, get(events::events))
         .route(route::PROGRESS, get(progress::progress))
+        .route(route::HISTORY, get(history::history))
         .route(route::STOP, post(control::stop))
         .route(route::PAUSE, post(control::pause))
         .route(route::RESUME, post(control::resume))

@@ -5,8 +5,8 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use model::code::Code;
 use model::limits::ENDED_RUNS_MAX;
-use model::{RunId, RunStatus};
-use protocol::api::{PROBLEM_JSON, Problem, Storage, code};
+use model::{RunId, RunStatus, Seq};
+use protocol::api::{PROBLEM_JSON, Problem, Storage, Time, code};
 use stores::StoreError;
 
 use crate::handle::Gone;
@@ -142,6 +142,43 @@ pub(super) fn no_such_round(run: RunId, round: u32, rounds: u16) -> Refusal {
     not_found(code::NO_SUCH_TASK, "No such round", detail)
         .hint(format!("`autoglm get {run} TASK` lists the rounds of a task."))
         .run(run)
+}
+
+/// What is asked of an earlier time was not there then.
+fn not_then(detail: impl Into<String>) -> Refusal {
+    not_found(code::NOT_THEN, "It was not there at that time", detail)
+}
+
+pub(super) fn not_yet(run: RunId, (seq, at): (Seq, Time)) -> Refusal {
+    not_then(format!("run {run} was submitted later: by fact {seq}, at {at}"))
+        .hint(format!("`autoglm events {run}` lists what happened to it, and when."))
+        .run(run)
+}
+
+pub(super) fn no_such_fact(seq: Seq, last: Seq) -> Refusal {
+    not_then(format!("there is no fact {seq} yet: the last one is {last}"))
+        .hint("`autoglm events RUN` shows the numbers of facts.")
+}
+
+pub(super) fn in_the_future(time: Time) -> Refusal {
+    not_then(format!("{time} has not come yet"))
+        .hint("Leave the time out to ask about this moment; times are in UTC.")
+}
+
+/// More facts would have to be replayed than are for one answer.
+pub(super) fn too_far(facts_max: usize) -> Refusal {
+    let detail =
+        format!("more than {facts_max} facts would have to be replayed to know how things stood");
+    let title = "Too many facts lie before it";
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code::TOO_FAR, title, detail)
+        .hint("Ask about a later time, or read what happened: `autoglm events RUN`.")
+}
+
+/// The journal, or what it names, cannot be read.
+pub(super) fn unreadable_journal(reason: &str) -> Refusal {
+    let title = "The facts of that time cannot be read";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, journal::error::DAMAGED, title, reason)
+        .hint("`autoglm journal verify` says what is wrong with the journal.")
 }
 
 fn conflict(code: Code, title: &str, detail: impl Into<String>) -> Refusal {

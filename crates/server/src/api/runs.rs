@@ -100,6 +100,9 @@ pub(super) async fn explain(
     target: Target,
     Query(query): Query<ExplainQuery>,
 ) -> Result<Json<Explanation>, Refusal> {
+    if let Some(moment) = query.at {
+        return service.explain_at(target, query.item, moment).await.map(Json);
+    }
     let look = service.find(target.run, move |subject, _| {
         let id = task(subject, &target.task)?;
         let explanation = views::explain(subject, id, query.item).ok_or_else(|| {

@@ -41,7 +41,7 @@ pub(super) async fn submit(
     let handle = &service.context.handle;
     let queue = admission.run.queue.clone();
     let find = move |view: &View<'_>| {
-        queue_is_there(view.engine.queue_tree(), &queue)?;
+        queue_is_there(&view.engine.rules().queues, &queue)?;
         wanted.find(view)
     };
     let found = handle.ask(find).await??;

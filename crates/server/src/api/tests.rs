@@ -1,5 +1,7 @@
 //! The API on a real holder, through the router, with a worker that does what the test says.
 
+mod earlier;
+mod history;
 mod house;
 mod past;
 

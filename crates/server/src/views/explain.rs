@@ -54,6 +54,7 @@ pub(crate) fn explain(
         unblock: text.unblock(blockers),
         placed: text.placement(),
         limits: limits(subject, task, text.lease().map(|lease| lease.worker)),
+        as_of: None,
     })
 }
 
@@ -88,6 +89,7 @@ impl Text<'_, '_> {
             unblock: None,
             placed: None,
             limits: None,
+            as_of: None,
         }
     }
 

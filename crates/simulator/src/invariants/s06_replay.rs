@@ -1,10 +1,12 @@
-//! S6: snapshot and tail, replay from the beginning, and the live state are one and the same.
+//! S6: snapshot and tail, replay from the beginning, and the live state are one and the same; and
+//! what is asked of a replayed state is answered from it and leaves it as it is.
 
 use std::sync::Arc;
 
 use engine::{Engine, Graphs};
 use model::collections::HashMap;
-use model::{Digest, Graph};
+use model::wait::Blocker;
+use model::{Digest, Fact, Graph, ItemId, TaskKey, TaskStatus};
 
 /// The graphs of all runs, as the store keeps them.
 #[derive(Debug, Default)]
@@ -48,4 +50,50 @@ pub fn same(live: &Engine, other: &Engine, what: &str) -> Result<(), String> {
     }
     let last = live.state().last();
     Err(format!("after fact {last} the live state ({here:016x}) is not {what} ({there:016x})"))
+}
+
+/// Tasks of which it is asked why they wait, each time.
+const ASKED_MAX: usize = 32;
+
+/// Asks an engine that was made from a live one why things wait, as who asks about the past does:
+/// the question changes nothing, what is ready there is ready here, and nothing waits for want of a
+/// worker while there is one. `is_told` says which facts it was made from. Gives back how many
+/// waits had a reason.
+///
+/// # Errors
+/// One of these does not hold.
+pub fn supposed(
+    live: &Engine,
+    graphs: &GraphStore,
+    is_told: impl Fn(&Fact) -> bool,
+) -> Result<usize, String> {
+    let mut past = Engine::new();
+    for (seq, at, fact) in live.snapshot().into_iter().filter(|(.., fact)| is_told(fact)) {
+        past.replay(seq, at, &fact, graphs);
+    }
+    let before = past.state_hash();
+    past.suppose(live.now());
+    if past.state_hash() != before {
+        return Err("a question about the past has changed the state".to_owned());
+    }
+    let has_worker = live.state().workers().any(|(_, known)| !known.gone);
+    let ready = live.state().runs().flat_map(|(id, run)| {
+        let first = move |task| Some((task, run.first_ready(task, 1)?.start));
+        let tasks = run.graph().tasks().filter_map(first);
+        tasks.map(move |(task, item)| TaskKey { run: id, task }.item(ItemId(item)))
+    });
+    let mut reasons = 0;
+    for item in ready.take(ASKED_MAX) {
+        let Some(told) = past.explain(item) else {
+            return Err(format!("{item:?} is ready, and was not there"));
+        };
+        if told.status != TaskStatus::Ready {
+            return Err(format!("{item:?} is ready, and was {}", told.status));
+        }
+        if has_worker && told.blockers.contains(&Blocker::NoWorker) {
+            return Err(format!("{item:?} waits for a worker, and there is one"));
+        }
+        reasons += usize::from(!told.blockers.is_empty());
+    }
+    Ok(reasons)
 }

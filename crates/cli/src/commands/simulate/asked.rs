@@ -4,6 +4,8 @@ use std::fmt;
 
 use whatif::Coming;
 
+use crate::quantity;
+
 /// What is expected of tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Estimates {
@@ -87,19 +89,9 @@ fn number(text: &str, least: f64, most: f64) -> Option<f64> {
 
 /// Reads how long a task takes, in microseconds: `train=2h`.
 pub(super) fn duration(text: &str) -> Result<(String, u64), String> {
-    const UNITS: [(&str, u64); 5] = [
-        ("ms", 1_000),
-        ("s", 1_000_000),
-        ("m", 60_000_000),
-        ("h", 3_600_000_000),
-        ("d", 86_400_000_000),
-    ];
     let read = || {
         let (name, time) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
-        let unit = UNITS.iter().find_map(|&(unit, us)| Some((time.strip_suffix(unit)?, us)));
-        let (number, scale) = unit?;
-        let us = model::quantity::scaled(number, u128::from(scale))?;
-        let us = u64::try_from(us).ok()?;
+        let us = quantity::span(time)?.0;
         let most = workload::limits::SECONDS_MAX * 1_000_000;
         (us > 0 && us <= most).then(|| (name.to_owned(), us))
     };

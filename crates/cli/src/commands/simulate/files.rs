@@ -8,7 +8,7 @@ use workload::{Format, Options, Source};
 
 use super::Simulate;
 use crate::commands::{bad_argument, plan};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::recorded;
 use crate::style::Tone;
 use crate::workflow::{WorkflowFile, compile};
@@ -32,11 +32,14 @@ pub(super) fn read(asked: &Simulate, tone: Tone) -> Result<(Vec<Workload>, Clust
     if let Some(path) = &asked.cluster {
         cluster = Some(nodes(path, tone)?);
     }
-    let cluster = cluster.ok_or_else(|| {
-        bad_argument("the file says nothing of nodes")
-            .hint("describe them in a file: --cluster nodes.yaml, with `nodes:` and a list")
-    })?;
+    let cluster = cluster.ok_or_else(|| no_nodes("the file"))?;
     Ok((workloads, cluster))
+}
+
+/// Nobody says on which nodes to simulate.
+pub(super) fn no_nodes(who: &str) -> Error {
+    bad_argument(format!("{who} says nothing of nodes"))
+        .hint("describe them in a file: --cluster nodes.yaml, with `nodes:` and a list")
 }
 
 /// Whether a file is no recorded workload, and looks like a workflow of ours.
@@ -73,7 +76,7 @@ fn workflow(asked: &Simulate, file: &WorkflowFile, tone: Tone) -> Result<Workloa
     made.ok_or_else(|| bad_argument(format!("{} has nothing to simulate", file.source.name)))
 }
 
-fn nodes(path: &Path, tone: Tone) -> Result<Cluster> {
+pub(super) fn nodes(path: &Path, tone: Tone) -> Result<Cluster> {
     let source = recorded::source(WorkflowFile::read(path)?, tone)?;
     workload::cluster(&source).map_err(|faults| recorded::invalid(&faults, tone))
 }

@@ -62,7 +62,7 @@ pub(crate) fn everything(state: &Path, tasks: &[Value]) -> Vec<(String, Vec<u8>)
         }
         answers.push((path.to_owned(), answer));
     };
-    for route in ["health", "pools", "breakers", "budgets"] {
+    for route in ["health", "pools", "breakers", "budgets", "history"] {
         ask(route, route);
     }
     ask("runs", "runs?limit=1000");
@@ -75,6 +75,8 @@ pub(crate) fn everything(state: &Path, tasks: &[Value]) -> Vec<(String, Vec<u8>)
         let name = task["name"].as_str().expect("a name");
         ask("runs/{run}/tasks/{task}/items", &format!("runs/1/tasks/{name}/items"));
         ask("runs/{run}/tasks/{task}/explain", &format!("runs/1/tasks/{name}/explain"));
+        let then = format!("runs/1/tasks/{name}/explain?at=20");
+        ask("runs/{run}/tasks/{task}/explain", &then);
         ask("runs/{run}/logs", &format!("runs/1/logs?task={name}&all=true"));
         ask("runs/{run}/logs", &format!("runs/1/logs?task={name}&tail=5"));
     }

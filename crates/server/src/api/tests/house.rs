@@ -123,6 +123,12 @@ impl House {
         self.holder.handle().ask(look).await.expect("the driver lives")
     }
 
+    /// All facts of the journal.
+    pub(super) async fn facts(&self) -> Vec<journal::Entry> {
+        let handle = self.holder.handle();
+        handle.history(model::Seq(0), usize::MAX).await.expect("the driver lives")
+    }
+
     /// Waits until a run has left memory.
     pub(super) async fn forgotten(&self, run: u64) {
         let is_held = move |view: &View<'_>| view.engine.state().run(RunId(run)).is_some();

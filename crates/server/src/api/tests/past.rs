@@ -18,18 +18,18 @@ use super::{FAILED, ONE, PAIR, file, of_all};
 use crate::Keep;
 
 /// All runs are kept, and so many that have ended stay in memory.
-fn in_memory(in_memory: usize) -> Keep {
+pub(super) fn in_memory(in_memory: usize) -> Keep {
     Keep { runs: None, age: None, in_memory }
 }
 
-async fn run(house: &House, content: &str) -> u64 {
+pub(super) async fn run(house: &House, content: &str) -> u64 {
     let run = submit(house, content).await;
     house.wait(run).await;
     run
 }
 
 /// Begins a run in any case.
-async fn submit(house: &House, content: &str) -> u64 {
+pub(super) async fn submit(house: &House, content: &str) -> u64 {
     let mut file = file(content);
     file["new"] = json!(true);
     house.post::<Submitted>("/api/v1/runs", &file).await.1.run.0

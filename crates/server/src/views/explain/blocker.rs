@@ -178,16 +178,13 @@ impl Text<'_, '_> {
                      resume {run}`"
                 )
             }
-            Blocker::Breaker { until: Some(until), .. } => {
-                format!("time: {}", until.since(self.subject.now))
-            }
             Blocker::Breaker { until: None, .. } => "an attempt that succeeds".to_owned(),
             Blocker::Backoff { until } => {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
             Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
             Blocker::Lock { holders, .. } => format!("the end of {}", self.holders(holders)),
-            Blocker::Budget { until, .. } => {
+            Blocker::Budget { until, .. } | Blocker::Breaker { until: Some(until), .. } => {
                 format!("time: {}", until.since(self.subject.now))
             }
             Blocker::Queue { queue, .. } => {
