@@ -124,8 +124,8 @@ async fn those_are_told_that_were_submitted_within_the_time() {
 
 #[tokio::test]
 async fn attempts_that_were_tried_again_are_told_and_so_are_waits() {
-    const FLOW: &str = "name: flow\nmax_parallel: 1\ntasks:\n  \
-        - {name: a, script: 'true', retry: {limit: 1, backoff: 10ms}, resources: {cpu: 2, gpu: 0}, expected: 5s}\n  \
+    const FLOW: &str = "name: flow\nmax_parallel: 1\ntasks:\n  - {name: a, script: 'true', \
+        retry: {limit: 1, backoff: 10ms}, resources: {cpu: 2}, expected: 5s}\n  \
         - {name: pause, wait: 20ms, depends_on: a}\n  \
         - {name: last, script: 'true', on: exit}\n";
     let house = House::new(|grant: &Grant| {
