@@ -127,10 +127,12 @@ impl Planning<'_> {
     pub(super) fn stay_together(&mut self, ask: &Ask, count: u32) {
         let Some(circle) = self.circle.as_ref() else { return };
         let Some(domain) = &circle.places.together else { return };
-        let home = circle.home.or_else(|| self.roomiest(domain, ask, count));
+        let (home, looks) = (circle.home, self.roomy.len());
+        let home = home.or_else(|| self.roomiest(domain, ask, count));
         if let Some(circle) = &mut self.circle {
             circle.home = home;
         }
+        self.spend(looks);
         let mut roomy = core::mem::take(&mut self.roomy);
         roomy.retain(|&node| self.lets(node));
         self.roomy = roomy;

@@ -178,9 +178,13 @@ impl Planner {
         self.fleet_changed();
     }
 
-    /// Says what a node is told apart by from now on.
-    pub fn set_site(&mut self, node: NodeId, site: SiteId) {
-        if self.fleet.set_site(node, site) {
+    /// Says what some nodes are told apart by from now on.
+    pub fn set_sites(&mut self, sites: impl IntoIterator<Item = (NodeId, SiteId)>) {
+        let mut is_changed = false;
+        for (node, site) in sites {
+            is_changed |= self.fleet.set_site(node, site);
+        }
+        if is_changed {
             self.fleet_changed();
         }
     }

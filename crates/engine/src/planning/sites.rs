@@ -107,9 +107,9 @@ impl Planning {
             known.filter_map(|(worker, node)| Some((&worker?.site, node)))
         };
         self.ways.sites.renumber(known().map(|(site, _)| site));
-        for (site, node) in known() {
-            self.planner.set_site(node, self.ways.sites.number(site));
-        }
+        let sites = &mut self.ways.sites;
+        let numbered: Vec<_> = known().map(|(site, node)| (node, sites.number(site))).collect();
+        self.planner.set_sites(numbered);
         self.tell_places(state);
     }
 }

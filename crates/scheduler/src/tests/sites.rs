@@ -95,7 +95,7 @@ fn what_no_open_site_can_hold_never_fits_and_a_new_site_is_closed() {
     tell(&mut planner, key(1, 0), class, 1);
     assert!(planner.plan(0, FUEL).placements.is_empty());
     assert_eq!(planner.why(key(1, 0)), Some(Refusal::NeverFits));
-    planner.set_site(NodeId(1), SiteId(7));
+    planner.set_sites([(NodeId(1), SiteId(7))]);
     assert_eq!(begin(&mut planner, (1, 0)), [1], "it is looked at anew");
     tell(&mut planner, key(2, 0), class, 5);
     planner.add_node(at(9, node(9, 0, SPEED)));
