@@ -70,6 +70,7 @@ fn once(nodes: u64) -> Cost {
                 taken: placement.taken.clone(),
                 began_at: GROUPS,
                 ends_at: GROUPS + 1_000_000 + below(600_000_000),
+                saved_at: GROUPS,
                 ..Lease::default()
             };
             planner.begin(item, placement.node, lease);

@@ -258,6 +258,7 @@ impl<'a> Replay<'a> {
                     taken: placement.taken.clone(),
                     began_at: now,
                     ends_at: now + takes(expected(it)),
+                    saved_at: now,
                     ..Lease::default()
                 };
                 self.planner.begin(item(self.leases), placement.node, lease);

@@ -49,6 +49,13 @@ pub enum AgentInput {
         /// How long the other side asked to be left alone, if it did.
         retry_after: Option<Span>,
     },
+    /// The process of this lease has saved its work.
+    Checkpointed {
+        /// Which.
+        lease: LeaseId,
+        /// How long ago.
+        age: Span,
+    },
     /// The link broke. Best given when there is a new one, for the answer is a hello; one that
     /// gets lost is said again after three heartbeats.
     Disconnected,
@@ -121,7 +128,16 @@ impl Agent {
                     // What was told to end meanwhile has not written tasks for anybody.
                     let tasks = tasks.filter(|_| outcome == Outcome::Succeeded);
                     let event = AttemptEvent::Ended { outcome, end, tasks, retry_after };
-                    self.reports.push(lease, event);
+                    self.reports.push(now, lease, event);
+                }
+            }
+            AgentInput::Checkpointed { lease, age } => {
+                // Nobody saves what has not begun: its start is told first.
+                if self.leases.tell_start(lease) {
+                    self.reports.push(now, lease, AttemptEvent::Started);
+                }
+                if self.leases.is_running(lease) {
+                    self.reports.saved(lease, now - age);
                 }
             }
             AgentInput::Disconnected => self.session.close(),
@@ -146,6 +162,7 @@ impl Agent {
             return;
         }
         let Self { session, leases, reports, .. } = self;
+        reports.release_saved(now, |lease| leases.is_running(lease));
         reports.release_starts(now, |lease| leases.tell_start(lease));
         let has_backlog = leases.has_backlog();
         reports.flush(now, has_backlog, |news| {
@@ -201,14 +218,16 @@ impl Agent {
                 self.lifeline.welcome(greeted_at, lease, self.leases.holds_any());
                 self.reports.rewind();
             }
-            Order::Assign(grants) => grants.into_iter().for_each(|grant| self.take(grant, out)),
+            Order::Assign(grants) => {
+                grants.into_iter().for_each(|grant| self.take(now, grant, out));
+            }
             Order::Stop { leases, how } => {
-                leases.into_iter().for_each(|lease| self.stop(lease, how, out));
+                leases.into_iter().for_each(|lease| self.stop(now, (lease, how), out));
             }
             Order::Acknowledge { report } => {
                 let Self { leases, reports, .. } = self;
                 for report in reports.acknowledge(now, report) {
-                    if report.event != AttemptEvent::Started {
+                    if report.event.is_last() {
                         leases.acknowledge(report.lease);
                     }
                 }
@@ -217,7 +236,7 @@ impl Agent {
         }
     }
 
-    fn take(&mut self, grant: Grant, out: &mut Vec<AgentOutput>) {
+    fn take(&mut self, now: Timestamp, grant: Grant, out: &mut Vec<AgentOutput>) {
         let lease = grant.lease();
         match self.leases.grant(grant) {
             Granted::Stale | Granted::Queued => {}
@@ -228,6 +247,7 @@ impl Agent {
                 let outcome = Outcome::Failed(Failure::Unsatisfiable);
                 let end = AttemptEnd::default();
                 self.reports.push(
+                    now,
                     lease,
                     AttemptEvent::Ended { outcome, end, tasks: None, retry_after: None },
                 );
@@ -235,7 +255,12 @@ impl Agent {
         }
     }
 
-    fn stop(&mut self, lease: LeaseId, how: StopKind, out: &mut Vec<AgentOutput>) {
+    fn stop(
+        &mut self,
+        now: Timestamp,
+        (lease, how): (LeaseId, StopKind),
+        out: &mut Vec<AgentOutput>,
+    ) {
         if how == StopKind::Revoke {
             if self.leases.forget(lease) {
                 out.push(AgentOutput::Stop { lease, how });
@@ -244,7 +269,7 @@ impl Agent {
         }
         match self.leases.stop(lease, how) {
             Stopped::Unmoved => {}
-            Stopped::Returned => self.reports.push(lease, AttemptEvent::Returned),
+            Stopped::Returned => self.reports.push(now, lease, AttemptEvent::Returned),
             Stopped::Signal => out.push(AgentOutput::Stop { lease, how }),
         }
     }

@@ -182,6 +182,12 @@ impl Leases {
         }
     }
 
+    /// Whether an attempt runs under this lease.
+    pub(crate) fn is_running(&self, lease: LeaseId) -> bool {
+        let found = self.newest.get(&lease.item).filter(|it| it.grant.token == lease.token);
+        found.is_some_and(|found| matches!(found.state, State::Running { .. }))
+    }
+
     /// Carries out an order to stop, except [`StopKind::Revoke`], for which see [`Leases::forget`].
     pub(crate) fn stop(&mut self, lease: LeaseId, how: StopKind) -> Stopped {
         let Some(found) = self.find(lease) else { return Stopped::Unmoved };

@@ -3,7 +3,7 @@
 //! A report gets its number when it is first sent. A start waits a moment before it is sent, and is
 //! left out if the attempt ends within it: a short task costs one report and one fact, not two.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use model::limits::HEARTBEAT;
@@ -25,8 +25,13 @@ const REPORTS_PER_MESSAGE_MAX: usize = 4_096;
 pub(crate) struct Reports {
     /// Starts that wait: when they are due, and whose they are. Ascending.
     starts: VecDeque<(Timestamp, LeaseId)>,
+    /// When work was last saved that is still to be told of.
+    saved: BTreeMap<LeaseId, Timestamp>,
+    /// Whose saved work is told of and not acknowledged. What is saved meanwhile waits until it is,
+    /// so that nothing piles up while nobody answers.
+    saving: BTreeSet<LeaseId>,
     /// Numbered from `acknowledged + 1` on. The first `sent` have been sent in this session.
-    numbered: VecDeque<Report>,
+    numbered: VecDeque<Queued>,
     acknowledged: u64,
     sent: usize,
     /// How many of them have ever been sent: these may be acknowledged.
@@ -35,6 +40,24 @@ pub(crate) struct Reports {
     progress_at: Timestamp,
     /// Since when there has been something that was not sent.
     unsent_since: Option<Timestamp>,
+}
+
+/// A report, and since when it is to be told.
+#[derive(Debug)]
+struct Queued {
+    since: Timestamp,
+    report: Report,
+}
+
+impl Queued {
+    /// The report as it is to be told now: what it says of time was true when it was queued.
+    fn told(&self, now: Timestamp) -> Report {
+        let mut report = self.report.clone();
+        if let AttemptEvent::Checkpointed { age } = &mut report.event {
+            age.0 = age.0.saturating_add(now.since(self.since).0);
+        }
+        report
+    }
 }
 
 impl Reports {
@@ -53,14 +76,45 @@ impl Reports {
         while let Some(&(_, lease)) = self.starts.front().filter(|(due, _)| *due <= now) {
             self.starts.pop_front();
             if is_news(lease) {
-                self.push(lease, AttemptEvent::Started);
+                self.push(now, lease, AttemptEvent::Started);
             }
         }
     }
 
+    /// An attempt has saved its work; of several times the last is told.
+    pub(crate) fn saved(&mut self, lease: LeaseId, at: Timestamp) {
+        self.saved.insert(lease, at);
+    }
+
+    /// Moves what is known of saved work to the numbered reports, of each attempt one at a time,
+    /// and forgets it if `is_running` says that nobody is to hear of that attempt any more.
+    pub(crate) fn release_saved(
+        &mut self,
+        now: Timestamp,
+        mut is_running: impl FnMut(LeaseId) -> bool,
+    ) {
+        let Self { saved, saving, .. } = self;
+        saved.retain(|lease, _| is_running(*lease));
+        let due: Vec<_> = saved.extract_if(.., |lease, _| saving.insert(*lease)).collect();
+        for (lease, at) in due {
+            self.number_saved(now, lease, at);
+        }
+    }
+
+    fn number_saved(&mut self, now: Timestamp, lease: LeaseId, at: Timestamp) {
+        let event = AttemptEvent::Checkpointed { age: now.since(at) };
+        self.numbered.push_back(Queued { since: now, report: Report { lease, event } });
+    }
+
     /// Something else happened to an attempt; it is told with the next flush.
-    pub(crate) fn push(&mut self, lease: LeaseId, event: AttemptEvent) {
-        self.numbered.push_back(Report { lease, event });
+    pub(crate) fn push(&mut self, now: Timestamp, lease: LeaseId, event: AttemptEvent) {
+        // Nothing is heard of an attempt after its end.
+        if event.is_last()
+            && let Some(at) = self.saved.remove(&lease)
+        {
+            self.number_saved(now, lease, at);
+        }
+        self.numbered.push_back(Queued { since: now, report: Report { lease, event } });
     }
 
     /// The number that the next session's reports begin with.
@@ -86,7 +140,13 @@ impl Reports {
         self.told -= count;
         self.sent = self.sent.saturating_sub(count);
         self.progress_at = now;
-        self.numbered.drain(..count)
+        let Self { numbered, saving, .. } = self;
+        numbered.drain(..count).map(|queued| {
+            if matches!(queued.report.event, AttemptEvent::Checkpointed { .. }) {
+                saving.remove(&queued.report.lease);
+            }
+            queued.report
+        })
     }
 
     /// The messages that are due now. `has_backlog` says that the worker has enough to do for a
@@ -110,7 +170,8 @@ impl Reports {
         let mut from = self.sent;
         while from < self.numbered.len() {
             let to = self.numbered.len().min(from + REPORTS_PER_MESSAGE_MAX);
-            let reports: Vec<Report> = self.numbered.range(from..to).cloned().collect();
+            let queued = self.numbered.range(from..to);
+            let reports: Vec<Report> = queued.map(|queued| queued.told(now)).collect();
             send(News::Reports { first: self.acknowledged + 1 + from as u64, reports });
             from = to;
         }
@@ -125,11 +186,13 @@ impl Reports {
         let held_until = self.unsent_since.filter(|_| has_backlog).map(|since| since + REPORT_HOLD);
         let unsent = held_until.or(Some(Timestamp(0)));
         let unsent = unsent.filter(|_| self.sent < self.numbered.len());
-        [start, resend, unsent].into_iter().flatten().min()
+        let saved = self.saved.keys().any(|lease| !self.saving.contains(lease));
+        let saved = saved.then_some(Timestamp(0));
+        [start, resend, unsent, saved].into_iter().flatten().min()
     }
 
     /// Whether everything has been told and acknowledged.
     pub(crate) fn is_empty(&self) -> bool {
-        self.starts.is_empty() && self.numbered.is_empty()
+        self.starts.is_empty() && self.saved.is_empty() && self.numbered.is_empty()
     }
 }

@@ -30,6 +30,8 @@ pub(crate) const BAD_ARGUMENT: Code = Code("E0508");
 pub(crate) const FILE_EXISTS: Code = Code("E0510");
 /// A file cannot be written.
 pub(crate) const NOT_WRITTEN: Code = Code("E0511");
+/// A command that is for the inside of a task is run outside of one.
+pub(crate) const NO_TASK: Code = Code("E0512");
 
 /// The reason for which a command ends early.
 #[derive(Clone, Debug, PartialEq)]

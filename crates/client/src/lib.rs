@@ -16,8 +16,8 @@ use protocol::api::{
     ArtifactList, ArtifactsQuery, BreakerList, BudgetList, Edit, EditPlan, Event, EventsQuery,
     ExplainQuery, Explanation, Fork, Forked, Gc, GcReport, Health, HistoryLine, HistoryQuery,
     IDEMPOTENCY_KEY, ItemList, ItemsQuery, LogChunk, LogsQuery, Mark, MarkReport, PoolList,
-    Progress, ProgressQuery, QueueList, Retry, RetryPlan, RunDetail, RunList, RunRef, RunSummary,
-    RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
+    Preempt, Preempted, Progress, ProgressQuery, QueueList, Retry, RetryPlan, RunDetail, RunList,
+    RunRef, RunSummary, RunsQuery, Settle, Stop, StopMode, Submit, Submitted, TasksQuery, route,
 };
 
 use connection::Socket;
@@ -183,6 +183,14 @@ impl Client {
     /// [`Error::Refused`] when there is no such run, or it has ended.
     pub async fn pause(&self, run: RunRef) -> Result<RunSummary, Error> {
         self.socket.ask(Request::post(route::PAUSE, &())?.run(run)).await
+    }
+
+    /// Tells what runs of a task to make room for others, and to begin anew.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is no such run or task, or nothing of it runs.
+    pub async fn preempt(&self, run: RunRef, preempt: &Preempt) -> Result<Preempted, Error> {
+        self.socket.ask(Request::post(route::PREEMPT, preempt)?.run(run)).await
     }
 
     /// Lets a paused run go on.

@@ -229,7 +229,7 @@ fn check_indexes(state: &State) -> Result<(), Violation> {
         let waits = run.graph().tasks().filter_map(|task| Some((task, run.wait(task)??)));
         timers.extend(waits.map(|(task, until)| (until, Timer::Wait(TaskKey { run: id, task }))));
     }
-    for (&item, lease) in state.leases.iter().filter(|(_, lease)| !lease.overran) {
+    for (&item, lease) in state.leases.iter().filter(|(_, lease)| !lease.is_ending()) {
         let timeout = state.run(item.run).and_then(|run| run.graph().policy(item.task).timeout);
         if let (Some(started_at), Some(timeout)) = (lease.started_at, timeout) {
             timers.insert((started_at + timeout, Timer::Attempt(item)));

@@ -51,6 +51,15 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
+    /// What runs of a task is to make room for others, and to begin anew.
+    Preempt {
+        /// Who asks.
+        request: RequestId,
+        /// The task.
+        task: TaskKey,
+        /// Which of its items; `None` for all that run.
+        items: Option<IdSet>,
+    },
     /// What did not succeed in an ended run is to run again; with `from`, that task and all that
     /// depends on it.
     Retry {
@@ -230,6 +239,11 @@ pub enum Answer {
     Paused,
     /// The run goes on.
     Resumed,
+    /// So many attempts were told to make room.
+    Preempted {
+        /// How many.
+        items: usize,
+    },
     /// A new round of these tasks is open.
     Reopened {
         /// How many tasks.
@@ -259,6 +273,8 @@ pub enum Rejection {
     NotEnded(RunStatus),
     /// Every task succeeded.
     NothingToRetry,
+    /// Nothing of it runs that is not ending already.
+    NothingToPreempt,
     /// The task does not wait: not yet, or not any more.
     NotWaiting(TaskStatus),
     /// The task never waits for anybody.

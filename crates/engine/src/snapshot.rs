@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::hash::{BuildHasher, Hash};
 
 use model::collections::HashMap;
-use model::fact::{Restored, TaskImage, WorkerJoined};
+use model::fact::{LeaseImage, Restored, TaskImage, WorkerJoined};
 use model::outcome::Totals;
 use model::{Fact, IdSet, Offers, RunId, Seq, TaskKey, Timestamp};
 use rustc_hash::FxBuildHasher;
@@ -87,15 +87,17 @@ impl State {
         let mut leases: Vec<_> = self.leases.iter().collect();
         leases.sort_unstable_by_key(|&(item, _)| *item);
         for (&item, lease) in leases {
-            let restored = Restored::Lease {
+            let restored = Restored::Lease(LeaseImage {
                 item,
                 token: lease.token,
                 worker: lease.worker,
                 variant: lease.variant,
                 devices: lease.devices,
                 started_at: lease.started_at,
+                saved_at: lease.saved_at,
                 overran: lease.overran,
-            };
+                leaving_since: lease.leaving_since,
+            });
             let fact = Fact::Restored(Box::new(restored));
             list.push((Seq(lease.token.0), lease.leased_at, fact));
         }
@@ -153,6 +155,10 @@ fn put_run(list: &mut Placed, id: RunId, run: &Run) {
     // What makes a task a fan-out stands before the state of the task.
     for (&task, &image) in &run.control {
         put(run.opened_at, Restored::Control { task: TaskKey { run: id, task }, image });
+    }
+    for (&(task, item), &image) in &run.preempted {
+        let item = TaskKey { run: id, task }.item(item);
+        put(run.opened_at, Restored::Preempted { item, image });
     }
     let image = |task: &Task| TaskImage {
         item: task.item.image(),

@@ -4,6 +4,8 @@
 //! tokens follow from the facts before it. No fact holds output bytes, rendered text or a secret.
 //! Facts are for ever: one may be added, none may change its meaning.
 
+mod image;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -14,8 +16,9 @@ use crate::policy::{FailurePolicy, Priority, Stage};
 use crate::status::TaskStatus;
 use crate::{
     Attempt, DeviceSet, Digest, Epoch, IdSet, ItemId, ItemKey, Offers, Request, Round, RunId,
-    RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, Token, VariantId, WorkerId,
+    RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, VariantId, WorkerId,
 };
+pub use image::{LeaseImage, PreemptedImage};
 
 /// An entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +66,20 @@ pub enum Fact {
     AttemptOverran {
         /// The item.
         item: ItemKey,
+    },
+    /// Running attempts have saved their work: what they are to do after that is lost if they end.
+    AttemptsCheckpointed {
+        /// The task.
+        task: TaskKey,
+        /// Its items, ascending, and when each saved its work.
+        saved: Vec<(ItemId, Timestamp)>,
+    },
+    /// Others are to have the places of these attempts: their workers were told to end them.
+    AttemptsPreempted {
+        /// The task.
+        task: TaskKey,
+        /// Its items.
+        items: IdSet,
     },
     /// Attempts ended, all in the same way.
     AttemptsEnded(Box<AttemptsEnded>),
@@ -435,21 +452,13 @@ pub enum Restored {
         image: ControlImage,
     },
     /// A live lease.
-    Lease {
-        /// The full identity of the attempt.
+    Lease(LeaseImage),
+    /// An item whose attempts had to make room for others.
+    Preempted {
+        /// The item.
         item: ItemKey,
-        /// What fences it.
-        token: Token,
-        /// Who has it.
-        worker: WorkerId,
-        /// In which way it is done.
-        variant: VariantId,
-        /// The worker's devices that it takes.
-        devices: DeviceSet,
-        /// When it started.
-        started_at: Option<Timestamp>,
-        /// Whether it has run for longer than it may.
-        overran: bool,
+        /// How often, and what that cost.
+        image: PreemptedImage,
     },
     /// An item that waits for its next attempt.
     Retry {

@@ -21,6 +21,8 @@ pub const ITEMS_PER_FACT_MAX: usize = 4_096;
 pub const INLINE_BYTES_MAX: usize = 64 << 10;
 /// Bytes of one attempt's outputs.
 pub const OUTPUT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a line by which an attempt says that it has saved its work.
+pub const CHECKPOINT_BYTES_MAX: usize = 4 << 10;
 /// Bytes of one attempt's stdout and stderr that are kept.
 pub const LOG_BYTES_MAX: u64 = 16 << 20;
 /// Times that an item asks for more memory than before.

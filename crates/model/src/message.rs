@@ -96,7 +96,8 @@ pub struct LeaseId {
 pub enum StopKind {
     /// Give it back if it has not started; otherwise leave it alone.
     Retract,
-    /// Ask it to end, and kill it after its grace, because its run is being stopped.
+    /// Give it back if it has not started; otherwise ask it to end, and kill it after its grace:
+    /// its run is being stopped, or others are to have its place.
     Cancel,
     /// Ask it to end, and kill it after its grace, because its time is up.
     TimeOut,
@@ -175,6 +176,19 @@ pub enum AttemptEvent {
         /// How long the other side asked to be left alone, if it did.
         retry_after: Option<Span>,
     },
+    /// It has saved its work.
+    Checkpointed {
+        /// How long ago, as the worker counts: clocks of machines differ, spans do not.
+        age: Span,
+    },
     /// It was given back without a start.
     Returned,
+}
+
+impl AttemptEvent {
+    /// Whether nothing is told of the attempt after that.
+    #[must_use]
+    pub const fn is_last(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Returned)
+    }
 }

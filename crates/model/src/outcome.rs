@@ -19,6 +19,8 @@ pub enum Outcome {
     Cancelled,
     /// It was killed at once because its run, or it alone, was terminated.
     Terminated,
+    /// It was ended so that others could have its place.
+    Preempted,
     /// Its worker died, or could not be reached for longer than the lease.
     Lost,
 }

@@ -36,6 +36,11 @@ pub struct Policy {
     pub timeout: Option<Span>,
     /// How long an attempt has between being asked to end and being killed.
     pub grace: Span,
+    /// Whether others of higher priority may take the place of an attempt that runs.
+    pub preemptible: bool,
+    /// How long an attempt that begins anew takes until it is where the one before was when it last
+    /// saved its work.
+    pub restart_cost: Span,
     /// Its place among the tasks of all runs that are ready.
     pub priority: Priority,
     /// What makes the task run: its dependencies, or how the run went.
@@ -99,6 +104,8 @@ impl Default for Policy {
             expected: None,
             timeout: None,
             grace: Span::secs(10),
+            preemptible: false,
+            restart_cost: Span::ZERO,
             priority: Priority::default(),
             trigger: Trigger::Dependencies,
             kind: Kind::Work,

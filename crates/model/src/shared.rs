@@ -124,7 +124,9 @@ impl Breaker {
             Outcome::Succeeded => return Sign::Works,
             Outcome::TimedOut => return Sign::Fails,
             Outcome::Failed(failure) => failure,
-            Outcome::Cancelled | Outcome::Terminated | Outcome::Lost => return Sign::Nothing,
+            Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted | Outcome::Lost => {
+                return Sign::Nothing;
+            }
         };
         match failure {
             Failure::Crashed => Sign::Fails,

@@ -84,6 +84,8 @@ fn every_golden_file_belongs_to_a_kind() {
             "devices_offered",
             "graph_devices",
             "graph_constraints",
+            "graph_preemption",
+            "preemption",
             "sites",
             "sites_offered",
             "graph",

@@ -35,11 +35,12 @@ const CALLS: u32 = 4;
 const WAYS: u32 = 5;
 /// The sixth says which devices are asked for, and how long work is expected to take.
 const DEVICES: u32 = 6;
-/// The seventh says what is asked of the workers that attempts go to.
-const CONSTRAINTS: u32 = 7;
+/// The seventh says what is asked of the workers that attempts go to, whose place others may take,
+/// and what it costs to begin anew.
+const PLACES: u32 = 7;
 
 /// The newest that this build reads.
-const NEWEST: u32 = CONSTRAINTS;
+const NEWEST: u32 = PLACES;
 
 #[derive(Clone, PartialEq, Message)]
 struct GraphForm {

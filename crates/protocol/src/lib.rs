@@ -22,5 +22,6 @@ pub mod record;
 /// 2 has control flow: answers to tasks, and tasks whose edges need not all be met. 3 has runs that
 /// are amended, marks, deadlines, and what runs share. 4 has failures of calls and of servers, what
 /// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
-/// ways. 6 has devices, and what the work of each workflow took of late.
+/// ways. 6 has devices, and what the work of each workflow took of late. 7 has labels and taints of
+/// workers, and attempts that save their work and make room for others.
 pub const FORMAT: u32 = 7;

@@ -101,6 +101,7 @@ pub(crate) fn write_outcome(outcome: Outcome) -> (u32, i32) {
         Outcome::Failed(Failure::Answer) => (21, 0),
         Outcome::Failed(Failure::TooLarge) => (22, 0),
         Outcome::Failed(Failure::Forbidden) => (23, 0),
+        Outcome::Preempted => (24, 0),
     }
 }
 
@@ -130,6 +131,7 @@ pub(crate) fn read_outcome(kind: u32, detail: i32) -> Result<Outcome, DecodeErro
         21 => Outcome::Failed(Failure::Answer),
         22 => Outcome::Failed(Failure::TooLarge),
         23 => Outcome::Failed(Failure::Forbidden),
+        24 => Outcome::Preempted,
         _ => return Err(DecodeError::Number { what: "outcome", number: kind.into() }),
     })
 }

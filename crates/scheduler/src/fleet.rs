@@ -198,6 +198,12 @@ impl Node {
         }
     }
 
+    /// The lease of an item that was given to this node, whether it has begun or not.
+    fn lease_mut(&mut self, item: GroupKey) -> Option<&mut Lease> {
+        let lent = self.lent.iter_mut().find(|(known, _)| *known == item).map(|(_, lease)| lease);
+        self.leases.get_mut(&item).or(lent)
+    }
+
     /// Whether an item may begin here with what is free now.
     pub(super) fn fits(&self, ask: &Ask) -> bool {
         self.is_open() && self.admits(ask) && self.form.fits(&self.free, ask)
@@ -378,6 +384,25 @@ impl Fleet {
         true
     }
 
+    /// An item has saved its work.
+    pub(super) fn checkpointed(&mut self, item: GroupKey, at: u64) {
+        if let Some((_, lease)) = self.lease_mut(item) {
+            lease.saved_at = lease.saved_at.max(at);
+        }
+    }
+
+    /// An item is to be gone by some time: what is expected of its node is worked out anew.
+    pub(super) fn leaves(&mut self, item: GroupKey, by: u64) {
+        let Some((id, lease)) = self.lease_mut(item) else { return };
+        lease.leaves_at = Some(by);
+        self.futures[id.0 as usize] = None;
+    }
+
+    fn lease_mut(&mut self, item: GroupKey) -> Option<(NodeId, &mut Lease)> {
+        let id = *self.leases.get(&item)?;
+        Some((id, self.nodes.get_mut(id.0 as usize)?.lease_mut(item)?))
+    }
+
     pub(super) fn end(&mut self, item: GroupKey) -> Option<Lease> {
         let id = self.leases.remove(&item)?;
         self.freed.push(id.0);
@@ -385,26 +410,5 @@ impl Fleet {
         let ended = self.nodes.get_mut(id.0 as usize)?.end(item)?;
         self.preemptible -= usize::from(ended.preemptible);
         Some(ended)
-    }
-
-    /// The lease of an item, if it has begun on a node.
-    fn lease(&mut self, item: GroupKey) -> Option<&mut Lease> {
-        let id = self.leases.get(&item)?.0 as usize;
-        self.futures[id] = None;
-        self.nodes[id].leases.get_mut(&item)
-    }
-
-    /// The work of an item has been saved.
-    pub(super) fn saved(&mut self, item: GroupKey, at: u64) {
-        if let Some(lease) = self.lease(item) {
-            lease.saved_at = at;
-        }
-    }
-
-    /// An item has been told to end early.
-    pub(super) fn leaves(&mut self, item: GroupKey, by: u64) {
-        if let Some(lease) = self.lease(item) {
-            lease.leaves_at = Some(by);
-        }
     }
 }

@@ -347,13 +347,13 @@ impl Planner {
         }
     }
 
-    /// Tells that the work of an item has been saved, in microseconds.
+    /// Tells that an item has saved its work, at a time in microseconds.
     pub fn checkpointed(&mut self, item: GroupKey, at: u64) {
-        self.fleet.saved(item, at);
+        self.fleet.checkpointed(item, at);
     }
 
-    /// Tells that an item has been told to end early, and when it is gone at the latest, in
-    /// microseconds.
+    /// Tells that an item was told to leave its node, and is gone at the latest at `by`, in
+    /// microseconds: what waits for its place may count on that.
     pub fn leaves(&mut self, item: GroupKey, by: u64) {
         self.fleet.leaves(item, by);
     }

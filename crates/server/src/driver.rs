@@ -73,6 +73,8 @@ pub(crate) enum Event {
     Stop { run: RunId, cause: StopCause, reply: oneshot::Sender<Answer> },
     /// Nothing more of a run is to start.
     Pause { run: RunId, reply: oneshot::Sender<Answer> },
+    /// What runs of a task is to make room for others.
+    Preempt { task: TaskKey, items: Option<IdSet>, reply: oneshot::Sender<Answer> },
     /// A paused run is to go on.
     Resume { run: RunId, reply: oneshot::Sender<Answer> },
     /// Somebody says what a task waits for.
@@ -274,19 +276,22 @@ impl Driver {
         }
     }
 
+    /// A worker says something.
+    fn hear(&mut self, delivery: Delivery) {
+        let has_tasks = !delivery.tasks.is_empty();
+        self.note_outputs(delivery.outputs);
+        self.note_tasks(&delivery.message, delivery.tasks);
+        self.step(Input::Worker(delivery.message));
+        self.outputs.clear();
+        self.companions = Companions::default();
+        if has_tasks {
+            self.forget_versions();
+        }
+    }
+
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Worker(delivery) => {
-                let has_tasks = !delivery.tasks.is_empty();
-                self.note_outputs(delivery.outputs);
-                self.note_tasks(&delivery.message, delivery.tasks);
-                self.step(Input::Worker(delivery.message));
-                self.outputs.clear();
-                self.companions = Companions::default();
-                if has_tasks {
-                    self.forget_versions();
-                }
-            }
+            Event::Worker(delivery) => self.hear(*delivery),
             Event::Connect(name, link) => self.fleet.connect(name, link),
             Event::LogsGrew(logs) => self.note_logs(logs),
             Event::Enforces(node, enforcement) => self.enforced.note(node, enforcement),
@@ -299,6 +304,9 @@ impl Driver {
             }
             Event::Pause { run, reply } => {
                 self.ask_engine(reply, |request| Input::Pause { request, run });
+            }
+            Event::Preempt { task, items, reply } => {
+                self.ask_engine(reply, |request| Input::Preempt { request, task, items });
             }
             Event::Resume { run, reply } => {
                 self.ask_engine(reply, |request| Input::Resume { request, run });

@@ -178,6 +178,15 @@ impl Handle {
         self.request(|reply| Event::Pause { run, reply }).await
     }
 
+    /// Tells what runs of a task to make room for others; only some of its items, if they are
+    /// named.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn preempt(&self, task: TaskKey, items: Option<IdSet>) -> Result<Answer, Gone> {
+        self.request(|reply| Event::Preempt { task, items, reply }).await
+    }
+
     /// Lets a paused run go on.
     ///
     /// # Errors

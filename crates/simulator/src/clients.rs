@@ -87,6 +87,16 @@ impl Clients {
                 stage.truth.pauses.insert((run, true));
                 Input::Pause { request, run }
             }
+            Wish::Preempt { run, seed } => {
+                let Some(known) = records.ledger.run(run) else {
+                    self.waiting.remove(&request);
+                    stage.wishes -= 1;
+                    return None;
+                };
+                let (task, items) = workload::preemption::chosen(run, known, seed);
+                stage.truth.preempted.insert(task);
+                Input::Preempt { request, task, items }
+            }
             Wish::Resume { run } => resume(stage, (records, store), (request, run)),
             Wish::Retry { run, from } => Input::Retry { request, run, from },
             Wish::Edit { .. } | Wish::Mark { .. } | Wish::RetryItems { .. } | Wish::Fork { .. } => {
@@ -112,7 +122,7 @@ impl Clients {
         let may_repeat = match wish {
             Wish::Submit { index } => records.works[index].plan.submissions > 1,
             Wish::Stop { .. } | Wish::Terminate { .. } | Wish::Settle { .. } => true,
-            Wish::Pause { .. } => false,
+            Wish::Pause { .. } | Wish::Preempt { .. } => false,
             Wish::Resume { run } => records.ledger.run(run).is_some_and(is_paused),
             // What is changed twice would be another change.
             Wish::Retry { .. }
@@ -231,6 +241,10 @@ impl Clients {
         for after in workload::calls::pauses(&work.plan) {
             stage.wishes += 1;
             stage.after(after, Event::Ask { wish: Wish::Pause { run } });
+        }
+        for (after, seed) in workload::preemption::preemptions(&work.plan) {
+            stage.wishes += 1;
+            stage.after(after, Event::Ask { wish: Wish::Preempt { run, seed } });
         }
         for (after, task, verdict) in workload::people::said_in_vain(&work.plan, &work.graph) {
             stage.wishes += 1;

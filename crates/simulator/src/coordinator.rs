@@ -3,18 +3,19 @@
 //! One turn drains the inbox, fires what is due, appends one batch; the next begins when that batch
 //! is acknowledged. It can die at every boundary of a turn.
 
+mod forged;
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use engine::{Answer, Effect, Engine, Input, Pipeline, RequestId};
 use journal::{AppendError, Batch, Journal, Snapshot};
 use model::collections::HashMap;
-use model::control::{Kind, Verdict};
-use model::fact::{AmendCause, RunAmended, WorkerJoined};
+use model::fact::WorkerJoined;
 use model::limits::LEADER_RENEW;
 use model::message::{AttemptEvent, News, Order, ToWorker};
 use model::outcome::Spent;
-use model::{Epoch, Fact, RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, WorkerId};
+use model::{Epoch, Fact, Seq, Span, Timestamp, WorkerId};
 
 use crate::evaluator::{self, Asked};
 use crate::event::Event;
@@ -258,6 +259,9 @@ impl Coordinator {
             self.inputs += 1;
             let is_answer = matches!(input, Input::Answered(_));
             let refused = self.refused_anyway(stage, &input);
+            for fact in self.counted(stage, &input) {
+                self.forge(store, fact, facts);
+            }
             let step = self.engine.step(stage.now, input);
             if is_answer && step.facts.is_empty() {
                 stage.hit(Mark::AnsweredLate);
@@ -275,9 +279,7 @@ impl Coordinator {
             forged.extend(refused.filter(|_| step.effects.iter().any(is_refused)));
             facts.extend(step.facts);
             for fact in forged {
-                let (seq, at) = (self.engine.state().last().next(), self.engine.now());
-                self.engine.replay(seq, at, &fact, &store.graphs);
-                facts.push(fact);
+                self.forge(store, fact, facts);
             }
             let last = self.engine.state().last();
             for effect in step.effects {
@@ -296,70 +298,6 @@ impl Coordinator {
                 }
             }
         }
-    }
-
-    /// What a planted fault adds to the facts of a step.
-    fn forged(&self, stage: &Stage, facts: &[Fact]) -> Vec<Fact> {
-        let twice = |fact: &&Fact| matches!(fact, Fact::TaskAnswered(_));
-        match stage.mutant {
-            Some(Mutant::AnsweredTwice) => facts.iter().filter(twice).cloned().collect(),
-            Some(Mutant::WaitTimerStays) => {
-                facts.iter().flat_map(|fact| self.late_timers(fact)).collect()
-            }
-            _ => vec![],
-        }
-    }
-
-    /// The fact of a request that a planted fault lets through when the engine refuses it.
-    fn refused_anyway(&self, stage: &Stage, input: &Input) -> Option<Fact> {
-        match input {
-            Input::Amend { amendment, .. } => {
-                let run = self.engine.state().run(amendment.run)?;
-                let outdated = run.graph().digest() != amendment.base;
-                let planted = match stage.mutant? {
-                    Mutant::BegunEdited => !outdated,
-                    Mutant::OutdatedEdits => outdated,
-                    _ => false,
-                };
-                // What could not even be applied would prove nothing.
-                let applies =
-                    !run.status().is_final() && run.graph().len() <= amendment.graph.len();
-                (planted && applies).then(|| {
-                    Fact::RunAmended(Box::new(RunAmended {
-                        run: amendment.run,
-                        cause: AmendCause::Edited,
-                        graph: amendment.graph.digest(),
-                        definition: amendment.definition,
-                        priority: amendment.priority,
-                        concurrency: amendment.concurrency,
-                        cost_limit_micro: amendment.cost_limit_micro,
-                    }))
-                })
-            }
-            Input::Resume { run, .. } if stage.has(Mutant::ResumedAtLimit) => {
-                let known = self.engine.state().run(*run)?;
-                let paused = known.status() == RunStatus::Paused;
-                paused.then_some(Fact::RunResumed { run: *run })
-            }
-            Input::Mark { mark, .. } if stage.has(Mutant::BegunMarked) => {
-                let run = self.engine.state().run(mark.run)?;
-                (!run.status().is_final()).then(|| Fact::Marked(mark.clone()))
-            }
-            _ => None,
-        }
-    }
-
-    /// The timers of waits that a fact has ended, as if they fired.
-    fn late_timers(&self, fact: &Fact) -> Vec<Fact> {
-        let Fact::TasksCancelled { run, tasks } = fact else { return vec![] };
-        let Some(known) = self.engine.state().run(*run) else { return vec![] };
-        let timers = tasks
-            .iter()
-            .map(TaskId)
-            .filter(|&task| matches!(known.policy(task).kind, Kind::Timer { .. }));
-        let verdict = Verdict::Elapsed;
-        let key = |task| TaskKey { run: *run, task };
-        timers.map(|task| Fact::TaskSettled { task: key(task), verdict, output: None }).collect()
     }
 
     /// A worker is heard when the engine answers its hello or its heartbeat.

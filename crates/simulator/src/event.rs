@@ -39,6 +39,17 @@ pub enum Event {
         /// What: it has started (`None`), or ended.
         ended: Option<Outcome>,
     },
+    /// A process saves its work.
+    Saves {
+        /// Where.
+        node: u32,
+        /// The instance that started it.
+        instance: u64,
+        /// Its lease.
+        lease: LeaseId,
+        /// Which process of that lease.
+        serial: u64,
+    },
     /// A machine is there again.
     NodeUp {
         /// Which.
@@ -128,6 +139,13 @@ pub enum Wish {
         run: RunId,
         /// Where to begin, if not with what did not succeed.
         from: Option<TaskId>,
+    },
+    /// Let what runs of some task make room for others.
+    Preempt {
+        /// The run.
+        run: RunId,
+        /// Which, drawn.
+        seed: u64,
     },
     /// Pause a run.
     Pause {

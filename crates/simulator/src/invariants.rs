@@ -38,6 +38,7 @@ pub mod s29_growth;
 pub mod s30_ways;
 pub mod s31_devices;
 pub mod s33_sites;
+pub mod s35_preemption;
 
 use std::fmt;
 use std::sync::Arc;
@@ -83,7 +84,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 26] = [
+const ON_FACTS: [(&str, Check); 27] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -103,6 +104,7 @@ const ON_FACTS: [(&str, Check); 26] = [
     ("S32", s31_devices::apart),
     ("S33", s33_sites::admitted),
     ("S34", s33_sites::together),
+    ("S35", s35_preemption::check),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

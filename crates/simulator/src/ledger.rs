@@ -127,6 +127,11 @@ impl Ledger {
                 self.item_mut(key)?.started_at = Some(entry.at);
                 self.set(key, TaskStatus::Running)
             }),
+            Fact::AttemptsCheckpointed { .. } => Ok(()),
+            Fact::AttemptsPreempted { task, items } => items.iter().try_for_each(|item| {
+                self.item_mut(task.item(ItemId(item)))?.leaving = true;
+                Ok(())
+            }),
             Fact::AttemptOverran { item } => self.item_mut(*item).map(|item| item.overran = true),
             Fact::AttemptsEnded(ended) => self.end(ended),
             Fact::LeasesReturned { task, items } => items.iter().try_for_each(|item| {
@@ -234,7 +239,7 @@ impl Ledger {
         self.breakers.lease(&shared.breakers, key, self.at);
         let item = self.item_mut(key)?;
         (item.token, item.worker, item.variant) = (token, worker, variant);
-        (item.started_at, item.overran) = (None, false);
+        (item.started_at, item.overran, item.leaving) = (None, false, false);
         self.set(key, TaskStatus::Leased)
     }
 
@@ -267,15 +272,19 @@ impl Ledger {
             if growing && hungry && ended.then != Then::Final {
                 record.growths = (record.growths + 1).min(7);
             }
-            record.asked = stops || record.overran;
+            record.asked = stops || record.overran || record.leaving;
+            record.returned |= ended.outcome == Outcome::Preempted;
             match ended.outcome {
                 _ if matches!(ended.then, Then::Instead(_)) => {}
                 _ if trial => record.losses += 1,
                 Outcome::Lost => record.losses += 1,
                 Outcome::Failed(_) | Outcome::TimedOut => record.failures += 1,
-                Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => {}
+                Outcome::Succeeded
+                | Outcome::Cancelled
+                | Outcome::Terminated
+                | Outcome::Preempted => {}
             }
-            let same = ended.outcome == Outcome::Lost;
+            let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
             record.retry_way = if same { record.variant } else { VariantId(0) };
             let status = match (ended.then, ended.outcome) {
                 (Then::Retry { at }, _) => {
@@ -291,7 +300,7 @@ impl Ledger {
                 // Whoever stopped the run would have ended it anyway.
                 (Then::Final, Outcome::Lost) => lost,
                 (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
-                (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
+                (Then::Final, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
                 (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
             };
             self.set(key, status)?;

@@ -255,6 +255,14 @@ define_marks!(
     OtherWay = "begun in another way",
     /// An attempt was given devices that nobody else had.
     FreeDevice = "device given",
+    /// An attempt was told of that had saved its work.
+    Checkpointed = "checkpoint told",
+    /// An attempt made room for others.
+    Preempted = "attempt preempted",
+    /// An attempt that was to make room succeeded all the same.
+    SucceededLeaving = "preempted attempt succeeded all the same",
+    /// An attempt that was to make room was lost.
+    LostLeaving = "preempted attempt lost",
     /// A device was shared.
     SharedDevice = "device shared",
     /// An attempt went where its labels are, and not to a worker that lacks them.

@@ -95,6 +95,10 @@ pub enum Mutant {
     NotTogether,
     /// Who asks about the past is not told of the workers that there were.
     PastWithoutWorkers,
+    /// What had to make room is counted as a failure.
+    PreemptionCosts,
+    /// The place of what is to make room is free before it has left.
+    PreemptedAtOnce,
 }
 
 impl Mutant {
@@ -144,6 +148,8 @@ impl Mutant {
         Self::LabelsIgnored,
         Self::NotTogether,
         Self::PastWithoutWorkers,
+        Self::PreemptionCosts,
+        Self::PreemptedAtOnce,
     ];
 
     /// How it is named on the command line.
@@ -194,6 +200,8 @@ impl Mutant {
             Self::LabelsIgnored => "labels-ignored",
             Self::NotTogether => "not-together",
             Self::PastWithoutWorkers => "past-without-workers",
+            Self::PreemptionCosts => "preemption-costs",
+            Self::PreemptedAtOnce => "preempted-at-once",
         }
     }
 }

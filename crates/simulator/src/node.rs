@@ -3,11 +3,11 @@
 //! It does what a worker's loop does: it drains its inbox into the agent, flushes once, and acts on
 //! what comes out. It knows nothing of the coordinator but its messages.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
 use model::collections::HashMap;
-use model::limits::ATTEMPT_LEASE;
+use model::limits::{ATTEMPT_LEASE, HEARTBEAT};
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind};
 use model::outcome::{AttemptEnd, Failure, OutputRef, Spent, Usage};
 use model::{Device, Digest, Offers, Outcome, Span, Timestamp};
@@ -37,6 +37,7 @@ struct Pretender {
     writes: bool,
     spent: Spent,
     retry_after: Option<Span>,
+    saves_every: Option<Span>,
 }
 
 /// One machine.
@@ -52,6 +53,8 @@ pub struct Node {
     asleep_until: Option<Timestamp>,
     slow_until: Timestamp,
     processes: HashMap<LeaseId, Pretender>,
+    /// When work was last saved that the worker has not seen.
+    saved: BTreeMap<LeaseId, Timestamp>,
     room: Room,
     serial: u64,
     /// Whether it never comes back.
@@ -86,6 +89,7 @@ impl Node {
             asleep_until: None,
             slow_until: Timestamp(0),
             processes: HashMap::default(),
+            saved: BTreeMap::new(),
             room: Room::default(),
             serial: 0,
             gone: false,
@@ -158,6 +162,7 @@ impl Node {
         stage.truth.dead.insert(self.instance, stage.now);
         stage.truth.awake_since[self.index as usize] = None;
         self.inbox.clear();
+        self.saved.clear();
         (self.turn_at, self.asleep_until) = (None, None);
     }
 
@@ -237,6 +242,12 @@ impl Node {
         }
         self.turn_at = None;
         let Some(agent) = &mut self.agent else { return };
+        // What is still to be told of a process is told before its end.
+        for (lease, at) in std::mem::take(&mut self.saved) {
+            let age = stage.now.since(at);
+            let saved = AgentInput::Checkpointed { lease, age };
+            agent.step(stage.now, saved, &mut self.outputs);
+        }
         while let Some(input) = self.inbox.pop_front() {
             agent.step(stage.now, input, &mut self.outputs);
         }
@@ -286,16 +297,34 @@ impl Node {
         stage.tell(|| format!("node {} starts {:?}", self.index, grant.attempt));
         let started = self.room.start(&self.plan, lease.item, (&grant.request, grant.devices));
         stage.judge("S4", started);
-        let Behaviour { wall, failure, manners, writes, spent, retry_after } = behaviour;
+        let Behaviour { wall, failure, manners, writes, spent, retry_after, saves_every } =
+            behaviour;
         let (node, variant, memory) = (self.index, grant.variant, grant.request.memory_bytes);
-        let (ended, doomed) = (None, false);
-        let process = Process { node, variant, ended, doomed, writes, spent, retry_after, memory };
+        let process = Process {
+            node,
+            variant,
+            ended: None,
+            doomed: false,
+            writes,
+            spent,
+            retry_after,
+            memory,
+            saved_at: None,
+        };
         stage.truth.start(lease, process);
         self.serial += 1;
         let serial = self.serial;
         let (grace, started_at) = (grant.grace, stage.now);
-        let pretender =
-            Pretender { serial, manners, grace, started_at, writes, spent, retry_after };
+        let pretender = Pretender {
+            serial,
+            manners,
+            grace,
+            started_at,
+            writes,
+            spent,
+            retry_after,
+            saves_every,
+        };
         self.processes.insert(lease, pretender);
         let node = self.index;
         let instance = self.instance;
@@ -303,6 +332,10 @@ impl Node {
         if !matches!(failure, Some(Failure::Spawn(_))) {
             let ended = None;
             stage.after(spawning, Event::Process { node, instance, lease, serial, ended });
+        }
+        if let Some(every) = saves_every {
+            let first = Span(spawning.0 + every.0);
+            stage.after(first, Event::Saves { node, instance, lease, serial });
         }
         if let Some(wall) = wall {
             let slow = if stage.now < self.slow_until { 10 } else { 1 };
@@ -333,6 +366,21 @@ impl Node {
         let (node, instance) = (self.index, self.instance);
         let ended = Some(ended);
         stage.after(after, Event::Process { node, instance, lease, serial, ended });
+    }
+
+    /// A process saves its work, whether the worker is awake or not.
+    pub fn saves(&mut self, stage: &mut Stage, lease: LeaseId, (instance, serial): (u64, u64)) {
+        let pretender = self.processes.get(&lease).filter(|it| it.serial == serial);
+        let Some(every) = pretender.and_then(|it| it.saves_every) else { return };
+        if instance != self.instance {
+            return;
+        }
+        stage.truth.save(lease, stage.now);
+        self.saved.insert(lease, stage.now);
+        let soon = stage.now + stage.draw_span(10, HEARTBEAT.0);
+        self.wake_at(stage, soon);
+        let node = self.index;
+        stage.after(every, Event::Saves { node, instance, lease, serial });
     }
 
     /// Something has happened to a process, whether the worker is awake or not.

@@ -258,6 +258,7 @@ impl Records {
                 return;
             }
             Fact::AttemptOverran { .. } => Mark::Overran,
+            Fact::AttemptsCheckpointed { .. } => Mark::Checkpointed,
             Fact::AttemptsEnded(ended) => match self.end_mark(ended) {
                 Some(mark) => mark,
                 None => return,
@@ -300,13 +301,15 @@ impl Records {
     }
 
     fn end_mark(&self, ended: &AttemptsEnded) -> Option<Mark> {
-        let overran = || {
-            let (first, _) = ended.ends.first()?;
-            Some(self.ledger.item(ended.task.item(*first))?.overran)
-        };
+        let (first, _) = ended.ends.first()?;
+        let item = self.ledger.item(ended.task.item(*first))?;
+        let is_known = self.ledger.workers.contains_key(&item.worker);
         match (ended.outcome, ended.then) {
             (Outcome::Lost, Then::Retry { .. }) => Some(Mark::RetriedAfterLoss),
-            (Outcome::Succeeded, _) if overran() == Some(true) => Some(Mark::SucceededLate),
+            (Outcome::Preempted, _) if !is_known => Some(Mark::LostLeaving),
+            (Outcome::Preempted, _) => Some(Mark::Preempted),
+            (Outcome::Succeeded, _) if item.leaving => Some(Mark::SucceededLeaving),
+            (Outcome::Succeeded, _) if item.overran => Some(Mark::SucceededLate),
             (_, Then::Retry { .. }) => Some(Mark::Retried),
             (Outcome::Failed(_) | Outcome::Lost, Then::Final) => Some(Mark::OutOfRetries),
             _ => None,

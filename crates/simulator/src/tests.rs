@@ -208,6 +208,12 @@ fn labels_that_nobody_looks_at_break_s33_and_items_apart_s34() {
 }
 
 #[test]
+fn what_makes_room_at_a_cost_breaks_s35_and_before_it_has_left_s5() {
+    assert_eq!(found_by_corpus(Mutant::PreemptionCosts).id, "S35");
+    assert_eq!(found_by_corpus(Mutant::PreemptedAtOnce).id, "S5");
+}
+
+#[test]
 fn every_planted_fault_is_found_in_fresh_seeds() {
     for &mutant in Mutant::ALL {
         let summary = batch::run(1, SEEDS_MAX, HOUR, Some(mutant));

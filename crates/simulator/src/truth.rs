@@ -32,6 +32,8 @@ pub struct Process {
     pub retry_after: Option<Span>,
     /// How much memory it was given.
     pub memory: u64,
+    /// When it first saved its work, or an earlier process of its lease did.
+    pub saved_at: Option<Timestamp>,
 }
 
 /// Facts about the world.
@@ -82,6 +84,8 @@ pub struct Truth {
     pub cached: HashMap<(TaskKey, Round, Epoch), IdSet>,
     /// What each fork was to bring along, by its trace.
     pub forks: HashMap<u128, Vec<Marked>>,
+    /// Tasks that people asked to make room for others.
+    pub preempted: HashSet<TaskKey>,
     /// Runs that people asked to pause, and to go on.
     pub pauses: HashSet<(RunId, bool)>,
     /// The last fact that has been acknowledged as durable.
@@ -93,7 +97,8 @@ impl Truth {
     pub fn start(&mut self, lease: LeaseId, process: Process) {
         self.alive.entry(lease.item).or_default().push(lease.token);
         self.started += 1;
-        self.processes.insert(lease, process);
+        let before = self.processes.get(&lease).and_then(|before| before.saved_at);
+        self.processes.insert(lease, Process { saved_at: before, ..process });
     }
 
     /// A process ends.
@@ -105,6 +110,13 @@ impl Truth {
             if alive.is_empty() {
                 self.alive.remove(&lease.item);
             }
+        }
+    }
+
+    /// A process saves its work.
+    pub fn save(&mut self, lease: LeaseId, at: Timestamp) {
+        if let Some(process) = self.processes.get_mut(&lease) {
+            process.saved_at.get_or_insert(at);
         }
     }
 

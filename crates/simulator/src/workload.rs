@@ -6,6 +6,7 @@
 pub mod calls;
 mod flow;
 pub mod people;
+pub mod preemption;
 pub mod shared;
 pub(crate) mod sites;
 pub mod version;
@@ -50,6 +51,8 @@ pub struct Behaviour {
     pub spent: Spent,
     /// How long it asks to be left alone, if it fails.
     pub retry_after: Option<Span>,
+    /// How often it saves its work, if it does.
+    pub saves_every: Option<Span>,
 }
 
 /// What a process does when it is asked to end.
@@ -238,7 +241,8 @@ pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId, memory: u64) 
     };
     let writes = version::fragment(run, graph, task, item).is_some();
     let (spent, retry_after) = calls::spent(run, attempt);
-    Behaviour { wall, failure, manners, writes, spent, retry_after }
+    let saves_every = preemption::saves_every(run, attempt);
+    Behaviour { wall, failure, manners, writes, spent, retry_after, saves_every }
 }
 
 /// What becomes of an item. `undisturbed` is whether nothing breaks but the work itself.

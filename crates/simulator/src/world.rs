@@ -217,6 +217,9 @@ impl World {
             Event::Process { node, instance, lease, serial, ended } => {
                 self.nodes[node as usize].process(stage, lease, (instance, serial, ended));
             }
+            Event::Saves { node, instance, lease, serial } => {
+                self.nodes[node as usize].saves(stage, lease, (instance, serial));
+            }
             Event::NodeUp { node } => {
                 let is_orphan = self.nodes[node as usize].is_local() && self.leader.is_none();
                 if !is_orphan {

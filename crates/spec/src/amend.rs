@@ -33,7 +33,7 @@ pub struct Edit {
 }
 
 /// The keys that can be changed, beside `resources.NAME`.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "priority",
     "max_parallel",
     "retry",
@@ -43,6 +43,8 @@ const KEYS: [&str; 10] = [
     "timeout",
     "expected",
     "grace",
+    "preemptible",
+    "restart_cost",
     "resources.cpu",
 ];
 
@@ -158,6 +160,12 @@ impl Wanted {
         }
         if let Some(grace) = task.grace {
             policy.grace = grace.0;
+        }
+        if let Some(may) = task.preemptible {
+            policy.preemptible = may.0;
+        }
+        if let Some(cost) = task.restart_cost {
+            policy.restart_cost = cost.0;
         }
         if let Some(Retry::Limit(limit)) = &task.retry {
             policy.retry.limit = u8::try_from(limit.0).unwrap_or(u8::MAX);

@@ -49,7 +49,7 @@ pub(crate) use shapes::{Declaration, Declarations, DeclaredRules, NamedTask, Tas
 pub(crate) use sharing::{Counted, Deadline, Rates};
 pub(crate) use site::{DomainFile, NodeLabels, Selectors, Taints};
 pub(crate) use values::{
-    Bound, Command, Cpu, Duration, Memory, Money, OneOrMany, Retry, Shell, Version, Whole,
+    Bound, Command, Cpu, Duration, Memory, Money, OneOrMany, Retry, Shell, Version, Whole, YesNo,
 };
 pub(crate) use waiting::{
     Approval, ApprovalDefault, ApprovalFile, Look, Signal, SignalDefault, SignalFile, Wait,
@@ -234,6 +234,13 @@ record! {
         heartbeat: Box<Placed<Duration>>,
         /// How long an attempt has between being asked to end and being killed. 10 s if left out.
         grace: Duration,
+        /// Whether others of higher priority may take the place of an attempt that runs. It is
+        /// asked to end, and another attempt follows that costs no retry.
+        preemptible: YesNo,
+        /// How long an attempt that begins anew takes until it is where the one before was when it
+        /// last saved its work. 0 if left out. The scheduler counts it as lost when it makes an
+        /// attempt leave.
+        restart_cost: Duration,
         /// 0 to 100, higher goes first.
         priority: Whole<0, 100>,
         /// What the task is told apart by. It changes nothing about how it runs.

@@ -1,7 +1,7 @@
 //! Whose facts are whose: what the archive and the catalog index by.
 
 use model::control::ControlAnswer;
-use model::fact::{ControlImage, Restored};
+use model::fact::{ControlImage, LeaseImage, Restored};
 use model::{Digest, Fact, RunId};
 
 /// The run that a fact belongs to; `None` for facts about leaders, workers and everything.
@@ -12,6 +12,8 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::RunAdmitted(admitted) => Some(admitted.run),
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
+        | Fact::AttemptsCheckpointed { task, .. }
+        | Fact::AttemptsPreempted { task, .. }
         | Fact::LeasesReturned { task, .. }
         | Fact::ItemsReopened { task, .. }
         | Fact::TaskSettled { task, .. } => Some(task.run),
@@ -39,7 +41,9 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
             | Restored::Tasks { run, .. }
             | Restored::RunSpent { run, .. } => Some(run),
             Restored::Items { task, .. } | Restored::Control { task, .. } => Some(task.run),
-            Restored::Lease { item, .. } | Restored::Retry { item, .. } => Some(item.run),
+            Restored::Lease(LeaseImage { item, .. })
+            | Restored::Preempted { item, .. }
+            | Restored::Retry { item, .. } => Some(item.run),
         },
     }
 }

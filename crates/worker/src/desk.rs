@@ -33,12 +33,14 @@ use crate::outputs;
 use crate::supervisor::{Batch, Event, Limits, Supervisor, Ticket};
 
 mod bounds;
+mod checkpoints;
 mod devices;
 mod finish;
 mod silence;
 mod veil;
 
 use bounds::{Cores, Held};
+use checkpoints::{Checkpoints, Saved};
 pub(crate) use devices::Devices;
 use finish::Finish;
 pub(crate) use finish::name;
@@ -51,6 +53,8 @@ pub(crate) enum News {
     Ready(Enforcement),
     /// An attempt has started.
     Started(LeaseId),
+    /// An attempt has saved its work, so long ago.
+    Checkpointed(LeaseId, Span),
     /// An attempt has ended.
     Ended(Ended),
 }
@@ -60,6 +64,8 @@ pub(crate) struct Ended {
     pub lease: LeaseId,
     pub outcome: Outcome,
     pub end: AttemptEnd,
+    /// How long ago it last saved its work, if it was not told of that before.
+    pub checkpointed: Option<Span>,
     /// How long the other side asked to wait before it is tried again.
     pub retry_after: Option<Span>,
     /// Canonical JSON.
@@ -78,6 +84,8 @@ struct Live {
     veil: Option<Box<Veil>>,
     held: Held,
     heartbeat: Option<Heartbeat>,
+    /// The file by which it says that it has saved its work, if its kind can.
+    checkpoints_file: Option<PathBuf>,
     /// What is kept of it when it has succeeded, and where that lies.
     collect: Vec<Collect>,
     folder: PathBuf,
@@ -129,6 +137,8 @@ pub(crate) struct Desk {
     tickets: HashMap<LeaseId, Ticket>,
     /// Live attempts that may not be silent for ever.
     silences: Silences,
+    /// Live attempts that may save their work.
+    checkpoints: Checkpoints,
     /// Live attempts that have written something since they were last told of.
     grown: Vec<Ticket>,
     /// What attempts can be held to.
@@ -169,6 +179,7 @@ impl Desk {
             collecting: HashMap::new(),
             tickets: HashMap::new(),
             silences: Silences::default(),
+            checkpoints: Checkpoints::default(),
             grown: Vec::new(),
             enforcement: Enforcement::default(),
             cores: Cores::of_this_process(),
@@ -199,6 +210,7 @@ impl Desk {
         self.cores = Cores::of_this_process();
         self.tickets.clear();
         self.silences = Silences::default();
+        self.checkpoints = Checkpoints::default();
         self.grown.clear();
     }
 
@@ -225,6 +237,12 @@ impl Desk {
             };
             Heartbeat { span, file }
         });
+        let checkpoints_file = output_file.with_extension("checkpoints");
+        let watched_file = match kind {
+            Kind::Process | Kind::Function => Some(checkpoints_file.clone()),
+            Kind::Container => Some(containers::checkpoints_file(&output_file)),
+            Kind::Builtin | Kind::Http | Kind::Model => None,
+        };
         let mut attempt = Attempt {
             ticket,
             id: grant.attempt,
@@ -239,6 +257,7 @@ impl Desk {
             heartbeat_file: heartbeat.as_ref().map(|heartbeat| heartbeat.file.clone()),
             output_file,
             tasks_file: outputs.join(format!("{}.tasks", ticket.0)),
+            checkpoints_file,
             limits,
             granted: self.devices.granted(grant),
         };
@@ -254,6 +273,7 @@ impl Desk {
             veil,
             held,
             heartbeat,
+            checkpoints_file: watched_file,
             collect: assignment.collect,
             folder: attempt.folder.clone(),
         };
@@ -427,7 +447,7 @@ impl Desk {
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let builtin = self.builtin.next_deadline();
         let own = [builtin, self.functions.next_deadline(), self.silences.next_deadline()];
-        own.into_iter().flatten().min()
+        own.into_iter().chain([self.checkpoints.next_deadline()]).flatten().min()
     }
 
     /// How the processes of functions fare, if that is to be told again.
@@ -450,11 +470,30 @@ impl Desk {
         if !happened.is_empty() {
             self.at = wall_clock();
         }
-        let news = happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect();
+        let mut news: Vec<News> =
+            happened.into_iter().filter_map(|(ticket, it)| self.hear(ticket, it)).collect();
+        let saved = self.checkpoints.due(now);
+        news.extend(saved.into_iter().filter_map(|(ticket, saved)| {
+            self.at = wall_clock();
+            self.silences.heard(ticket, now);
+            let lease = self.live.get(&ticket)?.lease;
+            Some(News::Checkpointed(lease, self.note_saved(ticket, saved)))
+        }));
         for (ticket, span) in self.silences.over(now) {
             self.end_silent(ticket, span);
         }
         news
+    }
+
+    /// Writes into the log of an attempt what it says of the work that it has saved; gives back how
+    /// long ago that was.
+    fn note_saved(&mut self, ticket: Ticket, saved: Saved) -> Span {
+        if let Some(note) = saved.note {
+            let veil = self.live.get(&ticket).and_then(|live| live.veil.as_deref());
+            let note = veil.map_or_else(|| note.clone(), |veil| veil.line(&note));
+            self.say(ticket, &format!("its work is saved: {note}"));
+        }
+        saved.age
     }
 
     /// Ends an attempt that has said nothing for too long.
@@ -470,6 +509,9 @@ impl Desk {
         match happened {
             Happened::Started => {
                 let live = self.live.get_mut(&ticket)?;
+                if let Some(file) = live.checkpoints_file.take() {
+                    self.checkpoints.begin(ticket, file, Instant::now());
+                }
                 if let Some(heartbeat) = live.heartbeat.take() {
                     self.silences.begin(ticket, heartbeat, Instant::now());
                 }
@@ -489,10 +531,12 @@ impl Desk {
                 None
             }
             Happened::Ended(finished) => {
+                let saved = self.checkpoints.end(ticket);
+                let checkpointed = saved.map(|saved| self.note_saved(ticket, saved));
                 let mut live = self.live.remove(&ticket)?;
                 self.tickets.remove(&live.lease);
                 self.cores.put(&mut live.held);
-                self.ended(ticket, live, *finished)
+                self.ended((ticket, checkpointed), live, *finished)
             }
         }
     }

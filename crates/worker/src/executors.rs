@@ -33,6 +33,9 @@ pub(crate) use process::Processes;
 /// The variable that names the file by which an attempt says that it lives.
 pub(crate) const HEARTBEAT: &str = "AUTOGLM_HEARTBEAT";
 
+/// The variable that names the file by which an attempt says that it has saved its work.
+pub(crate) const CHECKPOINTS: &str = "AUTOGLM_CHECKPOINTS";
+
 /// Runs the attempts of one kind.
 pub(crate) trait Executor {
     /// What is to be done.
@@ -86,6 +89,8 @@ pub(crate) struct Attempt {
     pub output_file: PathBuf,
     /// Where it may leave tasks for its run, if it is told of them.
     pub tasks_file: PathBuf,
+    /// Where it may say that it has saved its work, if it is told of it.
+    pub checkpoints_file: PathBuf,
     /// The file that it may touch to say that it lives, if it may not be silent for ever.
     pub heartbeat_file: Option<PathBuf>,
     /// What it is held to.

@@ -280,7 +280,15 @@ impl Loop {
                 self.ready = true;
             }
             News::Started(lease) => self.step(AgentInput::Started(lease)),
-            News::Ended(Ended { lease, outcome, end, retry_after, outputs, tasks }) => {
+            News::Checkpointed(lease, age) => {
+                self.step(AgentInput::Checkpointed { lease, age });
+            }
+            News::Ended(ended) => {
+                let Ended { lease, outcome, end, checkpointed, retry_after, outputs, tasks } =
+                    ended;
+                if let Some(age) = checkpointed {
+                    self.step(AgentInput::Checkpointed { lease, age });
+                }
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
                 let named = tasks.as_deref().map(name);
                 self.tasks.extend(tasks.map(|bytes| (lease, bytes)));

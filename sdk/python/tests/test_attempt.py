@@ -26,6 +26,7 @@ class Helpers(unittest.TestCase):
             self.assertIsNone(openglm.current())
             openglm.outputs(rows=3)
             openglm.heartbeat()
+            openglm.checkpointed()
         self.assertFalse(self.file.exists())
 
     def test_outputs_of_a_script_keep_their_types_and_what_was_there(self):
@@ -40,6 +41,12 @@ class Helpers(unittest.TestCase):
         with self.variable("AUTOGLM_HEARTBEAT"):
             openglm.heartbeat()
         self.assertTrue(self.file.exists())
+
+    def test_each_checkpoint_is_a_line_of_the_file_that_is_named(self):
+        with self.variable("AUTOGLM_CHECKPOINTS"):
+            openglm.checkpointed()
+            openglm.checkpointed("epoch 3\nof 10")
+        self.assertEqual(self.file.read_text(), "\nepoch 3 of 10\n")
 
     def test_progress_is_a_line_of_the_log(self):
         said = io.StringIO()

@@ -395,3 +395,68 @@ fn a_new_number_means_that_all_old_leases_are_gone() {
     assert_eq!(bench.end(1, 11, KILLED), []);
     assert!(bench.agent.idle());
 }
+
+fn saved(item: u32, token: u64, age: Span) -> AgentInput {
+    AgentInput::Checkpointed { lease: lease(item, token), age }
+}
+
+/// Two attempts that run, and of which this is told and known.
+fn running() -> Bench {
+    let mut bench = Bench::open();
+    bench.order(Order::Assign(vec![grant(0, 1, 1_000), grant(1, 2, 1_000)]));
+    for (item, token) in [(0, 1), (1, 2)] {
+        bench.step(AgentInput::Started(lease(item, token)));
+    }
+    bench.now = bench.now + Span::millis(10);
+    assert_eq!(bench.reports().len(), 2);
+    bench.order(Order::Acknowledge { report: 2 });
+    bench
+}
+
+#[test]
+fn saved_work_is_told_once_by_how_long_ago_that_was() {
+    let mut bench = running();
+    bench.step(saved(0, 1, Span::millis(900)));
+    bench.step(saved(0, 1, Span::millis(200)));
+    bench.step(saved(1, 7, Span::ZERO));
+    assert_eq!(bench.agent.next_deadline(), Some(Timestamp(0)), "it is told at once");
+    let age = |age| AttemptEvent::Checkpointed { age };
+    assert_eq!(bench.reports(), [(3, age(Span::millis(200)))], "the last, and of nobody else");
+    bench.now = bench.now + HEARTBEAT;
+    assert_eq!(bench.reports(), [(3, age(Span::millis(200) + HEARTBEAT))], "it is older by now");
+}
+
+#[test]
+fn what_is_saved_while_nobody_answers_is_told_when_somebody_does() {
+    let mut bench = running();
+    bench.step(saved(0, 1, Span::ZERO));
+    assert_eq!(bench.reports().len(), 1);
+    for _ in 0..100 {
+        bench.step(saved(0, 1, Span::ZERO));
+    }
+    assert_eq!(bench.reports(), []);
+    bench.order(Order::Acknowledge { report: 3 });
+    assert_eq!(bench.reports(), [(4, AttemptEvent::Checkpointed { age: Span::ZERO })]);
+    assert!(bench.agent.remembers(lease(0, 1)), "it has not ended");
+    bench.step(saved(0, 1, Span::ZERO));
+    bench.end(0, 1, Outcome::Succeeded);
+    let last = bench.reports();
+    let event = AttemptEvent::Checkpointed { age: Span::ZERO };
+    assert_eq!(last, [(5, event), (6, ended(Outcome::Succeeded))], "before its end");
+    bench.order(Order::Acknowledge { report: 5 });
+    assert!(bench.agent.remembers(lease(0, 1)), "its end may be told again");
+    bench.order(Order::Acknowledge { report: 6 });
+    assert!(!bench.agent.remembers(lease(0, 1)));
+}
+
+#[test]
+fn who_saves_its_work_has_started() {
+    let mut bench = Bench::open();
+    bench.order(Order::Assign(vec![grant(0, 1, 1_000)]));
+    bench.step(AgentInput::Started(lease(0, 1)));
+    bench.step(saved(0, 1, Span::ZERO));
+    let told = [AttemptEvent::Started, AttemptEvent::Checkpointed { age: Span::ZERO }];
+    assert_eq!(bench.reports().into_iter().map(|(_, event)| event).collect::<Vec<_>>(), told);
+    bench.now = bench.now + Span::millis(10);
+    assert_eq!(bench.reports(), [], "and has started once");
+}

@@ -29,8 +29,8 @@ Examples:
 
 Settings of a task change as long as nothing of it has begun; its max_parallel changes at any time.
 Settings of a run: priority, max_parallel, cost_limit. Of a task: priority, max_parallel, timeout,
-expected, grace, retry, retry.limit, retry.backoff, retry.backoff_max, resources.cpu,
-resources.memory, resources.NAME.
+expected, grace, preemptible, restart_cost, retry, retry.limit, retry.backoff, retry.backoff_max,
+resources.cpu, resources.memory, resources.NAME.
 
 What is typed on a terminal is asked about; elsewhere --yes is needed.";
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::moment;
 use crate::output::Format;
-use crate::render::explanation;
+use crate::render::{explanation, now};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,7 +52,7 @@ impl Explain {
                 output.text(&kinds.collect::<String>())?;
             }
             Format::Table | Format::Wide => {
-                output.text(&explanation::render(&explained, output.tone))?;
+                output.text(&explanation::render(&explained, now(), output.tone))?;
                 // How things stood then says nothing of who works on it now.
                 let is_over = explained.status.is_final() || explained.as_of.is_some();
                 super::tell_if_left(context, &session, explained.run, is_over);

@@ -110,7 +110,7 @@ impl Get {
                 let numbers = list.items.iter().map(|item| format!("{}\n", item.item));
                 output.text(&numbers.collect::<String>())
             }
-            Format::Table | Format::Wide => output.text(&items::render(&list, output.tone)),
+            Format::Table | Format::Wide => output.text(&items::render(&list, now(), output.tone)),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 pub(crate) mod approve;
 pub(crate) mod artifacts;
+mod checkpointed;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod devices;
@@ -25,6 +26,7 @@ pub(crate) mod logs;
 pub(crate) mod mark;
 pub(crate) mod pause;
 pub(crate) mod plan;
+mod preempt;
 pub(crate) mod reject;
 pub(crate) mod resume;
 pub(crate) mod retry;
@@ -80,6 +82,8 @@ pub(crate) enum Command {
     Terminate(terminate::Terminate),
     /// Let nothing more of a run start; what runs goes on
     Pause(pause::Pause),
+    /// Let what runs of a task make room for others, and begin anew
+    Preempt(preempt::PreemptTask),
     /// Say yes to a task that waits for an approval
     Approve(approve::Approve),
     /// Say no to a task that waits for an approval: it fails
@@ -96,6 +100,8 @@ pub(crate) enum Command {
     Skip(mark::Skip),
     /// Hold tasks that have not begun to have ended, well or badly
     Mark(mark::MarkTasks),
+    /// In a task: say that it has saved its work
+    Checkpointed(checkpointed::Checkpointed),
     /// Hold the state and serve its API until told to end
     Serve(serve::Serve),
     /// Show the GPUs of this machine, and how busy they are
@@ -171,6 +177,7 @@ impl Command {
             Self::Explain(command) => block_on(command.run(context)),
             Self::Stop(command) => block_on(command.run(context)),
             Self::Pause(command) => block_on(command.run(context)),
+            Self::Preempt(command) => block_on(command.run(context)),
             Self::Approve(command) => block_on(command.run(context)),
             Self::Reject(command) => block_on(command.run(context)),
             Self::Signal(command) => block_on(command.run(context)),
@@ -182,6 +189,7 @@ impl Command {
             Self::Mark(command) => block_on(command.run(context)),
             Self::Serve(command) => block_on(command.run(context)),
             Self::Gc(command) => block_on(command.run(context)),
+            Self::Checkpointed(command) => command.run(),
             Self::Devices(command) => command.run(context),
             Self::Init(command) => command.run(context),
             Self::Import(command) => command.run(context),

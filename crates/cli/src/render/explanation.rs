@@ -1,13 +1,13 @@
 //! Why something waits, or where it runs.
 
-use protocol::api::Explanation;
+use protocol::api::{Explanation, Time};
 
-use super::{plural, word};
+use super::{age, plural, word};
 use crate::style::{self, Paint, Tone};
 use crate::table::printable;
 
-/// The explanation as a paragraph and a list.
-pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
+/// The explanation as a paragraph and a list, as it is `now`.
+pub(crate) fn render(explanation: &Explanation, now: Time, tone: Tone) -> String {
     let item = explanation.item.map_or_else(String::new, |item| format!("[{item}]"));
     let name = format!("{}{item}", printable(&explanation.task));
     let status = tone.paint(style::of_task(explanation.status), word(explanation.status));
@@ -46,6 +46,9 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
         let (attempt, token) = (placed.attempt, placed.token);
         let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}.\n");
         text.push_str(&line);
+        if let Some(saved) = placed.checkpointed {
+            text.push_str(&format!("Its work was saved {}.\n", age(saved, now)));
+        }
     }
     if let Some(limits) = &explanation.limits {
         text.push_str(&format!("Its limits: {}.\n", printable(limits)));
@@ -62,11 +65,13 @@ pub(crate) fn render(explanation: &Explanation, tone: Tone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::{RunId, TaskStatus};
+    use model::{RunId, TaskStatus, Timestamp};
     use protocol::api::{AsOf, Blocker, Placement};
 
     use super::super::samples::START;
     use super::*;
+
+    const NOW: Time = Time(Timestamp(START.0.0 + 12_000_000));
 
     fn explanation(status: TaskStatus) -> Explanation {
         Explanation {
@@ -100,7 +105,7 @@ mod tests {
             unblock: Some("the end of any of the 2 running tasks".to_owned()),
             ..explanation(TaskStatus::Ready)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        insta::assert_snapshot!(render(&explanation, NOW, Tone::PLAIN), @r"
         train[3] of run 7 (ready): no worker has room for it
           - no room: local: memory, asks for 8Gi, 3Gi of 16Gi are free
           - behind: 12 items of 3 tasks go first
@@ -132,7 +137,7 @@ mod tests {
             item: None,
             ..explanation(TaskStatus::Failed)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        insta::assert_snapshot!(render(&explanation, NOW, Tone::PLAIN), @r"
         train of run 7 (failed): its condition, items or rules could not be worked out
         The reason: in `when`: undefined value
         ");
@@ -147,12 +152,14 @@ mod tests {
                 attempt: 2,
                 token: 41,
                 started: Some(START),
+                checkpointed: Some(START),
             }),
             ..explanation(TaskStatus::Running)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        insta::assert_snapshot!(render(&explanation, NOW, Tone::PLAIN), @r"
         train[3] of run 7 (running): it runs
         It runs on local, attempt 2 under token 41.
+        Its work was saved 12s ago.
         ");
     }
 }

@@ -1,10 +1,10 @@
 //! The items of a fan-out.
 
 use model::TaskStatus;
-use protocol::api::{Again, Decided, ItemList, RoundSummary};
+use protocol::api::{Again, Decided, ItemList, ItemSummary, RoundSummary, Time};
 use serde_json::Value;
 
-use super::{counts, duration_or_none, reasons, word};
+use super::{age, counts, duration, duration_or_none, reasons, word};
 use crate::style::{self, Paint, Tone};
 use crate::table::{Cell, Table, printable};
 
@@ -14,14 +14,18 @@ const LINE_CHARS_MAX: usize = 200;
 /// Characters of the outputs of an item of a fan-out.
 const CELL_CHARS_MAX: usize = 60;
 
-/// The items as a table.
-pub(crate) fn render(list: &ItemList, tone: Tone) -> String {
+/// The items as a table, as it is `now`.
+pub(crate) fn render(list: &ItemList, now: Time, tone: Tone) -> String {
     let mut heads = vec![">ITEM", "VALUE", "STATUS", ">ATTEMPTS", "DURATION", "TROUBLE"];
     // What a task without a fan-out left has lines of its own.
     let is_fan_out = !matches!(list.items.as_slice(), [only] if only.value.is_none());
     let has_column = is_fan_out && list.items.iter().any(|item| item.outputs.is_some());
-    if has_column {
-        heads.push("OUTPUTS");
+    let has_saved = list.items.iter().any(|item| item.checkpointed.is_some());
+    let has_preempted = list.items.iter().any(|item| item.preempted > 0);
+    for (has, head) in
+        [(has_saved, "CHECKPOINTED"), (has_preempted, "PREEMPTED"), (has_column, "OUTPUTS")]
+    {
+        heads.extend(has.then_some(head));
     }
     let mut table = Table::new(&heads);
     for item in &list.items {
@@ -38,6 +42,13 @@ pub(crate) fn render(list: &ItemList, tone: Tone) -> String {
             Cell::from(duration_or_none(item.duration_seconds)),
             Cell::from(item.trouble.as_deref().unwrap_or("")),
         ];
+        if has_saved {
+            let saved = item.checkpointed.map_or_else(|| "-".to_owned(), |at| age(at, now));
+            cells.push(Cell::from(saved));
+        }
+        if has_preempted {
+            cells.push(Cell::from(preempted(item)));
+        }
         if has_column {
             cells.push(Cell::from(item.outputs.as_ref().map_or_else(String::new, in_short)));
         }
@@ -69,6 +80,14 @@ pub(crate) fn render(list: &ItemList, tone: Tone) -> String {
         text.push_str(&tone.paint(Paint::Faint, "… and more: --limit shows more\n"));
     }
     text
+}
+
+/// How often an item had to make room, and what that cost: `2 (1m 30s lost)`.
+fn preempted(item: &ItemSummary) -> String {
+    match item.lost_seconds {
+        Some(lost) if item.preempted > 0 => format!("{} ({} lost)", item.preempted, duration(lost)),
+        _ => item.preempted.to_string(),
+    }
 }
 
 /// The rule of a decision that fired.
@@ -147,10 +166,12 @@ fn rounds(past: &[RoundSummary], tone: Tone) -> String {
 
 #[cfg(test)]
 mod tests {
+    use model::Span;
     use model::TaskStatus;
-    use protocol::api::ItemSummary;
+    use protocol::api::{ItemSummary, Seconds};
     use serde_json::json;
 
+    use super::super::samples::START;
     use super::*;
 
     #[test]
@@ -161,6 +182,9 @@ mod tests {
             status,
             attempts: 1,
             losses: 0,
+            checkpointed: None,
+            preempted: 0,
+            lost_seconds: None,
             duration_seconds: None,
             trouble: (status == TaskStatus::Failed).then(|| "signal 9".to_owned()),
             reason: None,
@@ -174,12 +198,38 @@ mod tests {
             next: Some("2".to_owned()),
             ..ItemList::default()
         };
-        insta::assert_snapshot!(render(&list, Tone::PLAIN), @r#"
+        insta::assert_snapshot!(render(&list, START, Tone::PLAIN), @r#"
         ITEM  VALUE         STATUS     ATTEMPTS  DURATION  TROUBLE
            0  alice         succeeded         1  -
            1  {"rate":0.1}  failed            1  -         signal 9
         … and more: --limit shows more
         "#);
+    }
+
+    #[test]
+    fn saved_work_and_lost_work_have_columns_where_there_is_any() {
+        let item = |item, checkpointed, preempted| ItemSummary {
+            item,
+            value: Some(json!("x")),
+            status: TaskStatus::Running,
+            attempts: 1 + preempted,
+            losses: 0,
+            checkpointed,
+            preempted,
+            lost_seconds: (preempted > 0).then_some(Seconds(Span::secs(90))),
+            duration_seconds: None,
+            trouble: None,
+            reason: None,
+            outputs: None,
+        };
+        let saved = Time(model::Timestamp(START.0.0 - 12_000_000));
+        let items = vec![item(0, Some(saved), 0), item(1, None, 2)];
+        let list = ItemList { items, ..ItemList::default() };
+        insta::assert_snapshot!(render(&list, START, Tone::PLAIN), @r"
+        ITEM  VALUE  STATUS   ATTEMPTS  DURATION  TROUBLE  CHECKPOINTED  PREEMPTED
+           0  x      running         1  -                  12s ago       0
+           1  x      running         3  -                  -             2 (1m 30s lost)
+        ");
     }
 
     #[test]
@@ -190,6 +240,9 @@ mod tests {
             status: TaskStatus::Succeeded,
             attempts: 0,
             losses: 0,
+            checkpointed: None,
+            preempted: 0,
+            lost_seconds: None,
             duration_seconds: None,
             trouble: None,
             reason: None,
@@ -206,7 +259,7 @@ mod tests {
             }),
             ..ItemList::default()
         };
-        let text = render(&list, Tone::PLAIN);
+        let text = render(&list, START, Tone::PLAIN);
         let shown = text.replace(&"x".repeat(200), "(200)");
         insta::assert_snapshot!(shown.split_once("\n\n").expect("a table").1, @r"
         Rule 2 fired: params.n > 3 → deploy
@@ -219,7 +272,7 @@ mod tests {
         ");
         let items = vec![item(0, Some(json!("a")), json!({"n": 1, "s": "t"}))];
         let list = ItemList { items, ..ItemList::default() };
-        let row = render(&list, Tone::PLAIN);
+        let row = render(&list, START, Tone::PLAIN);
         assert!(row.ends_with("n=1 s=t\n"), "{row}");
     }
 
@@ -240,7 +293,7 @@ mod tests {
             ],
             ..ItemList::default()
         };
-        let text = render(&list, Tone::PLAIN);
+        let text = render(&list, START, Tone::PLAIN);
         insta::assert_snapshot!(text.split_once('\n').expect("a table").1, @r"
         In round 3. Before:
           1. succeeded, then once more in its loop

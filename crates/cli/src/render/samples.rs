@@ -59,6 +59,7 @@ pub(crate) fn task(id: u32, name: &str, status: TaskStatus) -> TaskSummary {
         items: counts([(status, 1)]),
         attempts: u64::from(has_run),
         losses: 0,
+        preempted: 0,
         started: has_run.then_some(START),
         ended: status.is_final().then(|| after(1)),
         duration_seconds: has_run.then_some(Seconds(Span::millis(1_230))),

@@ -54,7 +54,7 @@ fn a_queue_that_takes_no_runs_is_refused_with_those_that_do() {
         home.write("flow.yaml", &flow(queue));
         let refused = home.run(&["run", "flow.yaml", "--detach", "--queues", "queues.yaml"]);
         assert_ne!(refused.code, 0);
-        assert!(refused.stderr.contains("E0220"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("E0222"), "{}", refused.stderr);
         assert!(refused.stderr.contains(said), "{}", refused.stderr);
         assert!(refused.stderr.contains("`research/vision`"), "{}", refused.stderr);
     }

@@ -37,7 +37,9 @@ impl State {
                 class: self.classes.variant(class, variant),
                 leased_at: at,
                 started_at: None,
+                saved_at: None,
                 overran: false,
+                leaving_since: None,
             };
             if old.status() == TaskStatus::Retrying {
                 self.ready.remove_retry(class, key.item(item));
@@ -73,7 +75,7 @@ impl State {
             worker.unstarted -= 1;
         }
         // Whoever has been told to end already is told so once.
-        let told = lease.overran;
+        let told = lease.is_ending();
         let run = self.runs.get(&item.run);
         let timeout = run.and_then(|run| run.graph.policy(item.task).timeout);
         if let Some(timeout) = timeout.filter(|_| !told) {
@@ -88,7 +90,7 @@ impl State {
         }
     }
 
-    fn remove_attempt_timer(&mut self, item: ItemKey) {
+    pub(super) fn remove_attempt_timer(&mut self, item: ItemKey) {
         let started_at = self.leases.get(&item).and_then(|lease| lease.started_at);
         let run = self.runs.get(&item.run);
         let timeout = run.and_then(|run| run.graph.policy(item.task).timeout);
@@ -114,6 +116,9 @@ impl State {
         for &(item, end) in &ended.ends {
             let trial = self.is_failed_trial(key.item(item), ended.outcome);
             self.account(key.item(item), ended.outcome, (end.spent, at));
+            if ended.outcome == Outcome::Preempted {
+                self.count_preempted(key, item, at);
+            }
             let lease = self.leases.get(&key.item(item)).copied();
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
@@ -125,7 +130,9 @@ impl State {
             let after = run.set_item(key.task, item, item_after(counted, ended, (trial, lost)), at);
             self.changes.push(Change::Task(key));
             run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
-            if let Some(lease) = lease.filter(|_| end.usage.wall_us > 0) {
+            // How far one came that had to make room says nothing of how long one takes.
+            let is_whole = ended.outcome != Outcome::Preempted && end.usage.wall_us > 0;
+            if let Some(lease) = lease.filter(|_| is_whole) {
                 let speed = self.workers.get(&lease.worker).map_or(USUAL_SPEED, |it| it.speed);
                 let wall_us = at_usual_speed(end.usage.wall_us, speed);
                 self.classes.observe(lease.class, wall_us);
@@ -139,8 +146,8 @@ impl State {
                 Then::Final => {}
                 Then::Retry { at } => {
                     // What ended for no fault of the way that was taken may go on in it.
-                    let lost = ended.outcome == Outcome::Lost;
-                    let way = lease.filter(|_| lost).map(|lease| lease.variant);
+                    let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
+                    let way = lease.filter(|_| same).map(|lease| lease.variant);
                     self.insert_retry(key, item, (at, way.unwrap_or_default()));
                 }
                 Then::Instead(variant) => self.insert_retry(key, item, (at, variant)),
@@ -213,7 +220,7 @@ fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus
         Outcome::Lost => old.lost(),
         _ if trial => old.lost(),
         Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
-        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => old,
+        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted => old,
     };
     counted.with_status(match (ended.then, ended.outcome) {
         (Then::Retry { .. } | Then::Instead(_), _) => TaskStatus::Retrying,
@@ -221,7 +228,7 @@ fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus
         (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
         (Then::Final, Outcome::Lost) => lost,
         (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
-        (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
+        (Then::Final, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
         (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
     })
 }

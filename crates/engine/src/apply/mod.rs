@@ -9,6 +9,7 @@ mod attempt;
 mod control;
 mod edges;
 mod mark;
+mod preempt;
 mod restored;
 mod run;
 mod worker;
@@ -36,6 +37,8 @@ impl State {
             }
             Fact::AttemptsStarted { task, items } => self.attempts_started(*task, items, at),
             Fact::AttemptOverran { item } => self.attempt_overran(*item),
+            Fact::AttemptsCheckpointed { task, saved } => self.attempts_checkpointed(*task, saved),
+            Fact::AttemptsPreempted { task, items } => self.attempts_preempted(*task, items, at),
             Fact::AttemptsEnded(ended) => self.attempts_ended(ended, at),
             Fact::LeasesReturned { task, items } => self.leases_returned(*task, items, at),
             Fact::TaskAnswered(answered) => self.task_answered(answered, at),

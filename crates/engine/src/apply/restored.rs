@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use model::fact::{ControlImage, ItemImage, Restored, TaskImage};
+use model::fact::{ControlImage, ItemImage, LeaseImage, Restored, TaskImage};
 use model::policy::Stage;
 use model::status::{RunStatus, TaskStatus};
 use model::{IdSet, ItemId, RunId, Seq, TaskId, TaskKey, Timestamp};
@@ -35,7 +35,12 @@ impl State {
             Restored::Tasks { run, tasks, image } => self.restore_tasks(*run, tasks, image),
             Restored::Items { task, items, image } => self.restore_items(*task, items, *image),
             Restored::Control { task, image } => self.restore_control(*task, *image),
-            Restored::Lease { .. } => self.restore_lease(restored, recorded.1),
+            Restored::Lease(image) => self.restore_lease(*image, recorded.1),
+            Restored::Preempted { item, image } => {
+                if let Some(run) = self.runs.get_mut(&item.run) {
+                    run.preempted.insert((item.task, item.item), *image);
+                }
+            }
             Restored::Retry { item, at, variant } => {
                 self.insert_retry(item.task_key(), item.item, (*at, *variant));
             }
@@ -63,30 +68,28 @@ impl State {
         }
     }
 
-    fn restore_lease(&mut self, restored: &Restored, leased_at: Timestamp) {
-        let Restored::Lease { item, token, worker, variant, devices, started_at, overran } =
-            restored
-        else {
-            return;
-        };
+    fn restore_lease(&mut self, image: LeaseImage, leased_at: Timestamp) {
+        let LeaseImage { item, token, worker, variant, devices, .. } = image;
         let Some(run) = self.runs.get(&item.run) else { return };
         let lease = Lease {
-            token: *token,
-            worker: *worker,
+            token,
+            worker,
             round: run.task(item.task).round(),
-            variant: *variant,
-            devices: *devices,
-            class: self.classes.variant(run.class_of(item.task, item.item), *variant),
+            variant,
+            devices,
+            class: self.classes.variant(run.class_of(item.task, item.item), variant),
             leased_at,
             started_at: None,
+            saved_at: image.saved_at,
             overran: false,
+            leaving_since: image.leaving_since,
         };
-        self.insert_lease(*item, lease);
-        if let Some(started_at) = started_at {
-            self.start_lease(*item, *started_at);
+        self.insert_lease(item, lease);
+        if let Some(started_at) = image.started_at {
+            self.start_lease(item, started_at);
         }
-        if *overran {
-            self.attempt_overran(*item);
+        if image.overran {
+            self.attempt_overran(item);
         }
     }
 

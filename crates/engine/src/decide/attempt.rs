@@ -12,7 +12,7 @@ use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
 use model::policy::{RetryPolicy, Rule};
 use model::resources::ResourceId;
 use model::status::RunStatus;
-use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, VariantId, WorkerId};
+use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, Timestamp, VariantId, WorkerId};
 
 use scheduler::fits;
 
@@ -34,6 +34,7 @@ struct Group {
 enum Says {
     Started(IdSet),
     Returned(IdSet),
+    Checkpointed(Vec<(ItemId, Timestamp)>),
     Ended { outcome: Outcome, then: Then, ends: Vec<(ItemId, AttemptEnd)> },
 }
 
@@ -53,6 +54,7 @@ impl Group {
             | (Says::Returned(items), Says::Returned(_)) => {
                 items.insert(other.last.0);
             }
+            (Says::Checkpointed(saved), Says::Checkpointed(more)) => saved.extend(more),
             (
                 Says::Ended { outcome, then, ends },
                 Says::Ended { outcome: other_outcome, then: other_then, ends: more },
@@ -142,8 +144,14 @@ impl Turn<'_> {
             AttemptEvent::Started => Says::Started(IdSet::one(one.0)),
             AttemptEvent::Returned if held.started_at.is_some() => return None,
             AttemptEvent::Returned => Says::Returned(IdSet::one(one.0)),
+            AttemptEvent::Checkpointed { .. } if held.started_at.is_none() => return None,
+            AttemptEvent::Checkpointed { age } => {
+                // Nobody saves before it starts, or less than it has saved.
+                let saved_at = (self.now - age).max(held.unsaved_since());
+                Says::Checkpointed(vec![(one, saved_at)])
+            }
             AttemptEvent::Ended { outcome, end, retry_after, .. } => {
-                let then = self.then(lease.item, outcome, retry_after)?;
+                let (outcome, then) = self.verdict(lease.item, outcome, retry_after)?;
                 Says::Ended { outcome, then, ends: vec![(one, end)] }
             }
         })
@@ -153,6 +161,13 @@ impl Turn<'_> {
         let Some(Group { task, says, .. }) = group else { return };
         match says {
             Says::Started(items) => self.record(Fact::AttemptsStarted { task, items }),
+            Says::Checkpointed(mut saved) => {
+                let held = |item: ItemId| self.state.lease(task.item(item));
+                saved.retain(|&(item, at)| held(item).and_then(|it| it.saved_at) != Some(at));
+                if !saved.is_empty() {
+                    self.record(Fact::AttemptsCheckpointed { task, saved });
+                }
+            }
             Says::Returned(items) => {
                 self.record(Fact::LeasesReturned { task, items });
                 self.recheck_deadlines(task.run);
@@ -169,6 +184,18 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// How the end of an attempt counts, and what follows. `asked` is how long the other side asked
+    /// to be left alone.
+    pub(super) fn verdict(
+        &self,
+        item: ItemKey,
+        outcome: Outcome,
+        asked: Option<Span>,
+    ) -> Option<(Outcome, Then)> {
+        let left = self.after_leaving(item, outcome);
+        left.or_else(|| Some((outcome, self.then(item, outcome, asked)?)))
     }
 
     /// What follows when an attempt of `item` ends with `outcome`. `asked` is how long the other
@@ -235,7 +262,7 @@ impl Turn<'_> {
 /// are tried again at all.
 fn may_retry(policy: &RetryPolicy, (item, trial): (Item, bool), outcome: Outcome) -> bool {
     match outcome {
-        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated => false,
+        Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted => false,
         Outcome::Lost => item.losses() < policy.loss_limit,
         _ if trial => {
             policy.limit > 0 && item.losses() < policy.loss_limit && is_chosen(policy, outcome)

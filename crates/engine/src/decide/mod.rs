@@ -11,6 +11,7 @@ mod deadline;
 mod mark;
 mod pause;
 mod place;
+mod preempt;
 mod progress;
 mod run;
 mod session;
@@ -112,6 +113,9 @@ impl<'a> Turn<'a> {
             Input::Stop { request, run, cause } => self.stop(request, run, cause),
             Input::Pause { request, run } => self.pause(request, run),
             Input::Resume { request, run } => self.resume(request, run),
+            Input::Preempt { request, task, items } => {
+                self.preempt_asked(request, task, items.as_ref());
+            }
             Input::Retry { request, run, from } => self.retry(request, run, from),
             Input::Answered(answered) => self.answered(*answered),
             Input::Settle { request, task, verdict, output } => {
@@ -145,7 +149,9 @@ impl<'a> Turn<'a> {
     }
 
     fn note(&mut self, fact: Fact) {
-        self.volatile.planning.changed = true;
+        // Saved work takes nothing and gives nothing back, and may be told of every second.
+        let is_told_later = matches!(fact, Fact::AttemptsCheckpointed { .. });
+        self.volatile.planning.changed |= !is_told_later;
         self.step.facts.push(fact);
     }
 

@@ -7,7 +7,7 @@ use model::fact::Fact;
 use model::limits::PREFILL_MAX;
 use model::status::TaskStatus;
 use model::{DeviceSet, ItemKey, TaskKey, WorkerId};
-use scheduler::{Placement, Refusal, fits};
+use scheduler::{Placement, Plan, Refusal, fits};
 
 use super::Turn;
 use super::deadline::may_start;
@@ -23,19 +23,27 @@ impl Turn<'_> {
             return;
         }
         let plan = self.volatile.planning.plan(self.state, &self.volatile.sessions, self.now);
+        self.carry_out(&plan);
+        self.volatile.planning.changed = self.has_other_ways();
+    }
+
+    /// Begins what was planned and holds by the state of this moment, and tells those to leave that
+    /// are to make room.
+    pub(super) fn carry_out(&mut self, plan: &Plan) {
         let mut granted: BTreeMap<WorkerId, Vec<ItemKey>> = BTreeMap::new();
         for placement in &plan.placements {
             if self.lease(placement, &mut granted) < placement.count {
                 self.volatile.planning.look_again(self.now);
             }
         }
+        let leaving = plan.preemptions.iter().copied().map(Origin::from);
+        self.preempt(leaving.filter_map(Origin::item));
         self.volatile.planning.tell_changes(self.state, self.now);
         self.note_shares();
         for (worker, items) in granted {
             self.grant(worker, items);
         }
         self.note_hopeless();
-        self.volatile.planning.changed = self.has_other_ways();
     }
 
     /// Whether something was refused that may be done in another way, now that a breaker has as

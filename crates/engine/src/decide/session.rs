@@ -196,6 +196,7 @@ impl Turn<'_> {
                 Some(model::fact::StopCause::Terminated) => StopKind::Terminate,
                 Some(_) => StopKind::Cancel,
                 None if lease.overran => StopKind::TimeOut,
+                None if lease.leaving_since.is_some() => StopKind::Cancel,
                 None => continue,
             };
             orders.push((how, LeaseId { item, token: lease.token }));
@@ -254,10 +255,10 @@ impl Turn<'_> {
     }
 
     fn record_loss(&mut self, item: ItemKey) {
-        let Some(then) = self.then(item, Outcome::Lost, None) else { return };
+        let Some((outcome, then)) = self.verdict(item, Outcome::Lost, None) else { return };
         self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
             task: item.task_key(),
-            outcome: Outcome::Lost,
+            outcome,
             then,
             ends: alloc::vec![(item.item, AttemptEnd::default())],
         })));

@@ -77,10 +77,10 @@ impl Forecast {
         self.ranks.get(task.0 as usize).copied().unwrap_or(0)
     }
 
-    /// The priority of a task: its own, or that of something urgent that waits for it.
-    pub(super) fn priority(&self, task: TaskId) -> u8 {
-        let own = || self.graph.policy(task).priority.0;
-        self.priorities.get(task.0 as usize).copied().unwrap_or_else(own)
+    /// The priority that a task inherits from something urgent that waits for it, if anything is
+    /// inherited in its run.
+    pub(super) fn inherited(&self, task: TaskId) -> Option<u8> {
+        self.priorities.get(task.0 as usize).copied()
     }
 
     /// Takes in how a task stands now.

@@ -81,6 +81,14 @@ impl Origin {
         }
     }
 
+    /// The item, if it is one.
+    pub(crate) const fn item(self) -> Option<ItemKey> {
+        match self {
+            Self::Task(_) => None,
+            Self::Retry(item) => Some(item),
+        }
+    }
+
     const fn key(self) -> GroupKey {
         let (task, item) = match self {
             Self::Task(task) => (task, ALL_ITEMS),
@@ -178,8 +186,12 @@ impl Planning {
                 Change::Task(task) => self.tell_task(state, task, now),
                 Change::Retry(item) => self.tell_retry(state, item, now),
                 Change::Leased(item) => self.tell_lease(state, item, now),
+                Change::Leaves(item) => self.tell_leaving(state, item),
                 Change::Returned(item) => self.tell_return(state, item, now),
             }
+        }
+        for item in state.changes.take_saved() {
+            self.tell_saved(state, item);
         }
         for run in core::mem::take(&mut self.stirred) {
             self.tell_room(state, run);

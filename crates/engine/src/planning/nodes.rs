@@ -89,20 +89,38 @@ impl Planning {
         let began_at = lease.leased_at.0;
         let expected = self.expected_item(item);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
+        let saved_at = lease.unsaved_since().0;
+        let leaves_at = leaves_at(state, item);
         let queue = run.map(|run| self.queues.number(&run.admitted().queue)).unwrap_or_default();
-        let priority = self.priority(state, item);
+        let (priority, policy) = (self.priority(state, item), run.map(|run| run.policy(item.task)));
         let lease = Lease {
             class,
             queue,
             taken,
             began_at,
             ends_at,
-            saved_at: began_at,
+            saved_at,
+            leaves_at,
             priority,
-            ..Lease::default()
+            preemptible: policy.is_some_and(|policy| policy.preemptible),
+            loss: policy.map_or(0, |policy| policy.restart_cost.0),
         };
         self.planner.begin(lease_key(item), node, lease);
         self.stirred.insert(item.run);
+    }
+
+    /// Tells that an item has saved its work.
+    pub(super) fn tell_saved(&mut self, state: &State, item: ItemKey) {
+        if let Some(lease) = state.lease(item) {
+            self.planner.checkpointed(lease_key(item), lease.unsaved_since().0);
+        }
+    }
+
+    /// Tells that an item is to leave its worker.
+    pub(super) fn tell_leaving(&mut self, state: &State, item: ItemKey) {
+        if let Some(by) = leaves_at(state, item) {
+            self.planner.leaves(lease_key(item), by);
+        }
     }
 
     /// Tells that an item is no longer with its worker.
@@ -111,6 +129,13 @@ impl Planning {
         self.stirred.insert(item.run);
         self.note_end(state, item.run, now);
     }
+}
+
+/// When an item that was told to leave its worker is gone at the latest, in microseconds.
+fn leaves_at(state: &State, item: ItemKey) -> Option<u64> {
+    let since = state.lease(item)?.leaving_since?;
+    let grace = state.run(item.run)?.policy(item.task).grace;
+    Some(since.0.saturating_add(grace.0))
 }
 
 /// The name of a lease.

@@ -138,7 +138,8 @@ impl Planning {
         };
         let forecast = self.forecasts.get(&key.run)?;
         let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
-        let priority = forecast.priority(key.task);
+        let own = run.policy(key.task).priority.0;
+        let priority = forecast.inherited(key.task).unwrap_or(own);
         let tenant = self.queues.tenant(&run.admitted().queue);
         let since = self.planner.group(origin.key()).map(|known| known.ready_at);
         Some(Group {
@@ -155,9 +156,11 @@ impl Planning {
 
     /// The priorities of the run and the task of an item.
     pub(super) fn priority(&self, state: &State, item: ItemKey) -> (u8, u8) {
-        let run = state.run(item.run).map_or(0, |run| run.admitted().priority.0);
+        let Some(run) = state.run(item.run) else { return (0, 0) };
         let forecast = self.forecasts.get(&item.run);
-        (run, forecast.map_or(0, |forecast| forecast.priority(item.task)))
+        let inherited = forecast.and_then(|forecast| forecast.inherited(item.task));
+        let own = run.policy(item.task).priority.0;
+        (run.admitted().priority.0, inherited.unwrap_or(own))
     }
 
     /// How long an item that is with a worker is expected to take.

@@ -111,7 +111,9 @@ impl Run {
             record.started_ms = began;
         }
         let follows = matches!(outcome, Outcome::Cancelled | Outcome::Terminated);
-        if outcome != Outcome::Succeeded && (!follows || record.trouble.is_none()) {
+        // That others were to have its place says nothing of the task.
+        let is_bad = !matches!(outcome, Outcome::Succeeded | Outcome::Preempted);
+        if is_bad && (!follows || record.trouble.is_none()) {
             record.trouble = Some(outcome);
         }
     }
@@ -127,6 +129,11 @@ impl Run {
     pub(crate) fn reopen(&mut self, task: TaskId, again: impl Fn(ItemId, TaskStatus) -> bool) {
         self.asking.remove(&task);
         let index = task.0 as usize;
+        let fan = self.fans.get(&task);
+        self.preempted.retain(|&(of, item), _| {
+            let status = fan.and_then(|fan| fan.items.get(item.0 as usize)).map(|it| it.status());
+            of != task || status.is_some_and(|status| !again(item, status))
+        });
         let old = self.tasks[index].item.status();
         let after = match self.fans.get_mut(&task) {
             Some(fan) => {

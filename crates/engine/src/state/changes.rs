@@ -3,6 +3,7 @@
 //! It is no part of what facts have made: nothing is decided from it but what to look at, and at a
 //! replay, when nobody plans, it is not kept.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use model::{ItemKey, RunId, TaskKey, WorkerId};
@@ -20,6 +21,8 @@ pub(crate) enum Change {
     Retry(ItemKey),
     /// An item has been given to a worker.
     Leased(ItemKey),
+    /// An item is to leave its worker.
+    Leaves(ItemKey),
     /// An item is no longer with its worker.
     Returned(ItemKey),
 }
@@ -29,17 +32,26 @@ pub(crate) enum Change {
 pub(crate) struct Changes {
     is_kept: bool,
     list: Vec<Change>,
+    /// Items that have saved their work. They make no plan old, so many may come before the next:
+    /// each is here once.
+    saved: BTreeSet<ItemKey>,
 }
 
 impl Changes {
     /// From now on changes are kept.
     pub(crate) fn keep(&mut self) {
-        (self.is_kept, self.list) = (true, Vec::new());
+        *self = Self { is_kept: true, ..Self::default() };
     }
 
     pub(crate) fn push(&mut self, change: Change) {
         if self.is_kept && self.list.last() != Some(&change) {
             self.list.push(change);
+        }
+    }
+
+    pub(crate) fn saved(&mut self, item: ItemKey) {
+        if self.is_kept {
+            self.saved.insert(item);
         }
     }
 
@@ -50,5 +62,9 @@ impl Changes {
 
     pub(crate) fn take(&mut self) -> Vec<Change> {
         core::mem::take(&mut self.list)
+    }
+
+    pub(crate) fn take_saved(&mut self) -> BTreeSet<ItemKey> {
+        core::mem::take(&mut self.saved)
     }
 }

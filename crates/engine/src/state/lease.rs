@@ -23,6 +23,25 @@ pub struct Lease {
     pub leased_at: Timestamp,
     /// When it started, if it has.
     pub started_at: Option<Timestamp>,
+    /// When its work was last saved, if it said so.
+    pub saved_at: Option<Timestamp>,
     /// Whether it has run for longer than it may.
     pub overran: bool,
+    /// Since when others are to have its place, if they are: its worker was told to end it.
+    pub leaving_since: Option<Timestamp>,
+}
+
+impl Lease {
+    /// Since when what it does is lost if it ends: since it last saved its work, or since it
+    /// started, or was given.
+    #[must_use]
+    pub fn unsaved_since(&self) -> Timestamp {
+        self.saved_at.or(self.started_at).unwrap_or(self.leased_at)
+    }
+
+    /// Whether its worker was told to end it, by itself and not with its run.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        self.overran || self.leaving_since.is_some()
+    }
 }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use model::control::{Join, Kind};
-use model::fact::{ControlImage, PauseCause, RunAdmitted, StopCause};
+use model::fact::{ControlImage, PauseCause, PreemptedImage, RunAdmitted, StopCause};
 use model::outcome::Totals;
 use model::policy::{Policy, Stage};
 use model::shared::Deadline;
@@ -53,6 +53,8 @@ pub struct Run {
     pub(crate) asking: BTreeSet<TaskId>,
     /// What control answers have made of tasks.
     pub(crate) control: BTreeMap<TaskId, ControlImage>,
+    /// Items whose attempts had to make room for others in this round: few, so apart from items.
+    pub(crate) preempted: BTreeMap<(TaskId, ItemId), PreemptedImage>,
     /// How many tasks wait for time or for somebody: they are running, and no worker has them.
     pub(crate) waits: u32,
 }
@@ -107,6 +109,7 @@ impl Run {
             troubled: 0,
             asking: BTreeSet::new(),
             control: BTreeMap::new(),
+            preempted: BTreeMap::new(),
             waits: 0,
         }
     }
@@ -226,6 +229,19 @@ impl Run {
             None if item == ItemId(0) => Some(self.tasks.get(task.0 as usize)?.item),
             None => None,
         }
+    }
+
+    /// How often the attempts of an item had to make room for others in this round.
+    #[must_use]
+    pub fn preempted(&self, task: TaskId, item: ItemId) -> PreemptedImage {
+        self.preempted.get(&(task, item)).copied().unwrap_or_default()
+    }
+
+    /// How many attempts of a task had to make room for others in this round, over all items.
+    #[must_use]
+    pub fn preempted_of(&self, task: TaskId) -> u64 {
+        let items = self.preempted.range((task, ItemId(0))..=(task, ItemId(u32::MAX)));
+        items.map(|(_, image)| u64::from(image.count)).sum()
     }
 
     /// How many items of a task are ready.

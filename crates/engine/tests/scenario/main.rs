@@ -9,6 +9,7 @@ mod grown;
 mod house;
 mod mark;
 mod paused;
+mod preempted;
 mod sharing;
 mod sites;
 mod suppose;

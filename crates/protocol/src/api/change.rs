@@ -122,6 +122,23 @@ pub struct MarkReport {
     pub status: TaskStatus,
 }
 
+/// What runs of a task is to make room for others, and to begin anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preempt {
+    /// The task, or some of its items: `train`, `train[0-9,12]`.
+    pub task: Part,
+}
+
+/// What was told to make room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preempted {
+    /// The run.
+    #[serde(with = "text::run_id")]
+    pub run: RunId,
+    /// How many attempts. Each is asked to end, and killed after its `grace`.
+    pub preempted: u64,
+}
+
 /// A new run is to be made from one that has been.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Fork {

@@ -143,6 +143,9 @@ pub struct Placement {
     /// When it started there, if it has.
     #[serde(default)]
     pub started: Option<Time>,
+    /// When it last saved its work, if it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpointed: Option<Time>,
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ mod time;
 
 pub use artifacts::{Artifact, ArtifactList, ArtifactsQuery};
 pub use change::{
-    Change, Edit, EditPlan, Fork, Forked, Items, ItemsError, Mark, MarkReport, Part, Refused,
+    Change, Edit, EditPlan, Fork, Forked, Items, ItemsError, Mark, MarkReport, Part, Preempt,
+    Preempted, Refused,
 };
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};

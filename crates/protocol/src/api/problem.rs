@@ -47,6 +47,8 @@ pub mod code {
     pub const NOT_THEN: Code = Code("E0220");
     /// More facts lie between than are replayed for an answer.
     pub const TOO_FAR: Code = Code("E0221");
+    /// Nothing of the task runs that could make room for others.
+    pub const NOTHING_TO_PREEMPT: Code = Code("E0223");
     /// There is no such artifact: it was never left, or nothing names it any more.
     pub const NO_SUCH_ARTIFACT: Code = Code("E0218");
 }

@@ -29,6 +29,8 @@ pub const STOP: &str = "/api/v1/runs/{run}/stop";
 pub const PAUSE: &str = "/api/v1/runs/{run}/pause";
 /// `POST` without a body: a paused run goes on. [`RunSummary`](super::RunSummary), status 202.
 pub const RESUME: &str = "/api/v1/runs/{run}/resume";
+/// `POST` [`Preempt`](super::Preempt): [`Preempted`](super::Preempted), status 202.
+pub const PREEMPT: &str = "/api/v1/runs/{run}/preempt";
 /// `GET`: [`BreakerList`](super::BreakerList).
 pub const BREAKERS: &str = "/api/v1/breakers";
 /// `GET`: [`BudgetList`](super::BudgetList).

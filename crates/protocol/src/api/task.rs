@@ -34,6 +34,9 @@ pub struct TaskSummary {
     /// How many of them were lost with their worker.
     #[serde(default)]
     pub losses: u64,
+    /// How many of them had to make room for others; left out if none had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub preempted: u64,
     /// When the first of them started.
     #[serde(default)]
     pub started: Option<Time>,
@@ -158,6 +161,15 @@ pub struct ItemSummary {
     /// How many of them were lost with their worker.
     #[serde(default)]
     pub losses: u64,
+    /// When the attempt that runs last saved its work, if it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpointed: Option<Time>,
+    /// How many of its attempts had to make room for others; left out if none had.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub preempted: u64,
+    /// How long those had worked since they last saved their work; left out if none had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_seconds: Option<Seconds>,
     /// How long its last attempt took, where that is known.
     #[serde(default)]
     pub duration_seconds: Option<Seconds>,
@@ -170,4 +182,9 @@ pub struct ItemSummary {
     /// What it left for later tasks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<Value>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

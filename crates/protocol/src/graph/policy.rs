@@ -10,7 +10,7 @@ use model::shared::{Deadline, Shared};
 use model::{Constraints, Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CALLS, CONSTRAINTS, CONTROL, DEVICES, PLAIN, SHARED, WAYS};
+use super::{CALLS, CONTROL, DEVICES, PLACES, PLAIN, SHARED, WAYS};
 use crate::amounts::Amounts;
 use crate::error::DecodeError;
 use crate::noun::{Nothing, Numbered, narrow, read_priority, required};
@@ -82,6 +82,10 @@ pub(super) struct PolicyForm {
     expected_us: Option<u64>,
     #[prost(message, optional, boxed, tag = "32")]
     constraints: Option<Box<ConstraintsForm>>,
+    #[prost(bool, tag = "33")]
+    preemptible: bool,
+    #[prost(uint64, tag = "34")]
+    restart_cost_us: u64,
 }
 
 /// Another way to do the work.
@@ -141,8 +145,8 @@ impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
-        if self.constraints.is_some() {
-            return CONSTRAINTS;
+        if self.constraints.is_some() || self.preemptible || self.restart_cost_us > 0 {
+            return PLACES;
         }
         if self.expected_us.is_some() || self.has_devices() {
             return DEVICES;
@@ -220,6 +224,8 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         expected_us: policy.expected.map(|expected| expected.0),
         constraints: (!policy.constraints.is_empty())
             .then(|| Box::new(constraints::write(&policy.constraints))),
+        preemptible: policy.preemptible,
+        restart_cost_us: policy.restart_cost.0,
     }
 }
 
@@ -267,6 +273,8 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
         expected: form.expected_us.map(Span),
         timeout: form.timeout_us.map(Span),
         grace: Span(form.grace_us),
+        preemptible: form.preemptible,
+        restart_cost: Span(form.restart_cost_us),
         priority: read_priority(form.priority)?,
         trigger: read_trigger(form.trigger, form.undoes)?,
         kind: form.kind.map_or(Ok(Kind::Work), read_kind)?,

@@ -279,6 +279,22 @@ fn constraints_are_written_as_their_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_constraints")[0]), Ok(constraint_sample()));
 }
 
+/// Policies of what may be made to leave its place, and of what it costs to begin anew.
+fn preemption_sample() -> GraphParts {
+    let policies = vec![
+        Policy { preemptible: true, ..Policy::default() },
+        Policy { restart_cost: Span::secs(120), ..Policy::default() },
+    ];
+    GraphParts { policies, policy_of: vec![0, 1], ..GraphParts::default() }
+}
+
+#[test]
+fn preemption_is_written_as_its_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", preemption_sample());
+    golden::check("graph_preemption", &[encode(&preemption_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_preemption")[0]), Ok(preemption_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -340,6 +356,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
     for policy in device_sample().policies {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 6], "{:?}", parts.policies);
+    }
+    for policy in preemption_sample().policies {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 7], "{:?}", parts.policies);
     }
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };

@@ -59,6 +59,7 @@ fn from_worker() -> impl Strategy<Value = FromWorker> {
     let event = prop_oneof![
         Just(AttemptEvent::Started),
         Just(AttemptEvent::Returned),
+        span().prop_map(|age| AttemptEvent::Checkpointed { age }),
         (outcome(), attempt_end(), of(output()), of(span())).prop_map(
             |(outcome, end, tasks, retry_after)| AttemptEvent::Ended {
                 outcome,

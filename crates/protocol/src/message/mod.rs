@@ -75,4 +75,5 @@ kinds!(EVENT_KINDS, event_kind, AttemptEvent {
     "event_started": AttemptEvent::Started,
     "event_ended": AttemptEvent::Ended { .. },
     "event_returned": AttemptEvent::Returned,
+    "event_checkpointed": AttemptEvent::Checkpointed { .. },
 });

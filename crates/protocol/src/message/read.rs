@@ -79,6 +79,7 @@ fn report(form: v1::Report) -> Result<Report, DecodeError> {
         v1::Event::Started(_) => AttemptEvent::Started,
         v1::Event::Ended(form) => ended(*form)?,
         v1::Event::Returned(_) => AttemptEvent::Returned,
+        v1::Event::Checkpointed(age_us) => AttemptEvent::Checkpointed { age: Span(age_us) },
     };
     Ok(Report { lease, event })
 }

@@ -138,7 +138,7 @@ pub(crate) struct Reports {
 pub(crate) struct Report {
     #[prost(message, optional, tag = "1")]
     pub(crate) lease: Option<Lease>,
-    #[prost(oneof = "Event", tags = "2, 3, 4")]
+    #[prost(oneof = "Event", tags = "2, 3, 4, 5")]
     pub(crate) event: Option<Event>,
 }
 
@@ -150,6 +150,9 @@ pub(crate) enum Event {
     Ended(Box<Ended>),
     #[prost(message, tag = "4")]
     Returned(Nothing),
+    /// How long ago it saved its work, in microseconds.
+    #[prost(uint64, tag = "5")]
+    Checkpointed(u64),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -85,6 +85,7 @@ fn report(report: &Report) -> v1::Report {
             }))
         }
         AttemptEvent::Returned => v1::Event::Returned(Nothing {}),
+        AttemptEvent::Checkpointed { age } => v1::Event::Checkpointed(age.0),
     };
     v1::Report { lease: Some(lease(&report.lease)), event: Some(event) }
 }

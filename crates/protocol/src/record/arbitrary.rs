@@ -3,9 +3,9 @@
 use model::control::{ControlAnswer, Verdict};
 use model::device::Part;
 use model::fact::{
-    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
-    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
-    WorkerJoined,
+    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LeaseImage, LossCause,
+    MarkCause, Marked, PauseCause, PreemptedImage, Restored, RoundScope, RunAdmitted, RunAmended,
+    StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{
     AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Usage,
@@ -389,15 +389,19 @@ fn piece() -> impl Strategy<Value = Restored> {
             mean_wall_us,
         },
     );
-    let lease = (item(), number(), worker(), of(at()), any::<bool>()).prop_map(
-        |(item, token, worker, started_at, overran)| Restored::Lease {
-            variant: VariantId(u8::from(overran)),
-            devices: DeviceSet(u64::from(worker.0) << 31),
-            item,
-            token: Token(token),
-            worker,
-            started_at,
-            overran,
+    let lease = (item(), number(), worker(), of(at()), any::<bool>(), of(at())).prop_map(
+        |(item, token, worker, started_at, overran, saved_at)| {
+            Restored::Lease(LeaseImage {
+                variant: VariantId(u8::from(overran)),
+                devices: DeviceSet(u64::from(worker.0) << 31),
+                item,
+                token: Token(token),
+                worker,
+                started_at,
+                saved_at,
+                overran,
+                leaving_since: saved_at.filter(|_| overran),
+            })
         },
     );
     prop_oneof![
@@ -426,6 +430,10 @@ fn piece() -> impl Strategy<Value = Restored> {
         }),
         (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
         lease,
+        (item(), any::<u32>(), span()).prop_map(|(item, count, lost)| Restored::Preempted {
+            item,
+            image: PreemptedImage { count, lost }
+        }),
         (item(), at(), variant()).prop_map(|(item, at, variant)| Restored::Retry {
             item,
             at,
@@ -454,6 +462,10 @@ fn plain() -> impl Strategy<Value = Fact> {
             }
         ),
         item().prop_map(|item| Fact::AttemptOverran { item }),
+        (task(), btree_map(0..u32::MAX, at(), 0..12)).prop_map(|(task, saved)| {
+            let saved = saved.into_iter().map(|(item, at)| (ItemId(item), at)).collect();
+            Fact::AttemptsCheckpointed { task, saved }
+        }),
         (run(), cause()).prop_map(|(run, cause)| Fact::RunStopping { run, cause }),
         (run(), pause()).prop_map(|(run, cause)| Fact::RunPaused { run, cause }),
         run().prop_map(|run| Fact::RunResumed { run }),
@@ -468,7 +480,8 @@ fn plain() -> impl Strategy<Value = Fact> {
 }
 
 fn of_sets() -> impl Strategy<Value = Fact> {
-    let kinds: [fn(TaskKey, IdSet) -> Fact; 8] = [
+    let kinds: [fn(TaskKey, IdSet) -> Fact; 9] = [
+        |task, items| Fact::AttemptsPreempted { task, items },
         |task, items| Fact::ItemsReopened { task, items },
         |task, tasks| Fact::DeadlinePassed { run: task.run, tasks },
         |task, items| Fact::AttemptsStarted { task, items },

@@ -9,8 +9,8 @@ use core::ops::Range;
 
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
-    AmendCause, AttemptsEnded, ControlImage, ItemImage, LossCause, MarkCause, Marked, PauseCause,
-    Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, ControlImage, ItemImage, LeaseImage, LossCause, MarkCause, Marked,
+    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Totals, Unreached};
 use model::policy::{FailurePolicy, Stage};
@@ -40,10 +40,15 @@ pub fn fields(fact: &Fact) -> Value {
         }
         Fact::AttemptsStarted { task, items }
         | Fact::LeasesReturned { task, items }
+        | Fact::AttemptsPreempted { task, items }
         | Fact::ItemsReopened { task, items } => {
             with(of_task(*task), json!({ "items": set(items) }))
         }
         Fact::AttemptOverran { item } => of_item(*item),
+        Fact::AttemptsCheckpointed { task, saved } => {
+            let saved = saved.iter().map(|&(item, at)| json!({ "item": item.0, "at": Time(at) }));
+            with(of_task(*task), json!({ "saved": saved.collect::<Vec<_>>() }))
+        }
         Fact::AttemptsEnded(ended) => attempts_ended(ended),
         Fact::TaskAnswered(answered) => {
             let output = json!({ "output": answered.output.map(output) });
@@ -197,17 +202,11 @@ fn restored(piece: &Restored) -> Value {
         Restored::Items { task, items, image } => {
             with(with(of_task(*task), json!({ "items": set(items) })), item_image(image))
         }
-        Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
-            let lease = json!({
-                "token": token.0,
-                "worker": worker.0,
-                "variant": variant.0,
-                "devices": devices.iter().collect::<Vec<_>>(),
-                "started_at": started_at.map(Time),
-                "overran": overran,
-            });
-            with(of_item(*item), lease)
-        }
+        Restored::Lease(image) => with(of_item(image.item), lease_image(image)),
+        Restored::Preempted { item, image } => with(
+            of_item(*item),
+            json!({ "count": image.count, "lost_seconds": Seconds(image.lost) }),
+        ),
         Restored::Retry { item, at, variant } => {
             with(of_item(*item), json!({ "at": Time(*at), "variant": variant.0 }))
         }
@@ -230,6 +229,19 @@ fn restored(piece: &Restored) -> Value {
             json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
         }
     }
+}
+
+fn lease_image(image: &LeaseImage) -> Value {
+    json!({
+        "token": image.token.0,
+        "worker": image.worker.0,
+        "variant": image.variant.0,
+        "devices": image.devices.iter().collect::<Vec<_>>(),
+        "started_at": image.started_at.map(Time),
+        "saved_at": image.saved_at.map(Time),
+        "overran": image.overran,
+        "leaving_since": image.leaving_since.map(Time),
+    })
 }
 
 fn answer(answer: ControlAnswer) -> Value {
@@ -335,6 +347,7 @@ fn outcome(outcome: Outcome) -> Value {
         Outcome::TimedOut => ("timed_out", None),
         Outcome::Cancelled => ("cancelled", None),
         Outcome::Terminated => ("terminated", None),
+        Outcome::Preempted => ("preempted", None),
         Outcome::Lost => ("lost", None),
     };
     json!({ "outcome": word, "failure": failure })

@@ -1,7 +1,8 @@
 //! From the stored form back to facts. Whatever the bytes were, this ends in a fact or an error.
 
 use model::fact::{
-    AttemptsEnded, BreakerImage, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined,
+    AttemptsEnded, BreakerImage, ItemImage, LeaseImage, PreemptedImage, Restored, RunAdmitted,
+    TaskImage, WorkerJoined,
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals, Usage};
@@ -25,6 +26,10 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
         Kind::AttemptsStarted(form) => {
             Fact::AttemptsStarted { task: form.task(), items: unpack_set(&form.items)? }
         }
+        Kind::AttemptsCheckpointed(form) => checkpointed(&form)?,
+        Kind::AttemptsPreempted(form) => {
+            Fact::AttemptsPreempted { task: form.task(), items: unpack_set(&form.items)? }
+        }
         Kind::AttemptsEnded(form) => Fact::AttemptsEnded(Box::new(attempts_ended(&form)?)),
         Kind::LeasesReturned(form) => {
             Fact::LeasesReturned { task: form.task(), items: unpack_set(&form.items)? }
@@ -34,10 +39,7 @@ pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
         }
         Kind::LeaderStarted(form) => leader_started(&form)?,
         Kind::WorkerJoined(form) => Fact::WorkerJoined(Box::new(worker_joined(*form)?)),
-        Kind::WorkerLost(form) => Fact::WorkerLost {
-            worker: WorkerId(form.worker),
-            cause: Numbered::from_number(form.cause)?,
-        },
+        Kind::WorkerLost(form) => worker_lost(&form)?,
         Kind::RunAdmitted(form) => Fact::RunAdmitted(Box::new(run_admitted(*form)?)),
         Kind::TaskAnswered(form) => Fact::TaskAnswered(Box::new(control::read_answered(form)?)),
         Kind::TaskSettled(form) => Fact::TaskSettled {
@@ -114,6 +116,21 @@ fn leased(form: &v1::AttemptsLeased) -> Result<Fact, DecodeError> {
     })
 }
 
+fn checkpointed(form: &v1::AttemptsCheckpointed) -> Result<Fact, DecodeError> {
+    let items = unpack_set(&form.items)?;
+    let count = items.len();
+    if count > ITEMS_PER_FACT_MAX {
+        return Err(DecodeError::Length("saved items"));
+    }
+    let saved_at = Numbers::of("times of saving", form.saved_at.as_ref(), count)?;
+    let saved = items
+        .iter()
+        .enumerate()
+        .map(|(place, item)| Ok((ItemId(item), Timestamp(saved_at.get(place)?))));
+    let saved = saved.collect::<Result<_, DecodeError>>()?;
+    Ok(Fact::AttemptsCheckpointed { task: task_key(form.run, form.task), saved })
+}
+
 fn read_variant(number: u32) -> Result<VariantId, DecodeError> {
     narrow("variant", number).map(VariantId)
 }
@@ -134,6 +151,13 @@ fn worker_joined(form: v1::WorkerJoined) -> Result<WorkerJoined, DecodeError> {
         instance: form.instance,
         offers: required("a worker's offer", form.offers)?.try_into()?,
         lease: form.lease_us.map(Span),
+    })
+}
+
+fn worker_lost(form: &v1::WorkerLost) -> Result<Fact, DecodeError> {
+    Ok(Fact::WorkerLost {
+        worker: WorkerId(form.worker),
+        cause: Numbered::from_number(form.cause)?,
     })
 }
 
@@ -259,6 +283,20 @@ fn read_outputs(form: &v1::Outputs, ends: &mut [(ItemId, AttemptEnd)]) -> Result
     Ok(())
 }
 
+fn lease(form: &v1::LeaseImage) -> Result<LeaseImage, DecodeError> {
+    Ok(LeaseImage {
+        item: item_key(form.run, form.task, form.item),
+        token: Token(form.token),
+        worker: WorkerId(form.worker),
+        variant: read_variant(form.variant)?,
+        devices: DeviceSet(form.devices),
+        started_at: form.started_at.map(Timestamp),
+        saved_at: form.saved_at.map(Timestamp),
+        overran: form.overran,
+        leaving_since: form.leaving_since.map(Timestamp),
+    })
+}
+
 fn restored(piece: Piece) -> Result<Restored, DecodeError> {
     Ok(match piece {
         Piece::Counters(form) => counters(form)?,
@@ -283,14 +321,10 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
             task: task_key(form.run, form.task),
             image: control::read_image(form)?,
         },
-        Piece::Lease(form) => Restored::Lease {
+        Piece::Lease(form) => Restored::Lease(lease(&form)?),
+        Piece::Preempted(form) => Restored::Preempted {
             item: item_key(form.run, form.task, form.item),
-            token: Token(form.token),
-            worker: WorkerId(form.worker),
-            started_at: form.started_at.map(Timestamp),
-            overran: form.overran,
-            variant: read_variant(form.variant)?,
-            devices: DeviceSet(form.devices),
+            image: PreemptedImage { count: form.count, lost: Span(form.lost_us) },
         },
         Piece::Retry(form) => Restored::Retry {
             item: item_key(form.run, form.task, form.item),

@@ -5,18 +5,18 @@ use std::ops::Range;
 use model::control::{ControlAnswer, Verdict};
 use model::device::Part;
 use model::fact::{
-    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LossCause, MarkCause, Marked,
-    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskAnswered, TaskImage,
-    WorkerJoined,
+    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LeaseImage, LossCause,
+    MarkCause, Marked, PauseCause, PreemptedImage, Restored, RoundScope, RunAdmitted, RunAmended,
+    StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{
     AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Unreached, Usage,
 };
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
-    Attempt, Device, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, Offers, Outcome, PciAddress,
-    Request, Round, RunId, RunStatus, Seq, Site, Span, TaskId, TaskKey, TaskStatus, Timestamp,
-    Token, VariantId, Vendor, WorkerId,
+    Attempt, Device, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Offers, Outcome,
+    PciAddress, Request, Round, RunId, RunStatus, Seq, Site, Span, TaskId, TaskKey, TaskStatus,
+    Timestamp, Token, VariantId, Vendor, WorkerId,
 };
 
 const RUN: RunId = RunId(12);
@@ -104,6 +104,11 @@ pub(crate) fn facts() -> Vec<Fact> {
         leased(5..4_000, VariantId(0)),
         leased(0..1, VariantId(0)),
         Fact::AttemptsStarted { task: TASK, items: ids() },
+        Fact::AttemptsCheckpointed {
+            task: TASK,
+            saved: vec![(ItemId(3), AT), (ItemId(9), AT + Span::secs(2))],
+        },
+        Fact::AttemptsPreempted { task: TASK, items: ids() },
         Fact::AttemptOverran { item: TASK.item(ItemId(9)) },
         Fact::LeasesReturned { task: TASK, items: ids() },
         Fact::HandlersReleased { run: RUN, tasks: ids() },
@@ -238,15 +243,17 @@ pub(crate) fn way_facts() -> Vec<Fact> {
             ends: vec![(ItemId(7), attempt_end(7))],
         }))
     };
-    let lease = Restored::Lease {
+    let lease = Restored::Lease(LeaseImage {
         item,
         token: Token(78),
         worker: WorkerId(3),
         variant: VariantId(2),
         devices: DeviceSet::EMPTY,
         started_at: None,
+        saved_at: None,
         overran: false,
-    };
+        leaving_since: None,
+    });
     let retry = Restored::Retry { item, at: AT, variant: VariantId(1) };
     let restored = [lease, retry].map(|image| Fact::Restored(Box::new(image)));
     [leased(0..1, VariantId(1)), leased(5..9, VariantId(u8::MAX)), ended(1), ended(u8::MAX)]
@@ -265,15 +272,17 @@ pub(crate) fn device_facts() -> Vec<Fact> {
         variant: VariantId(0),
         devices,
     };
-    let lease = Restored::Lease {
+    let lease = Restored::Lease(LeaseImage {
         item: TASK.item(ItemId(7)),
         token: Token(78),
         worker: WorkerId(3),
         variant: VariantId(0),
         devices,
         started_at: Some(AT),
+        saved_at: None,
         overran: false,
-    };
+        leaving_since: None,
+    });
     let joined = Fact::WorkerJoined(Box::new(WorkerJoined {
         worker: WorkerId(3),
         name: "node-1".into(),
@@ -299,6 +308,57 @@ pub(crate) fn site_facts() -> Vec<Fact> {
 pub(crate) fn site_offers() -> Offers {
     let labels = [("zone", "a"), ("disk", "ssd")].map(|(key, value)| (key.into(), value.into()));
     Offers { site: Site::new(labels, ["reserved".into()]), ..Offers::default() }
+}
+
+/// Live leases as the first journals had them.
+fn leases(item: ItemKey) -> [Restored; 2] {
+    [
+        Restored::Lease(LeaseImage {
+            item,
+            token: Token(77),
+            worker: WorkerId(3),
+            variant: VariantId(0),
+            devices: DeviceSet::EMPTY,
+            started_at: Some(AT),
+            saved_at: None,
+            overran: true,
+            leaving_since: None,
+        }),
+        Restored::Lease(LeaseImage {
+            item,
+            token: Token(78),
+            worker: WorkerId(3),
+            variant: VariantId(0),
+            devices: DeviceSet::EMPTY,
+            started_at: None,
+            saved_at: None,
+            overran: false,
+            leaving_since: None,
+        }),
+    ]
+}
+
+/// Facts of kinds that were there before, with what came to them with attempts that save their work
+/// and make room.
+pub(crate) fn preemption_facts() -> Vec<Fact> {
+    let lease = Restored::Lease(LeaseImage {
+        item: TASK.item(ItemId(7)),
+        token: Token(78),
+        worker: WorkerId(3),
+        variant: VariantId(0),
+        devices: DeviceSet::EMPTY,
+        started_at: Some(AT),
+        saved_at: Some(AT + Span::secs(40)),
+        overran: false,
+        leaving_since: Some(AT + Span::secs(60)),
+    });
+    let ended = AttemptsEnded {
+        task: TASK,
+        outcome: Outcome::Preempted,
+        then: Then::Retry { at: AT },
+        ends: vec![(ItemId(7), AttemptEnd::default())],
+    };
+    vec![Fact::AttemptsEnded(Box::new(ended)), Fact::Restored(Box::new(lease))]
 }
 
 /// What a worker offers that has devices of all sorts.
@@ -478,24 +538,7 @@ fn pieces() -> Vec<Restored> {
             released: Stage::Ordinary,
             paused: None,
         },
-        Restored::Lease {
-            item,
-            token: Token(77),
-            worker: WorkerId(3),
-            variant: VariantId(0),
-            devices: DeviceSet::EMPTY,
-            started_at: Some(AT),
-            overran: true,
-        },
-        Restored::Lease {
-            item,
-            token: Token(78),
-            worker: WorkerId(3),
-            variant: VariantId(0),
-            devices: DeviceSet::EMPTY,
-            started_at: None,
-            overran: false,
-        },
+        Restored::Preempted { item, image: PreemptedImage { count: 2, lost: Span::secs(90) } },
         Restored::Retry { item, at: AT, variant: VariantId(0) },
         Restored::Budget { name: "embeddings".into(), full_at: AT },
         breaker(Some(AT), 1),
@@ -509,6 +552,7 @@ fn pieces() -> Vec<Restored> {
         },
         Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },
     ];
+    pieces.extend(leases(item));
     pieces.extend(causes().map(|cause| Restored::Run {
         run: RUN,
         status: RunStatus::Failed,

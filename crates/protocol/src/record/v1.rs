@@ -10,8 +10,8 @@ use crate::columns::Column;
 use crate::noun::{Nothing, Output};
 pub(crate) use pieces::{
     BreakerImage, BudgetImage, Control, ControlImage, Counters, Durations, EndMark, ItemImage,
-    ItemsImage, LeaseImage, MeanWall, Piece, Restored, RetryImage, RunImage, RunSpent, TasksImage,
-    TenantSpent, Totals, Wait,
+    ItemsImage, LeaseImage, MeanWall, Piece, PreemptedImage, Restored, RetryImage, RunImage,
+    RunSpent, TasksImage, TenantSpent, Totals, Wait,
 };
 
 /// One fact.
@@ -20,7 +20,7 @@ pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 26"
+                23, 24, 25, 26, 27, 28"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -80,6 +80,10 @@ pub(crate) enum Kind {
     RunPaused(RunPaused),
     #[prost(message, tag = "26")]
     RunResumed(Run),
+    #[prost(message, tag = "27")]
+    AttemptsCheckpointed(AttemptsCheckpointed),
+    #[prost(message, tag = "28")]
+    AttemptsPreempted(TaskItems),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -110,6 +114,19 @@ pub(crate) struct TaskItems {
     pub(crate) task: u32,
     #[prost(uint32, repeated, tag = "3")]
     pub(crate) items: Vec<u32>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct AttemptsCheckpointed {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, repeated, tag = "3")]
+    pub(crate) items: Vec<u32>,
+    /// When each saved its work, in microseconds.
+    #[prost(message, optional, tag = "4")]
+    pub(crate) saved_at: Option<Column>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -3,11 +3,15 @@
 use core::ops::Range;
 
 use model::fact::{
-    AttemptsEnded, BreakerImage, ItemImage, Restored, RunAdmitted, TaskImage, WorkerJoined,
+    AttemptsEnded, BreakerImage, ItemImage, LeaseImage, Restored, RunAdmitted, TaskImage,
+    WorkerJoined,
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
-use model::{DeviceSet, Digest, Fact, IdSet, ItemId, ItemKey, RunId, TaskKey, VariantId, WorkerId};
+use model::{
+    DeviceSet, Digest, Fact, IdSet, ItemId, ItemKey, Request, RunId, TaskKey, Timestamp, VariantId,
+    WorkerId,
+};
 
 use super::v1::{self, Kind, Piece, Record};
 use super::{amend, control};
@@ -31,6 +35,12 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
         }
         Fact::AttemptsStarted { task, items } => Kind::AttemptsStarted(task_items(*task, items)),
         Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
+        Fact::AttemptsCheckpointed { task, saved } => {
+            Kind::AttemptsCheckpointed(checkpointed(*task, saved)?)
+        }
+        Fact::AttemptsPreempted { task, items } => {
+            Kind::AttemptsPreempted(task_items(*task, items))
+        }
         Fact::AttemptsEnded(ended) => Kind::AttemptsEnded(Box::new(attempts_ended(ended)?)),
         Fact::LeasesReturned { task, items } => Kind::LeasesReturned(task_items(*task, items)),
         Fact::TaskAnswered(answered) => Kind::TaskAnswered(control::write_answered(answered)),
@@ -218,18 +228,52 @@ fn outputs(ends: &[(ItemId, AttemptEnd)]) -> Option<Box<v1::Outputs>> {
     }))
 }
 
+fn checkpointed(
+    task: TaskKey,
+    saved: &[(ItemId, Timestamp)],
+) -> Result<v1::AttemptsCheckpointed, EncodeError> {
+    if saved.len() > ITEMS_PER_FACT_MAX {
+        return Err(EncodeError::TooManyItems(saved.len()));
+    }
+    if saved.windows(2).any(|pair| pair[0].0 >= pair[1].0) {
+        return Err(EncodeError::NotAscending);
+    }
+    Ok(v1::AttemptsCheckpointed {
+        run: task.run.0,
+        task: task.task.0,
+        items: pack_set(&saved.iter().map(|(item, _)| item.0).collect()),
+        saved_at: Column::pack(saved.iter().map(|(_, at)| at.0)),
+    })
+}
+
+fn counters(next_run: RunId, next_worker: WorkerId, means: &[(Request, u64)]) -> v1::Counters {
+    let mean = means.iter().map(|(request, mean_us)| v1::MeanWall {
+        request: Some(request.into()),
+        mean_us: *mean_us,
+    });
+    v1::Counters { next_run: next_run.0, next_worker: next_worker.0, mean_wall_us: mean.collect() }
+}
+
+fn lease(image: &LeaseImage) -> v1::LeaseImage {
+    v1::LeaseImage {
+        run: image.item.run.0,
+        task: image.item.task.0,
+        item: image.item.item.0,
+        token: image.token.0,
+        worker: image.worker.0,
+        started_at: image.started_at.map(|at| at.0),
+        overran: image.overran,
+        variant: image.variant.0.into(),
+        devices: image.devices.0,
+        saved_at: image.saved_at.map(|at| at.0),
+        leaving_since: image.leaving_since.map(|at| at.0),
+    }
+}
+
 fn restored(piece: &Restored) -> Piece {
     match piece {
         Restored::Counters { next_run, next_worker, mean_wall_us } => {
-            let mean = mean_wall_us.iter().map(|(request, mean_us)| v1::MeanWall {
-                request: Some(request.into()),
-                mean_us: *mean_us,
-            });
-            Piece::Counters(v1::Counters {
-                next_run: next_run.0,
-                next_worker: next_worker.0,
-                mean_wall_us: mean.collect(),
-            })
+            Piece::Counters(counters(*next_run, *next_worker, mean_wall_us))
         }
         Restored::Run { run, status, cause, ended_at, released, paused } => {
             Piece::Run(v1::RunImage {
@@ -249,19 +293,14 @@ fn restored(piece: &Restored) -> Piece {
             image: Some(item_image(image)),
         }),
         Restored::Control { task, image } => Piece::Control(control::write_image(*task, image)),
-        Restored::Lease { item, token, worker, variant, devices, started_at, overran } => {
-            Piece::Lease(v1::LeaseImage {
-                run: item.run.0,
-                task: item.task.0,
-                item: item.item.0,
-                token: token.0,
-                worker: worker.0,
-                started_at: started_at.map(|at| at.0),
-                overran: *overran,
-                variant: variant.0.into(),
-                devices: devices.0,
-            })
-        }
+        Restored::Lease(image) => Piece::Lease(lease(image)),
+        Restored::Preempted { item, image } => Piece::Preempted(v1::PreemptedImage {
+            run: item.run.0,
+            task: item.task.0,
+            item: item.item.0,
+            count: image.count,
+            lost_us: image.lost.0,
+        }),
         Restored::Retry { item, at, variant } => Piece::Retry(v1::RetryImage {
             run: item.run.0,
             task: item.task.0,

@@ -321,3 +321,48 @@ fn nothing_begins_beside_what_a_node_is_lent_in_the_same_plan() {
     tell(&mut planner, key(2, 0), narrow, 1);
     assert_eq!(begin(&mut planner, 0), [(key(1, 0), 2)]);
 }
+
+#[test]
+fn the_place_of_what_leaves_is_expected_when_it_is_gone_at_the_latest() {
+    let mut planner = planner(1);
+    let class = planner.class(cpus(1));
+    let lease = Lease {
+        class,
+        taken: Taken { amounts: vec![1, 1], ..Taken::default() },
+        began_at: 0,
+        ends_at: 100 * SECOND,
+        saved_at: 0,
+        leaves_at: None,
+    };
+    planner.begin(key(9, 9), NodeId(0), lease);
+    tell(&mut planner, key(1, 0), class, 1);
+    let expected = |planner: &Planner, now| {
+        assert!(planner.fleet.futures[0].is_none(), "what was expected is forgotten");
+        planner.fleet.nodes[0].leases[&key(9, 9)].expected_end(now, true).0
+    };
+    assert_eq!(expected(&planner, SECOND), 100 * SECOND);
+    let mut leaves = |by, now| {
+        planner.plan(now, FUEL);
+        planner.leaves(key(9, 9), by);
+        expected(&planner, now)
+    };
+    assert_eq!(leaves(11 * SECOND, SECOND), 11 * SECOND);
+    assert_eq!(leaves(200 * SECOND, SECOND), 100 * SECOND, "its estimate may still be the sooner");
+    assert_eq!(leaves(200 * SECOND, 150 * SECOND), 200 * SECOND, "it has outlived its estimate");
+    assert_eq!(leaves(11 * SECOND, 12 * SECOND), 12 * SECOND + 1, "it may be gone at any moment");
+}
+
+#[test]
+fn an_item_that_saves_its_work_loses_less() {
+    let mut planner = planner(1);
+    let class = planner.class(cpus(1));
+    tell(&mut planner, key(1, 0), class, 1);
+    begin(&mut planner, 5);
+    let item = GroupKey { item: 0, ..key(1, 0) };
+    let saved_at = |planner: &Planner| planner.fleet.nodes[0].leases[&item].saved_at;
+    assert_eq!(saved_at(&planner), 5);
+    planner.checkpointed(item, 9);
+    planner.checkpointed(item, 7);
+    planner.checkpointed(key(2, 0), 11);
+    assert_eq!(saved_at(&planner), 9);
+}

@@ -202,6 +202,7 @@ pub(super) async fn refused(service: &Shared, run: RunId, answer: &Answer) -> Re
         Rejection::UnknownTask(task) => problem::no_such_task(run, &format!("task {task}")),
         Rejection::NotEnded(status) => problem::run_not_ended(run, *status),
         Rejection::RunEnded(status) => problem::run_ended(run, *status),
+        Rejection::NothingToPreempt => problem::nothing_to_preempt(run),
         Rejection::NothingToRetry => problem::nothing_to_retry(run),
         Rejection::Unfit(reason) => problem::unfit(run, reason),
         Rejection::CostLimit { cost_micro, limit_micro } => {

@@ -6,7 +6,9 @@ use axum::http::StatusCode;
 use engine::Answer;
 use model::fact::StopCause;
 use model::{IdSet, RunId, TaskId, TaskKey};
-use protocol::api::{Items, Part, Retry, RetryPlan, RunSummary, Stop, StopMode};
+use protocol::api::{
+    Items, Part, Preempt, Preempted, Retry, RetryPlan, RunSummary, Stop, StopMode,
+};
 
 use super::Shared;
 use super::change::refused;
@@ -49,6 +51,26 @@ pub(super) async fn resume(
     let run = may_change(&service, target).await?;
     match service.context.handle.resume(run).await? {
         Answer::Resumed => told(&service, run).await,
+        other => Err(refused(&service, run, &other).await),
+    }
+}
+
+pub(super) async fn preempt(
+    State(service): State<Shared>,
+    target: Target,
+    Body(Preempt { task: part }): Body<Preempt>,
+) -> Result<(StatusCode, Json<Preempted>), Refusal> {
+    let run = may_change(&service, target).await?;
+    let look = service.about(run.into(), move |subject, _| match part.items {
+        None => Ok((task(subject, &part.task)?, None)),
+        Some(_) => some_items(subject, part).map(|(task, items)| (task, Some(items))),
+    });
+    let (task, items) = look.await?;
+    match service.context.handle.preempt(TaskKey { run, task }, items).await? {
+        Answer::Preempted { items } => {
+            let preempted = Preempted { run, preempted: items as u64 };
+            Ok((StatusCode::ACCEPTED, Json(preempted)))
+        }
         other => Err(refused(&service, run, &other).await),
     }
 }

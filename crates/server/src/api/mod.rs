@@ -138,6 +138,7 @@ fn router(context: Context, stopping: watch::Receiver<bool>) -> Router {
         .route(route::HISTORY, get(history::history))
         .route(route::STOP, post(control::stop))
         .route(route::PAUSE, post(control::pause))
+        .route(route::PREEMPT, post(control::preempt))
         .route(route::RESUME, post(control::resume))
         .route(route::BREAKERS, get(sharing::breakers))
         .route(route::BUDGETS, get(sharing::budgets))

@@ -222,6 +222,13 @@ pub(super) fn nothing_to_retry(run: RunId) -> Refusal {
         .run(run)
 }
 
+pub(super) fn nothing_to_preempt(run: RunId) -> Refusal {
+    let detail = format!("nothing of what is named of run {run} runs, or all of it ends already");
+    conflict(code::NOTHING_TO_PREEMPT, "Nothing to preempt", detail)
+        .hint(format!("`autoglm get {run} --status running` shows what runs."))
+        .run(run)
+}
+
 pub(super) fn waits_for_nobody(run: RunId, name: &str, why: &str) -> Refusal {
     let detail = format!("task `{name}` of run {run} {why}");
     conflict(code::WAITS_FOR_NOBODY, "The task waits for nobody", detail)

@@ -139,6 +139,8 @@ fn between(old: &Policy, new: &Policy) -> Changes {
     changes.add("timeout", span_or_none(old.timeout), span_or_none(new.timeout));
     changes.add("expected", span_or_none(old.expected), span_or_none(new.expected));
     changes.add("grace", span(old.grace), span(new.grace));
+    changes.add("preemptible", old.preemptible.to_string(), new.preemptible.to_string());
+    changes.add("restart_cost", span(old.restart_cost), span(new.restart_cost));
     changes.add("deadline", deadline(old.deadline), deadline(new.deadline));
     changes.add("resources", words::request(&old.request), words::request(&new.request));
     retry(&mut changes, &old.retry, &new.retry);

@@ -167,6 +167,19 @@ fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
             let said = Said::of_task("attempts_started", task.task, items.len(), running);
             Some(said.text(format!("{what} started")))
         }
+        Fact::AttemptsCheckpointed { task, saved } if task.run == run => {
+            let items: IdSet = saved.iter().map(|(item, _)| item.0).collect();
+            let what = some_items(names, task.task, &items);
+            let running = TaskStatus::Running;
+            let said = Said::of_task("attempts_checkpointed", task.task, items.len(), running);
+            Some(said.text(format!("{what} saved its work")))
+        }
+        Fact::AttemptsPreempted { task, items } if task.run == run => {
+            let what = some_items(names, task.task, items);
+            let running = TaskStatus::Running;
+            let said = Said::of_task("attempts_preempted", task.task, items.len(), running);
+            Some(said.text(format!("{what} is to make room for others and is being ended")))
+        }
         Fact::AttemptOverran { item } if item.run == run => {
             let what = some_items(names, item.task, &IdSet::one(item.item.0));
             let running = TaskStatus::Running;
@@ -211,7 +224,7 @@ const fn status_after(ended: &AttemptsEnded) -> TaskStatus {
         (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
         (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
         (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
-        (Then::Final, Outcome::Cancelled) => TaskStatus::Cancelled,
+        (Then::Final, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
         (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
     }
 }

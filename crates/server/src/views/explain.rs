@@ -229,6 +229,7 @@ impl Text<'_, '_> {
             attempt: item.attempts().0,
             token: lease.token.0,
             started: lease.started_at.map(api::Time),
+            checkpointed: lease.saved_at.map(api::Time),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use engine::state::{Item, Run};
 use model::{ItemId, ItemKey, Outcome, TaskId, TaskStatus};
-use protocol::api::{ItemList, ItemSummary, Seconds};
+use protocol::api::{ItemList, ItemSummary, Seconds, Time};
 
 use super::page::Page;
 use super::subject::Subject;
@@ -37,12 +37,16 @@ fn summary(subject: &Subject<'_>, task: TaskId, (number, item): (u32, Item)) -> 
     let key = subject.key(task).item(ItemId(number));
     let lease = subject.engine.state().lease(key);
     let running = lease.and_then(|lease| lease.started_at);
+    let preempted = subject.run.preempted(task, ItemId(number));
     ItemSummary {
         item: number,
         value: subject.names.item(task, ItemId(number)),
         status: item.status(),
         attempts: u64::from(item.attempts().0),
         losses: u64::from(item.losses()),
+        checkpointed: lease.and_then(|lease| lease.saved_at).map(Time),
+        preempted: u64::from(preempted.count),
+        lost_seconds: (preempted.count > 0).then_some(Seconds(preempted.lost)),
         duration_seconds: running.map(|started| Seconds(subject.now.since(started))),
         trouble: trouble(subject.run, task, item),
         reason: None,

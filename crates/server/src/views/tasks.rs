@@ -70,6 +70,7 @@ fn task(subject: &Subject<'_>, id: TaskId, critical: bool) -> TaskSummary {
             .map_or_else(|| Counts::from_iter([(task.status(), 1)]), |fan| counts(fan.tally())),
         attempts,
         losses,
+        preempted: run.preempted_of(id),
         started: started.map(Time),
         ended: ended.map(Time),
         duration_seconds: started.map(|started| Seconds(until.since(started))),

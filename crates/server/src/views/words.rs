@@ -16,6 +16,7 @@ pub(crate) fn trouble(outcome: Outcome) -> Option<String> {
         Outcome::TimedOut => "timed out",
         Outcome::Cancelled => "cancelled",
         Outcome::Terminated => "terminated",
+        Outcome::Preempted => "preempted",
         Outcome::Lost => "worker lost",
         Outcome::Failed(failure) => return Some(failed(failure)),
     };

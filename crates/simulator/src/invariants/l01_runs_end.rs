@@ -11,6 +11,7 @@ use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
 use crate::workload::calls::{ASKED_MAX, OPEN_MAX};
 use crate::workload::people::{ANSWER_MAX, LATE_ITEMS_MAX};
+use crate::workload::preemption::PREEMPTIONS_MAX;
 use crate::workload::{self, WAIT_MAX};
 
 /// How often a run pauses, at most: its limit is doubled each time.
@@ -49,6 +50,10 @@ pub fn bound(plan: &Plan) -> Span {
         work = work.saturating_add(rounds * flow(run, one));
         work = work.saturating_add(rounds * changed(run, one));
         work = work.saturating_add(rounds * called(run, attempts));
+        if run.features.has(Feature::Preemption) {
+            let again = u64::from(PREEMPTIONS_MAX) * workload::attempt_max(run).0;
+            work = work.saturating_add(again * (items + ADDED_MAX));
+        }
     }
     Span(work.saturating_add(4 * (ATTEMPT_LEASE.0 + UNSATISFIABLE_GRACE.0)))
 }

@@ -30,8 +30,9 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
 }
 
 fn ended_so(view: &View<'_>, key: ItemKey, item: &Item, recorded: Outcome) -> Result<(), String> {
-    if recorded == Outcome::Lost {
-        let known = view.ledger.workers.contains_key(&item.worker);
+    let known = view.ledger.workers.contains_key(&item.worker);
+    // What leaves may be lost, too.
+    if recorded == Outcome::Lost || recorded == Outcome::Preempted && !known {
         return if known { Err("it is lost, its worker is not".to_owned()) } else { Ok(()) };
     }
     if recorded == Outcome::Failed(Failure::Unsatisfiable) {
@@ -46,7 +47,9 @@ fn ended_so(view: &View<'_>, key: ItemKey, item: &Item, recorded: Outcome) -> Re
         Outcome::Failed(Failure::Tasks) => real == Outcome::Succeeded,
         Outcome::Succeeded | Outcome::Failed(_) => real == recorded,
         // It was told to end, and did: not well, or it would have succeeded.
-        Outcome::TimedOut | Outcome::Cancelled | Outcome::Terminated => real != Outcome::Succeeded,
+        Outcome::TimedOut | Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted => {
+            real != Outcome::Succeeded
+        }
         Outcome::Lost => true,
     };
     if agrees { Ok(()) } else { Err(format!("{recorded:?} is recorded, it was {real:?}")) }

@@ -59,6 +59,8 @@ fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
         let Some(item) = run.item(ended.task.task, id) else { continue };
         let over = match ended.outcome {
             Outcome::Lost => item.losses >= u16::from(policy.loss_limit),
+            // It costs nothing, so it has no limit.
+            Outcome::Preempted => false,
             outcome if view.ledger.is_failed_trial(ended.task.item(id), outcome) => {
                 item.losses >= u16::from(policy.loss_limit) || policy.limit == 0
             }
@@ -76,11 +78,16 @@ fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
         if let Then::Retry { at } = ended.then {
             waits(view, ended.task.item(id), (ended.outcome, at))?;
         }
-        if again && !matches!(ended.outcome, Outcome::Lost | Outcome::Failed(_) | Outcome::TimedOut)
-        {
+        let may_follow = matches!(
+            ended.outcome,
+            Outcome::Lost | Outcome::Preempted | Outcome::Failed(_) | Outcome::TimedOut
+        );
+        if again && !may_follow {
             return Err(format!("{:?} is tried again after {:?}", ended.task, ended.outcome));
         }
-        if ended.outcome == Outcome::TimedOut && !item.overran {
+        let late = run.deadline(ended.task.task).is_some_and(|at| at <= view.entry.at);
+        let told = item.overran || item.leaving && late;
+        if ended.outcome == Outcome::TimedOut && !told {
             return Err(format!("{:?} timed out and was never told to end", ended.task));
         }
     }
@@ -93,7 +100,7 @@ fn waits(view: &View<'_>, key: ItemKey, (outcome, at): (Outcome, Timestamp)) -> 
     let process = view.truth.processes.get(&LeaseId { item: key, token });
     let told = |process: &&Process| {
         let failed = process.ended.is_some_and(|(_, really)| really != Outcome::Succeeded);
-        failed && outcome != Outcome::Lost
+        failed && !matches!(outcome, Outcome::Lost | Outcome::Preempted)
     };
     let asked = process.filter(told).and_then(|process| process.retry_after);
     let until = view.entry.at + asked.unwrap_or_default().min(RETRY_AFTER_MAX);

@@ -51,7 +51,10 @@ fn spent(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
         let key = ended.task.item(item);
         let record = view.ledger.item(key).ok_or("the item is not known")?;
         let process = view.truth.processes.get(&LeaseId { item: key, token: record.token });
-        let told = process.filter(|_| ended.outcome != Outcome::Lost);
+        // What leaves may be lost, too: nobody says then what it spent.
+        let left = ended.outcome == Outcome::Preempted
+            && !view.ledger.workers.contains_key(&record.worker);
+        let told = process.filter(|_| ended.outcome != Outcome::Lost && !left);
         let really = told.map_or(Spent::NOTHING, |process| process.spent);
         if end.spent != really {
             return Err(format!("{key:?} spent {really:?}, recorded is {:?}", end.spent));

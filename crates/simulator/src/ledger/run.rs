@@ -41,14 +41,16 @@ pub struct Item {
     pub started_at: Option<Timestamp>,
     /// Whether it was told that its time is up.
     pub overran: bool,
+    /// Whether it was told to make room for others.
+    pub leaving: bool,
     /// When it may be leased again, if it is retrying.
     pub retry_at: Timestamp,
     /// How its last attempt ended.
     pub last: Option<Outcome>,
     /// Whether its last attempt may have been asked to end.
     pub asked: bool,
-    /// Whether a lease of it was given back unused: its attempts then have other numbers than
-    /// its plan counts by.
+    /// Whether a lease of it was given back unused, or made room for others: its attempts then have
+    /// other numbers than its plan counts by.
     pub returned: bool,
     /// Whether it is only held to have ended.
     pub marked: bool,
@@ -80,6 +82,7 @@ pub(super) const FRESH: Item = Item {
     retry_way: VariantId(0),
     started_at: None,
     overran: false,
+    leaving: false,
     retry_at: Timestamp(0),
     last: None,
     asked: false,

@@ -53,6 +53,8 @@ pub enum Feature {
     Devices,
     /// Attempts that ask for labels of machines, and items that spread or stay together.
     Sites,
+    /// Attempts that save their work, and that are made to leave their places.
+    Preemption,
 }
 
 /// A set of features.
@@ -87,6 +89,7 @@ impl Feature {
         ("ways", Self::Ways),
         ("devices", Self::Devices),
         ("sites", Self::Sites),
+        ("preemption", Self::Preemption),
     ];
 }
 

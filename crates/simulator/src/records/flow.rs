@@ -105,6 +105,8 @@ fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::RunAdmitted(run) => run.run,
         Fact::AttemptsLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
+        | Fact::AttemptsCheckpointed { task, .. }
+        | Fact::AttemptsPreempted { task, .. }
         | Fact::LeasesReturned { task, .. }
         | Fact::ItemsReopened { task, .. }
         | Fact::TaskSettled { task, .. } => task.run,

@@ -163,6 +163,7 @@ pub(super) fn words(outcome: Outcome) -> Option<String> {
         Outcome::TimedOut => "its time was up",
         Outcome::Cancelled => "it was cancelled",
         Outcome::Terminated => "it was terminated",
+        Outcome::Preempted => "it made room for others",
         Outcome::Lost => "its worker was lost",
         Outcome::Failed(Failure::Exit(code)) => return Some(format!("exit {code}")),
         Outcome::Failed(Failure::Status(status)) => return Some(format!("HTTP {status}")),

@@ -155,6 +155,8 @@ impl Compiler<'_, '_> {
             timeout: time_limit(task.timeout.as_ref(), faults),
             expected: expected(task, faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
+            preemptible: task.preemptible.is_some_and(|may| may.0),
+            restart_cost: task.restart_cost.map_or(Span::ZERO, |cost| cost.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: concurrency(task),
             ..self.policy(step)

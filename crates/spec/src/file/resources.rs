@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::devices::Gpus;
-use super::values::{Cpu, Memory, Whole, inline_schema};
+use super::values::{Cpu, Memory, Whole, YesNo, inline_schema};
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
 use crate::limits::{NAME_BYTES_MAX, PIDS_MAX};
-use crate::node::{Content, Kind, Node};
-use crate::read::{Placed, Read, mapping, wrong_type};
+use crate::node::{Content, Node};
+use crate::read::{Placed, Read, mapping};
 use crate::source::Extent;
 
 /// The largest custom amount.
@@ -35,22 +35,7 @@ pub(crate) struct Resources {
     /// Processes and threads at a time.
     pub pids: Option<u64>,
     /// Where it says that the attempt has cores of its own.
-    pub pin: Option<Placed<Pin>>,
-}
-
-/// `pin: true`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pin(pub bool);
-
-impl Read for Pin {
-    const TAKES: &'static str = "`true` or `false`";
-
-    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        match node.scalar().map(|scalar| scalar.kind()) {
-            Some(Kind::Bool(is_on)) => Some(Self(is_on)),
-            _ => wrong_type(node, key, faults),
-        }
-    }
+    pub pin: Option<Placed<YesNo>>,
 }
 
 fn amounts_schema(generator: &mut SchemaGenerator) -> serde_json::Value {

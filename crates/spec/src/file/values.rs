@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::retries::RetryFile;
 use crate::code;
 use crate::diagnostic::{Fault, Faults};
-use crate::node::{Content, Node};
+use crate::node::{Content, Kind, Node};
 use crate::read::{Placed, Read, read_text, wrong_type};
 use crate::units;
 
@@ -48,6 +48,23 @@ impl Read for Version {
             other => Err(format!("this version of Open-AutoGLM does not read version `{other}`")),
         };
         read_text(node, key, faults, (code::BAD_VALUE, parse))
+    }
+}
+
+/// Yes or no.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct YesNo(pub bool);
+
+inline_schema!(YesNo, |_generator| json_schema!({"type": "boolean"}));
+
+impl Read for YesNo {
+    const TAKES: &'static str = "`true` or `false`";
+
+    fn read(node: &Node<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
+        match node.scalar().map(|scalar| scalar.kind()) {
+            Some(Kind::Bool(is_on)) => Some(Self(is_on)),
+            _ => wrong_type(node, key, faults),
+        }
     }
 }
 

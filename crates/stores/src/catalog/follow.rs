@@ -118,7 +118,7 @@ fn count(run: &mut Run, ended: &AttemptsEnded) {
         Outcome::Succeeded => run.succeeded += count,
         Outcome::Failed(_) | Outcome::TimedOut => run.failed += count,
         Outcome::Lost => run.lost += count,
-        Outcome::Cancelled | Outcome::Terminated => {}
+        Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted => {}
     }
     if ended.then.is_again() {
         run.retried += count;

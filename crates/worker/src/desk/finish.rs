@@ -16,16 +16,18 @@ pub(super) struct Finish {
     outcome: Outcome,
     /// What is known of it: usage, what it spent.
     end: AttemptEnd,
+    checkpointed: Option<Span>,
     retry_after: Option<Span>,
     outputs: Option<Vec<u8>>,
     tasks: Option<Vec<u8>>,
 }
 
 impl Desk {
-    /// An executor says how an attempt ended.
+    /// An executor says how an attempt ended; `checkpointed` is how long ago it saved its work, if
+    /// that is news.
     pub(super) fn ended(
         &mut self,
-        ticket: Ticket,
+        (ticket, checkpointed): (Ticket, Option<Span>),
         mut live: Live,
         finished: Finished,
     ) -> Option<News> {
@@ -71,7 +73,7 @@ impl Desk {
         let collect = std::mem::take(&mut live.collect);
         let folder = live.folder.clone();
         let end = AttemptEnd { usage, spent, ..AttemptEnd::default() };
-        let finish = Finish { live, outcome, end, retry_after, outputs, tasks };
+        let finish = Finish { live, outcome, end, checkpointed, retry_after, outputs, tasks };
         if outcome != Outcome::Succeeded || collect.is_empty() {
             return Some(self.end(ticket, finish));
         }
@@ -137,7 +139,8 @@ impl Desk {
             self.tell(ticket, &live, &reason);
         }
         let end = AttemptEnd::default();
-        let finish = Finish { live, outcome, end, retry_after: None, outputs: None, tasks: None };
+        let (checkpointed, retry_after, outputs, tasks) = (None, None, None, None);
+        let finish = Finish { live, outcome, end, checkpointed, retry_after, outputs, tasks };
         self.end(ticket, finish)
     }
 
@@ -158,10 +161,11 @@ impl Desk {
     }
 
     fn end(&mut self, ticket: Ticket, finish: Finish) -> News {
-        let Finish { live, outcome, end, retry_after, outputs, tasks } = finish;
+        let Finish { live, outcome, end, checkpointed, retry_after, outputs, tasks } = finish;
+        let lease = live.lease;
         let log = self.log.finish(ticket, self.at);
         let end = AttemptEnd { log, output: outputs.as_deref().map(name), ..end };
-        News::Ended(Ended { lease: live.lease, outcome, end, retry_after, outputs, tasks })
+        News::Ended(Ended { lease, outcome, end, checkpointed, retry_after, outputs, tasks })
     }
 
     /// The outputs of an attempt that ended well; ones that cannot be read make it a failed one.

@@ -142,6 +142,11 @@ fn shared_folder(attempt: &Attempt) -> PathBuf {
     attempt.output_file.with_extension("shared")
 }
 
+/// The file by which what runs in a container says that it has saved its work.
+pub(crate) fn checkpoints_file(output_file: &Path) -> PathBuf {
+    output_file.with_extension("shared").join("checkpoints")
+}
+
 /// The file by which what runs in a container says that it lives.
 pub(crate) fn heartbeat_file(output_file: &Path) -> PathBuf {
     output_file.with_extension("shared").join("heartbeat")

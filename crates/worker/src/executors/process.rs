@@ -3,7 +3,7 @@
 
 use model::outcome::{Failure, Outcome};
 
-use super::{Attempt, Ending, Executor, Finished, HEARTBEAT, Happened, Left, Tools};
+use super::{Attempt, CHECKPOINTS, Ending, Executor, Finished, HEARTBEAT, Happened, Left, Tools};
 use crate::supervisor::{Event, Exit, Start, StopKind, Ticket};
 
 /// Attempts that are processes of their own.
@@ -16,11 +16,12 @@ impl Executor for Processes {
 
     fn start(&mut self, attempt: Attempt, argv: Vec<String>, tools: &mut Tools<'_>) {
         let Attempt { ticket, mut env, secrets, withheld, .. } = attempt;
-        let Attempt { work_dir, output_file, tasks_file, .. } = attempt;
+        let Attempt { work_dir, output_file, tasks_file, checkpoints_file, .. } = attempt;
         env.extend(secrets);
         let files = [
             ("AUTOGLM_OUTPUT", &output_file),
             ("AUTOGLM_TASKS", &tasks_file),
+            (CHECKPOINTS, &checkpoints_file),
             ("AUTOGLM_WORKDIR", &work_dir),
         ];
         let path = |(name, path): (&str, &std::path::PathBuf)| {

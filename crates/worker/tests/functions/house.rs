@@ -229,6 +229,7 @@ impl House {
                             let ended = Ended { outcome, end, outputs, log };
                             assert!(self.ended.insert(number, ended).is_none(), "{number}");
                         }
+                        AttemptEvent::Checkpointed { .. } => {}
                         AttemptEvent::Returned => panic!("nothing was asked back"),
                     }
                 }

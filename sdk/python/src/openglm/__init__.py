@@ -30,7 +30,7 @@ from ._run import LogLine, Run
 from ._task import Task, task
 from ._value import Value
 from ._workflow import Workflow, workflow
-from .attempt import Attempt, current, heartbeat, outputs, progress
+from .attempt import Attempt, checkpointed, current, heartbeat, outputs, progress
 
 __all__ = [
     "ApiError",
@@ -45,6 +45,7 @@ __all__ = [
     "Value",
     "Workflow",
     "WorkflowError",
+    "checkpointed",
     "current",
     "heartbeat",
     "outputs",

@@ -59,6 +59,18 @@ def heartbeat() -> None:
         Path(named).touch()
 
 
+def checkpointed(note: Optional[str] = None) -> None:
+    """Says that the task has saved its work: what it does from now on is lost if it has to begin anew.
+
+    The note, one line of text or JSON, stands in the log of the task.
+    """
+    named = os.environ.get("AUTOGLM_CHECKPOINTS")
+    if named:
+        line = " ".join((note or "").split())
+        with open(named, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
 def outputs(**values: Any) -> None:
     """Adds outputs to those of the task, by name. What the function returns goes before them.
 

@@ -7,7 +7,7 @@ use crate::amounts::Amounts;
 /// A piece of a snapshot.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct Restored {
-    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13")]
+    #[prost(oneof = "Piece", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14")]
     pub(crate) piece: Option<Piece>,
 }
 
@@ -40,6 +40,8 @@ pub(crate) enum Piece {
     TenantSpent(TenantSpent),
     #[prost(message, tag = "13")]
     Durations(Durations),
+    #[prost(message, tag = "14")]
+    Preempted(PreemptedImage),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -154,6 +156,24 @@ pub(crate) struct LeaseImage {
     /// One bit a device.
     #[prost(uint64, tag = "9")]
     pub(crate) devices: u64,
+    #[prost(uint64, optional, tag = "10")]
+    pub(crate) saved_at: Option<u64>,
+    #[prost(uint64, optional, tag = "11")]
+    pub(crate) leaving_since: Option<u64>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct PreemptedImage {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    #[prost(uint32, tag = "3")]
+    pub(crate) item: u32,
+    #[prost(uint32, tag = "4")]
+    pub(crate) count: u32,
+    #[prost(uint64, tag = "5")]
+    pub(crate) lost_us: u64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

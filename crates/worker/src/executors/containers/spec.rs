@@ -6,7 +6,7 @@ use std::path::Path;
 use model::work::container::{Container, Mount};
 use serde_json::{Value as Json, json};
 
-use super::super::{Attempt, HEARTBEAT};
+use super::super::{Attempt, CHECKPOINTS, HEARTBEAT};
 use super::devices;
 use super::house::House;
 use crate::supervisor::Limits;
@@ -54,8 +54,12 @@ pub(super) fn body(attempt: &Attempt, container: &Container, house: &House, shar
 }
 
 fn env(attempt: &Attempt, container: &Container) -> Vec<String> {
-    let files =
-        [("AUTOGLM_OUTPUT", "output"), ("AUTOGLM_TASKS", "tasks"), ("AUTOGLM_WORKDIR", "work")];
+    let files = [
+        ("AUTOGLM_OUTPUT", "output"),
+        ("AUTOGLM_TASKS", "tasks"),
+        (CHECKPOINTS, "checkpoints"),
+        ("AUTOGLM_WORKDIR", "work"),
+    ];
     let bound = devices::variables(&attempt.granted, container.gpus);
     let is_bound = |name: &str| bound.iter().any(|(known, _)| *known == name);
     let given = attempt.env.iter().chain(&attempt.secrets);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use model::Device;
 use model::work::{Call, Keep};
 
-use super::super::{Attempt, HEARTBEAT};
+use super::super::{Attempt, CHECKPOINTS, HEARTBEAT};
 use crate::supervisor::{Limits, Start, Ticket};
 
 /// The inner half, which the interpreter runs.
@@ -50,6 +50,8 @@ impl Environment {
         attempt.env = own;
         let work_dir = attempt.work_dir.to_string_lossy().into_owned();
         attempt.env.push(("AUTOGLM_WORKDIR".to_owned(), work_dir));
+        let checkpoints = attempt.checkpoints_file.to_string_lossy().into_owned();
+        attempt.env.push((CHECKPOINTS.to_owned(), checkpoints));
         // The process has had other calls, whose file is none of this one.
         let file = attempt.heartbeat_file.as_deref().unwrap_or(Path::new("")).to_string_lossy();
         attempt.env.push((HEARTBEAT.to_owned(), file.into_owned()));

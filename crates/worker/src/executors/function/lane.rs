@@ -172,6 +172,7 @@ mod tests {
             watched: Vec::new(),
             output_file: PathBuf::new(),
             tasks_file: PathBuf::new(),
+            checkpoints_file: PathBuf::new(),
             heartbeat_file: None,
             limits: crate::supervisor::Limits::default(),
             granted: crate::executors::Granted::default(),
