@@ -72,7 +72,8 @@ impl Exit {
             "E0202" | "E0203" | "E0220" => Self::NotFound,
             "E0201" => Self::Usage,
             "E0204" | "E0205" | "E0206" | "E0207" | "E0208" | "E0211" | "E0212" | "E0213"
-            | "E0214" | "E0215" | "E0221" => Self::Conflict,
+            | "E0214" | "E0215" | "E0219" | "E0221" | "E0223" => Self::Conflict,
+            "E0222" => Self::InvalidWorkflow,
             _ if code.starts_with("E01") || code.starts_with("E06") => Self::InvalidWorkflow,
             _ if code.starts_with("E03") => Self::Storage,
             _ => Self::Internal,

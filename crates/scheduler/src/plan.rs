@@ -32,8 +32,8 @@ const FREED_MAX: usize = 4_096;
 pub struct Plan {
     /// What begins now, in order.
     pub placements: Vec<Placement>,
-    /// What is to end so that others, to whom its room belongs, can have it. Each is with a node, and
-    /// was not told to leave before.
+    /// What is to end so that others, to whom its room belongs, can have it. Each is with a node,
+    /// and was not told to leave before.
     pub preemptions: Vec<GroupKey>,
     /// Whether the fuel ended before everyone had a turn.
     pub is_out_of_fuel: bool,

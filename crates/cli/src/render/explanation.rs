@@ -122,7 +122,7 @@ mod tests {
             item: None,
             ..explanation(TaskStatus::Ready)
         };
-        insta::assert_snapshot!(render(&explanation, Tone::PLAIN), @r"
+        insta::assert_snapshot!(render(&explanation, NOW, Tone::PLAIN), @r"
         train of run 7 (ready): no worker has room for it
         As of 2026-11-20T10:00:00.000000Z, fact 812.
         Not known: whether workers were heard of.

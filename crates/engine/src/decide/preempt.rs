@@ -130,7 +130,7 @@ mod tests {
 
         /// Three items, of which a worker holds two and has started one.
         fn new() -> Self {
-            let volatile = Volatile::new(scheduler::Policy::default());
+            let volatile = Volatile::new(&crate::rules::Rules::default());
             let mut house = Self { state: State::default(), volatile, said: 0 };
             house.turn(|turn| turn.decide(Input::Lead { epoch: Epoch(1) }));
             let offers = Request { cpu_milli: 2_000, ..Request::default() };

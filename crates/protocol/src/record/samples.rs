@@ -1,5 +1,7 @@
 //! One of everything: facts that reach each kind, each field and each enumerated number.
 
+mod seventh;
+
 use std::ops::Range;
 
 use model::control::{ControlAnswer, Verdict};
@@ -15,9 +17,11 @@ use model::outcome::{
 use model::policy::{FailurePolicy, Priority, Stage};
 use model::{
     Attempt, Device, DeviceSet, Digest, Epoch, Fact, IdSet, ItemId, ItemKey, Offers, Outcome,
-    PciAddress, Request, Round, RunId, RunStatus, Seq, Site, Span, TaskId, TaskKey, TaskStatus,
+    PciAddress, Request, Round, RunId, RunStatus, Seq, Span, TaskId, TaskKey, TaskStatus,
     Timestamp, Token, VariantId, Vendor, WorkerId,
 };
+
+pub(crate) use seventh::{preemption_facts, site_facts, site_offers};
 
 const RUN: RunId = RunId(12);
 const TASK: TaskKey = TaskKey { run: RUN, task: TaskId(345) };
@@ -293,23 +297,6 @@ pub(crate) fn device_facts() -> Vec<Fact> {
     vec![joined, leased(devices), leased(DeviceSet::one(0)), Fact::Restored(Box::new(lease))]
 }
 
-/// A fact of a kind that was there before, with what came to it with sites.
-pub(crate) fn site_facts() -> Vec<Fact> {
-    vec![Fact::WorkerJoined(Box::new(WorkerJoined {
-        worker: WorkerId(3),
-        name: "node-1".into(),
-        instance: 9,
-        offers: site_offers(),
-        lease: None,
-    }))]
-}
-
-/// What a worker offers that has labels and taints.
-pub(crate) fn site_offers() -> Offers {
-    let labels = [("zone", "a"), ("disk", "ssd")].map(|(key, value)| (key.into(), value.into()));
-    Offers { site: Site::new(labels, ["reserved".into()]), ..Offers::default() }
-}
-
 /// Live leases as the first journals had them.
 fn leases(item: ItemKey) -> [Restored; 2] {
     [
@@ -336,29 +323,6 @@ fn leases(item: ItemKey) -> [Restored; 2] {
             leaving_since: None,
         }),
     ]
-}
-
-/// Facts of kinds that were there before, with what came to them with attempts that save their work
-/// and make room.
-pub(crate) fn preemption_facts() -> Vec<Fact> {
-    let lease = Restored::Lease(LeaseImage {
-        item: TASK.item(ItemId(7)),
-        token: Token(78),
-        worker: WorkerId(3),
-        variant: VariantId(0),
-        devices: DeviceSet::EMPTY,
-        started_at: Some(AT),
-        saved_at: Some(AT + Span::secs(40)),
-        overran: false,
-        leaving_since: Some(AT + Span::secs(60)),
-    });
-    let ended = AttemptsEnded {
-        task: TASK,
-        outcome: Outcome::Preempted,
-        then: Then::Retry { at: AT },
-        ends: vec![(ItemId(7), AttemptEnd::default())],
-    };
-    vec![Fact::AttemptsEnded(Box::new(ended)), Fact::Restored(Box::new(lease))]
 }
 
 /// What a worker offers that has devices of all sorts.

@@ -333,6 +333,7 @@ fn the_place_of_what_leaves_is_expected_when_it_is_gone_at_the_latest() {
         ends_at: 100 * SECOND,
         saved_at: 0,
         leaves_at: None,
+        ..Lease::default()
     };
     planner.begin(key(9, 9), NodeId(0), lease);
     tell(&mut planner, key(1, 0), class, 1);

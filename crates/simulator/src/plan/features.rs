@@ -63,7 +63,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 25] = [
+    pub const ALL: [(&'static str, Self); 26] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),

@@ -144,8 +144,7 @@ impl Compiler<'_, '_> {
             cache: artifacts::cache(task, faults),
             heartbeat_us: heartbeat(step, faults).map(|span| span.0),
         };
-        let request = self.request(task);
-        let mut ways = self.shared(task, faults).into_iter();
+        let (request, mut ways) = (self.request(task), self.shared(task, faults).into_iter());
         let mut policy = Policy {
             shared: ways.next().unwrap_or_default(),
             others: ways.map(|shared| Variant { request: request.clone(), shared }).collect(),
