@@ -88,9 +88,9 @@ impl Lease {
     /// on for half as long again as it has lasted if it does not: `is_hopeful` says which of the
     /// two is expected. The second number is how much later than hoped it may be.
     pub(super) fn expected_end(&self, now: u64, is_hopeful: bool) -> (u64, u64) {
-        let ends_at = self.foreseen_end(now);
-        if ends_at > now {
-            return (ends_at, 0);
+        let promised = self.promised_end(now);
+        if promised > now {
+            return (promised, 0);
         }
         let age = self.looked_at_until(now) - self.began_at;
         let longer = age / 2;
@@ -98,18 +98,22 @@ impl Lease {
         (if is_hopeful { now + 1 } else { late }, longer)
     }
 
-    /// The first time after `now` at which it was to end; one that has passed if there is none.
-    fn foreseen_end(&self, now: u64) -> u64 {
-        let times = [Some(self.ends_at), self.leaves_at].into_iter().flatten();
-        times.filter(|&at| at > now).min().unwrap_or(self.ends_at)
+    /// When it ends by what was said of it. One that leaves and has outlived its estimate is gone
+    /// at the latest when it has to be.
+    fn promised_end(&self, now: u64) -> u64 {
+        match self.leaves_at {
+            None => self.ends_at,
+            Some(by) if self.ends_at > now => by.min(self.ends_at),
+            Some(by) => by,
+        }
     }
 
     /// Until when what is expected at a time is expected. What has outlived its estimate is looked
     /// at anew after each thirty-second of an octave of its age, not at every moment.
     fn looked_at_until(&self, now: u64) -> u64 {
-        let ends_at = self.foreseen_end(now);
-        if ends_at > now {
-            return ends_at;
+        let promised = self.promised_end(now);
+        if promised > now {
+            return promised;
         }
         let age = now.saturating_sub(self.began_at).max(1);
         let step = 1 << age.ilog2().saturating_sub(5);

@@ -41,6 +41,7 @@ impl State {
                 overran: false,
                 leaving_since: None,
             };
+            self.count_waited(key, item, at);
             if old.status() == TaskStatus::Retrying {
                 self.ready.remove_retry(class, key.item(item));
             }

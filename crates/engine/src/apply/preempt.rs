@@ -35,5 +35,15 @@ impl State {
         let image = run.preempted.entry((key.task, item)).or_default();
         image.count = image.count.saturating_add(1);
         image.lost.0 = image.lost.0.saturating_add(lost.0);
+        image.left_at = Some(at);
+    }
+
+    /// The next attempt of an item begins: what it has waited because it made room is known.
+    pub(super) fn count_waited(&mut self, key: TaskKey, item: ItemId, at: Timestamp) {
+        let Some(run) = self.runs.get_mut(&key.run) else { return };
+        let Some(image) = run.preempted.get_mut(&(key.task, item)) else { return };
+        if let Some(left_at) = image.left_at.take() {
+            image.waited.0 = image.waited.0.saturating_add(at.since(left_at).0);
+        }
     }
 }

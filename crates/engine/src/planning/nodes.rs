@@ -93,6 +93,9 @@ impl Planning {
         let leaves_at = leaves_at(state, item);
         let queue = run.map(|run| self.queues.number(&run.admitted().queue)).unwrap_or_default();
         let (priority, policy) = (self.priority(state, item), run.map(|run| run.policy(item.task)));
+        let restart = policy.map_or(0, |policy| policy.restart_cost.0);
+        let before = run.map_or(0, |run| run.preempted(item.task, item.item).cost().0);
+        let loss = restart.saturating_add(before);
         let lease = Lease {
             class,
             queue,
@@ -103,7 +106,7 @@ impl Planning {
             leaves_at,
             priority,
             preemptible: policy.is_some_and(|policy| policy.preemptible),
-            loss: policy.map_or(0, |policy| policy.restart_cost.0),
+            loss,
         };
         self.planner.begin(lease_key(item), node, lease);
         self.stirred.insert(item.run);

@@ -125,7 +125,7 @@ fn what_makes_room_begins_anew_at_once_and_at_no_cost() {
         let (_, at, ended) = house.journal.iter().rev().nth(1).expect("there is one").clone();
         let Fact::AttemptsEnded(ended) = ended else { panic!("{ended:?}") };
         assert_eq!((ended.outcome, ended.then), (Outcome::Preempted, Then::Retry { at }));
-        let image = PreemptedImage { count: 1, lost: Span::secs(25) };
+        let image = PreemptedImage { count: 1, lost: Span::secs(25), ..PreemptedImage::default() };
         assert_eq!(preempted(&house, run, 0), image, "the work since it was saved");
         let next = house.granted().remove(0);
         assert_eq!(next.attempt.attempt, Attempt(2));
@@ -257,9 +257,15 @@ fn what_is_lost_while_it_leaves_costs_no_loss() {
     preempt(&mut house, run, None);
     house.after(Span::secs(61));
     assert_eq!((house.task(run, 0), house.item(run, 0, 0).losses()), (Retrying, 0));
-    assert_eq!(preempted(&house, run, 0), PreemptedImage { count: 1, lost: Span::secs(61) });
+    let image = preempted(&house, run, 0);
+    assert_eq!((image.count, image.lost), (1, Span::secs(61)));
+    let left_at = image.left_at.expect("no attempt has followed");
+    house.after(Span::secs(9));
     house.hello("v", 1, Some(Span::secs(60)));
     assert_eq!(house.granted().len(), 1);
+    let image = preempted(&house, run, 0);
+    assert_eq!((image.waited, image.left_at), (house.now.since(left_at), None));
+    assert_eq!(image.cost(), Span::secs(70), "what it lost, and what it waited for");
 }
 
 #[test]

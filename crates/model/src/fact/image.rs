@@ -34,4 +34,16 @@ pub struct PreemptedImage {
     pub count: u32,
     /// How long they had worked since they last saved their work, all together.
     pub lost: Span,
+    /// How long the item had to wait for its next attempt each time, all together.
+    pub waited: Span,
+    /// When it last made room, if no attempt has followed yet.
+    pub left_at: Option<Timestamp>,
+}
+
+impl PreemptedImage {
+    /// What making room has cost the item: work that was lost, and waiting.
+    #[must_use]
+    pub const fn cost(self) -> Span {
+        Span(self.lost.0.saturating_add(self.waited.0))
+    }
 }

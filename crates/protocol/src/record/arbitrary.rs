@@ -430,10 +430,12 @@ fn piece() -> impl Strategy<Value = Restored> {
         }),
         (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
         lease,
-        (item(), any::<u32>(), span()).prop_map(|(item, count, lost)| Restored::Preempted {
-            item,
-            image: PreemptedImage { count, lost }
-        }),
+        (item(), any::<u32>(), (span(), span()), of(at())).prop_map(
+            |(item, count, (lost, waited), left_at)| Restored::Preempted {
+                item,
+                image: PreemptedImage { count, lost, waited, left_at }
+            }
+        ),
         (item(), at(), variant()).prop_map(|(item, at, variant)| Restored::Retry {
             item,
             at,

@@ -205,7 +205,12 @@ fn restored(piece: &Restored) -> Value {
         Restored::Lease(image) => with(of_item(image.item), lease_image(image)),
         Restored::Preempted { item, image } => with(
             of_item(*item),
-            json!({ "count": image.count, "lost_seconds": Seconds(image.lost) }),
+            json!({
+                "count": image.count,
+                "lost_seconds": Seconds(image.lost),
+                "waited_seconds": Seconds(image.waited),
+                "left_at": image.left_at.map(Time),
+            }),
         ),
         Restored::Retry { item, at, variant } => {
             with(of_item(*item), json!({ "at": Time(*at), "variant": variant.0 }))

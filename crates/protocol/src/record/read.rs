@@ -324,7 +324,12 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
         Piece::Lease(form) => Restored::Lease(lease(&form)?),
         Piece::Preempted(form) => Restored::Preempted {
             item: item_key(form.run, form.task, form.item),
-            image: PreemptedImage { count: form.count, lost: Span(form.lost_us) },
+            image: PreemptedImage {
+                count: form.count,
+                lost: Span(form.lost_us),
+                waited: Span(form.waited_us),
+                left_at: form.left_at.map(Timestamp),
+            },
         },
         Piece::Retry(form) => Restored::Retry {
             item: item_key(form.run, form.task, form.item),

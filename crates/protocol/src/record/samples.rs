@@ -502,7 +502,15 @@ fn pieces() -> Vec<Restored> {
             released: Stage::Ordinary,
             paused: None,
         },
-        Restored::Preempted { item, image: PreemptedImage { count: 2, lost: Span::secs(90) } },
+        Restored::Preempted {
+            item,
+            image: PreemptedImage {
+                count: 2,
+                lost: Span::secs(90),
+                waited: Span::secs(7),
+                left_at: Some(AT),
+            },
+        },
         Restored::Retry { item, at: AT, variant: VariantId(0) },
         Restored::Budget { name: "embeddings".into(), full_at: AT },
         breaker(Some(AT), 1),

@@ -300,6 +300,8 @@ fn restored(piece: &Restored) -> Piece {
             item: item.item.0,
             count: image.count,
             lost_us: image.lost.0,
+            waited_us: image.waited.0,
+            left_at: image.left_at.map(|at| at.0),
         }),
         Restored::Retry { item, at, variant } => Piece::Retry(v1::RetryImage {
             run: item.run.0,

@@ -39,6 +39,7 @@ fn begin(planner: &mut Planner, now: u64) -> Vec<(GroupKey, u32)> {
                 taken: placement.taken.clone(),
                 began_at: now,
                 ends_at: now + SECOND,
+                saved_at: now,
                 ..Lease::default()
             };
             planner.begin(item, placement.node, lease);

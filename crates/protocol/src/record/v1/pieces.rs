@@ -174,6 +174,10 @@ pub(crate) struct PreemptedImage {
     pub(crate) count: u32,
     #[prost(uint64, tag = "5")]
     pub(crate) lost_us: u64,
+    #[prost(uint64, tag = "6")]
+    pub(crate) waited_us: u64,
+    #[prost(uint64, optional, tag = "7")]
+    pub(crate) left_at: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
