@@ -70,6 +70,7 @@ impl Planner {
             refusals: Refusals::default(),
             purse: Purse::new(&self.allowances),
             queues: self.queues.clone(),
+            later: None,
             counts: !self.queues.is_one() || self.fleet.preemptible > 0,
             begun: HashMap::default(),
             ending: HashSet::default(),
@@ -122,8 +123,11 @@ pub(super) struct Planning<'a> {
     plan: Plan,
     pub(super) refusals: Refusals,
     purse: Purse,
-    /// What each queue has if what is planned so far is carried out.
+    /// What each queue has if what is planned so far begins, and before anything ends.
     pub(super) queues: Queues,
+    /// The same once what is to end has ended, and the same again once those have begun for whom it
+    /// does. Made when the first is to end.
+    pub(super) later: Option<[Queues; 2]>,
     /// Whether it matters how many items of each group begin: queues compete, or work may be
     /// interrupted.
     pub(super) counts: bool,
@@ -424,7 +428,7 @@ impl<'a> Planning<'a> {
         self.likeness.changed(node);
         self.join(key, node);
         self.purse.take(&self.planner.classes[group.class.0 as usize]);
-        self.queues.take(self.planner.backlog.queue(key.run), &taken, 1);
+        self.take_of_queue(key, &taken, 1);
         self.count_in(key, 1);
         self.propose(Placement { group: key, node: node_id(node), count: 1, taken });
     }
@@ -434,8 +438,16 @@ impl<'a> Planning<'a> {
         self.count_in(key, count);
         self.draft.lend(node);
         let taken = Taken { amounts: ask.amounts.clone(), ..Taken::default() };
-        self.queues.take(self.planner.backlog.queue(key.run), &taken, count);
+        self.take_of_queue(key, &taken, count);
         self.propose(Placement { group: key, node: node_id(node), count, taken });
+    }
+
+    fn take_of_queue(&mut self, key: GroupKey, taken: &Taken, count: u32) {
+        let queue = self.planner.backlog.queue(key.run);
+        self.queues.take(queue, taken, count);
+        for later in self.later.iter_mut().flatten() {
+            later.take(queue, taken, count);
+        }
     }
 
     fn propose(&mut self, placement: Placement) {

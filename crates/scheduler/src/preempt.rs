@@ -12,6 +12,7 @@ use super::ask::{Ask, Taken};
 use super::backlog::{Group, GroupKey};
 use super::fleet::Lease;
 use super::plan::Planning;
+use super::queue::Queues;
 
 /// Room that is expected within this time, in microseconds, is waited for.
 const SOON: u64 = 10_000_000;
@@ -37,12 +38,12 @@ impl Planning<'_> {
         }
         let ask = self.ask(group);
         let queue = self.planner.backlog.queue(key.run);
+        let may = |later: &Queues, is_urgent| {
+            (is_urgent || later.is_guaranteed(queue, ask)) && later.lets(queue, ask).is_ok()
+        };
         for _ in self.begun_of(key)..group.count {
             let is_urgent = self.planner.fleet.preemptible > 0;
-            if !self.queues.is_guaranteed(queue, ask) && !is_urgent {
-                return false;
-            }
-            if self.queues.lets(queue, ask).is_err() || !self.make_room_for_one(key, group) {
+            if !may(self.later()[1], is_urgent) || !self.make_room_for_one(key, group) {
                 return false;
             }
             let taken = Taken {
@@ -51,9 +52,20 @@ impl Planning<'_> {
                 devices: (0..64).take(ask.devices.count.into()).collect(),
                 ..Taken::default()
             };
-            self.queues.take(queue, &taken, 1);
+            self.later_mut()[1].take(queue, &taken, 1);
         }
         true
+    }
+
+    /// What each queue has once what is to end has ended, and once those have begun for whom it
+    /// does.
+    fn later(&self) -> [&Queues; 2] {
+        self.later.as_ref().map_or([&self.queues; 2], |later| later.each_ref())
+    }
+
+    fn later_mut(&mut self) -> &mut [Queues; 2] {
+        let queues = &self.queues;
+        self.later.get_or_insert_with(|| [queues.clone(), queues.clone()])
     }
 
     fn make_room_for_one(&mut self, key: GroupKey, group: &Group) -> bool {
@@ -68,7 +80,8 @@ impl Planning<'_> {
         let node = &self.planner.fleet.nodes[victims.node];
         for item in victims.items {
             if let Some(lease) = node.leases.get(&item) {
-                self.queues.give_back(lease.queue, &lease.taken);
+                let later = self.later_mut().iter_mut();
+                later.for_each(|later| later.give_back(lease.queue, &lease.taken));
             }
             self.ending.insert(item);
             self.propose_end(item);
@@ -173,7 +186,9 @@ impl Planning<'_> {
         let run = backlog.run(key.run).map_or(0, |known| known.run.priority);
         let is_urgent =
             lease.queue == queue && lease.preemptible && (run, group.priority) > lease.priority;
-        is_urgent || self.queues.may_reclaim(queue, ask, lease.queue, &lease.taken)
+        let [ended, begun] = self.later();
+        let is_owed = begun.is_owed_by(queue, ask, lease.queue);
+        is_urgent || (is_owed && ended.is_borrowed(queue, lease.queue, &lease.taken))
     }
 
     /// What is lost if a lease ends early, in microseconds of the whole fleet.

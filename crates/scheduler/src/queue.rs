@@ -301,23 +301,21 @@ impl Queues {
         u32::try_from(turn).unwrap_or(u32::MAX)
     }
 
-    /// Whether an item of one queue may have the room of what runs for another: where their ways
-    /// part, its side is guaranteed it, and the other has more than it is guaranteed.
-    pub(super) fn may_reclaim(
-        &self,
-        queue: QueueId,
-        ask: &Ask,
-        from: QueueId,
-        has: &Taken,
-    ) -> bool {
+    /// Whether an item of one queue may have the room of what runs for another, as far as it goes by
+    /// what the one has: where their ways part, its side is guaranteed it.
+    pub(super) fn is_owed_by(&self, queue: QueueId, ask: &Ask, from: QueueId) -> bool {
         let (own, other) = self.part(queue, from);
-        let (Some(own), Some(other)) = (own, other) else { return false };
+        own.zip(other).is_some_and(|(own, _)| self.guaranteed(own, &Used::asked(ask)) > 0)
+    }
+
+    /// The same as far as it goes by what the other has: of what the one is guaranteed, the other
+    /// side has more than it is guaranteed itself, and what runs some of it.
+    pub(super) fn is_borrowed(&self, queue: QueueId, from: QueueId, has: &Taken) -> bool {
+        let (Some(own), Some(other)) = self.part(queue, from) else { return false };
         let beyond = self.get(other).guarantee.beyond(&self.used[other.index()]);
-        // Of what the one is guaranteed, the other has more than it is, and the item some of it.
         let has = Used::of(has);
         let mut parts = self.get(own).guarantee.parts(&beyond, &has);
-        let borrows = parts.any(|(_, beyond, has)| beyond > 0 && has > 0);
-        borrows && self.guaranteed(own, &Used::asked(ask)) > 0
+        parts.any(|(_, beyond, has)| beyond > 0 && has > 0)
     }
 
     /// The queues below the last that two have in common, each on its side; none where one is above

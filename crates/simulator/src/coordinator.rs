@@ -90,7 +90,7 @@ impl Coordinator {
     ) -> Result<Self, String> {
         let holder = format!("host-{host}");
         let epoch = store.journal.acquire(&holder, stage.now).map_err(|error| error.to_string())?;
-        let mut engine = Engine::new();
+        let mut engine = Engine::with(&stage.rules);
         let snapshot = store.journal.snapshot().map_err(|error| error.to_string())?;
         if let Some(Snapshot { facts, .. }) = &snapshot {
             stage.hit(Mark::Snapshot);

@@ -39,6 +39,7 @@ pub mod s30_ways;
 pub mod s31_devices;
 pub mod s33_sites;
 pub mod s35_preemption;
+pub mod s36_queues;
 
 use std::fmt;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 27] = [
+const ON_FACTS: [(&str, Check); 29] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -105,6 +106,8 @@ const ON_FACTS: [(&str, Check); 27] = [
     ("S33", s33_sites::admitted),
     ("S34", s33_sites::together),
     ("S35", s35_preemption::check),
+    ("S36", s36_queues::quotas),
+    ("S37", s36_queues::taken_back),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

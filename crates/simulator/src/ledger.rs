@@ -20,11 +20,13 @@ pub mod breakers;
 mod change;
 mod devices;
 mod mark;
+mod queues;
 mod run;
 mod shares;
 mod version;
 
 use self::breakers::{Breakers, Turned};
+use self::queues::Queues;
 pub use devices::Devices;
 pub use run::{Followed, Item, Joined, Run};
 pub use shares::Shares;
@@ -51,6 +53,10 @@ pub struct Ledger {
     pub workers: BTreeMap<WorkerId, WorkerJoined>,
     /// What all runs share.
     pub shares: Shares,
+    /// What each queue has.
+    pub queues: Queues,
+    /// Whether the coordinator has queues.
+    pub has_queues: bool,
     /// What is taken of devices.
     pub devices: Devices,
     /// What all runs depend on.
@@ -233,6 +239,7 @@ impl Ledger {
         let policy = run.graph.policy(key.task);
         if let Some((request, _)) = policy.variants().nth(usize::from(variant.0)) {
             self.devices.take(key, (worker, devices), &request.devices);
+            self.queues.take(key, &run.admitted.queue, request.cpu_milli);
         }
         let shared = policy.shared_of(variant);
         self.shares.take(shared, key, self.at);
@@ -246,6 +253,7 @@ impl Ledger {
     fn unlease(&mut self, key: ItemKey) {
         self.shares.give_back(key);
         self.devices.give_back(key);
+        self.queues.give_back(key);
         self.breakers.unlease(key);
         self.live = self.live.saturating_sub(1);
         if let Some(run) = self.runs.get_mut(&key.run) {

@@ -259,6 +259,10 @@ define_marks!(
     Checkpointed = "checkpoint told",
     /// An attempt made room for others.
     Preempted = "attempt preempted",
+    /// A queue had all that it may have.
+    QueueFull = "queue at its limit",
+    /// Room was taken back by a plan.
+    TakenBack = "room taken back",
     /// An attempt that was to make room succeeded all the same.
     SucceededLeaving = "preempted attempt succeeded all the same",
     /// An attempt that was to make room was lost.

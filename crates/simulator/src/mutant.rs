@@ -99,6 +99,10 @@ pub enum Mutant {
     PreemptionCosts,
     /// The place of what is to make room is free before it has left.
     PreemptedAtOnce,
+    /// Nobody looks at the limits of queues.
+    NoQuotas,
+    /// What queues are guaranteed is known of one alone.
+    GuaranteesForgotten,
 }
 
 impl Mutant {
@@ -150,6 +154,8 @@ impl Mutant {
         Self::PastWithoutWorkers,
         Self::PreemptionCosts,
         Self::PreemptedAtOnce,
+        Self::NoQuotas,
+        Self::GuaranteesForgotten,
     ];
 
     /// How it is named on the command line.
@@ -202,6 +208,8 @@ impl Mutant {
             Self::PastWithoutWorkers => "past-without-workers",
             Self::PreemptionCosts => "preemption-costs",
             Self::PreemptedAtOnce => "preempted-at-once",
+            Self::NoQuotas => "no-quotas",
+            Self::GuaranteesForgotten => "guarantees-forgotten",
         }
     }
 }

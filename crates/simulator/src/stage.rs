@@ -2,6 +2,7 @@
 //!
 //! A host changes the world only through this. It decides nothing.
 
+use engine::Rules;
 use model::{Span, Timestamp};
 
 use crate::event::{Event, Queue};
@@ -29,6 +30,8 @@ pub struct Stage {
     pub marks: Marks,
     /// The planted fault, if there is one.
     pub mutant: Option<Mutant>,
+    /// What coordinators go by.
+    pub rules: Rules,
     /// The first invariant that did not hold.
     pub violation: Option<Violation>,
     /// What hosts draw from: delays of processes and turns.
@@ -74,6 +77,7 @@ impl Stage {
             truth: Truth::default(),
             marks: Marks::default(),
             mutant: None,
+            rules: Rules::default(),
             violation: None,
             hosts: Random::stream(seed, "hosts in the world"),
             evaluator: Random::stream(seed, "evaluator"),

@@ -7,6 +7,7 @@ pub mod calls;
 mod flow;
 pub mod people;
 pub mod preemption;
+pub mod queues;
 pub mod shared;
 pub(crate) mod sites;
 pub mod version;
@@ -193,7 +194,7 @@ pub fn admission(run: &RunPlan, graph: &Graph) -> RunAdmitted {
         run: RunId(0),
         key: (run.submissions > 1).then(|| digest(run.seed, 2)),
         tenant: "default".into(),
-        queue: "default".into(),
+        queue: queues::of(run).into(),
         name: "simulated".into(),
         identity: digest(run.seed, 3),
         content: digest(run.seed, 4),

@@ -86,10 +86,12 @@ impl World {
         let local: Vec<bool> = plan.nodes.iter().map(|node| node.local).collect();
         let mut stage = Stage::new(plan.seed, plan.net, &local);
         stage.mutant = mutant;
+        stage.rules = workload::queues::rules(&plan, mutant);
         stage.truth.awake_since = vec![None; plan.nodes.len()];
         stage.truth.instances = vec![Vec::new(); plan.nodes.len()];
         let mut store = Store::new(&plan, mutant);
-        let records = Records::new(&plan, &mut store, mutant);
+        let mut records = Records::new(&plan, &mut store, mutant);
+        records.ledger.has_queues = workload::queues::are_set(&plan);
         let nodes = (0..).zip(&plan.nodes).map(|(index, node)| Node::new(index, *node)).collect();
         Self {
             plan,

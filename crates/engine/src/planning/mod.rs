@@ -235,7 +235,8 @@ impl Planning {
 
     /// Whether the planner knows as much as it would be told if it was told all anew: for checks.
     pub(crate) fn is_true_to(&self, state: &State) -> Result<(), String> {
-        waiting::check(self, state)
+        waiting::check(self, state)?;
+        queues::check(self, state)
     }
 
     fn class(

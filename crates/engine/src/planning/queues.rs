@@ -1,6 +1,8 @@
 //! Queues as the planner knows them: their numbers, and their quotas in its amounts.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::queue::{DEFAULT_QUEUE, QueueSpec, QueueTree, Quota};
@@ -8,7 +10,7 @@ use model::resources::ResourceId;
 use scheduler::{Planner, Policy, Queue, QueueId};
 
 use super::Planning;
-use crate::state::{Classes, State};
+use crate::state::{Classes, Lease, State};
 
 /// The queues that the planner was told of.
 #[derive(Clone, Debug)]
@@ -157,6 +159,31 @@ impl Planning {
         let queue = self.queues.path(number).into();
         Some(QueueMiss { queue, resource: resource.into(), asked, used, limit })
     }
+}
+
+/// Compares what the planner counts of each queue with the leases that there are.
+pub(super) fn check(planning: &Planning, state: &State) -> Result<(), String> {
+    let queues = &planning.queues;
+    for &number in &queues.numbers {
+        let leases = state.leases.iter().filter(|(item, lease)| {
+            let run = state.run(item.run);
+            let own = run.map(|run| queues.number(&run.admitted().queue));
+            own == Some(number) && planning.nodes.node(lease.worker).is_some()
+        });
+        let cpu = |lease: &Lease| state.classes.get(lease.class).amounts[0];
+        let count: u64 = leases.map(|(_, lease)| cpu(lease)).sum();
+        let below = queues
+            .tree
+            .queues
+            .iter()
+            .any(|it| it.parent.is_some_and(|parent| queues.numbers[parent] == number));
+        let told = planning.planner.queue_used(number).0.first().copied().unwrap_or(0);
+        if !below && told != count {
+            let path = queues.path(number);
+            return Err(format!("the queue `{path}` has {count}, and {told} were told"));
+        }
+    }
+    Ok(())
 }
 
 /// What a queue has of a resource, and of what it is guaranteed and may have: milli-CPU, bytes,

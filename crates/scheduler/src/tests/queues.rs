@@ -442,3 +442,36 @@ fn a_device_that_is_kept_for_one_tenant_is_not_shared_with_another_meanwhile() {
     house.plan();
     assert_eq!(house.begun.iter().filter(|(item, _)| item.run == 4).count(), 1, "it ends in time");
 }
+
+#[test]
+fn the_room_of_what_is_to_end_is_nobodys_before_it_has() {
+    let mut house = House::new(6, 0);
+    house.planner.add_node(node(1, 0, SPEED));
+    let limited = house.add(Queue { limit: cores(4), ..queue(QueueId::ROOT) });
+    let owed = house.add(Queue { guarantee: cores(4), ..queue(QueueId::ROOT) });
+    house.come(1, limited, cpus(2), 2);
+    house.plan();
+    house.come(2, owed, cpus(4), 1);
+    // It would fit on the other node, and its queue has all that it may have until others end.
+    house.come(3, limited, cpus(1), 1);
+    assert_eq!(house.plan().len(), 1);
+    assert_eq!(house.count(limited), 2);
+    assert_eq!(house.planner.why(key(3)), Some(Refusal::Queue(limited)));
+}
+
+#[test]
+fn who_will_have_more_than_it_is_guaranteed_is_asked_for_nothing_before_it_has() {
+    let mut house = House::new(6, 0);
+    let first = house.add(Queue { guarantee: cores(3), ..queue(QueueId::ROOT) });
+    let second = house.add(Queue { guarantee: cores(3), ..queue(QueueId::ROOT) });
+    let third = house.add(queue(QueueId::ROOT));
+    house.come(1, third, cpus(1), 2);
+    house.come(2, first, cpus(1), 2);
+    house.come(3, second, cpus(1), 2);
+    house.plan();
+    // Both may have one more, and each has only what is its own.
+    house.come(4, first, cpus(1), 3);
+    house.come(5, second, cpus(1), 3);
+    let ends = house.plan();
+    assert_eq!(ends.iter().map(|item| item.run).collect::<Vec<_>>(), [1, 1]);
+}

@@ -39,7 +39,8 @@ pub fn bound(plan: &Plan) -> Span {
         let backoff = (31_000_000 + asked) * attempts;
         let one = workload::attempt_max(run).0 * attempts + backoff;
         // Some devices are there only once, and some places.
-        let is_alone = run.features.has(Feature::Devices) || run.features.has(Feature::Sites);
+        let alone = [Feature::Devices, Feature::Sites, Feature::Queues];
+        let is_alone = alone.into_iter().any(|feature| run.features.has(feature));
         let alone = is_alone.then_some(1);
         let limit = alone.or(run.concurrency.map(u64::from)).unwrap_or(u64::MAX);
         let path = u64::from(run.size) + 10;
@@ -50,6 +51,10 @@ pub fn bound(plan: &Plan) -> Span {
         work = work.saturating_add(rounds * flow(run, one));
         work = work.saturating_add(rounds * changed(run, one));
         work = work.saturating_add(rounds * called(run, attempts));
+        if workload::queues::are_set(plan) {
+            // What is taken back begins anew, for each attempt to whom its room is owed.
+            work = work.saturating_add(rounds * one * (items + ADDED_MAX));
+        }
         if run.features.has(Feature::Preemption) {
             let again = u64::from(PREEMPTIONS_MAX) * workload::attempt_max(run).0;
             work = work.saturating_add(again * (items + ADDED_MAX));

@@ -30,7 +30,9 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
     }
     for (&id, run) in &ledger.runs {
         let full = run.admitted.concurrency.is_some_and(|limit| run.live >= limit);
-        if run.status.is_final() || run.status == RunStatus::Paused || full {
+        let queue = ledger.queues.find(&run.admitted.queue);
+        let kept = ledger.has_queues && !ledger.queues.lets(queue, 1_000);
+        if run.status.is_final() || run.status == RunStatus::Paused || full || kept {
             continue;
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))

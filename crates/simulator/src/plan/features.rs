@@ -55,6 +55,8 @@ pub enum Feature {
     Sites,
     /// Attempts that save their work, and that are made to leave their places.
     Preemption,
+    /// Runs that stand in queues with limits and guarantees.
+    Queues,
 }
 
 /// A set of features.
@@ -63,7 +65,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 26] = [
+    pub const ALL: [(&'static str, Self); 27] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -90,6 +92,7 @@ impl Feature {
         ("devices", Self::Devices),
         ("sites", Self::Sites),
         ("preemption", Self::Preemption),
+        ("queues", Self::Queues),
     ];
 }
 

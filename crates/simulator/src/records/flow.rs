@@ -36,6 +36,13 @@ impl Records {
                 if limit.is_some_and(|limit| live == limit as usize) {
                     stage.hit(Mark::TaskConcurrency);
                 }
+                let queue = self.ledger.queues.find(&run.admitted.queue);
+                if self.ledger.has_queues && !self.ledger.queues.lets(queue, 1_000) {
+                    stage.hit(Mark::QueueFull);
+                }
+            }
+            Fact::AttemptsPreempted { task, .. } if !stage.truth.preempted.contains(task) => {
+                stage.hit(Mark::TakenBack);
             }
             Fact::AttemptsEnded(ended) if ended.then == Then::Final => {
                 self.end_marks(stage, run, (ended.task.task, ended.outcome));

@@ -1,0 +1,69 @@
+//! Queues that runs stand in, and what the coordinator is told of them.
+//!
+//! The limits are wide enough for any item of ours, and narrow enough to be met.
+
+use engine::Rules;
+use model::queue::{QueueSpec, QueueTree, Quota};
+
+use crate::mutant::Mutant;
+use crate::plan::features::Feature;
+use crate::plan::{Plan, RunPlan};
+use crate::random::Random;
+
+/// The queues that runs name. The last is none of those that are set.
+const PATHS: [&str; 5] = ["team/limited", "team/free", "owed", "default", "nowhere"];
+
+/// Whether the coordinator of a plan has queues.
+#[must_use]
+pub fn are_set(plan: &Plan) -> bool {
+    plan.runs.iter().any(|run| run.features.has(Feature::Queues))
+}
+
+/// The queue of a run.
+#[must_use]
+pub fn of(run: &RunPlan) -> &'static str {
+    if !run.features.has(Feature::Queues) {
+        return "default";
+    }
+    let mut random = Random::stream(run.seed, "queue");
+    *random.pick(&PATHS)
+}
+
+/// All queues that are set.
+#[must_use]
+pub fn tree() -> QueueTree {
+    let cpu = |cores: u64| Quota { cpu_milli: Some(cores * 1_000), ..Quota::default() };
+    let queue = |path: &str, parent| QueueSpec {
+        path: path.into(),
+        parent,
+        weight: 1,
+        ..QueueSpec::default()
+    };
+    let queues = vec![
+        QueueSpec { weight: 2, limit: cpu(6), ..queue("team", None) },
+        QueueSpec { limit: cpu(2), ..queue("team/limited", Some(0)) },
+        QueueSpec { guarantee: cpu(1), ..queue("team/free", Some(0)) },
+        QueueSpec { guarantee: cpu(2), limit: cpu(5), ..queue("owed", None) },
+        QueueSpec { guarantee: cpu(1), ..queue("default", None) },
+    ];
+    QueueTree { queues, shares_devices: false }
+}
+
+/// What the coordinator of a plan goes by.
+#[must_use]
+pub fn rules(plan: &Plan, mutant: Option<Mutant>) -> Rules {
+    if !are_set(plan) {
+        return Rules::default();
+    }
+    let mut queues = tree();
+    for queue in &mut queues.queues {
+        match mutant {
+            Some(Mutant::NoQuotas) => queue.limit = Quota::default(),
+            Some(Mutant::GuaranteesForgotten) if *queue.path != *"owed" => {
+                queue.guarantee = Quota::default();
+            }
+            _ => {}
+        }
+    }
+    Rules { queues, ..Rules::default() }
+}
