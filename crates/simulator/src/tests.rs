@@ -245,3 +245,9 @@ fn a_part_of_a_device_pieced_together_from_two_breaks_s32() {
 fn a_past_without_its_workers_breaks_s6() {
     assert_eq!(found_by_corpus(Mutant::PastWithoutWorkers).id, "S6");
 }
+
+#[test]
+fn queues_that_get_more_than_they_may_break_s36_and_room_that_is_not_owed_s37() {
+    assert_eq!(found_by_corpus(Mutant::NoQuotas).id, "S36");
+    assert_eq!(found_by_corpus(Mutant::GuaranteesForgotten).id, "S37");
+}

@@ -78,9 +78,10 @@ impl Turn<'_> {
         if outcome == Outcome::Succeeded || ends {
             return None;
         }
-        // Its deadline has passed meanwhile: there is no next attempt.
+        // Its deadline has passed meanwhile: there is no next attempt. That it was lost stays true.
         if lease.overran || self.is_late(run, item.task) {
-            return Some((Outcome::TimedOut, Then::Final));
+            let lost = outcome == Outcome::Lost;
+            return Some((if lost { outcome } else { Outcome::TimedOut }, Then::Final));
         }
         Some((Outcome::Preempted, Then::Retry { at: self.now }))
     }
