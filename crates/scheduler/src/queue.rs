@@ -301,8 +301,8 @@ impl Queues {
         u32::try_from(turn).unwrap_or(u32::MAX)
     }
 
-    /// Whether an item of one queue may have the room of what runs for another, as far as it goes by
-    /// what the one has: where their ways part, its side is guaranteed it.
+    /// Whether an item of one queue may have the room of what runs for another, as far as it goes
+    /// by what the one has: where their ways part, its side is guaranteed it.
     pub(super) fn is_owed_by(&self, queue: QueueId, ask: &Ask, from: QueueId) -> bool {
         let (own, other) = self.part(queue, from);
         own.zip(other).is_some_and(|(own, _)| self.guaranteed(own, &Used::asked(ask)) > 0)

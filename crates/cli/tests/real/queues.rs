@@ -74,3 +74,33 @@ fn a_wrong_queues_file_is_told_with_its_place_and_nothing_is_started() {
         assert!(refused.stderr.contains("write `gpu`"), "{}", refused.stderr);
     }
 }
+
+/// Work of others ends early where a queue wants what it is guaranteed, and goes on afterwards.
+#[test]
+fn what_was_borrowed_is_given_back() {
+    let home = Home::new();
+    let both = "queues: [{name: batch}, {name: serving, guarantee: {cpu: 1}}]\n";
+    home.write("queues.yaml", both);
+    home.write("batch.yaml", &flow("batch"));
+    home.write("serving.yaml", "queue: serving\ntasks: {answer: {script: echo served}}\n");
+    let options = ["--detach", "--queues", "queues.yaml", "--cpu", "2"];
+    let started = home.run(&[&["run", "batch.yaml"], &options[..]].concat());
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    wait::until("both cores are taken", PATIENCE, || {
+        let list = home.json(&["get", "queues"]);
+        (list["queues"][0]["running"] == 2).then_some(())
+    });
+    let started = home.run(&[&["run", "serving.yaml"], &options[..]].concat());
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    wait::until("what is guaranteed has run", PATIENCE, || {
+        (home.json(&["get", "2"])["run"]["status"] == "succeeded").then_some(())
+    });
+    wait::until("what made room goes on", PATIENCE, || {
+        let list = home.json(&["get", "queues"]);
+        (list["queues"][0]["running"] == 2).then_some(())
+    });
+    let work = home.json(&["get", "1"]);
+    assert_eq!(work["tasks"][0]["preempted"], 1, "{work}");
+    assert_eq!(home.run(&["terminate", "1"]).code, 0);
+    home.wait_until_quiet();
+}

@@ -1,5 +1,5 @@
-//! S35: what makes room is live; its item goes on at once and at no cost, unless it was done all the
-//! same or is being ended; and work is known to be saved that was.
+//! S35: what makes room is live; its item goes on at once and at no cost, unless it was done all
+//! the same or is being ended; and work is known to be saved that was.
 
 use model::fact::AttemptsEnded;
 use model::message::LeaseId;

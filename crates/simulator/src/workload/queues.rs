@@ -26,7 +26,7 @@ pub fn of(run: &RunPlan) -> &'static str {
         return "default";
     }
     let mut random = Random::stream(run.seed, "queue");
-    *random.pick(&PATHS)
+    random.pick::<&str>(&PATHS)
 }
 
 /// All queues that are set.
