@@ -133,6 +133,8 @@ pub(super) struct Node {
     /// What is free when nothing runs.
     pub(super) empty: Vec<u64>,
     pub(super) leases: BTreeMap<GroupKey, Lease>,
+    /// How many of its leases have been told to end early.
+    pub(super) leaving: u32,
     /// What it has been lent ahead and has no room for, in the order in which it will begin.
     pub(super) lent: VecDeque<(GroupKey, Lease)>,
     /// Whether it has been taken away.
@@ -157,6 +159,7 @@ impl Node {
             free: empty.clone(),
             empty,
             leases: BTreeMap::new(),
+            leaving: 0,
             lent: VecDeque::new(),
             is_gone: false,
         }
@@ -234,7 +237,7 @@ impl Node {
 /// What makes nodes alike: capacity, devices, speed, site, and whether they are reserved.
 type Kind = (Vec<u64>, Vec<Device>, u32, SiteId, bool);
 
-/// What some nodes have together, a fast node more than a slow one.
+/// What some nodes have together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Total {
     pub(super) amounts: Vec<u64>,
@@ -257,15 +260,18 @@ pub(super) struct Fleet {
     /// The most devices that a node has.
     pub(super) largest: usize,
     /// What all nodes have that are not reserved.
-    pub(super) total: Total,
+    total: Total,
+    /// What all nodes have, however fast they are.
+    pub(super) whole: Total,
     /// How often nodes have come and gone.
     pub(super) version: u64,
     /// The nodes on which work has ended, one after the other, since this was last cut short.
     pub(super) freed: Vec<u32>,
     /// What is free of each node now and later, as far as it has been worked out and holds.
     pub(super) futures: Vec<Option<Future>>,
-    /// How many items with nodes may be interrupted.
-    pub(super) preemptible: usize,
+    /// The priorities of items with nodes that may be interrupted, by queue, with how many there
+    /// are of each.
+    preemptible: BTreeMap<(QueueId, (u8, u8)), usize>,
 }
 
 impl Fleet {
@@ -318,16 +324,37 @@ impl Fleet {
         let gone = Node { is_gone: true, ..Node::new(NodeSpec::default(), u32::MAX) };
         let Node { leases, lent, .. } = core::mem::replace(node, gone);
         let items = leases.into_iter().chain(lent);
-        let gone = items.map(|(item, lease)| {
+        let mut gone = Vec::new();
+        for (item, lease) in items {
             self.leases.remove(&item);
-            self.preemptible -= usize::from(lease.preemptible);
-            lease
-        });
-        let gone = gone.collect();
+            self.forget_preemptible(&lease);
+            gone.push(lease);
+        }
         self.vacant.push(id);
         self.futures[id.0 as usize] = None;
         self.sum_up();
         gone
+    }
+
+    fn forget_preemptible(&mut self, lease: &Lease) {
+        let of = (lease.queue, lease.priority);
+        if let Some(count) = self.preemptible.get_mut(&of).filter(|_| lease.preemptible) {
+            *count -= 1;
+            if *count == 0 {
+                self.preemptible.remove(&of);
+            }
+        }
+    }
+
+    /// Whether anything may be interrupted.
+    pub(super) fn has_preemptible(&self) -> bool {
+        !self.preemptible.is_empty()
+    }
+
+    /// Whether anything of a queue may be interrupted for what has such priorities.
+    pub(super) fn yields_to(&self, queue: QueueId, priority: (u8, u8)) -> bool {
+        let of_queue = (queue, (0, 0))..(queue, priority);
+        self.preemptible.range(of_queue).next().is_some()
     }
 
     /// Whether that changes anything.
@@ -338,17 +365,20 @@ impl Fleet {
 
     fn sum_up(&mut self) {
         self.version += 1;
-        self.total = self.together(|node| !node.spec.reserved);
+        self.total = self.together(|node| !node.spec.reserved, true);
+        self.whole = self.together(|_| true, false);
         let nodes = || self.nodes.iter().filter(|node| !node.is_gone).map(|node| &node.spec);
         let fastest = nodes().map(|spec| spec.speed).max().unwrap_or(0);
         let largest = nodes().map(|spec| spec.devices.len()).max().unwrap_or(0);
         (self.fastest, self.largest) = (fastest, largest);
     }
 
-    /// What some nodes have together.
-    fn together(&self, is_one: impl Fn(&Node) -> bool) -> Total {
-        let speedy =
-            |amount: u64, speed: u32| amount.saturating_mul(u64::from(speed)) / u64::from(SPEED);
+    /// What some nodes have together; a fast one more than a slow one, if speed matters.
+    fn together(&self, is_one: impl Fn(&Node) -> bool, by_speed: bool) -> Total {
+        let speedy = |amount: u64, speed: u32| match by_speed {
+            true => amount.saturating_mul(u64::from(speed)) / u64::from(SPEED),
+            false => amount,
+        };
         let mut total = Total::default();
         for Node { spec, .. } in self.nodes.iter().filter(|node| !node.is_gone && is_one(node)) {
             let dimensions = total.amounts.len().max(spec.capacity.len());
@@ -368,7 +398,7 @@ impl Fleet {
             let part = u128::from(asked) * 1_000_000 / u128::from(total.max(1));
             u64::try_from(part).unwrap_or(u64::MAX)
         };
-        let few = ask.places.as_ref().map(|_| self.together(|node| node.admits(ask)));
+        let few = ask.places.as_ref().map(|_| self.together(|node| node.admits(ask), true));
         let total = few.as_ref().unwrap_or(&self.total);
         let amounts = ask.amounts.iter().zip(&total.amounts);
         let amounts = amounts.map(|(&asked, &total)| part(asked, total));
@@ -381,7 +411,10 @@ impl Fleet {
         let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
             return false;
         };
-        self.preemptible += usize::from(lease.preemptible);
+        if lease.preemptible {
+            *self.preemptible.entry((lease.queue, lease.priority)).or_default() += 1;
+        }
+        node.leaving += u32::from(lease.leaves_at.is_some());
         node.begin(item, lease);
         self.futures[id.0 as usize] = None;
         self.leases.insert(item, id);
@@ -398,7 +431,8 @@ impl Fleet {
     /// An item is to be gone by some time: what is expected of its node is worked out anew.
     pub(super) fn leaves(&mut self, item: GroupKey, by: u64) {
         let Some((id, lease)) = self.lease_mut(item) else { return };
-        lease.leaves_at = Some(by);
+        let is_new = lease.leaves_at.replace(by).is_none();
+        self.nodes[id.0 as usize].leaving += u32::from(is_new);
         self.futures[id.0 as usize] = None;
     }
 
@@ -411,8 +445,10 @@ impl Fleet {
         let id = self.leases.remove(&item)?;
         self.freed.push(id.0);
         self.futures[id.0 as usize] = None;
-        let ended = self.nodes.get_mut(id.0 as usize)?.end(item)?;
-        self.preemptible -= usize::from(ended.preemptible);
+        let node = self.nodes.get_mut(id.0 as usize)?;
+        let ended = node.end(item)?;
+        node.leaving -= u32::from(ended.leaves_at.is_some());
+        self.forget_preemptible(&ended);
         Some(ended)
     }
 }

@@ -26,7 +26,9 @@ impl Planning<'_> {
             // What is lent goes before all that comes: where room is kept for others it would take
             // that, again and again.
             let nodes = nodes.filter(|&(index, node)| {
-                node.spec.accepts && node.admits(&class.ask) && !self.draft.is_booked(index)
+                let is_promised = node.leaving > 0 || self.made.contains_key(&index);
+                let is_kept = is_promised || self.draft.is_booked(index);
+                node.spec.accepts && node.admits(&class.ask) && !is_kept
             });
             let keen = nodes.map(|(index, node)| {
                 let places = fits(&class.ask.amounts, &node.spec.capacity);

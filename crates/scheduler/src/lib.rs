@@ -142,6 +142,12 @@ impl Planner {
         self.queues.get(QueueId::ROOT).policy
     }
 
+    /// How those in a queue are ordered and placed.
+    #[must_use]
+    pub fn policy_of(&self, queue: QueueId) -> Policy {
+        self.queues.get(queue).policy
+    }
+
     /// What a queue has, with all below it: amounts, and devices in thousandths.
     #[must_use]
     pub fn queue_used(&self, queue: QueueId) -> (&[u64], u64) {

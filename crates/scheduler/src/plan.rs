@@ -71,7 +71,7 @@ impl Planner {
             purse: Purse::new(&self.allowances),
             queues: self.queues.clone(),
             later: None,
-            counts: !self.queues.is_one() || self.fleet.preemptible > 0,
+            counts: !self.queues.is_one() || self.fleet.has_preemptible(),
             begun: HashMap::default(),
             ending: HashSet::default(),
             made: HashMap::default(),
@@ -83,6 +83,7 @@ impl Planner {
             settled: HashSet::default(),
             is_owed: false,
             reservations: 0,
+            booked: HashSet::default(),
             full: Vec::new(),
             roomy: Vec::new(),
             ranking: BinaryHeap::new(),
@@ -122,7 +123,7 @@ pub(super) struct Planning<'a> {
     pub(super) likeness: Likeness,
     plan: Plan,
     pub(super) refusals: Refusals,
-    purse: Purse,
+    pub(super) purse: Purse,
     /// What each queue has if what is planned so far begins, and before anything ends.
     pub(super) queues: Queues,
     /// The same once what is to end has ended, and the same again once those have begun for whom it
@@ -131,6 +132,7 @@ pub(super) struct Planning<'a> {
     /// Whether it matters how many items of each group begin: queues compete, or work may be
     /// interrupted.
     pub(super) counts: bool,
+    /// Of each group, how many items begin or have a place to wait for.
     pub(super) begun: HashMap<GroupKey, u32>,
     /// What is to end so that others begin.
     pub(super) ending: HashSet<GroupKey>,
@@ -151,6 +153,8 @@ pub(super) struct Planning<'a> {
     /// Whether anything waits that is guaranteed to its queue.
     pub(super) is_owed: bool,
     pub(super) reservations: usize,
+    /// Queues of which something has a reservation.
+    pub(super) booked: HashSet<QueueId>,
     /// Classes for which no node has room.
     full: Vec<ClassId>,
     /// Nodes that had room for an item of the group whose turn it is.
@@ -237,12 +241,6 @@ impl<'a> Planning<'a> {
     /// How those of a run are ordered and placed.
     pub(super) fn policy(&self, run: u64) -> Policy {
         self.planner.queues.get(self.planner.backlog.queue(run)).policy
-    }
-
-    /// Gives a group its turn before all others.
-    pub(super) fn place_first(&mut self, key: GroupKey, group: &Group) -> Outcome {
-        self.settled.insert(key);
-        self.place(key, group)
     }
 
     pub(super) fn ask(&self, group: &Group) -> &'a Ask {
@@ -363,6 +361,7 @@ impl<'a> Planning<'a> {
             if slot.start > self.now {
                 let node = node_id(slot.node);
                 self.refusals.of_group(key, Refusal::Faster { node, at: slot.start });
+                self.count_begun(key, 1);
                 self.book_at(&slot, group);
             } else {
                 self.begin(key, slot.node, &slot.least, group);
@@ -371,7 +370,7 @@ impl<'a> Planning<'a> {
         (most, Outcome::Settled)
     }
 
-    fn room_of_run(&self, run: u64) -> u32 {
+    pub(super) fn room_of_run(&self, run: u64) -> u32 {
         let known = || self.planner.backlog.run(run).map_or(u32::MAX, |known| known.run.room);
         self.rooms.get(&run).copied().unwrap_or_else(known)
     }
@@ -479,6 +478,11 @@ impl<'a> Planning<'a> {
         if room < u32::MAX {
             self.rooms.insert(key.run, room.saturating_sub(count));
         }
+        self.count_begun(key, count);
+    }
+
+    /// Items of a group begin, or have a place to wait for: they are not asked again.
+    fn count_begun(&mut self, key: GroupKey, count: u32) {
         if self.counts {
             *self.begun.entry(key).or_default() += count;
         }

@@ -12,7 +12,7 @@ use super::ask::{Ask, Taken};
 use super::backlog::{Group, GroupKey};
 use super::fleet::Lease;
 use super::plan::Planning;
-use super::queue::Queues;
+use super::queue::{QueueId, Queues};
 
 /// Room that is expected within this time, in microseconds, is waited for.
 const SOON: u64 = 10_000_000;
@@ -36,25 +36,26 @@ impl Planning<'_> {
         if group.gang || !self.counts {
             return false;
         }
-        let ask = self.ask(group);
-        let queue = self.planner.backlog.queue(key.run);
-        let may = |later: &Queues, is_urgent| {
-            (is_urgent || later.is_guaranteed(queue, ask)) && later.lets(queue, ask).is_ok()
-        };
-        for _ in self.begun_of(key)..group.count {
-            let is_urgent = self.planner.fleet.preemptible > 0;
-            if !may(self.later()[1], is_urgent) || !self.make_room_for_one(key, group) {
+        let (ask, queue) = (self.ask(group), self.planner.backlog.queue(key.run));
+        // As many as may begin otherwise.
+        let class = &self.planner.classes[group.class.0 as usize];
+        let more = self.room_of_run(key.run).min(self.purse.lets(class).unwrap_or(0));
+        let left = group.count.saturating_sub(self.begun_of(key));
+        let is_urgent = self.planner.fleet.yields_to(queue, self.priority(key, group));
+        for _ in 0..left.min(more) {
+            let begun = self.later()[1];
+            let may = is_urgent || begun.is_guaranteed(queue, ask);
+            if !may || begun.lets(queue, ask).is_err() || !self.make_room_for_one(key, group) {
                 return false;
             }
-            let taken = Taken {
-                amounts: ask.amounts.clone(),
-                share: ask.devices.share,
-                devices: (0..64).take(ask.devices.count.into()).collect(),
-                ..Taken::default()
-            };
-            self.later_mut()[1].take(queue, &taken, 1);
+            self.later_mut()[1].take(queue, &whatever(ask), 1);
         }
-        true
+        left <= more
+    }
+
+    fn priority(&self, key: GroupKey, group: &Group) -> (u8, u8) {
+        let run = self.planner.backlog.run(key.run).map_or(0, |known| known.run.priority);
+        (run, group.priority)
     }
 
     /// What each queue has once what is to end has ended, and once those have begun for whom it
@@ -63,13 +64,26 @@ impl Planning<'_> {
         self.later.as_ref().map_or([&self.queues; 2], |later| later.each_ref())
     }
 
+    /// The same, made when it is first asked for: what leaves is not there any more.
     fn later_mut(&mut self) -> &mut [Queues; 2] {
-        let queues = &self.queues;
-        self.later.get_or_insert_with(|| [queues.clone(), queues.clone()])
+        let (queues, nodes) = (&self.queues, &self.planner.fleet.nodes);
+        self.later.get_or_insert_with(|| {
+            let mut ended = queues.clone();
+            let leaving = nodes.iter().filter(|node| node.leaving > 0);
+            let leases = leaving.flat_map(|node| node.leases.values());
+            for lease in leases.filter(|lease| lease.leaves_at.is_some()) {
+                ended.give_back(lease.queue, &lease.taken);
+            }
+            [ended.clone(), ended]
+        })
     }
 
     fn make_room_for_one(&mut self, key: GroupKey, group: &Group) -> bool {
+        self.later_mut();
         self.spend(self.planner.fleet.nodes.len());
+        if self.is_out_of_fuel() {
+            return false;
+        }
         if self.is_coming(group) {
             return self.book(group);
         }
@@ -80,16 +94,58 @@ impl Planning<'_> {
         let node = &self.planner.fleet.nodes[victims.node];
         for item in victims.items {
             if let Some(lease) = node.leases.get(&item) {
-                let later = self.later_mut().iter_mut();
-                later.for_each(|later| later.give_back(lease.queue, &lease.taken));
+                self.end_early(item, lease);
             }
-            self.ending.insert(item);
-            self.propose_end(item);
         }
         // Nobody else begins there until this plan has been carried out.
         self.draft.lend(victims.node);
         self.made.insert(victims.node, victims.left);
         true
+    }
+
+    fn end_early(&mut self, item: GroupKey, lease: &Lease) {
+        let later = self.later_mut().iter_mut();
+        later.for_each(|later| later.give_back(lease.queue, &lease.taken));
+        self.ending.insert(item);
+        self.propose_end(item);
+    }
+
+    /// A queue has its limit, and others in it have what is guaranteed to a group: whoever loses
+    /// least makes way for one item, wherever that is.
+    pub(super) fn make_way(&mut self, key: GroupKey, group: &Group, full: QueueId) {
+        let (ask, queue) = (self.ask(group), self.planner.backlog.queue(key.run));
+        self.later_mut();
+        if group.gang || self.is_out_of_fuel() || self.later()[1].lets(queue, ask).is_ok() {
+            return;
+        }
+        let mut eligible: Vec<(u128, GroupKey, &Lease)> = Vec::new();
+        for node in &self.planner.fleet.nodes {
+            self.spend(node.leases.len());
+            let stays = node
+                .leases
+                .iter()
+                .filter(|(item, lease)| lease.leaves_at.is_none() && !self.ending.contains(*item));
+            let below = stays.filter(|(_, lease)| self.queues.is_within(lease.queue, full));
+            let may_end = below.filter(|(_, lease)| self.may_end(key, group, ask, lease));
+            eligible.extend(may_end.map(|(&item, lease)| (self.loss(lease), item, lease)));
+        }
+        eligible.sort_unstable_by_key(|&(loss, item, _)| (loss, item));
+        let mut ended = self.later()[0].clone();
+        let mut chosen = Vec::new();
+        for (_, item, lease) in eligible {
+            if ended.lets(queue, ask).is_ok() {
+                break;
+            }
+            if self.still_may(key, group, &ended, lease) {
+                ended.give_back(lease.queue, &lease.taken);
+                chosen.push((item, lease));
+            }
+        }
+        if ended.lets(queue, ask).is_err() || self.ending.len() + chosen.len() > PREEMPTIONS_MAX {
+            return;
+        }
+        chosen.into_iter().for_each(|(item, lease)| self.end_early(item, lease));
+        self.later_mut()[1].take(queue, &whatever(ask), 1);
     }
 
     /// Whether a node has room for an item soon, or what ends there early makes some.
@@ -100,8 +156,12 @@ impl Planning<'_> {
             if !self.lets(index) {
                 continue;
             }
-            let leaving = node.leases.values().filter_map(|lease| lease.leaves_at).max();
-            let by = leaving.unwrap_or(0).max(self.now + SOON);
+            let mut by = self.now + SOON;
+            if node.leaving > 0 {
+                self.spend(node.leases.len());
+                let leaving = node.leases.values().filter_map(|lease| lease.leaves_at).max();
+                by = by.max(leaving.unwrap_or(0));
+            }
             let found = self.draft.earliest(index, ask, node.duration(group.expected));
             if found.is_some_and(|(start, doubt, _)| start.saturating_add(doubt) <= by) {
                 return true;
@@ -116,7 +176,8 @@ impl Planning<'_> {
         let mut best: Option<Victims> = None;
         for (index, node) in self.planner.fleet.nodes.iter().enumerate() {
             // What a node was lent begins there before anything else does.
-            let is_open = node.spec.accepts && node.lent.is_empty() && self.lets(index);
+            let is_lent = !node.lent.is_empty() || self.lent.contains_key(&index);
+            let is_open = node.spec.accepts && !is_lent && self.lets(index);
             if !is_open || !node.could_hold(ask) {
                 continue;
             }
@@ -149,16 +210,22 @@ impl Planning<'_> {
         });
         let stays = leases().filter(|(_, lease)| lease.leaves_at.is_none());
         let eligible = stays.filter(|(_, lease)| self.may_end(key, group, ask, lease));
-        let mut eligible: Vec<(u128, GroupKey, &Taken)> =
-            eligible.map(|(&item, lease)| (self.loss(lease), item, &lease.taken)).collect();
+        let mut eligible: Vec<(u128, GroupKey, &Lease)> =
+            eligible.map(|(&item, lease)| (self.loss(lease), item, lease)).collect();
         eligible.sort_unstable_by_key(|&(loss, item, _)| (loss, item));
         let mut chosen = Vec::new();
+        let mut ended: Option<Queues> = None;
         for victim in eligible {
             if node.form.fits(&row, ask) {
                 break;
             }
-            node.form.change(&mut row, victim.2, true);
-            chosen.push(victim);
+            // Who has borrowed a little gives back a little, and then no more.
+            let ended = ended.get_or_insert_with(|| self.later()[0].clone());
+            if self.still_may(key, group, ended, victim.2) {
+                ended.give_back(victim.2.queue, &victim.2.taken);
+                node.form.change(&mut row, &victim.2.taken, true);
+                chosen.push(victim);
+            }
         }
         if !node.form.fits(&row, ask) {
             return None;
@@ -166,7 +233,7 @@ impl Planning<'_> {
         // Who turns out not to be needed stays, beginning with whoever would lose most.
         for at in (0..chosen.len()).rev() {
             let mut without = row.clone();
-            node.form.change(&mut without, chosen[at].2, false);
+            node.form.change(&mut without, &chosen[at].2.taken, false);
             if node.form.fits(&without, ask) {
                 row = without;
                 chosen.remove(at);
@@ -181,19 +248,37 @@ impl Planning<'_> {
 
     /// Whether a lease may be ended for an item.
     fn may_end(&self, key: GroupKey, group: &Group, ask: &Ask, lease: &Lease) -> bool {
-        let backlog = &self.planner.backlog;
-        let queue = backlog.queue(key.run);
-        let run = backlog.run(key.run).map_or(0, |known| known.run.priority);
-        let is_urgent =
-            lease.queue == queue && lease.preemptible && (run, group.priority) > lease.priority;
+        let queue = self.planner.backlog.queue(key.run);
         let [ended, begun] = self.later();
-        let is_owed = begun.is_owed_by(queue, ask, lease.queue);
-        is_urgent || (is_owed && ended.is_borrowed(queue, lease.queue, &lease.taken))
+        self.is_urgent(key, group, lease)
+            || (begun.is_owed_by(queue, ask, lease.queue)
+                && ended.is_borrowed(queue, lease.queue, &lease.taken))
+    }
+
+    /// The same when some have ended already, as far as it goes by them.
+    fn still_may(&self, key: GroupKey, group: &Group, ended: &Queues, lease: &Lease) -> bool {
+        let queue = self.planner.backlog.queue(key.run);
+        self.is_urgent(key, group, lease) || ended.is_borrowed(queue, lease.queue, &lease.taken)
+    }
+
+    fn is_urgent(&self, key: GroupKey, group: &Group, lease: &Lease) -> bool {
+        let queue = self.planner.backlog.queue(key.run);
+        lease.queue == queue && lease.preemptible && self.priority(key, group) > lease.priority
     }
 
     /// What is lost if a lease ends early, in microseconds of the whole fleet.
     fn loss(&self, lease: &Lease) -> u128 {
         let lost = self.now.saturating_sub(lease.saved_at).saturating_add(lease.loss);
         u128::from(self.planner.work(lease.class, lost))
+    }
+}
+
+/// What an item takes, whatever devices it is given.
+fn whatever(ask: &Ask) -> Taken {
+    Taken {
+        amounts: ask.amounts.clone(),
+        share: ask.devices.share,
+        devices: (0..64).take(ask.devices.count.into()).collect(),
+        ..Taken::default()
     }
 }

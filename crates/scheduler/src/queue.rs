@@ -108,6 +108,28 @@ impl Quota {
         parts.map(|(quota, used, asked)| quota.saturating_sub(used) / asked).min()
     }
 
+    /// Makes it no less than another.
+    fn raise(&mut self, other: &Self) {
+        self.merge(other, |own, other| own.max(other));
+    }
+
+    /// Makes it both together.
+    fn add(&mut self, other: &Self) {
+        self.merge(other, u64::saturating_add);
+    }
+
+    fn merge(&mut self, other: &Self, both: impl Fn(u64, u64) -> u64) {
+        let of = |own: Option<u64>, other: Option<u64>| match (own, other) {
+            (Some(own), Some(other)) => Some(both(own, other)),
+            (own, other) => own.or(other),
+        };
+        self.amounts.resize(self.amounts.len().max(other.amounts.len()), None);
+        for (own, &other) in self.amounts.iter_mut().zip(&other.amounts) {
+            *own = of(*own, other);
+        }
+        self.devices = of(self.devices, other.devices);
+    }
+
     /// What of a thing is used beyond it.
     fn beyond(&self, used: &Used) -> Used {
         let quota = |at: usize| self.amounts.get(at).copied().flatten().unwrap_or(0);
@@ -129,6 +151,9 @@ const TURN: u128 = ALL / 256;
 pub(super) struct Queues {
     /// Shared with the plan that is being made.
     settings: Arc<Vec<Queue>>,
+    /// What each is guaranteed, with all below it: what it is itself, or what those below are
+    /// together, if that is more.
+    owed: Arc<Vec<Quota>>,
     used: Vec<Used>,
 }
 
@@ -151,7 +176,8 @@ impl Queues {
             limit: Quota::default(),
             policy,
         };
-        Self { settings: Arc::new(vec![root]), used: vec![Used::default()] }
+        let owed = Arc::new(vec![Quota::default()]);
+        Self { settings: Arc::new(vec![root]), owed, used: vec![Used::default()] }
     }
 
     /// Adds a queue below one that is there.
@@ -160,13 +186,30 @@ impl Queues {
         assert!(queue.parent < id, "whoever is above another has the smaller number");
         Arc::make_mut(&mut self.settings).push(queue);
         self.used.push(Used::default());
+        self.sum_up();
         id
     }
 
     pub(super) fn set_quotas(&mut self, id: QueueId, guarantee: Quota, limit: Quota) {
         if let Some(queue) = Arc::make_mut(&mut self.settings).get_mut(id.index()) {
             (queue.guarantee, queue.limit) = (guarantee, limit);
+            self.sum_up();
         }
+    }
+
+    fn sum_up(&mut self) {
+        let mut owed: Vec<Quota> = self.settings.iter().map(|it| it.guarantee.clone()).collect();
+        let mut below: Vec<Quota> = vec![Quota::default(); owed.len()];
+        for index in (1..owed.len()).rev() {
+            owed[index].raise(&below[index]);
+            below[self.settings[index].parent.index()].add(&owed[index]);
+        }
+        self.owed = Arc::new(owed);
+    }
+
+    /// Whether a queue is another, or below it.
+    pub(super) fn is_within(&self, queue: QueueId, above: QueueId) -> bool {
+        self.path(queue).any(|id| id == above)
     }
 
     pub(super) fn get(&self, id: QueueId) -> &Queue {
@@ -244,7 +287,7 @@ impl Queues {
 
     /// How many more items are guaranteed to a queue, by itself and not by those above it.
     fn guaranteed(&self, id: QueueId, asked: &Used) -> u64 {
-        let guarantee = &self.get(id).guarantee;
+        let guarantee = &self.owed[id.index()];
         guarantee.times(&self.used[id.index()], asked).unwrap_or(0)
     }
 
@@ -280,7 +323,7 @@ impl Queues {
 
     fn claim(&self, id: QueueId, asked: &Used, total: &Total) -> Claim {
         let (queue, used) = (self.get(id), &self.used[id.index()]);
-        let beyond = total.dominant(&queue.guarantee.beyond(used));
+        let beyond = total.dominant(&self.owed[id.index()].beyond(used));
         Claim {
             borrows: self.guaranteed(id, asked) == 0,
             share: beyond / u128::from(queue.weight.max(1)),
@@ -309,13 +352,17 @@ impl Queues {
     }
 
     /// The same as far as it goes by what the other has: of what the one is guaranteed, the other
-    /// side has more than it is guaranteed itself, and what runs some of it.
+    /// and each above it up to there has more than it is guaranteed itself, and what runs some.
     pub(super) fn is_borrowed(&self, queue: QueueId, from: QueueId, has: &Taken) -> bool {
         let (Some(own), Some(other)) = self.part(queue, from) else { return false };
-        let beyond = self.get(other).guarantee.beyond(&self.used[other.index()]);
-        let has = Used::of(has);
-        let mut parts = self.get(own).guarantee.parts(&beyond, &has);
-        parts.any(|(_, beyond, has)| beyond > 0 && has > 0)
+        let (owed, has) = (&self.owed[own.index()], Used::of(has));
+        let above = self.get(other).parent;
+        let mut path = self.path(from).take_while(|&id| id != above);
+        path.all(|id| {
+            let beyond = self.owed[id.index()].beyond(&self.used[id.index()]);
+            let mut parts = owed.parts(&beyond, &has);
+            parts.any(|(_, beyond, has)| beyond > 0 && has > 0)
+        })
     }
 
     /// The queues below the last that two have in common, each on its side; none where one is above

@@ -9,6 +9,7 @@ use super::ask::DeviceAsk;
 use super::backlog::{Group, GroupKey};
 use super::place::Slot;
 use super::plan::Planning;
+use super::policy::Behind;
 
 /// Reservations in a plan at most.
 const RESERVATIONS_MAX: usize = 8;
@@ -42,12 +43,21 @@ impl Planning<'_> {
                 return;
             }
             let Some(waiting) = backlog.get(key) else { continue };
-            let group = waiting.group;
+            let reserves = self.policy(key.run).behind() == Behind::Reserve;
+            let mut group = waiting.group;
+            if !self.queues.is_one() && !group.gang {
+                group.count = group.count.min(self.turn_of(key, &group));
+            }
             let is_hard = group.gang || is_hard(self.ask(&group).devices, largest);
-            if is_hard
-                && self.may_reserve(key, &group)
-                && self.place_first(key, &group).is_left_by_nodes()
-            {
+            if !is_hard || !reserves || !self.may_reserve(key, &group) {
+                continue;
+            }
+            let outcome = self.place(key, &group);
+            // What has begun some of its items has its turn beside others for the rest.
+            if outcome.is_left_by_nodes() || self.queues.is_one() {
+                self.settled.insert(key);
+            }
+            if outcome.is_left_by_nodes() {
                 self.book(&group);
             }
         }

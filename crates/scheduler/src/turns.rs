@@ -51,9 +51,14 @@ impl Planning<'_> {
         self.is_owed = !self.queues.is_one() && {
             let mut heads = backlog.heads();
             heads.any(|(queue, _, key)| {
-                let class =
-                    backlog.get(key).map(|it| &self.planner.classes[it.group.class.0 as usize]);
-                class.is_some_and(|class| self.queues.is_guaranteed(queue, &class.ask))
+                let Some(waiting) = backlog.get(key) else { return false };
+                let class = &self.planner.classes[waiting.group.class.0 as usize];
+                // What waits for something else than room keeps none from others.
+                self.queues.is_guaranteed(queue, &class.ask)
+                    && self.queues.lets(queue, &class.ask).is_ok()
+                    && self.purse.lets(class).is_ok()
+                    && self.room_of_run(key.run) > 0
+                    && self.planner.fleet.nodes.iter().any(|node| node.could_hold(&class.ask))
             })
         };
         let reserves =
@@ -83,7 +88,7 @@ impl Planning<'_> {
             let ask = first.map(|it| asked(&planner.classes[it.group.class.0 as usize].ask));
             (queue, ask.unwrap_or_default())
         });
-        self.queues.next(offers, &planner.fleet.total)
+        self.queues.next(offers, &planner.fleet.whole)
     }
 
     /// Whose turn it is of a class after a group, in its run where that has been let forward.
@@ -144,25 +149,30 @@ impl Planning<'_> {
     }
 
     /// How many items of a group begin before other queues have had their turn.
-    fn turn_of(&self, key: GroupKey, group: &Group) -> u32 {
+    pub(super) fn turn_of(&self, key: GroupKey, group: &Group) -> u32 {
         let queue = self.planner.backlog.queue(key.run);
-        self.queues.turn(queue, self.ask(group), &self.planner.fleet.total)
+        self.queues.turn(queue, self.ask(group), &self.planner.fleet.whole)
     }
 
     /// A group has had its turn: what finds no room gets it from those to whom it does not belong,
     /// or at a later time.
     fn settle(&mut self, key: GroupKey, group: &Group, outcome: Outcome) -> Outcome {
         self.settled.insert(key);
+        if let Outcome::QueueFull(full) = outcome {
+            self.make_way(key, group, full);
+        }
         if !outcome.is_left_by_nodes() || self.make_room(key, group) {
             return outcome;
         }
-        match self.policy(key.run).behind() {
-            Behind::Backfill if self.reservations == 0 => self.book(group),
-            Behind::Reserve if self.is_late(group) && self.may_reserve(key, group) => {
-                self.book(group)
-            }
-            Behind::Wait | Behind::Go | Behind::Backfill | Behind::Reserve => false,
+        let queue = self.planner.backlog.queue(key.run);
+        let books = match self.policy(key.run).behind() {
+            Behind::Backfill => !self.booked.contains(&queue),
+            Behind::Reserve => self.is_late(group),
+            Behind::Wait | Behind::Go => false,
         };
+        if books && self.may_reserve(key, group) && self.book(group) {
+            self.booked.insert(queue);
+        }
         outcome
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use model::quantity::scaled;
-use model::queue::{QueueSpec, QueueTree, Quota, SEPARATOR};
+use model::queue::{DEFAULT_QUEUE, QueueSpec, QueueTree, Quota, SEPARATOR};
 
 use crate::check::check_name;
 use crate::code;
@@ -246,6 +246,12 @@ impl Collected<'_> {
             });
             let at = self.tree.queues.len() - 1;
             if let Some(below) = file.queues {
+                if parent.is_none() && *name.value == *DEFAULT_QUEUE {
+                    let message =
+                        "runs that name no queue stand in `default`: it has none below it";
+                    let fault = Fault::new(code::CONFLICT, name.extent, message);
+                    self.faults.push(fault.hint("give it another name"));
+                }
                 self.add(Some(at), below.value, below.extent);
             }
         }
@@ -348,6 +354,8 @@ queues:
         assert!(told.contains("q.yaml:3:12") && told.contains("two queues named `a`"), "{told}");
         let told = wrong("queues: [{name: a, guarantee: {gpu: 2}, limit: {gpu: 1}}]");
         assert!(told.contains("more `gpu` is guaranteed than the limit allows"), "{told}");
+        let told = wrong("queues: [{name: default, queues: [{name: a}]}]");
+        assert!(told.contains("it has none below it"), "{told}");
         let told = wrong("queues: [{name: a, policy: fif}]");
         assert!(told.contains("did you mean `fifo`?"), "{told}");
     }

@@ -30,7 +30,8 @@ impl Queues {
         let mut numbers: Vec<QueueId> = Vec::new();
         for spec in &tree.queues {
             let parent = spec.parent.map_or(QueueId::ROOT, |at| numbers[at]);
-            numbers.push(planner.add_queue(queue(spec, parent, planner.policy())));
+            let policy = planner.policy_of(parent);
+            numbers.push(planner.add_queue(queue(spec, parent, policy)));
         }
         let default = tree.find(DEFAULT_QUEUE).map(|at| numbers[at]);
         let other = match default {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use engine::Answer;
 use engine::state::Run;
-use model::queue::QueueTree;
+use model::queue::{DEFAULT_QUEUE, QueueTree, SEPARATOR};
 use model::{Digest, RunId, TaskStatus, Timestamp};
 use protocol::api::{Disposition, IDEMPOTENCY_KEY, Submit, Submitted};
 
@@ -40,9 +40,13 @@ pub(super) async fn submit(
 
     let handle = &service.context.handle;
     let queue = admission.run.queue.clone();
-    let find = move |view: &View<'_>| {
-        queue_is_there(&view.engine.rules().queues, &queue)?;
-        wanted.find(view)
+    let find = move |view: &View<'_>| -> Result<Found, Refusal> {
+        let found = wanted.find(view)?;
+        // A run that is there stays where it is, whatever is set by now.
+        if let Found::Nothing { .. } = found {
+            queue_is_there(&view.engine.rules().queues, &queue)?;
+        }
+        Ok(found)
     };
     let found = handle.ask(find).await??;
     let key = match found {
@@ -77,13 +81,15 @@ fn queue_is_there(tree: &QueueTree, queue: &str) -> Result<(), Refusal> {
         return Ok(());
     }
     let above = tree.find(queue);
-    let within: Vec<&str> = match above {
-        Some(_) => tree.below(above).map(|it| &*it.path).collect(),
-        None => {
-            let paths = tree.queues.iter().map(|it| &*it.path);
-            paths.filter(|path| tree.takes_runs(path)).collect()
-        }
+    let within = |path: &str| match above {
+        Some(_) => path.strip_prefix(queue).is_some_and(|rest| rest.starts_with(SEPARATOR)),
+        None => true,
     };
+    let paths = tree.queues.iter().map(|it| &*it.path).chain(
+        // It is there whether it is set or not.
+        tree.find(DEFAULT_QUEUE).is_none().then_some(DEFAULT_QUEUE),
+    );
+    let within: Vec<&str> = paths.filter(|path| within(path) && tree.takes_runs(path)).collect();
     let detail = match above {
         Some(_) => format!("the queue `{queue}` has queues of its own"),
         None => format!("there is no queue `{queue}`"),

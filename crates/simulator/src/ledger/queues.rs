@@ -50,11 +50,10 @@ impl Queues {
         })
     }
 
-    /// Whether a queue, or one above it, has more than it is guaranteed.
+    /// Whether a queue has more than it is guaranteed.
     #[must_use]
     pub fn borrows(&self, at: usize) -> bool {
-        self.with_those_above(at)
-            .any(|at| self.used(at) > self.set[at].guarantee.cpu_milli.unwrap_or(0))
+        self.used(at) > self.set[at].guarantee.cpu_milli.unwrap_or(0)
     }
 
     pub(super) fn take(&mut self, key: ItemKey, path: &str, cpu_milli: u64) {
