@@ -14,8 +14,9 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.expect("it is there").path();
         match path.extension() {
             _ if path.is_dir() => below(&path, found),
-            // The nodes of a cluster have no schema.
+            // The nodes of a cluster have no schema, nor have queues.
             _ if path.ends_with("cluster/nodes.yaml") => {}
+            _ if path.ends_with("shares/queues.yaml") => {}
             Some(kind) if kind == "yaml" => found.push(path),
             _ => {}
         }
