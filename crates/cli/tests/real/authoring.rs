@@ -129,7 +129,7 @@ big  (after count)
   resources  1 CPU
   variables  KEY, TOKEN
 
-warning: count asks for more than this machine offers
+warning: count asks for more than this machine offers, or for another
 ";
     assert_eq!(dry.stdout, expected);
     assert!(!home.state().exists(), "the state folder is not even made");
