@@ -5,17 +5,17 @@ use std::time::Duration;
 use crate::support::binary::Home;
 use crate::support::wait;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const QUEUES: &str = "queues:\n\
     \x20 - {name: research, queues: [{name: vision, limit: {cpu: 1}}, {name: text}]}\n\
     \x20 - {name: serving, guarantee: {cpu: 1}}\n";
 
-/// Three items of a second that each take a core, in a queue.
+/// Three items of ten minutes that each take a core, in a queue.
 fn flow(queue: &str) -> String {
     format!(
         "queue: {queue}\ntasks:\n  work: {{foreach: {{range: 3}}, script: sleep 600, \
-         resources: {{cpu: 1}}}}\n"
+         expected: 10m, resources: {{cpu: 1}}}}\n"
     )
 }
 
@@ -97,7 +97,8 @@ fn what_was_borrowed_is_given_back() {
     });
     wait::until("what made room goes on", PATIENCE, || {
         let list = home.json(&["get", "queues"]);
-        (list["queues"][0]["running"] == 2).then_some(())
+        // One more may be lent ahead.
+        list["queues"][0]["running"].as_u64().is_some_and(|count| count >= 2).then_some(())
     });
     let work = home.json(&["get", "1"]);
     assert_eq!(work["tasks"][0]["preempted"], 1, "{work}");
