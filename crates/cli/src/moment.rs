@@ -1,10 +1,9 @@
 //! Times as people write them: `2026-11-20T18:36:51Z`, `2026-11-20`, or `10m` for ten minutes ago;
 //! and places in the journal by their numbers.
 
-use model::{Span, Timestamp};
+use model::Timestamp;
 use protocol::api::{Moment, Time};
 
-use crate::quantity;
 use crate::render::now;
 
 /// Reads a time. One that is told by how long ago it was counts from now.
@@ -32,7 +31,10 @@ fn time_before(now: Time, text: &str) -> Option<Time> {
         return Some(time);
     }
     let ago = text.strip_suffix("ago").unwrap_or(text).trim();
-    let ago: Span = quantity::span(ago.strip_prefix('-').unwrap_or(ago))?;
+    let ago = ago.strip_prefix('-').unwrap_or(ago);
+    // A number alone is that of a fact, or nothing.
+    let is_number = ago.bytes().all(|sign| sign.is_ascii_digit());
+    let ago = spec::duration(ago).ok().filter(|_| !is_number)?;
     Some(Time(Timestamp(now.0.0.checked_sub(ago.0)?)))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::site::{check_key, check_taint, check_value};
-use model::{Request, Site, Span};
+use model::{Request, Site};
 
 /// Reads cores as thousandths: `4`, `0.5`, `500m`.
 pub(crate) fn cpu_milli(text: &str) -> Result<u64, String> {
@@ -74,21 +74,6 @@ pub(crate) fn label(text: &str) -> Result<(String, String), String> {
 /// Reads a taint of the machine.
 pub(crate) fn taint(text: &str) -> Result<String, String> {
     check_taint(text).map(|()| text.to_owned())
-}
-
-/// Reads a length of time: `90s`, `1.5h`, `7d`; nothing if it is none.
-pub(crate) fn span(text: &str) -> Option<Span> {
-    const UNITS: [(&str, u64); 5] = [
-        ("ms", 1_000),
-        ("s", 1_000_000),
-        ("m", 60_000_000),
-        ("h", 3_600_000_000),
-        ("d", 86_400_000_000),
-    ];
-    let unit = UNITS.iter().find_map(|&(unit, us)| Some((text.strip_suffix(unit)?, us)));
-    let (number, scale) = unit?;
-    let us = model::quantity::scaled(number, u128::from(scale))?;
-    u64::try_from(us).ok().map(Span)
 }
 
 /// How much of something is kept: all, or so much.

@@ -59,4 +59,4 @@ pub use params::{Bound, Parameter, ParameterType, Pattern, Rules, Workflow, para
 pub use queues::queues;
 pub use schema::{schema, tests_schema};
 pub use source::Source;
-pub use units::money_micro;
+pub use units::{duration, money_micro};

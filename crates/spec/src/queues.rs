@@ -11,11 +11,11 @@ use model::queue::{DEFAULT_QUEUE, QueueSpec, QueueTree, Quota, SEPARATOR};
 use crate::check::check_name;
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
-use crate::file::{AMOUNT_MAX, Cpu, Memory, Whole};
+use crate::file::{AMOUNT_MAX, Cpu, Memory, Whole, YesNo};
 use crate::limits::{NAME_BYTES_MAX, QUEUES_MAX};
-use crate::node::{Content, Kind, Node as Value};
+use crate::node::{Content, Node as Value};
 use crate::parse::{decode, parse};
-use crate::read::{Foreign, Instead, Placed, Read, mapping, read_text, record, wrong_type};
+use crate::read::{Foreign, Instead, Placed, Read, mapping, read_text, record};
 use crate::source::{Extent, Source};
 use crate::suggest::did_you_mean;
 
@@ -42,7 +42,7 @@ record! {
         /// Those at the top.
         queues: Placed<Vec<QueueFile>>,
         /// Whether parts of one GPU may be given to queues that have nothing above them in common.
-        share_gpus: Shares,
+        share_gpus: YesNo,
     }
     foreign: FOREIGN
 }
@@ -121,31 +121,6 @@ impl Read for QuotaFile {
         custom.sort_unstable();
         quota.custom = custom.into();
         Some(Self { quota, extent: node.extent })
-    }
-}
-
-/// `share_gpus: true`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shares(bool);
-
-impl schemars::JsonSchema for Shares {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Shares".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "boolean"})
-    }
-}
-
-impl Read for Shares {
-    const TAKES: &'static str = "`true` or `false`";
-
-    fn read(node: &Value<'_>, key: &str, faults: &mut Faults) -> Option<Self> {
-        match node.scalar().map(|scalar| scalar.kind()) {
-            Some(Kind::Bool(is_on)) => Some(Self(is_on)),
-            _ => wrong_type(node, key, faults),
-        }
     }
 }
 

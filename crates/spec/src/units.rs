@@ -9,7 +9,10 @@ use model::quantity::{self, narrow, scaled};
 use crate::limits::DURATION_SECS_MAX;
 
 /// A duration: `30s`, `1h30m`, `250ms`, `1.5h`, ISO 8601 `PT5M`, or a plain number of seconds.
-pub(crate) fn duration(text: &str) -> Result<Span, String> {
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn duration(text: &str) -> Result<Span, String> {
     let text = text.trim();
     let micros = match text.strip_prefix(['P', 'p']) {
         Some(iso) => iso_micros(iso),

@@ -585,3 +585,24 @@ fn those_who_are_late_and_large_take_turns_too() {
     house.plan();
     assert_eq!((house.count(first), house.count(second)), (2, 2));
 }
+
+#[test]
+fn room_that_is_being_made_is_not_lent_to_anybody() {
+    let mut house = House::new(2, 0);
+    let owed = house.add(Queue { guarantee: cores(1), ..queue(QueueId::ROOT) });
+    let other = house.add(queue(QueueId::ROOT));
+    house.come(1, other, cpus(1), 2);
+    house.plan();
+    house.come(2, owed, cpus(1), 1);
+    house.come(3, other, cpus(1), 50);
+    let short = *house.planner.group(key(3)).expect("it waits");
+    house.planner.set_group(house.now, key(3), Group { expected: 10_000, lend: 5, ..short });
+    let ends = house.plan();
+    assert_eq!((ends.len(), house.begun.len()), (1, 2), "what is lent would begin in its place");
+    house.planner.leaves(ends[0], 60 * SECOND);
+    house.plan();
+    assert_eq!(house.begun.len(), 2);
+    house.end(ends[0]);
+    house.plan();
+    assert_eq!(house.count(owed), 1);
+}

@@ -4,8 +4,6 @@ use std::fmt;
 
 use whatif::Coming;
 
-use crate::quantity;
-
 /// What is expected of tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Estimates {
@@ -91,7 +89,7 @@ fn number(text: &str, least: f64, most: f64) -> Option<f64> {
 pub(super) fn duration(text: &str) -> Result<(String, u64), String> {
     let read = || {
         let (name, time) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
-        let us = quantity::span(time)?.0;
+        let us = spec::duration(time).ok()?.0;
         let most = workload::limits::SECONDS_MAX * 1_000_000;
         (us > 0 && us <= most).then(|| (name.to_owned(), us))
     };
@@ -122,6 +120,6 @@ mod tests {
         }
         assert!(estimates("noise").is_err() && estimates("noise:inf").is_err());
         assert!(rate("1").is_err() && rate("x").is_err());
-        assert!(["t", "=1s", "t=0s", "t=1", "t=-1s"].into_iter().all(|bad| duration(bad).is_err()));
+        assert!(["t", "=1s", "t=0s", "t=x", "t=-1s"].into_iter().all(|bad| duration(bad).is_err()));
     }
 }
