@@ -62,7 +62,7 @@ pub(crate) fn everything(state: &Path, tasks: &[Value]) -> Vec<(String, Vec<u8>)
         }
         answers.push((path.to_owned(), answer));
     };
-    for route in ["health", "pools", "breakers", "budgets", "history"] {
+    for route in ["health", "pools", "breakers", "budgets", "history", "queues"] {
         ask(route, route);
     }
     ask("runs", "runs?limit=1000");
