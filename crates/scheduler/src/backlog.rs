@@ -49,9 +49,8 @@ pub struct Group {
     pub expected: u64,
     /// Whether they start together or not at all.
     pub gang: bool,
-    /// How many such items a place on a node gets through before anyone would miss it: so many more
-    /// than have room may wait there. 0 if that is not known, or too few.
-    pub lend: u32,
+    /// Whether what is expected of an item is known well enough to make others wait for its end.
+    pub is_sure: bool,
 }
 
 impl Default for Group {
@@ -64,7 +63,7 @@ impl Default for Group {
             ready_at: 0,
             expected: 0,
             gang: false,
-            lend: 0,
+            is_sure: false,
         }
     }
 }

@@ -137,6 +137,8 @@ pub(super) struct Node {
     pub(super) leaving: u32,
     /// What it has been lent ahead and has no room for, in the order in which it will begin.
     pub(super) lent: VecDeque<(GroupKey, Lease)>,
+    /// When that was last asked back, in microseconds.
+    pub(super) asked_back_at: u64,
     /// Whether it has been taken away.
     pub(super) is_gone: bool,
 }
@@ -161,6 +163,7 @@ impl Node {
             leases: BTreeMap::new(),
             leaving: 0,
             lent: VecDeque::new(),
+            asked_back_at: 0,
             is_gone: false,
         }
     }

@@ -35,6 +35,8 @@ pub struct Plan {
     /// What is to end so that others, to whom its room belongs, can have it. Each is with a node,
     /// and was not told to leave before.
     pub preemptions: Vec<GroupKey>,
+    /// What waits at nodes and is to come back if it has not begun.
+    pub returns: Vec<GroupKey>,
     /// Whether the fuel ended before everyone had a turn.
     pub is_out_of_fuel: bool,
     /// When room is expected that something waits for, in microseconds, if any is.
@@ -80,6 +82,7 @@ impl Planner {
             rooms: HashMap::default(),
             kept: HashMap::default(),
             lent: HashMap::default(),
+            short: HashMap::default(),
             settled: HashSet::default(),
             is_owed: false,
             reservations: 0,
@@ -95,6 +98,7 @@ impl Planner {
         };
         let Planned { plan, turn, full, refusals, futures } = planning.run();
         (self.turn, self.refusals, self.fleet.futures) = (turn, refusals, futures);
+        self.note_asked_back(now, &plan.returns);
         let ends = self.fleet.freed.len();
         full.into_iter().for_each(|class| self.classes[class.0 as usize].full_at = Some(ends));
         if ends > FREED_MAX {
@@ -148,6 +152,8 @@ pub(super) struct Planning<'a> {
     pub(super) kept: HashMap<(QueueId, ClassId), u32>,
     /// What each node has been lent in this plan.
     pub(super) lent: HashMap<usize, u32>,
+    /// How many short items begin on each node in this plan.
+    pub(super) short: HashMap<usize, u32>,
     /// Groups that have had their turn.
     pub(super) settled: HashSet<GroupKey>,
     /// Whether anything waits that is guaranteed to its queue.
@@ -234,6 +240,7 @@ impl<'a> Planning<'a> {
                 line.extend(next);
             }
         }
+        self.ask_back();
         let Self { plan, turn, full, refusals, draft, .. } = self;
         Planned { plan, turn, full, refusals, futures: draft.into_futures() }
     }
@@ -426,6 +433,7 @@ impl<'a> Planning<'a> {
         self.draft.book(node, (self.now, end), &taken);
         self.likeness.changed(node);
         self.join(key, node);
+        self.note_short(node, group);
         self.purse.take(&self.planner.classes[group.class.0 as usize]);
         self.take_of_queue(key, &taken, 1);
         self.count_in(key, 1);
@@ -466,6 +474,11 @@ impl<'a> Planning<'a> {
     /// What is to end is told so.
     pub(super) fn propose_end(&mut self, item: GroupKey) {
         self.plan.preemptions.push(item);
+    }
+
+    /// What waits at nodes is to come back.
+    pub(super) fn propose_return(&mut self, items: impl Iterator<Item = GroupKey>) {
+        self.plan.returns.extend(items);
     }
 
     /// Something waits for room that is expected at a time.

@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
-use model::RunId;
 use model::fact::{Fact, PauseCause};
 use model::message::{LeaseId, StopKind};
 use model::status::RunStatus;
+use model::{ItemKey, RunId};
 
 use super::Turn;
 use crate::input::{Answer, Rejection, RequestId};
@@ -56,11 +56,19 @@ impl Turn<'_> {
     /// What was lent ahead of room and has not started is asked back.
     fn begin_pause(&mut self, id: RunId, cause: PauseCause) {
         self.record(Fact::RunPaused { run: id, cause });
-        let leases = self.state.leases.iter();
-        let unstarted = leases.filter(|(item, lease)| item.run == id && lease.started_at.is_none());
-        let mut held: Vec<_> = unstarted
-            .map(|(&item, lease)| (lease.worker, LeaseId { item, token: lease.token }))
-            .collect();
+        let of_run: Vec<ItemKey> =
+            self.state.leases.keys().filter(|item| item.run == id).copied().collect();
+        self.ask_back(of_run);
+    }
+
+    /// Asks for what is with workers and has not started, as far as is known here: what has by then
+    /// goes on.
+    pub(super) fn ask_back(&mut self, items: impl IntoIterator<Item = ItemKey>) {
+        let unstarted = |item| {
+            let lease = self.state.lease(item).filter(|lease| lease.started_at.is_none())?;
+            Some((lease.worker, LeaseId { item, token: lease.token }))
+        };
+        let mut held: Vec<_> = items.into_iter().filter_map(unstarted).collect();
         held.sort_unstable();
         for group in held.chunk_by(|a, b| a.0 == b.0) {
             let leases = group.iter().map(|&(_, lease)| lease).collect();

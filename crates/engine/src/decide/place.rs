@@ -38,6 +38,8 @@ impl Turn<'_> {
         }
         let leaving = plan.preemptions.iter().copied().map(Origin::from);
         self.preempt(leaving.filter_map(Origin::item));
+        let returning = plan.returns.iter().copied().map(Origin::from);
+        self.ask_back(returning.filter_map(Origin::item));
         self.volatile.planning.tell_changes(self.state, self.now);
         self.note_shares();
         for (worker, items) in granted {

@@ -30,13 +30,10 @@ pub(super) fn expected(state: &State, run: &Run, policy: usize, class: ClassId) 
     }
 }
 
-/// How many items of a class one place gets through before anyone would miss it; 0 if that is not
-/// known.
-pub(super) fn lend(state: &State, class: ClassId) -> u32 {
-    let times = LEND_HORIZON_US.checked_div(state.classes.mean_wall_us(class)).unwrap_or(0);
-    u32::try_from(times).unwrap_or(u32::MAX)
+/// Whether what is expected of a policy's tasks has been measured often enough, of the same work of
+/// the same workflow, to make others wait for it.
+pub(super) fn is_sure(state: &State, run: &Run, policy: usize) -> bool {
+    let kind = u32::try_from(policy).unwrap_or(u32::MAX);
+    let measured = state.durations.expected(&run.admitted().name, kind);
+    measured.is_some_and(|(attempts, _)| attempts >= ATTEMPTS_THAT_TELL)
 }
-
-/// Work that is lent ahead of room is started within about this time, in microseconds: several
-/// commits of a slow disk, and too short for anyone to miss a worker that stands idle elsewhere.
-const LEND_HORIZON_US: u64 = 50_000;

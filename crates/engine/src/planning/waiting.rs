@@ -8,7 +8,7 @@ use model::status::TaskStatus;
 use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId};
 use scheduler::Group;
 
-use super::estimates::{expected, lend};
+use super::estimates::{expected, is_sure};
 use super::forecast::Forecast;
 use super::{Origin, Planning};
 use crate::decide::may_start;
@@ -150,7 +150,7 @@ impl Planning {
             ready_at: since.unwrap_or(now.0),
             expected,
             gang: false,
-            lend: lend(state, class),
+            is_sure: is_sure(state, run, run.graph().policy_index(key.task)),
         })
     }
 

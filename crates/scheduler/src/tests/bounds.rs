@@ -30,22 +30,22 @@ fn tell(planner: &mut Planner, key: GroupKey, class: ClassId, count: u32) {
 /// Begins what was planned; gives back how many items of each group.
 fn begin(planner: &mut Planner, now: u64) -> Vec<(GroupKey, u32)> {
     let placements = planner.plan(now, FUEL).placements;
-    let mut begun = Vec::new();
+    let (mut begun, mut numbers) = (Vec::new(), 0..);
     for placement in placements {
-        for number in 0..placement.count {
+        let group = *planner.group(placement.group).expect("it waits");
+        for number in numbers.by_ref().take(placement.count as usize) {
             let item = GroupKey { item: number, ..placement.group };
             let lease = Lease {
-                class: planner.group(placement.group).expect("it waits").class,
+                class: group.class,
                 taken: placement.taken.clone(),
                 began_at: now,
-                ends_at: now + SECOND,
+                ends_at: now + if group.expected > 0 { group.expected } else { SECOND },
                 saved_at: now,
                 ..Lease::default()
             };
             planner.begin(item, placement.node, lease);
         }
         let left = planner.group(placement.group).expect("it waits").count - placement.count;
-        let group = *planner.group(placement.group).expect("it waits");
         planner.set_group(now, placement.group, Group { count: left, ..group });
         begun.push((placement.group, placement.count));
     }
@@ -117,7 +117,7 @@ fn what_draws_on_an_allowance_gets_what_is_left_of_it() {
 fn short_work_is_lent_ahead_and_begins_in_its_turn() {
     let mut planner = planner(2);
     let class = planner.class(cpus(1));
-    let group = Group { class, count: 50, expected: 1_000, lend: 4, ..Group::default() };
+    let group = Group { class, count: 50, expected: 12_500, is_sure: true, ..Group::default() };
     planner.set_group(0, key(1, 0), group);
     let begun = begin(&mut planner, 0);
     assert_eq!(begun.iter().map(|it| it.1).sum::<u32>(), 2 + 8, "four more for each place");
@@ -136,8 +136,8 @@ fn what_draws_takes_devices_or_is_not_short_is_never_lent() {
     let plain = planner.add_class(cpus(1));
     let draws = [Draw { allowance: AllowanceId(0), cost: 1, reserve: 0 }].into();
     planner.set_allowances(vec![100], vec![(drawing, draws)]);
-    for (run, class, lend) in [(1, drawing, 4), (2, holding, 4), (3, plain, 0)] {
-        let group = Group { class, count: 9, expected: 1_000, lend, ..Group::default() };
+    for (run, class, is_sure) in [(1, drawing, true), (2, holding, true), (3, plain, false)] {
+        let group = Group { class, count: 9, expected: 1_000, is_sure, ..Group::default() };
         planner.set_group(0, key(run, 0), group);
     }
     assert_eq!(begin(&mut planner, 0), [(key(1, 0), 1)]);
@@ -269,7 +269,7 @@ fn what_has_waited_long_is_not_kept_waiting_by_what_is_lent() {
         if here.len() >= 2 {
             planner.end(now, here.remove(0));
         }
-        let many = Group { class: short, count: 50, expected: 10_000, lend: 5, ..large };
+        let many = Group { class: short, count: 50, expected: 10_000, is_sure: true, ..large };
         planner.set_group(now, key(1, 0), Group { ready_at: now, ..many });
         for placed in planner.plan(now, FUEL).placements {
             if placed.group == key(2, 0) {
@@ -298,7 +298,8 @@ fn what_has_waited_long_is_not_kept_waiting_by_what_is_lent() {
 fn nothing_begins_beside_what_a_node_was_lent() {
     let mut planner = planner(3);
     let (wide, narrow) = (planner.class(cpus(2)), planner.class(cpus(1)));
-    let group = Group { class: wide, count: 2, expected: 1_000, lend: 1, ..Group::default() };
+    let group =
+        Group { class: wide, count: 2, expected: 50_000, is_sure: true, ..Group::default() };
     planner.set_group(0, key(1, 0), group);
     assert_eq!(begin(&mut planner, 0), [(key(1, 0), 2)]);
     // One core is left, and whoever was lent goes first: what it waits for may be long in coming.
@@ -317,7 +318,8 @@ fn nothing_begins_beside_what_a_node_is_lent_in_the_same_plan() {
     let (wide, narrow) = (planner.class(cpus(2)), planner.class(cpus(1)));
     planner.set_run(1, Run { work: 1, ..Run::default() });
     planner.set_run(2, Run { work: SECOND, ..Run::default() });
-    let group = Group { class: wide, count: 2, expected: 1_000, lend: 1, ..Group::default() };
+    let group =
+        Group { class: wide, count: 2, expected: 50_000, is_sure: true, ..Group::default() };
     planner.set_group(0, key(1, 0), group);
     tell(&mut planner, key(2, 0), narrow, 1);
     assert_eq!(begin(&mut planner, 0), [(key(1, 0), 2)]);
@@ -367,4 +369,53 @@ fn an_item_that_saves_its_work_loses_less() {
     planner.checkpointed(item, 7);
     planner.checkpointed(key(2, 0), 11);
     assert_eq!(saved_at(&planner), 9);
+}
+
+/// Two nodes of one place each; on the first runs an item that is expected to take so long.
+fn one_runs(expected: u64) -> (Planner, Group) {
+    let mut planner = planner(1);
+    let class = planner.class(cpus(1));
+    let long = Group { class, count: 1, expected, is_sure: true, ..Group::default() };
+    planner.set_group(0, key(1, 0), long);
+    assert_eq!(begin(&mut planner, 0), [(key(1, 0), 1)]);
+    planner.set_group(0, key(1, 0), Group { count: 0, ..long });
+    planner.add_node(node(1, 0, SPEED));
+    let short = Group { class, count: 9, expected: 25_000, is_sure: true, ..Group::default() };
+    (planner, short)
+}
+
+#[test]
+fn nothing_is_lent_behind_what_is_not_short() {
+    let (mut planner, short) = one_runs(SECOND);
+    planner.set_group(1, key(2, 0), short);
+    let plan = planner.plan(1, FUEL);
+    let mut nodes: Vec<u32> = plan.placements.iter().map(|it| it.node.0).collect();
+    nodes.dedup();
+    assert_eq!(nodes, [1], "{plan:?}");
+    assert_eq!(plan.placements.iter().map(|it| it.count).sum::<u32>(), 1 + 2);
+}
+
+#[test]
+fn what_was_lent_behind_what_is_long_after_all_is_asked_back() {
+    let (mut planner, short) = one_runs(1_000);
+    planner.set_group(1, key(2, 0), short);
+    let begun = begin(&mut planner, 1);
+    assert_eq!(begun.iter().map(|it| it.1).sum::<u32>(), 1 + 2 + 2);
+    let lent: Vec<GroupKey> = planner.fleet.nodes[0].lent.iter().map(|it| it.0).collect();
+    assert_eq!(lent.len(), 2);
+    // Of the other node all have ended.
+    let others: Vec<GroupKey> = planner.fleet.nodes[1].leases.keys().copied().collect();
+    let others = others.into_iter().chain(planner.fleet.nodes[1].lent.iter().map(|it| it.0));
+    others.collect::<Vec<_>>().into_iter().for_each(|item| planner.end(2, item));
+    planner.set_group(2, key(2, 0), Group { count: 0, ..short });
+    let plan = planner.plan(3, FUEL);
+    assert_eq!((plan.returns, plan.look_at), (vec![], Some(1 + SECOND)));
+    assert_eq!(planner.plan(1 + SECOND, FUEL).returns, lent);
+    assert_eq!(planner.plan(2 + SECOND, FUEL).returns, [], "once is enough for a while");
+    assert_eq!(planner.plan(2 * SECOND + 1, FUEL).returns, lent, "it may not have been heard");
+    // Back in the queue it goes elsewhere.
+    lent.iter().for_each(|&item| planner.end(2 * SECOND + 2, item));
+    planner.set_group(2 * SECOND + 2, key(2, 0), Group { count: 2, ..short });
+    let plan = planner.plan(2 * SECOND + 2, FUEL);
+    assert!(plan.placements.iter().all(|it| it.node == NodeId(1)), "{plan:?}");
 }

@@ -126,7 +126,7 @@ fn room_that_is_being_made_is_not_lent_to_anybody() {
     house.come(2, owed, cpus(1), 1);
     house.come(3, other, cpus(1), 50);
     let short = *house.planner.group(key(3)).expect("it waits");
-    house.planner.set_group(house.now, key(3), Group { expected: 10_000, lend: 5, ..short });
+    house.planner.set_group(house.now, key(3), Group { expected: 10_000, is_sure: true, ..short });
     let ends = house.plan();
     assert_eq!((ends.len(), house.begun.len()), (1, 2), "what is lent would begin in its place");
     house.planner.leaves(ends[0], 60 * SECOND);
