@@ -207,7 +207,7 @@ impl Engine {
     /// [`LOOKS_MAX`] groups are looked at.
     fn ahead(&self, run: &Run, item: ItemKey, origin: Origin) -> Ahead {
         let planner = self.volatile().planning.planner();
-        let scheduler::Ahead { items, groups, more } =
+        let scheduler::Ahead { items, groups, more, .. } =
             planner.ahead(Planning::key(origin), LOOKS_MAX);
         let mut ahead = Ahead { items, tasks: groups, more };
         if let (Origin::Task(_), Some(fan)) = (origin, run.fan(item.task)) {

@@ -20,6 +20,7 @@ mod decide;
 mod engine;
 mod explain;
 mod input;
+mod outlook;
 mod pipeline;
 mod planning;
 mod rules;
@@ -33,6 +34,8 @@ pub use explain::{Ahead, Explanation};
 pub use input::{
     Amendment, Answer, Answered, Effect, Generated, Input, Rejection, RequestId, Step, Submission,
 };
+pub use outlook::{Decision, Outlook};
 pub use pipeline::Pipeline;
 pub use planning::QueueUse;
 pub use rules::Rules;
+pub use scheduler::{Candidate, Spread};

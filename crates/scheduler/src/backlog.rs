@@ -117,6 +117,8 @@ pub struct Ahead {
     pub items: u64,
     /// Of how many groups.
     pub groups: u64,
+    /// What they take, in microseconds of the whole fleet.
+    pub work: u64,
     /// Whether there is more than was counted.
     pub more: bool,
 }
@@ -414,7 +416,10 @@ impl Backlog {
                     }
                     left -= 1;
                     ahead.groups += 1;
-                    ahead.items += self.groups.get(other).map_or(0, |it| it.group.count.into());
+                    if let Some(other) = self.groups.get(other) {
+                        ahead.items += u64::from(other.group.count);
+                        ahead.work = ahead.work.saturating_add(other.work);
+                    }
                 }
             }
         }

@@ -214,6 +214,12 @@ impl Node {
         self.leases.get_mut(&item).or(lent)
     }
 
+    /// The same, to be looked at.
+    pub(super) fn lease(&self, item: GroupKey) -> Option<&Lease> {
+        let lent = self.lent.iter().find(|(known, _)| *known == item).map(|(_, lease)| lease);
+        self.leases.get(&item).or(lent)
+    }
+
     /// Whether an item may begin here with what is free now.
     pub(super) fn fits(&self, ask: &Ask) -> bool {
         self.is_open() && self.admits(ask) && self.form.fits(&self.free, ask)

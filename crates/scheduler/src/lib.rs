@@ -9,7 +9,8 @@
 //! whoever would wait too long, `reserve` keeps room for what is hard to place, `place` chooses the
 //! node, among those that `site` leaves open and `company` with others of the same task, `lend`
 //! gives a node a little more than it can start at once, `preempt` takes back what is owed to
-//! others, and `refusal` remembers why something stays.
+//! others. `refusal` remembers why something stays, `decision` why it went where it is, and
+//! `outlook` says when what stays is expected to begin.
 //!
 //! It knows asks, groups and nodes. It must never know runs' graphs, journals, clocks or floats.
 #![cfg_attr(not(test), no_std)]
@@ -21,6 +22,7 @@ mod ask;
 mod backlog;
 mod company;
 mod deadline;
+mod decision;
 mod draft;
 mod fit;
 mod fleet;
@@ -28,6 +30,7 @@ mod fragmentation;
 mod gang;
 mod lend;
 mod likeness;
+mod outlook;
 mod patience;
 mod place;
 mod plan;
@@ -49,8 +52,10 @@ use model::collections::HashMap;
 pub use allowance::{AllowanceId, Draw};
 pub use ask::{Ask, Device, DeviceAsk, DeviceSet, Kinds, Taken, WHOLE};
 pub use backlog::{ALL_ITEMS, Ahead, ClassId, Group, GroupKey, Run};
+pub use decision::{Candidate, Decision};
 pub use fit::fits;
 pub use fleet::{Lease, NodeId, NodeSpec, SPEED};
+pub use outlook::{Outlook, Spread};
 pub use plan::{Placement, Plan};
 pub use policy::Policy;
 pub use queue::{Queue, QueueId, Quota};
@@ -59,7 +64,9 @@ pub use site::{Domain, Places, SiteId, Sites};
 
 use backlog::Backlog;
 use company::Company;
+use decision::Decisions;
 use fleet::Fleet;
+use outlook::Accuracy;
 use patience::Patience;
 use queue::Queues;
 use refusal::Refusals;
@@ -86,6 +93,10 @@ pub struct Planner {
     wanted: Wanted,
     /// Why what the last plan left stays.
     refusals: Refusals,
+    /// Why the last items are where they are.
+    decisions: Decisions,
+    /// How far estimates are to be trusted.
+    accuracy: Accuracy,
     /// The node that is next where nodes take turns.
     turn: usize,
 }
@@ -132,6 +143,8 @@ impl Planner {
             seen: 0,
             wanted: Wanted::default(),
             refusals: Refusals::default(),
+            decisions: Decisions::default(),
+            accuracy: Accuracy::default(),
             turn: 0,
         }
     }
@@ -371,6 +384,7 @@ impl Planner {
         }
         let ended = self.fleet.end(item);
         if let Some(ended) = &ended {
+            self.accuracy.observe(now, ended);
             self.queues.give_back(ended.queue, &ended.taken);
         }
         if let Some(ended) = ended

@@ -48,17 +48,19 @@ impl Planning<'_> {
     }
 
     /// Ranks the nodes that have room for the items of a group.
-    pub(super) fn rank(&mut self, ask: &Ask, group: &Group) {
+    pub(super) fn rank(&mut self, group: &Group) {
         let roomy = core::mem::take(&mut self.roomy);
         self.spend(roomy.len());
         let ranked =
-            roomy.iter().filter_map(|&node| Some(Reverse((self.rank_of(node, ask, group)?, node))));
+            roomy.iter().filter_map(|&node| Some(Reverse((self.rank_of(node, group)?, node))));
         self.ranking = ranked.collect::<Vec<_>>().into();
         self.roomy = roomy;
         self.unranked = None;
     }
 
-    fn rank_of(&mut self, node: usize, ask: &Ask, group: &Group) -> Option<Rank> {
+    /// How a node ranks for an item that may begin there now.
+    pub(super) fn rank_of(&mut self, node: usize, group: &Group) -> Option<Rank> {
+        let ask = self.ask(group);
         let speed = self.planner.fleet.nodes[node].spec.speed;
         let cost = self.cost(node, ask, group)?;
         Some((Reverse(speed), self.wish(node, ask), cost))
@@ -71,21 +73,22 @@ impl Planning<'_> {
     pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
         let nodes = &self.planner.fleet.nodes;
         // Where the last item went, or would have if it did not wait for another.
-        if let Some(node) = self.unranked.take() {
-            let rank = self.rank_of(node, ask, group);
+        if let Some((node, _)) = self.unranked.take() {
+            let rank = self.rank_of(node, group);
             self.ranking.extend(rank.map(|rank| Reverse((rank, node))));
         }
-        let (node, speed) = loop {
+        let (node, rank) = loop {
             let Reverse((rank, node)) = self.ranking.pop()?;
             // What others of the group wait for may have been booked here since it was ranked.
-            match self.rank_of(node, ask, group) {
-                Some(now) if now == rank => break (node, rank.0.0),
+            match self.rank_of(node, group) {
+                Some(now) if now == rank => break (node, rank),
                 now => self.ranking.extend(now.map(|now| Reverse((now, node)))),
             }
         };
         let least = self.draft.fits_now(node, ask, nodes[node].duration(group.expected))?;
         let mut slot = Slot { node, start: self.now, least };
         let mut end = self.now + nodes[node].duration(group.expected);
+        let (Reverse(speed), ..) = rank;
         if speed < self.planner.fleet.fastest {
             self.spend(nodes.len());
             for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
@@ -103,7 +106,7 @@ impl Planning<'_> {
                 }
             }
         }
-        self.unranked = Some(node);
+        self.unranked = Some((node, rank));
         Some(slot)
     }
 

@@ -14,6 +14,7 @@ use super::allowance::{AllowanceId, Purse};
 use super::ask::{Ask, Taken};
 use super::backlog::{ClassId, Group, GroupKey};
 use super::company::{Circle, Company};
+use super::decision::Decision;
 use super::draft::Draft;
 use super::fleet::{Future, NodeId};
 use super::fragmentation::{Mix, wanted};
@@ -70,6 +71,7 @@ impl Planner {
             likeness: Likeness::new(self.fleet.nodes.len()),
             plan: Plan::default(),
             refusals: Refusals::default(),
+            decisions: Vec::new(),
             purse: Purse::new(&self.allowances),
             queues: self.queues.clone(),
             later: None,
@@ -96,7 +98,8 @@ impl Planner {
             now,
             fuel,
         };
-        let Planned { plan, turn, full, refusals, futures } = planning.run();
+        let Planned { plan, turn, full, refusals, decisions, futures } = planning.run();
+        self.decisions.add(decisions);
         (self.turn, self.refusals, self.fleet.futures) = (turn, refusals, futures);
         self.note_asked_back(now, &plan.returns);
         let ends = self.fleet.freed.len();
@@ -127,6 +130,7 @@ pub(super) struct Planning<'a> {
     pub(super) likeness: Likeness,
     plan: Plan,
     pub(super) refusals: Refusals,
+    pub(super) decisions: Vec<Decision>,
     pub(super) purse: Purse,
     /// What each queue has if what is planned so far begins, and before anything ends.
     pub(super) queues: Queues,
@@ -168,7 +172,7 @@ pub(super) struct Planning<'a> {
     /// The same, the best first.
     pub(super) ranking: BinaryHeap<Reverse<(Rank, usize)>>,
     /// A node that has been taken out of it.
-    pub(super) unranked: Option<usize>,
+    pub(super) unranked: Option<(usize, Rank)>,
     /// How long anyone may be made to wait for others, in microseconds.
     pub(super) patience: u64,
     /// The node that is next where nodes take turns.
@@ -211,6 +215,7 @@ struct Planned {
     turn: usize,
     full: Vec<ClassId>,
     refusals: Refusals,
+    decisions: Vec<Decision>,
     futures: Vec<Option<Future>>,
 }
 
@@ -241,8 +246,8 @@ impl<'a> Planning<'a> {
             }
         }
         self.ask_back();
-        let Self { plan, turn, full, refusals, draft, .. } = self;
-        Planned { plan, turn, full, refusals, futures: draft.into_futures() }
+        let Self { plan, turn, full, refusals, decisions, draft, .. } = self;
+        Planned { plan, turn, full, refusals, decisions, futures: draft.into_futures() }
     }
 
     /// How those of a run are ordered and placed.
@@ -348,7 +353,7 @@ impl<'a> Planning<'a> {
         }
         let choice = self.policy(key.run).choice();
         if choice == Choice::Earliest {
-            self.rank(ask, group);
+            self.rank(group);
         }
         for begun in 0..most {
             if self.is_out_of_fuel() {
@@ -368,9 +373,11 @@ impl<'a> Planning<'a> {
             if slot.start > self.now {
                 let node = node_id(slot.node);
                 self.refusals.of_group(key, Refusal::Faster { node, at: slot.start });
+                self.refusals.book(key, node, slot.start);
                 self.count_begun(key, 1);
                 self.book_at(&slot, group);
             } else {
+                self.note_decision(key, group, (slot.node, begun));
                 self.begin(key, slot.node, &slot.least, group);
             }
         }
@@ -511,6 +518,6 @@ impl<'a> Planning<'a> {
     }
 }
 
-fn node_id(node: usize) -> NodeId {
+pub(super) fn node_id(node: usize) -> NodeId {
     NodeId(u32::try_from(node).expect("fewer nodes than numbers"))
 }

@@ -85,7 +85,7 @@ impl Planning<'_> {
             return false;
         }
         if self.is_coming(group) {
-            return self.book(group);
+            return self.book(key, group);
         }
         let Some(victims) = self.cheapest(key, group) else { return false };
         if self.ending.len() + victims.items.len() > PREEMPTIONS_MAX {

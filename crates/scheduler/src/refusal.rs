@@ -75,6 +75,8 @@ pub enum Thing {
 pub(super) struct Refusals {
     groups: HashMap<GroupKey, Refusal>,
     classes: HashMap<(QueueId, ClassId), Refusal>,
+    /// For whom room is kept: on which node, and from when on, in microseconds.
+    booked: HashMap<GroupKey, (NodeId, u64)>,
 }
 
 impl Refusals {
@@ -87,8 +89,17 @@ impl Refusals {
         self.classes.entry(class).or_insert(refusal);
     }
 
+    pub(super) fn book(&mut self, key: GroupKey, node: NodeId, at: u64) {
+        self.booked.entry(key).or_insert((node, at));
+    }
+
+    pub(super) fn booked(&self, key: GroupKey) -> Option<(NodeId, u64)> {
+        self.booked.get(&key).copied()
+    }
+
     pub(super) fn forget(&mut self, key: GroupKey) {
         self.groups.remove(&key);
+        self.booked.remove(&key);
     }
 }
 

@@ -8,7 +8,7 @@
 use super::ask::DeviceAsk;
 use super::backlog::{Group, GroupKey};
 use super::place::Slot;
-use super::plan::Planning;
+use super::plan::{Planning, node_id};
 use super::policy::Behind;
 
 /// Reservations in a plan at most.
@@ -58,7 +58,7 @@ impl Planning<'_> {
                 self.settled.insert(key);
             }
             if outcome.is_left_by_nodes() {
-                self.book(&group);
+                self.book(key, &group);
             }
         }
     }
@@ -71,7 +71,7 @@ impl Planning<'_> {
     }
 
     /// Reserves the first time at which an item, or a gang, has room; says whether there is one.
-    pub(super) fn book(&mut self, group: &Group) -> bool {
+    pub(super) fn book(&mut self, key: GroupKey, group: &Group) -> bool {
         if self.reservations >= RESERVATIONS_MAX {
             return false;
         }
@@ -105,6 +105,7 @@ impl Planning<'_> {
             (slot.start, slot.least) = again.map_or((slot.start, slot.least), |it| (it.0, it.2));
         }
         self.book_at(&slot, group);
+        self.refusals.book(key, node_id(slot.node), slot.start);
         self.reservations += 1;
         true
     }

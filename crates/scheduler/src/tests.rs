@@ -4,6 +4,7 @@ mod bounds;
 mod optimum;
 mod queues;
 mod sites;
+mod told;
 mod world;
 
 use alloc::boxed::Box;

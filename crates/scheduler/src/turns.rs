@@ -170,7 +170,7 @@ impl Planning<'_> {
             Behind::Reserve => self.is_late(group),
             Behind::Wait | Behind::Go => false,
         };
-        if books && self.may_reserve(key, group) && self.book(group) {
+        if books && self.may_reserve(key, group) && self.book(key, group) {
             self.booked.insert(queue);
         }
         outcome

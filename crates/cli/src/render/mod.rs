@@ -51,6 +51,11 @@ pub(crate) fn duration_or_none(seconds: Option<Seconds>) -> String {
     seconds.map_or_else(|| "-".to_owned(), duration)
 }
 
+/// From one time to a later one.
+fn span(now: Time, then: Time) -> String {
+    duration(Seconds(then.0.since(now.0)))
+}
+
 /// How long ago something was.
 pub(crate) fn age(then: Time, now: Time) -> String {
     let span = now.0.since(then.0);

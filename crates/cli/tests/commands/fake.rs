@@ -224,6 +224,7 @@ async fn explain() -> Json<Explanation> {
         position: None,
         position_tasks: None,
         unblock: Some("the success of split".to_owned()),
+        expected: None,
         placed: None,
         limits: None,
         as_of: None,

@@ -208,6 +208,11 @@ impl Planning {
         self.nodes.worker(node)
     }
 
+    /// The node that stands for a worker.
+    pub(crate) fn node(&self, worker: WorkerId) -> Option<scheduler::NodeId> {
+        self.nodes.node(worker)
+    }
+
     /// How the items of a group would be done now; `None` if it does not wait.
     pub(crate) fn way(&self, key: GroupKey) -> Option<Way> {
         Some(self.ways.get(self.planner.group(key)?.class))

@@ -97,6 +97,9 @@ pub struct Explanation {
     /// What would let it start.
     #[serde(default)]
     pub unblock: Option<String>,
+    /// When it is expected to start, where that can be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<ExpectedStart>,
     /// Where it was placed.
     #[serde(default)]
     pub placed: Option<Placement>,
@@ -131,6 +134,78 @@ pub struct Blocker {
     pub text: String,
 }
 
+/// When an item that waits is expected to start, by what is expected of what runs and of what goes
+/// before it. What comes later and goes first is not counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpectedStart {
+    /// When.
+    pub at: Time,
+    /// Whether more goes before it than was counted: then it is later.
+    #[serde(default)]
+    pub at_least: bool,
+    /// How far that is to be trusted; left out where too little has been measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The worker on which room is kept for it from then on, if any is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Whether work there was told to end so that it has room.
+    #[serde(default)]
+    pub being_made: bool,
+}
+
+/// How far an expectation is to be trusted: so long if what is waited for takes as much more, or as
+/// much less, than expected as the last attempts did, eight of ten of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confidence {
+    /// When it starts at the earliest.
+    pub earliest: Time,
+    /// When it starts at the latest.
+    pub latest: Time,
+    /// One of ten of those attempts took less than this part of what was expected, in percent.
+    pub least_percent: u64,
+    /// One of ten of those attempts took more than this part of what was expected, in percent.
+    pub most_percent: u64,
+    /// From how many attempts that is known.
+    pub attempts: u64,
+}
+
+/// Why an item is where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedBecause {
+    /// How many workers had room.
+    pub had_room: u32,
+    /// A sentence.
+    pub reason: String,
+    /// The worker that was taken, and then the next best of those that had room.
+    pub candidates: Vec<Candidate>,
+}
+
+/// How a worker that had room ranked: by speed, what it misses, who else is there, what it wastes,
+/// and what it leaves free, in that order. Of all but the speed less is better.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The worker's name.
+    pub worker: String,
+    /// Its speed, in percent of the usual.
+    pub speed_percent: u32,
+    /// When the item was expected to end there.
+    pub ends: Time,
+    /// How much of what the task prefers is missing there.
+    #[serde(default)]
+    pub unmet: u8,
+    /// How many others of its task are there, if they are to be apart.
+    #[serde(default)]
+    pub others: u32,
+    /// How much of its GPUs is then of no use to others, or is missing to those who cannot do
+    /// without: by how much more than on the best of these.
+    #[serde(default)]
+    pub waste: u64,
+    /// How much stays free beside the item, in percent of each resource, all together.
+    #[serde(default)]
+    pub free_percent: u64,
+}
+
 /// Where an item was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
@@ -146,6 +221,10 @@ pub struct Placement {
     /// When it last saved its work, if it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpointed: Option<Time>,
+    /// Why it was placed there, if that is remembered: of the last placements since the state was
+    /// taken up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<PlacedBecause>,
 }
 
 #[cfg(test)]

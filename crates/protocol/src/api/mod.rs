@@ -34,7 +34,10 @@ pub use change::{
 };
 pub use counts::Counts;
 pub use events::{Event, EventsQuery, Progress, ProgressQuery, RunningTask, WaitKind, WaitingTask};
-pub use explain::{AsOf, Blocker, ExplainQuery, Explanation, Moment, Placement};
+pub use explain::{
+    AsOf, Blocker, Candidate, Confidence, ExpectedStart, ExplainQuery, Explanation, Moment,
+    PlacedBecause, Placement,
+};
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
 pub use history::{

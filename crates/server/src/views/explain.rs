@@ -7,7 +7,9 @@ use model::wait::Blocker;
 use model::{ItemId, ItemKey, TaskId, TaskStatus, WorkerId};
 use protocol::api;
 
+mod because;
 mod blocker;
+mod expected;
 mod miss;
 
 use super::bounds::limits;
@@ -52,6 +54,7 @@ pub(crate) fn explain(
         position: explained.ahead.map(|ahead| ahead.items),
         position_tasks: explained.ahead.map(|ahead| ahead.tasks),
         unblock: text.unblock(blockers),
+        expected: text.expected(blockers),
         placed: text.placement(),
         limits: limits(subject, task, text.lease().map(|lease| lease.worker)),
         as_of: None,
@@ -87,6 +90,7 @@ impl Text<'_, '_> {
             position: None,
             position_tasks: None,
             unblock: None,
+            expected: None,
             placed: None,
             limits: None,
             as_of: None,
@@ -230,6 +234,7 @@ impl Text<'_, '_> {
             token: lease.token.0,
             started: lease.started_at.map(api::Time),
             checkpointed: lease.saved_at.map(api::Time),
+            because: self.because(),
         })
     }
 

@@ -161,3 +161,25 @@ fn without_an_item_the_one_least_far_is_explained() {
     assert!(explain(&subject, TaskId(0), Some(600)).is_none());
     assert_eq!(explained(&stage, run, "none").summary, "its list of items is empty");
 }
+
+#[test]
+fn what_waits_for_room_says_when_it_comes_and_what_runs_why_it_is_there() {
+    let mut stage = Stage::new(1);
+    let run = stage.submit(&flow("", &["a, expected: 40s", "b, expected: 5s", "c, expected: 7s"]));
+    stage.start(1);
+    stage.later(model::Span::secs(10));
+    let runs = ["a", "b", "c"].map(|task| explained(&stage, run, task));
+    let there = runs.iter().find(|seen| seen.placed.is_some()).expect("one runs");
+    let because = there.placed.as_ref().and_then(|placed| placed.because.clone());
+    let because = because.expect("it was placed by this engine");
+    assert_eq!(because.reason, "worker w was the only one with room");
+    assert_eq!((because.had_room, because.candidates.len()), (1, 1));
+    let waiting: Vec<_> = runs.iter().filter_map(|seen| seen.expected.clone()).collect();
+    assert_eq!(waiting.len(), 2, "{runs:?}");
+    let now = stage.subject(run).now;
+    let mut spans: Vec<_> = waiting.iter().map(|it| it.at.0.since(now).0 / 1_000_000).collect();
+    spans.sort_unstable();
+    assert_eq!(waiting.iter().filter(|it| it.confidence.is_some()).count(), 0);
+    // The one that runs has 30 seconds to go, and the longer of the others goes first.
+    assert_eq!(spans, [29, 36]);
+}
