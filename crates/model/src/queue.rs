@@ -6,6 +6,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use crate::Span;
+
 /// The queue of runs that name none.
 pub const DEFAULT_QUEUE: &str = "default";
 
@@ -19,6 +21,8 @@ pub struct QueueTree {
     pub queues: Vec<QueueSpec>,
     /// Whether parts of one device may be given to queues that have nothing above them in common.
     pub shares_devices: bool,
+    /// How long, about, anyone may be made to wait for others; as measured if that is not set.
+    pub max_wait: Option<Span>,
 }
 
 /// A queue.
@@ -37,6 +41,8 @@ pub struct QueueSpec {
     /// The name of the policy by which those in it are ordered and placed, if it has one of its
     /// own.
     pub policy: Option<Box<str>>,
+    /// How long, about, those in it may be made to wait for others, if that is set for it.
+    pub max_wait: Option<Span>,
 }
 
 /// What a queue is guaranteed, or may have at most: what is not named is not guaranteed, and has no

@@ -161,6 +161,12 @@ impl Planner {
         self.queues.get(queue).policy
     }
 
+    /// How long those in a queue may be made to wait for others, in microseconds, if that is set.
+    #[must_use]
+    pub fn max_wait_of(&self, queue: QueueId) -> Option<u64> {
+        self.queues.get(queue).max_wait
+    }
+
     /// What a queue has, with all below it: amounts, and devices in thousandths.
     #[must_use]
     pub fn queue_used(&self, queue: QueueId) -> (&[u64], u64) {

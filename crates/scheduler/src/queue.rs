@@ -53,6 +53,8 @@ pub struct Queue {
     pub limit: Quota,
     /// How those in it are ordered and placed.
     pub policy: Policy,
+    /// How long those in it may be made to wait for others, in microseconds, whatever is measured.
+    pub max_wait: Option<u64>,
 }
 
 /// What a queue has, or what an item takes.
@@ -175,6 +177,7 @@ impl Queues {
             guarantee: Quota::default(),
             limit: Quota::default(),
             policy,
+            max_wait: None,
         };
         let owed = Arc::new(vec![Quota::default()]);
         Self { settings: Arc::new(vec![root]), owed, used: vec![Used::default()] }
@@ -219,6 +222,11 @@ impl Queues {
     /// Whether there is but one.
     pub(super) fn is_one(&self) -> bool {
         self.settings.len() == 1
+    }
+
+    /// Whether any says itself how long those in it may be made to wait.
+    pub(super) fn have_own_waits(&self) -> bool {
+        self.settings.iter().any(|queue| queue.max_wait.is_some())
     }
 
     /// What a queue has, with all below it.

@@ -10,6 +10,7 @@ use super::backlog::{Group, GroupKey};
 use super::place::Slot;
 use super::plan::{Planning, node_id};
 use super::policy::Behind;
+use super::queue::QueueId;
 
 /// Reservations in a plan at most.
 const RESERVATIONS_MAX: usize = 8;
@@ -24,14 +25,20 @@ const LATE: u64 = 50;
 const VERY_LATE: u64 = 60;
 
 impl Planning<'_> {
-    /// Whether a group has waited for so many hundredths of patience.
-    fn has_waited(&self, since: u64, hundredths: u64) -> bool {
-        self.now.saturating_sub(since) >= self.patience / 100 * hundredths
+    /// How long those in a queue may be made to wait for others.
+    pub(super) fn patience_of(&self, queue: QueueId) -> u64 {
+        self.planner.max_wait_of(queue).unwrap_or(self.patience)
+    }
+
+    /// Whether a group has waited for so many hundredths of the patience of its queue.
+    fn has_waited(&self, (run, since): (u64, u64), hundredths: u64) -> bool {
+        let patience = self.patience_of(self.planner.backlog.queue(run));
+        self.now.saturating_sub(since) >= patience / 100 * hundredths
     }
 
     /// Whether a group has waited so long that it gets a reservation where it finds no room.
-    pub(super) fn is_late(&self, group: &Group) -> bool {
-        self.has_waited(group.ready_at, LATE)
+    pub(super) fn is_late(&self, key: GroupKey, group: &Group) -> bool {
+        self.has_waited((key.run, group.ready_at), LATE)
     }
 
     /// Those that are late and hard to place begin or get a reservation before anyone has a turn,
@@ -39,8 +46,15 @@ impl Planning<'_> {
     pub(super) fn reserve(&mut self) {
         let (backlog, largest) = (&self.planner.backlog, self.planner.fleet.largest);
         for (since, key) in backlog.oldest().take(LOOKS_MAX) {
-            if !self.has_waited(since, LATE) || self.reservations >= RESERVATIONS_MAX {
+            if self.reservations >= RESERVATIONS_MAX {
                 return;
+            }
+            if !self.has_waited((key.run, since), LATE) {
+                // Whoever comes next has waited less, and may still have waited longer than it may.
+                match self.planner.queues.have_own_waits() {
+                    true => continue,
+                    false => return,
+                }
             }
             let Some(waiting) = backlog.get(key) else { continue };
             let reserves = self.policy(key.run).behind() == Behind::Reserve;
@@ -98,7 +112,7 @@ impl Planning<'_> {
             }
         }
         let Some((_, _, mut slot)) = best else { return false };
-        if self.has_waited(group.ready_at, VERY_LATE) {
+        if self.has_waited((key.run, group.ready_at), VERY_LATE) {
             self.draft.hope(slot.node);
             let duration = self.planner.fleet.nodes[slot.node].duration(group.expected);
             let again = self.draft.earliest(slot.node, ask, duration);

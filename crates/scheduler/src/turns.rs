@@ -67,7 +67,7 @@ impl Planning<'_> {
             self.reserve();
         }
         for (&queue, line) in lines.iter_mut().filter(|&(&queue, _)| reserves(queue)) {
-            for it in promotions(backlog, queue, self.now, self.patience) {
+            for it in promotions(backlog, queue, self.now, self.patience_of(queue)) {
                 let heads = backlog.heads_of(it.run);
                 line.extend(heads.map(|(place, key)| {
                     Reverse((Turn::promoted(it.lane, it.deadline, place), key))
@@ -167,7 +167,7 @@ impl Planning<'_> {
         let queue = self.planner.backlog.queue(key.run);
         let books = match self.policy(key.run).behind() {
             Behind::Backfill => !self.booked.contains(&queue),
-            Behind::Reserve => self.is_late(group),
+            Behind::Reserve => self.is_late(key, group),
             Behind::Wait | Behind::Go => false,
         };
         if books && self.may_reserve(key, group) && self.book(key, group) {

@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 
+use model::Span;
 use model::quantity::scaled;
 use model::queue::{DEFAULT_QUEUE, QueueSpec, QueueTree, Quota, SEPARATOR};
 
 use crate::check::check_name;
 use crate::code;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
-use crate::file::{AMOUNT_MAX, Cpu, Memory, Whole, YesNo};
+use crate::file::{AMOUNT_MAX, Cpu, Duration, Memory, Whole, YesNo};
 use crate::limits::{NAME_BYTES_MAX, QUEUES_MAX};
 use crate::node::{Content, Node as Value};
 use crate::parse::{decode, parse};
@@ -21,6 +22,8 @@ use crate::suggest::did_you_mean;
 
 /// A queue may weigh so much more than one that weighs 1.
 const WEIGHT_MAX: u64 = 1_000_000;
+/// Nobody can be let forward sooner.
+const WAIT_MIN: Span = Span::secs(1);
 /// Devices that a quota may name.
 const DEVICES_MAX: u64 = 1_000_000;
 
@@ -43,6 +46,8 @@ record! {
         queues: Placed<Vec<QueueFile>>,
         /// Whether parts of one GPU may be given to queues that have nothing above them in common.
         share_gpus: YesNo,
+        /// How long anyone may be made to wait for others.
+        max_wait: Placed<Duration>,
     }
     foreign: FOREIGN
 }
@@ -60,6 +65,8 @@ record! {
         limit: QuotaFile,
         /// The policy by which those in it are ordered.
         policy: Placed<String>,
+        /// How long those in it may be made to wait for others.
+        max_wait: Placed<Duration>,
         /// Those below it.
         queues: Placed<Vec<QueueFile>>,
     }
@@ -171,6 +178,7 @@ fn read(root: &Value<'_>, policies: &[&'static str], faults: &mut Faults) -> Opt
     let mut collected = Collected { tree: QueueTree::default(), policies, faults };
     collected.add(None, queues, root.extent);
     let mut tree = collected.tree;
+    tree.max_wait = file.max_wait.and_then(|wait| max_wait(wait, faults));
     tree.shares_devices = file.share_gpus.is_some_and(|shares| shares.0);
     if tree.queues.len() > QUEUES_MAX {
         let message = format!("there are {} queues, and at most {QUEUES_MAX}", tree.queues.len());
@@ -178,6 +186,17 @@ fn read(root: &Value<'_>, policies: &[&'static str], faults: &mut Faults) -> Opt
         return None;
     }
     Some(tree)
+}
+
+/// How long anyone may be made to wait.
+fn max_wait(wait: Placed<Duration>, faults: &mut Faults) -> Option<Span> {
+    if wait.value.0 >= WAIT_MIN {
+        return Some(wait.value.0);
+    }
+    let message = "`max_wait` is at least 1s: all would have to go before all others";
+    let fault = Fault::new(code::BAD_VALUE, wait.extent, message);
+    faults.push(fault.hint("leave it out, and it is as long as what comes makes it"));
+    None
 }
 
 /// The tree as it grows.
@@ -211,6 +230,7 @@ impl Collected<'_> {
             let above = parent.map(|at| format!("{}{SEPARATOR}", self.tree.queues[at].path));
             let path = format!("{}{}", above.unwrap_or_default(), name.value);
             let policy = file.policy.and_then(|name| self.policy(name));
+            let max_wait = file.max_wait.and_then(|wait| max_wait(wait, self.faults));
             self.tree.queues.push(QueueSpec {
                 path: path.into(),
                 parent,
@@ -218,6 +238,7 @@ impl Collected<'_> {
                 guarantee: guarantee.quota,
                 limit: limit.quota,
                 policy,
+                max_wait,
             });
             let at = self.tree.queues.len() - 1;
             if let Some(below) = file.queues {
@@ -290,9 +311,10 @@ queues:
     guarantee: {cpu: 1.5, memory: 1Gi, gpu: 2.5, license: 3}
     limit: {gpu: 8}
     queues:
-      - {name: vision, policy: fifo}
+      - {name: vision, policy: fifo, max_wait: 90s}
       - {name: text}
   - name: serving
+max_wait: 2h
 ";
         let tree = of(text).expect("it is valid");
         let paths: Vec<&str> = tree.queues.iter().map(|queue| &*queue.path).collect();
@@ -300,6 +322,9 @@ queues:
         let parents: Vec<_> = tree.queues.iter().map(|queue| queue.parent).collect();
         assert_eq!(parents, [None, Some(0), Some(0), None]);
         assert!(!tree.shares_devices);
+        assert_eq!(tree.max_wait, Some(Span::secs(7_200)));
+        let waits: Vec<_> = tree.queues.iter().map(|queue| queue.max_wait).collect();
+        assert_eq!(waits, [None, Some(Span::secs(90)), None, None]);
         let research = &tree.queues[0];
         assert_eq!((research.weight, tree.queues[3].weight), (2, 1));
         assert_eq!(research.guarantee.cpu_milli, Some(1_500));
@@ -319,6 +344,7 @@ queues:
         assert!(wrong("[1]").contains("a queues file is a mapping"));
         assert!(wrong("tenants: []").contains("write `queues`"));
         assert!(wrong("{queues: [{name: a}], share_gpus: 1}").contains("`true` or `false`"));
+        assert!(wrong("{queues: [{name: a, max_wait: 10ms}]}").contains("at least 1s"));
         assert!(wrong("queues: [{weight: 1}]").contains("a queue has no `name`"));
         assert!(wrong("queues: [{name: a/b}]").contains("has a `/` in it"));
         assert!(wrong("queues: [{name: a, min: {gpu: 1}}]").contains("write `guarantee`"));

@@ -27,11 +27,14 @@ pub(super) struct Queues {
 impl Queues {
     /// Tells a planner that knows of no run yet of all queues.
     pub(super) fn new(tree: &QueueTree, planner: &mut Planner) -> Self {
+        if let Some(max_wait) = tree.max_wait {
+            planner.set_patience(max_wait.0);
+        }
         let mut numbers: Vec<QueueId> = Vec::new();
         for spec in &tree.queues {
             let parent = spec.parent.map_or(QueueId::ROOT, |at| numbers[at]);
-            let policy = planner.policy_of(parent);
-            numbers.push(planner.add_queue(queue(spec, parent, policy)));
+            let own = queue(spec, parent, planner);
+            numbers.push(planner.add_queue(own));
         }
         let default = tree.find(DEFAULT_QUEUE).map(|at| numbers[at]);
         let other = match default {
@@ -39,7 +42,8 @@ impl Queues {
             None if tree.queues.is_empty() => QueueId::ROOT,
             None => {
                 let spec = QueueSpec { weight: 1, ..QueueSpec::default() };
-                planner.add_queue(queue(&spec, QueueId::ROOT, planner.policy()))
+                let own = queue(&spec, QueueId::ROOT, planner);
+                planner.add_queue(own)
             }
         };
         Self { tree: tree.clone(), numbers, other, named: usize::MAX }
@@ -73,7 +77,8 @@ impl Queues {
     }
 }
 
-fn queue(spec: &QueueSpec, parent: QueueId, policy: Policy) -> Queue {
+/// A queue below another, whose policy and longest wait it has unless it has its own.
+fn queue(spec: &QueueSpec, parent: QueueId, planner: &Planner) -> Queue {
     let own = spec.policy.as_deref();
     let own = own.and_then(|own| Policy::ALL.iter().find(|(_, name)| *name == own));
     Queue {
@@ -81,7 +86,8 @@ fn queue(spec: &QueueSpec, parent: QueueId, policy: Policy) -> Queue {
         weight: spec.weight,
         guarantee: scheduler::Quota::default(),
         limit: scheduler::Quota::default(),
-        policy: own.map_or(policy, |&(policy, _)| policy),
+        policy: own.map_or_else(|| planner.policy_of(parent), |&(policy, _)| policy),
+        max_wait: spec.max_wait.map(|wait| wait.0).or_else(|| planner.max_wait_of(parent)),
     }
 }
 

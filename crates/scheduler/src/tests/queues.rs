@@ -21,7 +21,7 @@ fn cores(count: u64) -> Quota {
 
 fn queue(parent: QueueId) -> Queue {
     let (guarantee, limit) = (Quota::default(), Quota::default());
-    Queue { parent, weight: 1, guarantee, limit, policy: Policy::Autoglm }
+    Queue { parent, weight: 1, guarantee, limit, policy: Policy::Autoglm, max_wait: None }
 }
 
 /// A planner on one node, and what has begun there.
@@ -476,4 +476,22 @@ fn who_will_have_more_than_it_is_guaranteed_is_asked_for_nothing_before_it_has()
     house.come(5, second, cpus(1), 3);
     let ends = house.plan();
     assert_eq!(ends.iter().map(|item| item.run).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn a_queue_says_itself_how_long_those_in_it_may_wait() {
+    let first_after = |max_wait: Option<u64>, seconds: u64| {
+        let mut house = House::new(2, 0);
+        let own = house.add(Queue { max_wait, ..queue(QueueId::ROOT) });
+        let class = house.planner.class(cpus(2));
+        let group = Group { class, count: 1, expected: SECOND, ..Group::default() };
+        for (run, work) in [(1, 1 << 50), (2, SECOND)] {
+            house.planner.set_run(run, Run { queue: own, work, ..Run::default() });
+            house.planner.set_group(0, key(run), group);
+        }
+        house.planner.plan(seconds * SECOND, FUEL).placements[0].group.run
+    };
+    assert_eq!(first_after(Some(10 * SECOND), 5), 2, "least is left of it");
+    assert_eq!(first_after(Some(10 * SECOND), 11), 1, "it has waited for long enough");
+    assert_eq!(first_after(None, 11), 2, "it is short beside the work that waits");
 }
