@@ -25,6 +25,12 @@ pub fn draw(seed: u64, length: Span) -> Plan {
     let mut nodes = draw_nodes(&mut hosts);
     draw_devices(&mut Random::stream(seed, "devices"), &mut nodes);
     draw_sites(&mut Random::stream(seed, "sites"), &mut nodes);
+    let crowd = &mut Random::stream(seed, "crowd");
+    let runs = if crowd.per_mille(40) {
+        draw_crowd(crowd, &mut nodes, length)
+    } else {
+        draw_runs(&mut Random::stream(seed, "workload"), &nodes, length)
+    };
     let calm = hosts.per_mille(125);
     let is_local = nodes[0].local;
     let (mut net, mut disk, mut faults) = (NetPlan::default(), DiskPlan::default(), Vec::new());
@@ -38,7 +44,6 @@ pub fn draw(seed: u64, length: Span) -> Plan {
         disk.unknown = if net_stream.per_mille(300) { net_stream.small(1, 30) } else { 0 };
         faults = draw_faults(&mut Random::stream(seed, "faults"), &nodes, length);
     }
-    let runs = draw_runs(&mut Random::stream(seed, "workload"), &nodes, length);
     Plan { seed, length, nodes, runs, net, disk, faults }
 }
 
@@ -143,6 +148,55 @@ fn draw_runs(random: &mut Random, nodes: &[NodePlan], length: Span) -> Vec<RunPl
         work_left = work_left.saturating_sub(work);
         items_left = items_left.saturating_sub(u64::from(run.size));
         runs.push(run);
+    }
+    runs.sort_by_key(|run| run.at);
+    runs
+}
+
+/// A few machines on which small runs keep coming, as many as there is room for or a little more,
+/// and a larger one that comes among them.
+fn draw_crowd(random: &mut Random, nodes: &mut Vec<NodePlan>, length: Span) -> Vec<RunPlan> {
+    nodes.truncate(usize::try_from(random.between(1, 4)).expect("few"));
+    for node in nodes.iter_mut() {
+        (node.cpu_milli, node.slots) = (1_000 * random.between(2, 4), 4);
+    }
+    let cores: u64 = nodes.iter().map(|node| node.cpu_milli / 1_000).sum();
+    let load = random.between(950, 1_080);
+    let mut work_left = length.0 / 1_000 * load * cores;
+    let plain = RunPlan {
+        shape: Shape::FanOut,
+        trouble: 0,
+        retries: 3,
+        losses: 200,
+        concurrency: None,
+        handlers: false,
+        flow: 0,
+        features: Features::default(),
+        submissions: 1,
+        timeout: None,
+        stop: None,
+        terminate: None,
+        retry: None,
+        fork: None,
+        priority: 50,
+        ..draw_run(random, length, 10)
+    };
+    let run = |random: &mut Random, at: u64, size: (u32, u32), wall: (u64, u64)| RunPlan {
+        seed: random.next(),
+        at: Span(at),
+        size: random.small(size.0, size.1),
+        wall_min: Span(wall.0 * SECOND),
+        wall_max: Span(wall.1 * SECOND),
+        ..plain
+    };
+    let mut runs = vec![run(random, length.0 / 20, (15, 25), (30, 40))];
+    while work_left > 0 {
+        let at = random.below(length.0);
+        let next = run(random, at, (2, 8), (10, 30));
+        // An item asks for two thirds of a core, in the middle.
+        let work = u64::from(next.size + 2) * 20 * SECOND * 2 / 3;
+        work_left = work_left.saturating_sub(work);
+        runs.push(next);
     }
     runs.sort_by_key(|run| run.at);
     runs

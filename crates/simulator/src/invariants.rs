@@ -7,6 +7,7 @@
 pub mod l01_runs_end;
 pub mod l02_no_idle_wait;
 pub mod l04_leases_return;
+pub mod l07_nobody_starves;
 pub mod s01_acknowledged;
 pub mod s02_one_lease;
 pub mod s03_dependencies;
@@ -40,6 +41,7 @@ pub mod s31_devices;
 pub mod s33_sites;
 pub mod s35_preemption;
 pub mod s36_queues;
+pub mod s38_inversion;
 
 use std::fmt;
 use std::sync::Arc;
@@ -85,7 +87,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 29] = [
+const ON_FACTS: [(&str, Check); 30] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -108,6 +110,7 @@ const ON_FACTS: [(&str, Check); 29] = [
     ("S35", s35_preemption::check),
     ("S36", s36_queues::quotas),
     ("S37", s36_queues::taken_back),
+    ("S38", s38_inversion::check),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

@@ -103,6 +103,10 @@ pub enum Mutant {
     NoQuotas,
     /// What queues are guaranteed is known of one alone.
     GuaranteesForgotten,
+    /// Nothing is urgent: so what something urgent waits for is not, either.
+    NothingInherited,
+    /// Nobody is ever let forward, however long it waits.
+    EndlessPatience,
 }
 
 impl Mutant {
@@ -156,6 +160,8 @@ impl Mutant {
         Self::PreemptedAtOnce,
         Self::NoQuotas,
         Self::GuaranteesForgotten,
+        Self::NothingInherited,
+        Self::EndlessPatience,
     ];
 
     /// How it is named on the command line.
@@ -210,6 +216,8 @@ impl Mutant {
             Self::PreemptedAtOnce => "preempted-at-once",
             Self::NoQuotas => "no-quotas",
             Self::GuaranteesForgotten => "guarantees-forgotten",
+            Self::NothingInherited => "nothing-inherited",
+            Self::EndlessPatience => "endless-patience",
         }
     }
 }

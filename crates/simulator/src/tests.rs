@@ -232,6 +232,16 @@ fn a_failing_plan_shrinks_to_what_matters() {
 }
 
 #[test]
+fn endless_patience_is_found() {
+    assert_eq!(found_by_corpus(Mutant::EndlessPatience).id, "L7");
+}
+
+#[test]
+fn it_is_found_that_nothing_is_inherited() {
+    assert_eq!(found_by_corpus(Mutant::NothingInherited).id, "S38");
+}
+
+#[test]
 fn a_device_that_is_counted_for_less_breaks_s31() {
     assert_eq!(found_by_corpus(Mutant::DeviceGivenTwice).id, "S31");
 }

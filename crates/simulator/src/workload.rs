@@ -153,6 +153,9 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
         Some(Mutant::LabelsIgnored) => policies.for_each(|policy| {
             policy.constraints.select = Box::default();
         }),
+        Some(Mutant::NothingInherited) => policies.for_each(|policy| {
+            policy.priority = policy.priority.min(Priority::default());
+        }),
         Some(Mutant::NotTogether) => policies.for_each(|policy| policy.constraints.together = None),
         Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
         Some(Mutant::FirstWayTwice) => policies.for_each(|policy| {

@@ -13,8 +13,8 @@ use crate::clients::Clients;
 use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
 use crate::invariants::{
-    Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, s06_replay, s14_limits,
-    s15_goes_on, s23_locks, s25_deadlines,
+    Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, l07_nobody_starves, s06_replay,
+    s14_limits, s15_goes_on, s23_locks, s25_deadlines,
 };
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
@@ -71,6 +71,7 @@ pub struct World {
     faults: u64,
     healed: bool,
     neglected: Option<(RunId, TaskId, Timestamp)>,
+    starving: l07_nobody_starves::Watch,
 }
 
 /// Runs a plan to its end.
@@ -108,6 +109,7 @@ impl World {
             faults: 0,
             healed: false,
             neglected: None,
+            starving: l07_nobody_starves::Watch::default(),
         }
     }
 
@@ -497,6 +499,9 @@ impl World {
         let goes_on = s15_goes_on::check(&self.records.ledger, &self.stage.truth, engine);
         self.stage.judge("S15", goes_on);
         self.look_for_neglect();
+        if let Some(what) = self.starving.look(&self.plan, &self.records, self.stage.now) {
+            self.stage.judge("L7", Err(what));
+        }
     }
 
     /// L2 and L6, in quiet times only.

@@ -21,6 +21,10 @@ impl Run {
         at: Timestamp,
     ) -> Result<(), String> {
         let legal = self.put(task, item, status);
+        if status == TaskStatus::Ready {
+            let first = self.task(task).first;
+            self.items[(first + item.0) as usize].ready_at = at;
+        }
         self.follow(vec![task], at);
         legal
     }
@@ -135,7 +139,7 @@ impl Run {
                 let (first, count) = (record.first as usize, record.count as usize);
                 let items = &mut self.items[first..first + count];
                 let pending = items.iter_mut().filter(|x| x.status == TaskStatus::Pending);
-                pending.for_each(|item| item.status = TaskStatus::Ready);
+                pending.for_each(|item| (item.status, item.ready_at) = (TaskStatus::Ready, at));
                 return;
             }
         };

@@ -43,6 +43,8 @@ pub struct Item {
     pub overran: bool,
     /// Whether it was told to make room for others.
     pub leaving: bool,
+    /// Since when it is ready, if it is.
+    pub ready_at: Timestamp,
     /// When it may be leased again, if it is retrying.
     pub retry_at: Timestamp,
     /// How its last attempt ended.
@@ -83,6 +85,7 @@ pub(super) const FRESH: Item = Item {
     started_at: None,
     overran: false,
     leaving: false,
+    ready_at: Timestamp(0),
     retry_at: Timestamp(0),
     last: None,
     asked: false,

@@ -57,6 +57,8 @@ pub enum Feature {
     Preemption,
     /// Runs that stand in queues with limits and guarantees.
     Queues,
+    /// Tasks of one run that are not as urgent as each other.
+    Urgency,
 }
 
 /// A set of features.
@@ -65,7 +67,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 28] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -93,6 +95,7 @@ impl Feature {
         ("sites", Self::Sites),
         ("preemption", Self::Preemption),
         ("queues", Self::Queues),
+        ("urgency", Self::Urgency),
     ];
 }
 

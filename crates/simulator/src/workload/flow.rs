@@ -6,7 +6,7 @@
 
 use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
-use model::policy::{FailurePolicy, Policy, Trigger};
+use model::policy::{FailurePolicy, Policy, Priority, Trigger};
 use model::{Span, TaskId};
 
 use super::{HEAVY, LIGHT, LIMITED, Parts, WAIT_MAX, shared};
@@ -16,6 +16,12 @@ use crate::random::Random;
 
 /// Tasks that are undone, at most: each costs a walk through the graph.
 const UNDONE_MAX: usize = 8;
+
+/// How urgent a task is: most are as usual or less, so that what is urgent waits for them.
+fn urgency(run: &RunPlan, task: u32) -> Priority {
+    let random = &mut Random::stream(run.seed ^ u64::from(task), "urgency");
+    Priority(*random.pick(&[5, 5, 30, 50, 50, 70, 95]))
+}
 
 /// A task of the plain graph, or the body and the loop that stand in its place.
 struct Cell {
@@ -123,6 +129,9 @@ impl Grown<'_> {
         }
         if self.draws(Feature::Limits, if is_fan { 1_000 } else { 300 }) {
             policy.concurrency = Some(self.random.small(1, 4));
+        }
+        if self.run.features.has(Feature::Urgency) {
+            policy.priority = urgency(self.run, self.next());
         }
         let is_work = policy.kind == Kind::Work;
         shared::share(self.run, &mut self.scarce, &mut policy, is_work);

@@ -3,6 +3,7 @@
 //! The limits are wide enough for any item of ours, and narrow enough to be met.
 
 use engine::Rules;
+use model::Span;
 use model::queue::{QueueSpec, QueueTree, Quota};
 
 use crate::mutant::Mutant;
@@ -46,14 +47,18 @@ pub fn tree() -> QueueTree {
         QueueSpec { guarantee: cpu(2), limit: cpu(5), ..queue("owed", None) },
         QueueSpec { guarantee: cpu(1), ..queue("default", None) },
     ];
-    QueueTree { queues, shares_devices: false }
+    QueueTree { queues, ..QueueTree::default() }
 }
 
 /// What the coordinator of a plan goes by.
 #[must_use]
 pub fn rules(plan: &Plan, mutant: Option<Mutant>) -> Rules {
     if !are_set(plan) {
-        return Rules::default();
+        let mut rules = Rules::default();
+        if mutant == Some(Mutant::EndlessPatience) {
+            rules.queues.max_wait = Some(Span::secs(1 << 32));
+        }
+        return rules;
     }
     let mut queues = tree();
     for queue in &mut queues.queues {
