@@ -45,6 +45,8 @@ pub struct Group {
     pub rank: u64,
     /// Since when they could start, in microseconds.
     pub ready_at: u64,
+    /// By when they have to start, or something that has a deadline ends too late, in microseconds.
+    pub starts_by: Option<u64>,
     /// How long each is expected to take on a node of usual speed, in microseconds.
     pub expected: u64,
     /// Whether they start together or not at all.
@@ -61,6 +63,7 @@ impl Default for Group {
             priority: 50,
             rank: 0,
             ready_at: 0,
+            starts_by: None,
             expected: 0,
             gang: false,
             is_sure: false,
@@ -152,6 +155,8 @@ pub(super) struct Backlog {
     lines: BTreeMap<(QueueId, ClassId), Line>,
     lanes: BTreeMap<(QueueId, LaneId), Lane>,
     by_age: BTreeSet<(u64, GroupKey)>,
+    /// What has to start by some time, by queue and then by that.
+    hurried: BTreeSet<(QueueId, u64, GroupKey)>,
 }
 
 impl Backlog {
@@ -248,6 +253,8 @@ impl Backlog {
         self.enter_lane(key.run);
         self.enter_line(key, group.class, place);
         self.by_age.insert((group.ready_at, key));
+        let queue = self.queue(key.run);
+        self.hurried.extend(group.starts_by.map(|by| (queue, by, key)));
         self.groups.insert(key, Waiting { group, work, share });
     }
 
@@ -270,6 +277,9 @@ impl Backlog {
         self.enter_lane(key.run);
         self.leave_line(key, waiting.group.class, place);
         self.by_age.remove(&(waiting.group.ready_at, key));
+        if let Some(by) = waiting.group.starts_by {
+            self.hurried.remove(&(self.queue(key.run), by, key));
+        }
         Some(waiting)
     }
 
@@ -429,6 +439,18 @@ impl Backlog {
     /// All groups, whoever waits longest first.
     pub(super) fn oldest(&self) -> impl Iterator<Item = (u64, GroupKey)> {
         self.by_age.iter().copied()
+    }
+
+    /// What of a queue has to start by some time, and when, whoever has least time first.
+    pub(super) fn hurried(&self, queue: QueueId) -> impl Iterator<Item = (u64, GroupKey)> {
+        let least = GroupKey { run: 0, task: 0, item: 0 };
+        let of_queue = self.hurried.range((queue, 0, least)..);
+        of_queue.take_while(move |it| it.0 == queue).map(|&(_, by, key)| (by, key))
+    }
+
+    /// The lane of a run of which something waits.
+    pub(super) fn lane_of(&self, run: u64) -> Option<LaneId> {
+        self.runs.get(&run).map(|known| lane(&known.run))
     }
 
     /// The lanes of all queues.

@@ -3,8 +3,10 @@
 //! Smith's rule for the least sum of completion times when each has a deadline (W. E. Smith, 1956):
 //! the shortest first, except that whoever would miss its deadline moves forward as far as it must
 //! and no further. Here it is read from the front: a group that, with all the work of the lanes
-//! before its own, would start too late goes before the last lane that it can still wait for.
+//! before its own, would start too late goes before the last lane that it can still wait for. Too
+//! late is what has waited for longer than patience, or misses a deadline of its own.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::backlog::Backlog;
@@ -13,6 +15,9 @@ use super::seat::LaneId;
 
 /// Runs of a lane that are looked at, oldest first. Those behind are younger.
 const LOOK_MAX: usize = 32;
+
+/// Groups that have to start by some time and are looked at, whoever has least time first.
+const HURRIED_MAX: usize = 256;
 
 /// The time that work takes, of which a part of the fleet is always short.
 fn unhurried(work: u128) -> u64 {
@@ -29,6 +34,27 @@ pub(super) struct Promotion {
     pub(super) run: u64,
 }
 
+/// A run that would start too late: by when it has to, its number, its work, and the place of its
+/// lane.
+type Late = (u64, u64, u64, usize);
+
+/// Those of a queue that would start too late for a deadline of their own if all of their lane and
+/// of those before it went first. One that is late already hurries all the more: what is expected
+/// of it may be too much.
+fn hurried(backlog: &Backlog, queue: QueueId, now: u64, before: &[(LaneId, u64)]) -> Vec<Late> {
+    let late = backlog.hurried(queue).take(HURRIED_MAX).filter_map(|(by, key)| {
+        let lane = backlog.lane_of(key.run)?;
+        let index = before.binary_search_by_key(&lane, |&(lane, _)| lane).ok()?;
+        // Before the next lane goes all that is in its own.
+        let whole = before.get(index + 1).map_or(u64::MAX, |&(_, work)| work);
+        let known = backlog.run(key.run)?;
+        // Its longest path is allowed for. Of its work only what takes longer than that counts.
+        let own = unhurried(known.work).saturating_sub(known.run.path);
+        (now.saturating_add(whole) > by).then_some((by, key.run, own, index))
+    });
+    late.collect()
+}
+
 /// Those of a queue that have to move forward in it so that nobody waits longer than `patience`, in
 /// the order in which they go.
 pub(super) fn promotions(
@@ -40,7 +66,7 @@ pub(super) fn promotions(
     // The work of the lanes before each.
     let mut before: Vec<(LaneId, u64)> = Vec::new();
     let mut work = 0_u64;
-    let mut late: Vec<(u64, u64, u64, usize)> = Vec::new();
+    let mut late: Vec<Late> = Vec::new();
     for (index, (at, lane)) in backlog.lanes(queue).enumerate() {
         before.push((at, work));
         let mut ahead = work;
@@ -54,7 +80,11 @@ pub(super) fn promotions(
         }
         work = work.saturating_add(unhurried(lane.work));
     }
+    late.extend(hurried(backlog, queue, now, &before));
     late.sort_unstable();
+    // Once a run moves forward, all that waits of it does.
+    let mut seen = BTreeSet::new();
+    late.retain(|&(_, run, ..)| seen.insert(run));
     let mut promoted = 0_u64;
     let mut promotions: Vec<Promotion> = late
         .into_iter()

@@ -30,6 +30,9 @@ pub(super) struct Forecast {
     order: Vec<u32>,
     /// The priority of each task, with what it inherits; empty if each has its own.
     priorities: Vec<u8>,
+    /// By when each task has to start, in microseconds, so that nothing misses a deadline; empty if
+    /// nothing has any.
+    latest: Vec<u64>,
     /// How many of them have ended, at the front of the order.
     ended: usize,
     /// How many items of each task are counted as open.
@@ -47,12 +50,21 @@ impl Forecast {
         let items: Vec<(u64, u64)> = (0..graph.policies().len()).map(item).collect();
         let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].0);
         let priorities = inherited(graph);
+        let latest = latest(
+            graph,
+            |task| items[graph.policy_index(task)].0,
+            |task| {
+                let ends = [run.task_deadline(task), run.deadline()];
+                ends.into_iter().flatten().min().map(|at| at.0)
+            },
+        );
         let mut forecast = Self {
             graph: Arc::clone(graph),
             items,
             ranks,
             order,
             priorities,
+            latest,
             ended: 0,
             open: vec![0; graph.len()],
             work: 0,
@@ -81,6 +93,11 @@ impl Forecast {
     /// inherited in its run.
     pub(super) fn inherited(&self, task: TaskId) -> Option<u8> {
         self.priorities.get(task.0 as usize).copied()
+    }
+
+    /// By when a task has to start, in microseconds, if anything that comes of it has a deadline.
+    pub(super) fn starts_by(&self, task: TaskId) -> Option<u64> {
+        self.latest.get(task.0 as usize).copied().filter(|&by| by < u64::MAX)
     }
 
     /// Takes in how a task stands now.
@@ -162,6 +179,31 @@ fn inherited(graph: &Graph) -> Vec<u8> {
         *own = (*own).max(urgent.unwrap_or(0));
     }
     priorities
+}
+
+/// By when each task has to start, so that it and all that waits for it end in time, if each takes
+/// a quarter longer than expected; [`u64::MAX`] if nothing of that has a deadline. Empty if nothing
+/// has any.
+fn latest(
+    graph: &Graph,
+    time: impl Fn(TaskId) -> u64,
+    deadline: impl Fn(TaskId) -> Option<u64>,
+) -> Vec<u64> {
+    if graph.tasks().all(|task| deadline(task).is_none()) {
+        return Vec::new();
+    }
+    let mut order: Vec<TaskId> = graph.tasks().collect();
+    // Whatever depends on a task has fewer tasks behind it than the task has.
+    order.sort_by_key(|&task| graph.rank(task));
+    let mut latest = vec![u64::MAX; graph.len()];
+    for task in order {
+        let behind = graph.successors(task).map(|next| latest[next.0 as usize]);
+        let ends_by = behind.chain(deadline(task)).min().unwrap_or(u64::MAX);
+        if ends_by < u64::MAX {
+            latest[task.0 as usize] = ends_by.saturating_sub(time(task) / 4 * 5);
+        }
+    }
+    latest
 }
 
 /// The longest path that begins with each task, by the time that tasks take, and the tasks by that,

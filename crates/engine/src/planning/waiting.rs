@@ -138,6 +138,7 @@ impl Planning {
         };
         let forecast = self.forecasts.get(&key.run)?;
         let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
+        let starts_by = forecast.starts_by(key.task);
         let own = run.policy(key.task).priority.0;
         let priority = forecast.inherited(key.task).unwrap_or(own);
         let tenant = self.queues.tenant(&run.admitted().queue);
@@ -148,6 +149,7 @@ impl Planning {
             priority,
             rank,
             ready_at: since.unwrap_or(now.0),
+            starts_by,
             expected,
             gang: false,
             is_sure: is_sure(state, run, run.graph().policy_index(key.task)),

@@ -495,3 +495,22 @@ fn a_queue_says_itself_how_long_those_in_it_may_wait() {
     assert_eq!(first_after(Some(10 * SECOND), 11), 1, "it has waited for long enough");
     assert_eq!(first_after(None, 11), 2, "it is short beside the work that waits");
 }
+
+#[test]
+fn who_has_a_deadline_goes_as_far_forward_as_it_has_to() {
+    let first_at = |seconds: u64, starts_by: Option<u64>| {
+        let mut house = House::new(2, 0);
+        let class = house.planner.class(cpus(2));
+        let group = Group { class, count: 1, expected: 20 * SECOND, ..Group::default() };
+        // The second has least to do and goes first, unless the first has no time for that.
+        for (run, work, by) in [(1, 1 << 40, starts_by), (2, 20 * SECOND, None)] {
+            house.planner.set_run(run, Run { work, path: work, ..Run::default() });
+            house.planner.set_group(0, key(run), Group { starts_by: by, ..group });
+        }
+        house.planner.plan(seconds * SECOND, FUEL).placements[0].group.run
+    };
+    assert_eq!(first_at(0, None), 2);
+    assert_eq!(first_at(0, Some(50 * SECOND)), 2, "there is time for both");
+    assert_eq!(first_at(0, Some(20 * SECOND)), 1);
+    assert_eq!(first_at(30, Some(20 * SECOND)), 1, "it is late, and may be quicker than expected");
+}

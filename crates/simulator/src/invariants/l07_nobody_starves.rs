@@ -1,8 +1,8 @@
-//! L7: nobody starves. What could begin if those before it had begun waits no longer than a few times
-//! as long as all that was there together takes at the most, whatever keeps coming.
+//! L7: nobody starves. What could begin if those before it had begun waits no longer than a few
+//! times as long as all that was there together takes at the most, whatever keeps coming.
 //!
-//! Looked at in plans of which it is known how long work takes: those of plain runs in which nothing
-//! fails by itself. What breaks meanwhile is allowed for.
+//! Looked at in plans of which it is known how long work takes: those of plain runs in which
+//! nothing fails by itself. What breaks meanwhile is allowed for.
 
 use model::{ItemId, ItemKey, Span, TaskStatus, Timestamp};
 
@@ -10,8 +10,8 @@ use crate::plan::{EPOCH, Plan};
 use crate::records::Records;
 use crate::workload;
 
-/// How often as long as all that was there takes, each item for as long as any may. The planner lets
-/// forward whoever has waited for one and a half times as long, by its own measure.
+/// How often as long as all that was there takes, each item for as long as any may. The planner
+/// lets forward whoever has waited for one and a half times as long, by its own measure.
 const TIMES: u64 = 2;
 
 /// What is always allowed: that much passes before anyone is let forward at all.

@@ -1,6 +1,6 @@
 //! S38: no priority inversion. Of one run nothing begins that is less urgent than something else
-//! that asks for the same, could begin, and has waited for it. What something urgent waits for is as
-//! urgent itself (Sha, Rajkumar and Lehoczky, 1990).
+//! that asks for the same, could begin, and has waited for it. What something urgent waits for is
+//! as urgent itself (Sha, Rajkumar and Lehoczky, 1990).
 
 use model::policy::{Policy, Priority};
 use model::{Fact, Graph, Span, TaskId, TaskStatus, Timestamp};
@@ -42,8 +42,8 @@ pub(super) fn check(view: &View<'_>) -> Result<(), String> {
     ))
 }
 
-/// How urgent a task is: as urgent as the most urgent that waits for it, if that is more urgent than
-/// usual.
+/// How urgent a task is: as urgent as the most urgent that waits for it, if that is more urgent
+/// than usual.
 fn urgency(graph: &Graph, task: TaskId) -> Priority {
     let (mut seen, mut next) = (vec![false; graph.len()], vec![task]);
     let mut most = graph.policy(task).priority;

@@ -45,3 +45,16 @@ fn what_is_as_urgent_as_usual_makes_nothing_urgent() {
     assert_eq!(inherited(&tree([10, 50, 20, 50])), [], "each has its own");
     assert_eq!(inherited(&tree([10, 50, 60, 50])), [60, 50, 60, 50]);
 }
+
+#[test]
+fn what_something_in_a_hurry_waits_for_starts_in_time() {
+    let due = |at| [None, None, None, Some(at)];
+    let latest = |due: [Option<u64>; 4]| {
+        super::latest(&tree([50; 4]), |task| 40 * u64::from(task.0 + 1), |it| due[it.0 as usize])
+    };
+    // 3 takes 160, 1 takes 80 and 0 takes 40, each a quarter more.
+    assert_eq!(latest(due(1_000)), [650, 700, u64::MAX, 800]);
+    assert_eq!(latest([Some(100), None, None, Some(1_000)]), [50, 700, u64::MAX, 800]);
+    assert_eq!(latest(due(100)), [0, 0, u64::MAX, 0], "it is too late already");
+    assert_eq!(latest([None; 4]), []);
+}
