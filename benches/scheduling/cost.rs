@@ -1,5 +1,6 @@
 //! What a plan costs: a million ready items of 500 classes on nodes that fill up, and then the plan
-//! after ten of them have ended.
+//! after ten of them have ended; and what it costs to ask of the last in line why it waits, behind
+//! whom, and until when.
 
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::amounts;
 pub(crate) struct Cost {
     pub(crate) first_ms: f64,
     pub(crate) next_ms: f64,
+    pub(crate) told_ms: f64,
     pub(crate) placements_per_second: f64,
 }
 
@@ -21,6 +23,8 @@ pub(crate) struct Cost {
 const ITEMS: u32 = 100;
 const GROUPS: u64 = 10_000;
 const CLASSES: u64 = 500;
+/// Groups that are looked at to say what goes before one.
+const LOOKS: usize = 10_000;
 /// More than any plan costs.
 const FUEL: u64 = u64::MAX;
 const GIB: u64 = 1 << 30;
@@ -84,7 +88,26 @@ fn once(nodes: u64) -> Cost {
     let next = planner.plan(GROUPS + 2, FUEL).placements.len();
     let next_ms = begin.elapsed().as_secs_f64() * 1e3;
     assert!(nothing == 0 && next > 0, "full until something ends");
-    Cost { first_ms: first * 1e3, next_ms, placements_per_second: f64::from(count) / first }
+    let told_ms = told(&planner);
+    let placements_per_second = f64::from(count) / first;
+    Cost { first_ms: first * 1e3, next_ms, told_ms, placements_per_second }
+}
+
+/// How long it takes to ask all that `explain` does, of a group far behind.
+fn told(planner: &Planner) -> f64 {
+    let groups = (0..GROUPS).step_by(100).map(|run| GroupKey { run, task: 0, item: ALL_ITEMS });
+    let waiting = groups.filter(|&group| planner.group(group).is_some());
+    let last = waiting.max_by_key(|&group| planner.ahead(group, LOOKS).groups);
+    let last = last.expect("most waits");
+    let class = planner.group(last).expect("it waits").class;
+    let begin = Instant::now();
+    let why = planner.why(last);
+    let ahead = planner.ahead(last, LOOKS);
+    let short = planner.shortages(class, false, 8);
+    let outlook = planner.outlook(GROUPS + 2, last, LOOKS);
+    let took = begin.elapsed().as_secs_f64() * 1e3;
+    assert!(why.is_some() && ahead.groups > 0 && outlook.is_some(), "{short:?}");
+    took
 }
 
 fn node(at: u64) -> NodeSpec {
