@@ -195,6 +195,13 @@ impl Agent {
         self.leases.remembers(lease)
     }
 
+    /// The same, or its process is still to end although nothing will be told of that: whoever runs
+    /// it has to tell the agent, which gives its room to the next only then.
+    #[must_use]
+    pub fn knows(&self, lease: LeaseId) -> bool {
+        self.leases.knows(lease)
+    }
+
     /// Whether there is no lease, no process, and nothing left to tell.
     #[must_use]
     pub fn idle(&self) -> bool {

@@ -115,6 +115,12 @@ impl Leases {
         self.newest.get(&lease.item).is_some_and(|found| found.grant.token == lease.token)
     }
 
+    /// Whether a lease is held or not yet acknowledged, or its process has still to end.
+    pub(crate) fn knows(&self, lease: LeaseId) -> bool {
+        let dying = self.dying.get(&lease.item);
+        self.remembers(lease) || dying.is_some_and(|dying| dying.token == lease.token)
+    }
+
     /// All leases that are held or not yet acknowledged, ascending.
     pub(crate) fn held(&self) -> Vec<LeaseId> {
         let mut held: Vec<LeaseId> =

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use crate::args::Arguments;
+use crate::cluster;
 use crate::commands::{self, Command};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
@@ -80,14 +81,18 @@ fn run(arguments: Arguments) -> Result<Exit> {
     let settings = Settings::resolve(arguments.layer(), &env)?;
     let no_color = env("NO_COLOR");
     let tone = Tone::of(&io::stdout(), settings.color, no_color.as_deref());
+    let error_tone = Tone::of(&io::stderr(), settings.color, no_color.as_deref());
+    let rules = Rules { keep: settings.keep, policy: settings.policy, queues: settings.queues };
+    let mut home = Home::new(settings.home, settings.offers, rules);
+    let offers = arguments.command.as_ref().and_then(Command::offers);
+    if let Some(file) = offers.and_then(|offers| offers.cluster.as_deref()) {
+        let (file, cluster) = cluster::read(file, error_tone)?;
+        home = home.with_nodes(file.path, cluster)?;
+    }
     let context = Context {
-        home: Home::new(
-            settings.home,
-            settings.offers,
-            Rules { keep: settings.keep, policy: settings.policy, queues: settings.queues },
-        ),
+        home,
         output: Output { format: settings.output.unwrap_or_default(), tone },
-        tone: Tone::of(&io::stderr(), settings.color, no_color.as_deref()),
+        tone: error_tone,
         settings_file: settings.file,
         settings: settings.each,
     };

@@ -92,6 +92,12 @@ pub(crate) struct Offers {
     #[arg(help_heading = "What tasks may use")]
     pub node_taints: Vec<String>,
 
+    /// Nodes that are made up instead of this machine, which runs what they are given. They have
+    /// what the file says: nothing is measured, and GPUs are mere numbers
+    #[arg(long, value_name = "FILE", help_heading = "What tasks may use")]
+    #[arg(conflicts_with_all = ["cpu", "memory", "resources", "node_labels", "node_taints"])]
+    pub cluster: Option<PathBuf>,
+
     /// How it is decided what goes first, and where [default: autoglm]
     #[arg(long, value_name = "POLICY", value_parser = settings::policy_words())]
     #[arg(help_heading = "What tasks may use", hide_possible_values = true)]

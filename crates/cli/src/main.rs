@@ -4,6 +4,7 @@
 
 mod app;
 mod args;
+mod cluster;
 mod commands;
 mod display;
 mod error;

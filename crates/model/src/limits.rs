@@ -33,6 +33,8 @@ pub const PREFILL_MAX: u32 = 256;
 pub const DEVICES_PER_NODE_MAX: usize = 64;
 /// Bytes of a device's kind; what is longer in a product's name is left out.
 pub const DEVICE_KIND_BYTES_MAX: usize = 96;
+/// Nodes that are made up on one machine.
+pub const MADE_UP_NODES_MAX: u64 = 1_000;
 /// Labels of one node.
 pub const LABELS_PER_NODE_MAX: usize = 64;
 /// Taints of one node.

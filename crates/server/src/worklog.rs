@@ -10,10 +10,12 @@ use journal::Entry;
 use model::control::ControlAnswer;
 use model::fact::{AttemptsEnded, WorkerJoined};
 use model::outcome::Outcome;
+use model::policy::Priority;
+use model::shared::{Lock, Shared, Spending, Unit};
 use model::{Fact, Graph, ItemId, ItemKey, Request, Span, TaskId, TaskKey, Timestamp, WorkerId};
 use protocol::api::{
-    HistoryLine, PAGE_SIZE_MAX, PastAttempt, PastDevice, PastNode, PastRun, PastStatus, PastTask,
-    Seconds, Time,
+    HistoryLine, PAGE_SIZE_MAX, PastAttempt, PastDevice, PastLock, PastNode, PastRate, PastRun,
+    PastStatus, PastTask, Seconds, Time,
 };
 
 use crate::views::{Names, Subject};
@@ -93,6 +95,7 @@ impl Worklog {
     fn ended(&mut self, ended: &AttemptsEnded, at: Timestamp, nodes: &Nodes) {
         let what = match ended.outcome {
             Outcome::Succeeded => PastStatus::Succeeded,
+            Outcome::Preempted if ended.then.is_again() => PastStatus::Preempted,
             _ if ended.then.is_again() => PastStatus::TriedAgain,
             _ => PastStatus::Failed,
         };
@@ -172,20 +175,37 @@ fn run(subject: &Subject<'_>, retried: u32, piece: &Piece) -> PastRun {
         priority: admitted.priority.0,
         submitted: Time(piece.submitted),
         ended: piece.ended.map(Time),
+        at_a_time: admitted.concurrency,
         limited: is_limited(subject.run),
     }
 }
 
-/// Whether something else than want of room may keep work of a run back.
+/// Whether something may keep work of a run back that cannot be known before it is done.
 fn is_limited(run: &Run) -> bool {
     let mut policies = run.graph().policies().iter();
-    run.admitted().concurrency.is_some()
-        || policies.any(|policy| policy.concurrency.is_some() || !policy.shared.is_empty())
+    let is_open = |budget: &Spending| budget.unit != Unit::Attempts;
+    policies.any(|policy| {
+        !policy.shared.breakers.is_empty() || policy.shared.budgets.iter().any(is_open)
+    })
+}
+
+/// The locks that attempts hold, and the rates that they keep to.
+fn shared(shared: &Shared) -> (Vec<PastLock>, Vec<PastRate>) {
+    let lock = |lock: &Lock| PastLock { name: lock.name.to_string(), holders: lock.holders_max };
+    let rate = |rate: &Spending| PastRate {
+        name: rate.name.to_string(),
+        amount: rate.amount,
+        limit: rate.limit,
+        per_seconds: Seconds(rate.per),
+    };
+    let rates = shared.budgets.iter().filter(|budget| budget.unit == Unit::Attempts);
+    (shared.locks.iter().map(lock).collect(), rates.map(rate).collect())
 }
 
 fn task(id: TaskId, graph: &Graph, names: &Names, depends_on: Vec<u32>) -> PastTask {
     let policy = graph.policy(id);
     let Request { cpu_milli, memory_bytes, custom, devices } = &policy.request;
+    let (locks, rates) = shared(&policy.shared);
     PastTask {
         task: id.0,
         name: names.task(id),
@@ -196,6 +216,10 @@ fn task(id: TaskId, graph: &Graph, names: &Names, depends_on: Vec<u32>) -> PastT
         devices: devices.count,
         device_milli: devices.share,
         device_kinds: devices.kinds.iter().map(|kind| kind.to_string()).collect(),
+        priority: Some(policy.priority).filter(|it| *it != Priority::default()).map(|it| it.0),
+        at_a_time: policy.concurrency,
+        locks,
+        rates,
         custom: !custom.is_empty(),
         expected_seconds: policy.expected.map(Seconds),
         waits: !policy.kind.is_work(),

@@ -27,8 +27,19 @@ use gpus::NodeGpus;
 /// The nodes of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cluster {
-    /// The nodes, at least one.
-    pub nodes: Vec<Node>,
+    /// Its kinds of nodes, at least one, in the order of the file.
+    pub kinds: Vec<NodeKind>,
+}
+
+/// Nodes that are alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeKind {
+    /// What the node is called; with more than one, what their names begin with.
+    pub name: String,
+    /// How many there are, at least 1.
+    pub count: u32,
+    /// All that each has. Its site has what is written, and no name.
+    pub offers: Offers,
 }
 
 /// A node, and what it offers.
@@ -38,6 +49,34 @@ pub struct Node {
     pub name: String,
     /// All that it has.
     pub offers: Offers,
+}
+
+impl Cluster {
+    /// All nodes, kind by kind.
+    pub fn nodes(&self) -> impl Iterator<Item = Node> {
+        self.kinds.iter().flat_map(|kind| (0..kind.count).map(|number| kind.node(number)))
+    }
+}
+
+impl NodeKind {
+    /// The name of one of them, counted from 0.
+    #[must_use]
+    pub fn name_of(&self, number: u32) -> String {
+        match self.count {
+            1 => self.name.clone(),
+            _ => format!("{}-{}", self.name, u64::from(number) + 1),
+        }
+    }
+
+    /// One of them, counted from 0: its name is its `hostname`, unless its labels have that.
+    fn node(&self, number: u32) -> Node {
+        let name = self.name_of(number);
+        let hostname = (HOSTNAME.into(), name.as_str().into());
+        let Site { labels, taints } = &self.offers.site;
+        let labels = std::iter::once(hostname).chain(labels.iter().cloned());
+        let site = Site::new(labels, taints.iter().cloned());
+        Node { name, offers: Offers { site, ..self.offers.clone() } }
+    }
 }
 
 /// A node may be at most so much faster than others, in thousandths.
@@ -169,7 +208,7 @@ fn read(root: &Value<'_>, faults: &mut Faults) -> Option<Cluster> {
         faults.push(Fault::new(code::TOO_LARGE, root.extent, message));
         return None;
     }
-    Some(Cluster { nodes: nodes.into_iter().flat_map(NodeFile::nodes).collect() })
+    Some(Cluster { kinds: nodes.into_iter().map(NodeFile::kind).collect() })
 }
 
 /// Names are no longer than allowed, and no two nodes have the same.
@@ -197,32 +236,27 @@ impl NodeFile {
         self.count.as_ref().map_or(1, |count| count.value.0)
     }
 
-    /// What they are called: by a number each, if a count is written.
+    /// What they are called: as kinds name their nodes.
     fn names(&self) -> impl Iterator<Item = String> + use<'_> {
         let name = &self.name.value;
-        let is_counted = self.count.is_some();
-        (1..=self.count()).map(move |number| match is_counted {
-            true => format!("{name}-{number}"),
-            false => name.clone(),
+        let count = self.count();
+        (1..=count).map(move |number| match count {
+            1 => name.clone(),
+            _ => format!("{name}-{number}"),
         })
     }
 
-    fn nodes(self) -> Vec<Node> {
+    fn kind(self) -> NodeKind {
         let offers = Offers {
             cpu_milli: self.amounts.cpu.as_ref().map_or(0, |cpu| cpu.value.0),
             memory_bytes: self.amounts.memory.as_ref().map_or(0, |memory| memory.value.0),
             custom: custom(&self.amounts.custom),
             devices: self.gpus.as_ref().map(NodeGpus::devices).unwrap_or_default(),
             speed: self.speed.map_or(USUAL_SPEED, |speed| speed.0),
-            ..Offers::default()
+            site: Site::new(self.labels.0.iter().cloned(), self.taints.0.iter().cloned()),
         };
-        let node = |name: String| {
-            let hostname = (HOSTNAME.into(), name.as_str().into());
-            let labels = std::iter::once(hostname).chain(self.labels.0.iter().cloned());
-            let site = Site::new(labels, self.taints.0.iter().cloned());
-            Node { name, offers: Offers { site, ..offers.clone() } }
-        };
-        self.names().map(node).collect()
+        let count = u32::try_from(self.count()).unwrap_or(u32::MAX);
+        NodeKind { name: self.name.value, count, offers }
     }
 }
 
@@ -261,15 +295,17 @@ mod tests {
         let nodes = "
 nodes:
   - {name: big, count: 3, cpu: 16, memory: 64Gi, speed: 1.5, gpus: 2, license: 1, none: 0}
-  - {name: one, cpu: 500m, memory: 1Gi, gpu: 1}
+  - {name: one, count: 1, cpu: 500m, memory: 1Gi, gpu: 1}
   - name: mixed
     cpu: 1
     memory: 1Gi
     gpus: [{type: t4, memory: 16Gi}, {type: p100, count: 2}]
 ";
-        let Cluster { nodes } = cluster(&source("c.yaml", nodes)).expect("it is valid");
+        let read = cluster(&source("c.yaml", nodes)).expect("it is valid");
+        let nodes: Vec<Node> = read.nodes().collect();
         let names: Vec<&str> = nodes.iter().map(|node| &*node.name).collect();
         assert_eq!(names, ["big-1", "big-2", "big-3", "one", "mixed"]);
+        assert_eq!(nodes[1].offers.site.label(HOSTNAME), Some("big-2"));
         assert_eq!((nodes[2].offers.speed, nodes[3].offers.speed), (1_500, 1_000));
         assert_eq!(*nodes[0].offers.custom, [("license".into(), 1)]);
         let devices = nodes.iter().map(|node| node.offers.devices.len()).collect::<Vec<_>>();

@@ -44,7 +44,7 @@ pub use amend::Edit;
 pub use ask::{Question, Reply};
 pub use call::CallKind;
 pub use check::{check, check_with};
-pub use cluster::{Cluster, Node, can_hold, cluster};
+pub use cluster::{Cluster, Node, NodeKind, can_hold, cluster};
 pub use compile::{Compiled, RunOptions};
 pub use definition::{
     ARTIFACTS_KEY, Artifact, AttemptArtifacts, Awaited, CacheRule, Definition, DefinitionError,

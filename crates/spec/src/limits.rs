@@ -62,6 +62,6 @@ pub const PIDS_MAX: u64 = 4_194_304;
 /// The least memory that an attempt may be limited to: what a process takes until it is there.
 pub const MEMORY_LIMIT_BYTES_MIN: u64 = 8 << 20;
 /// Nodes of a cluster file.
-pub const CLUSTER_NODES_MAX: u64 = 10_000;
+pub const CLUSTER_NODES_MAX: u64 = 100_000;
 /// Queues that a place may have.
 pub const QUEUES_MAX: usize = 256;

@@ -9,18 +9,24 @@ use model::graph::GraphParts;
 use model::policy::{FailurePolicy, Priority};
 use model::queue::{DEFAULT_QUEUE, QueueTree, SEPARATOR, tenant};
 use model::{Digest, Graph, RunId, Span};
-use workload::{ConstraintsId, Devices, KindsId, NameId, Task, Workload};
+use workload::{Devices, KindsId, NameId, Task, TermsId, Workload};
 
 use crate::house;
+use crate::terms::of_job;
 use crate::work::Work;
 
 /// What makes tasks alike to the engine; of runs of one workflow also the kind of the work.
-pub(crate) type Like =
-    (Option<NameId>, (u32, u64), (u32, u16, KindsId), Option<ConstraintsId>, u64);
+pub(crate) type Like = (Option<NameId>, (u32, u64), (u32, u16, KindsId), Option<TermsId>, u64);
 
-/// The queue of a job: the one that it names, below its tenant or at the top, or that of its
-/// tenant.
-fn queue(queues: &QueueTree, (tenant, queue): (&str, &str)) -> Box<str> {
+/// The queue of a job, by its place in the workload: the one that it names, below its tenant or at
+/// the top, or that of its tenant.
+///
+/// # Panics
+/// There is no such job.
+#[must_use]
+pub fn queue_of(work: &Work, queues: &QueueTree, job: usize) -> Box<str> {
+    let it = &work.workload.jobs[job];
+    let (tenant, queue) = (work.workload.text(it.tenant), work.workload.text(it.queue));
     let below = format!("{tenant}{SEPARATOR}{queue}");
     let paths = [&*below, queue, tenant];
     let known = paths.into_iter().find(|path| queues.find(path).is_some());
@@ -54,8 +60,8 @@ fn like(workload: &Workload, task: u32, expected: &[u64]) -> Like {
     let it = &workload.tasks()[task as usize];
     let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
     let kind = workload.repeats.then_some(it.kind);
-    let asked = workload.constraints_id(task);
-    (kind, (it.cpu_milli, it.memory_bytes), devices, asked, expected[task as usize])
+    let terms = workload.terms_id(task);
+    (kind, (it.cpu_milli, it.memory_bytes), devices, terms, expected[task as usize])
 }
 
 /// The submission of a job.
@@ -63,8 +69,7 @@ pub(crate) fn submission(work: &Work, queues: &QueueTree, job: usize) -> Submiss
     let graph = Arc::new(graph(work, job));
     let it = &work.workload.jobs[job];
     let workflow = if work.workload.repeats { work.workload.text(it.name) } else { "" };
-    let named = (work.workload.text(it.tenant), work.workload.text(it.queue));
-    let queue = queue(queues, named);
+    let queue = queue_of(work, queues, job);
     let run = RunAdmitted {
         run: RunId(0),
         key: None,
@@ -91,12 +96,13 @@ fn graph(work: &Work, job: usize) -> Graph {
     let mut parts = GraphParts::default();
     let mut known = HashMap::<Like, u32>::default();
     let policy = |like: Like| {
-        let (_, (cpu_milli, memory_bytes), (count, share_milli, kinds), asked, expected) = like;
+        let (_, (cpu_milli, memory_bytes), (count, share_milli, kinds), terms, expected) = like;
         let devices = Devices { count, share_milli, kinds };
         let task = Task { cpu_milli, memory_bytes, devices, ..Task::default() };
-        let asked = asked.map(|id| workload.constraints_of(id).clone()).unwrap_or_default();
+        let terms = terms.map(|id| workload.terms_of(id).clone()).unwrap_or_default();
+        let terms = of_job(terms, job);
         let expected = Some(Span(expected)).filter(|span| span.0 > 0);
-        house::task_policy(house::request(workload, &task), asked, expected)
+        house::task_policy(house::request(workload, &task), terms, expected)
     };
     let name = workload.jobs[job].name;
     for (at, &like) in (0..).zip(work.kinds.0.get(&name).into_iter().flatten()) {

@@ -2,9 +2,9 @@
 
 use engine::{Engine, Rules};
 use model::queue::QueueTree;
-use model::{Constraints, Device, DeviceRequest, Offers, Request, Span};
+use model::{Device, DeviceRequest, Offers, Request, Span};
 pub use scheduler::Policy;
-use workload::{NodeKind, Task, Workload};
+use workload::{NodeKind, Task, Terms, Workload};
 
 /// An engine that knows nothing yet and plans by a policy, for some queues.
 pub(crate) fn engine(policy: Policy, queues: &QueueTree) -> Engine {
@@ -57,12 +57,15 @@ pub(crate) fn offers(node: &NodeKind, number: u32) -> Offers {
     }
 }
 
-/// How a task is run that asks for this and goes where it may, and is expected to take so long.
+/// How a task is run that asks for this, keeps to its terms, and is expected to take so long.
 pub(crate) fn task_policy(
     request: Request,
-    constraints: Constraints,
+    terms: Terms,
     expected: Option<Span>,
 ) -> model::policy::Policy {
     let retry = model::policy::RetryPolicy { limit: u8::MAX, ..Default::default() };
-    model::policy::Policy { request, retry, expected, constraints, ..Default::default() }
+    let Terms { constraints, shared, priority } = terms;
+    let priority = priority.unwrap_or_default();
+    let policy = model::policy::Policy { request, retry, expected, ..Default::default() };
+    model::policy::Policy { constraints, shared, priority, ..policy }
 }

@@ -5,16 +5,19 @@
 
 mod fragmentation;
 mod picture;
+mod queues;
 mod usage;
 
+use model::queue::QueueTree;
 use serde::Serialize;
 use workload::{Cluster, Task};
 
 use crate::bound::{least_makespan, takes};
 use crate::paths::Paths;
-use crate::play::{Played, Setup};
+use crate::play::{Attempt, End, Played, Setup};
 use crate::{Work, name_of};
 pub use picture::{Bar, Gantt, Lane, Picture};
+pub use queues::OfQueue;
 pub(crate) use usage::Timeline;
 
 /// The resources that are looked at, by the names that are shown.
@@ -79,6 +82,13 @@ pub struct Figures {
     pub attempts_failed: u64,
     /// The time that they had run, in seconds.
     pub lost_s: f64,
+    /// How many attempts made room for others.
+    pub preempted: u64,
+    /// The time that they had run, in seconds, which is done again.
+    pub redone_s: f64,
+    /// Queue by queue, by their names, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub queues: Vec<OfQueue>,
 }
 
 /// What is seen of a simulation: figures, and what is drawn.
@@ -97,17 +107,19 @@ pub struct Seen {
 /// Looks at what happened.
 #[must_use]
 pub fn measure(setup: &Setup<'_>, played: &Played) -> Seen {
-    look(name_of(setup.policy), (setup.work, setup.cluster), played)
+    look(name_of(setup.policy), (setup.work, setup.cluster), setup.queues, played)
 }
 
 /// Looks at what has happened under this name, on a cluster.
 pub(crate) fn look(
     policy: &'static str,
     (work, cluster): (&Work, &Cluster),
+    tree: &QueueTree,
     played: &Played,
 ) -> Seen {
     let workload = &work.workload;
-    let waits = sorted(waits(work, played));
+    let queues = queues::of_each((work, cluster), tree, played);
+    let waits = sorted(waits(work, played).map(|(_, wait)| wait).collect());
     let completions: Vec<u64> =
         played.ended_us.iter().zip(&played.came_us).map(|(end, came)| end - came).collect();
     let critical = Paths::of(workload).critical(workload);
@@ -116,18 +128,13 @@ pub(crate) fn look(
         *took as f64 * f64::from(fastest) / 1e3 / (*path).max(1) as f64
     };
     let slowdowns: Vec<f64> = completions.iter().zip(&critical).map(slowdown).collect();
-    let missed = DEADLINES.map(|critical_paths| {
-        // A schedule may be late by the microsecond to which each task is rounded.
-        let is_late =
-            |(took, path): &(&u64, &u64)| **took > **path * u64::from(critical_paths) + 1_000;
-        let late = completions.iter().zip(&critical).filter(is_late).count();
-        Missed { critical_paths, part: late as f64 / completions.len().max(1) as f64 }
-    });
+    let missed = missed(completions.iter().copied().zip(critical.iter().copied()));
     let first = played.came_us.iter().copied().min().unwrap_or(0);
     let end = played.ended_us.iter().copied().max().unwrap_or(0);
     let makespan_s = seconds(end - first);
     let came = work.outstanding().is_none().then_some(&*played.came_us);
-    let failed = played.attempts.iter().filter(|attempt| !attempt.succeeded);
+    let (attempts_failed, lost_s) = in_vain(&played.attempts, End::Failed);
+    let (preempted, redone_s) = in_vain(&played.attempts, End::Preempted);
     let usage = usage::Usage::of(work, cluster, played);
     let sorted_completions = sorted(completions);
     let figures = Figures {
@@ -139,9 +146,12 @@ pub(crate) fn look(
         busy: usage.busy(),
         fragmentation: fragmentation::mean(work, cluster, played),
         fairness: fairness(&slowdowns),
-        missed: missed.to_vec(),
-        attempts_failed: failed.clone().count() as u64,
-        lost_s: failed.map(|attempt| seconds(attempt.ended_us - attempt.began_us)).sum(),
+        missed,
+        attempts_failed,
+        lost_s,
+        preempted,
+        redone_s,
+        queues,
     };
     Seen {
         figures,
@@ -159,22 +169,41 @@ pub(crate) fn window(played: &Played) -> (u64, u64) {
     (first, if last > first { last } else { end })
 }
 
-/// From when each task could begin until as many attempts had begun as it has members.
-fn waits(work: &Work, played: &Played) -> Vec<u64> {
+/// Of each task from when it could begin until as many attempts had begun as it has members, with
+/// its number.
+fn waits(work: &Work, played: &Played) -> impl Iterator<Item = (u32, u64)> {
     let tasks = work.workload.tasks();
     let mut begun = vec![0_u32; tasks.len()];
-    let mut waits = Vec::with_capacity(tasks.len());
-    for attempt in &played.attempts {
+    played.attempts.iter().filter_map(move |attempt| {
         let task = attempt.task as usize;
         if is_nothing(&tasks[task]) {
-            continue;
+            return None;
         }
         begun[task] += 1;
-        if begun[task] == tasks[task].members {
-            waits.push(attempt.began_us.saturating_sub(played.ready_us[task]));
-        }
+        let has_begun = begun[task] == tasks[task].members;
+        let wait = attempt.began_us.saturating_sub(played.ready_us[task]);
+        has_begun.then_some((attempt.task, wait))
+    })
+}
+
+/// Which part of jobs missed the synthetic deadlines: of each its completion and its critical path.
+fn missed(jobs: impl Iterator<Item = (u64, u64)> + Clone) -> Vec<Missed> {
+    let all = jobs.clone().count().max(1) as f64;
+    let missed = |critical_paths: u32| {
+        // A schedule may be late by the microsecond to which each task is rounded.
+        let is_late = |(took, path): &(u64, u64)| *took > path * u64::from(critical_paths) + 1_000;
+        Missed { critical_paths, part: jobs.clone().filter(is_late).count() as f64 / all }
+    };
+    DEADLINES.map(missed).to_vec()
+}
+
+/// How many attempts came to such an end, and the time that they had run, in seconds.
+fn in_vain<'a>(attempts: impl IntoIterator<Item = &'a Attempt>, end: End) -> (u64, f64) {
+    let mut found = (0, 0);
+    for attempt in attempts.into_iter().filter(|attempt| attempt.end == end) {
+        found = (found.0 + 1, found.1 + attempt.ended_us - attempt.began_us);
     }
-    waits
+    (found.0, seconds(found.1))
 }
 
 /// Whether a task only orders others: nobody waits for it to begin.

@@ -56,7 +56,7 @@ fn add(builder: &mut Builder, workload: &Workload, job: &Job) {
             memory_bytes: task.memory_bytes,
             devices: (task.devices.count, task.devices.share_milli),
             device_kinds: &kinds,
-            constraints: workload.constraints(number - first + job.tasks.start),
+            terms: workload.terms(number - first + job.tasks.start),
             members: task.members,
             input_bytes: task.input_bytes,
             output_bytes: task.output_bytes,

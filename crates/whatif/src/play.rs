@@ -59,8 +59,19 @@ pub struct Attempt {
     pub began_us: u64,
     /// When it ended.
     pub ended_us: u64,
-    /// Whether it did its work.
-    pub succeeded: bool,
+    /// What became of it.
+    pub end: End,
+}
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It did its work.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It made room for others: whatever it had done is done again.
+    Preempted,
 }
 
 /// What happened. Times are in microseconds from the beginning of the simulation.
@@ -145,6 +156,8 @@ struct Play<'a> {
     /// The nodes that have something to say.
     speakers: Vec<u32>,
     effects: Vec<Effect>,
+    /// Whether a node has given something back since the engine last planned.
+    has_given_back: bool,
     /// The job of each run, by the number of the run less 1.
     job_of_run: Vec<u32>,
     behind: Behind,
@@ -177,6 +190,7 @@ impl<'a> Play<'a> {
             free_slots: Vec::new(),
             speakers: Vec::new(),
             effects: Vec::new(),
+            has_given_back: false,
             job_of_run: Vec::with_capacity(jobs),
             behind: Behind::of(workload),
             open: open.collect(),
@@ -259,8 +273,15 @@ impl<'a> Play<'a> {
         }
         self.speak();
         self.beat();
-        self.step(Input::Tick);
-        self.act();
+        loop {
+            self.has_given_back = false;
+            self.step(Input::Tick);
+            self.act();
+            // Whoever was told to end or to give something back has done so: somebody waits for it.
+            if !self.has_given_back {
+                break;
+            }
+        }
     }
 
     fn beat(&mut self) {

@@ -1,6 +1,7 @@
 //! What really happened to the jobs of a workload, measured as a simulation of it is: beside one it
 //! shows how far simulations can be trusted.
 
+use model::queue::QueueTree;
 use workload::Cluster;
 
 use crate::Work;
@@ -21,6 +22,8 @@ pub struct Recorded {
 /// What really happened to a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedJob {
+    /// When it came, in microseconds of the workload.
+    pub came_us: u64,
     /// When it ended, in microseconds of the workload.
     pub ended_us: u64,
     /// Its attempts. Tasks are counted from the first of the job.
@@ -28,27 +31,42 @@ pub struct RecordedJob {
 }
 
 impl Recorded {
-    /// Measures what happened to the jobs that are simulated. `cluster` has the nodes on which it
-    /// did, `work` was prepared of the workload beside which this was recorded.
+    /// What happened to the jobs that were kept when `work` was prepared, in their order.
     #[must_use]
-    pub fn measure(&self, work: &Work, cluster: &Cluster) -> Seen {
-        look(RECORDED, (work, cluster), &self.played(work))
+    pub fn of(work: &Work, kept: Vec<RecordedJob>) -> Self {
+        let mut kept = kept.into_iter();
+        let job = |is_kept: &bool| is_kept.then(|| kept.next().unwrap_or_default());
+        Self { jobs: work.kept.iter().map(job).map(Option::unwrap_or_default).collect() }
+    }
+
+    /// Measures under a name what happened to the jobs that are simulated. `cluster` has the nodes
+    /// on which it did, `work` was prepared of the workload beside which this was recorded.
+    #[must_use]
+    pub fn measure(
+        &self,
+        name: &'static str,
+        (work, cluster): (&Work, &Cluster),
+        queues: &QueueTree,
+    ) -> Seen {
+        look(name, (work, cluster), queues, &self.played(work))
     }
 
     fn played(&self, work: &Work) -> Played {
         let workload = &work.workload;
         let mut played = Played {
-            came_us: workload.jobs.iter().map(|job| job.submit_us).collect(),
+            came_us: Vec::with_capacity(workload.jobs.len()),
             ended_us: Vec::with_capacity(workload.jobs.len()),
             ready_us: vec![0; workload.tasks().len()],
             attempts: Vec::new(),
         };
         let kept = self.jobs.iter().zip(&work.kept).filter(|&(_, &kept)| kept);
         for (job, (recorded, _)) in workload.jobs.iter().zip(kept) {
-            played.ended_us.push(recorded.ended_us.max(job.submit_us));
+            played.came_us.push(recorded.came_us);
+            played.ended_us.push(recorded.ended_us.max(recorded.came_us));
             let placed = |it: &Attempt| Attempt { task: it.task + job.tasks.start, ..*it };
             played.attempts.extend(recorded.attempts.iter().map(placed));
-            played.ready_us[job.tasks.start as usize..job.tasks.end as usize].fill(job.submit_us);
+            played.ready_us[job.tasks.start as usize..job.tasks.end as usize]
+                .fill(recorded.came_us);
         }
         played.attempts.sort_by_key(|attempt| (attempt.began_us, attempt.task));
         // What was never tried ends when it could begin.
@@ -69,11 +87,10 @@ impl Recorded {
 
 #[cfg(test)]
 mod tests {
-    use model::queue::QueueTree;
     use workload::{Builder, Estimates, NewJob, NewTask, NodeKind, Workload};
 
     use super::*;
-    use crate::{Load, Policy, Setup, measure, play, prepare};
+    use crate::{End, Load, Policy, Setup, measure, play, prepare};
 
     const SECOND: u64 = 1_000_000;
 
@@ -83,7 +100,7 @@ mod tests {
 
     fn attempt(task: u32, began: u64, ended: u64) -> Attempt {
         let (began_us, ended_us) = (began * SECOND, ended * SECOND);
-        Attempt { task, node: 0, began_us, ended_us, succeeded: true }
+        Attempt { task, node: 0, began_us, ended_us, end: End::Succeeded }
     }
 
     /// A job that fits nowhere, and one of two tasks behind each other that comes after 10 s.
@@ -102,11 +119,14 @@ mod tests {
     fn what_happened_is_measured_like_a_simulation() {
         let cluster = node(1_000);
         let work = prepare(vec![workload()], &[&cluster], Load::default()).unwrap();
-        let job =
-            |ended: u64, attempts: Vec<Attempt>| RecordedJob { ended_us: ended * SECOND, attempts };
-        let second = job(31, vec![attempt(0, 12, 17), attempt(1, 21, 28)]);
-        let recorded = Recorded { jobs: vec![job(99, vec![attempt(0, 0, 99)]), second] };
-        let figures = recorded.measure(&work, &cluster).figures;
+        let job = |came: u64, ended: u64, attempts| RecordedJob {
+            came_us: came * SECOND,
+            ended_us: ended * SECOND,
+            attempts,
+        };
+        let second = job(10, 31, vec![attempt(0, 12, 17), attempt(1, 21, 28)]);
+        let recorded = Recorded { jobs: vec![job(0, 99, vec![attempt(0, 0, 99)]), second] };
+        let figures = recorded.measure(RECORDED, (&work, &cluster), &QueueTree::default()).figures;
         assert_eq!(figures.policy, "recorded");
         assert_eq!((figures.wait.mean_s, figures.wait.max_s), (3.0, 4.0), "from the end before");
         assert_eq!((figures.completion.mean_s, figures.makespan_s), (21.0, 21.0));

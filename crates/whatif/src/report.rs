@@ -46,6 +46,7 @@ pub fn html(page: &Page<'_>) -> String {
         let _ = writeln!(text, "<p>{}</p>", escape(told));
     });
     text.push_str(&table(page.results));
+    text.push_str(&queues(page.results));
     text.push_str(&legend(page.results));
     text.push_str(&distributions(page.results));
     text.push_str(&utilisation(page.results));
@@ -63,7 +64,7 @@ pub fn html(page: &Page<'_>) -> String {
 /// A row: its head and its text.
 type Row = (&'static str, fn(&Figures) -> String);
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 15] = [
     ("Wait, mean", |it| time(it.wait.mean_s)),
     ("Wait, 50 %", |it| time(it.wait.p50_s)),
     ("Wait, 95 %", |it| time(it.wait.p95_s)),
@@ -77,6 +78,8 @@ const ROWS: [Row; 13] = [
     ("Fairness", |it| format!("{:.2}", it.fairness)),
     ("Failed attempts", |it| it.attempts_failed.to_string()),
     ("Work lost", |it| time(it.lost_s)),
+    ("Attempts that made room", |it| it.preempted.to_string()),
+    ("Work done again for that", |it| time(it.redone_s)),
 ];
 
 /// A row a figure: there are more figures than a page is wide, and fewer results.
@@ -111,6 +114,44 @@ fn table(results: &[Shown<'_>]) -> String {
          while jobs come. The bound is what no schedule can be shorter than. The deadlines are \
          synthetic: recorded workloads have none.</p>\n",
     );
+    text
+}
+
+/// A row a queue and result, where there are several queues.
+fn queues(results: &[Shown<'_>]) -> String {
+    const HEADS: [&str; 8] = [
+        "Queue",
+        "",
+        "Jobs",
+        "Wait, mean",
+        "Wait, 95 %",
+        "Completion, mean",
+        "Of what was given",
+        "Made room",
+    ];
+    let first = results.first().map_or(&[][..], |shown| &shown.seen.figures.queues);
+    if first.is_empty() {
+        return String::new();
+    }
+    let heads = HEADS.map(|head| format!("<th>{head}</th>")).concat();
+    let mut text = format!("<h2>Queues</h2>\n<div class=\"scroll\"><table>\n<tr>{heads}</tr>\n");
+    for (at, queue) in first.iter().enumerate() {
+        for Shown { name, seen } in results {
+            let Some(of) = seen.figures.queues.get(at) else { continue };
+            let cells = [
+                escape(name),
+                of.jobs.to_string(),
+                time(of.wait.mean_s),
+                time(of.wait.p95_s),
+                time(of.completion.mean_s),
+                percent(of.given),
+                of.preempted.to_string(),
+            ];
+            let cells = cells.map(|cell| format!("<td>{cell}</td>")).concat();
+            let _ = writeln!(text, "<tr><th>{}</th>{cells}</tr>", escape(&queue.queue));
+        }
+    }
+    text.push_str("</table></div>\n");
     text
 }
 

@@ -48,6 +48,21 @@ impl Work {
         &self.workload
     }
 
+    /// When each job comes, in microseconds from the beginning; nothing in a closed loop.
+    #[must_use]
+    pub fn arrivals_us(&self) -> Option<&[u64]> {
+        match &self.times {
+            Times::At(times) => Some(times),
+            Times::Closed(_) => None,
+        }
+    }
+
+    /// How long a task is expected to take, in microseconds, if anything is expected.
+    #[must_use]
+    pub fn expected_us(&self, task: u32) -> Option<u64> {
+        self.expected.get(task as usize).copied().filter(|&us| us > 0)
+    }
+
     /// How many jobs are there at a time, if that is what decides when they come.
     #[must_use]
     pub const fn outstanding(&self) -> Option<u32> {

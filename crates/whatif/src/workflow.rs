@@ -1,8 +1,10 @@
 //! A workflow as a job: how long its tasks take is `expected` in the file, or else supposed.
 
 use model::control::Kind;
-use model::{Constraints, Graph, TaskId};
+use model::{Graph, TaskId};
 use workload::{Builder, NewJob, NewTask, Workload};
+
+use crate::terms;
 
 /// How long a task takes of which nothing is known, in microseconds.
 pub const UNKNOWN_US: u64 = 60_000_000;
@@ -44,9 +46,8 @@ pub fn workload<'n>(
         };
         let request = &policy.request;
         let devices = u32::from(request.devices.count);
-        // Items are tasks of their own here, which do not look at each other.
-        let asked = Constraints { spread: None, together: None, ..policy.constraints.clone() };
-        alone += u64::from(graph.items(task) > 1 && asked != policy.constraints);
+        let terms = terms::of(policy, task);
+        alone += u64::from(graph.items(task) > 1 && terms.constraints != policy.constraints);
         for _ in 0..graph.items(task) {
             let number = builder.task(&NewTask {
                 name: name(task),
@@ -56,7 +57,7 @@ pub fn workload<'n>(
                 cpu_milli: if waits { request.cpu_milli } else { 0 },
                 memory_bytes: request.memory_bytes,
                 devices: (devices, 1_000),
-                constraints: waits.then_some(&asked),
+                terms: waits.then_some(&terms),
                 ..NewTask::default()
             });
             numbers[task.0 as usize].get_or_insert(number..number).end = number + 1;

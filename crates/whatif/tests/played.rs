@@ -5,9 +5,9 @@ use model::Constraints;
 use model::queue::QueueTree;
 use model::site::Selector;
 use whatif::{
-    Cluster, Coming, Load, Played, Policy, Seen, Setup, Work, Workload, measure, play, prepare,
+    Cluster, Coming, End, Load, Played, Policy, Seen, Setup, Work, Workload, measure, play, prepare,
 };
-use workload::{Builder, Gpu, NewJob, NewTask, NodeKind};
+use workload::{Builder, Gpu, NewJob, NewTask, NodeKind, Terms};
 
 const SECOND: u64 = 1_000_000;
 
@@ -122,7 +122,7 @@ fn what_fails_is_tried_again_until_it_succeeds() {
     let figures = &seen.figures;
     // Of n attempts a quarter fails, so that there are 400 / 0.75 of them in the mean.
     assert!((90..180).contains(&figures.attempts_failed), "{}", figures.attempts_failed);
-    let succeeded = played.attempts.iter().filter(|attempt| attempt.succeeded).count();
+    let succeeded = played.attempts.iter().filter(|attempt| attempt.end == End::Succeeded).count();
     assert_eq!(succeeded, 400);
     let lost_each = figures.lost_s / figures.attempts_failed as f64;
     assert!((lost_each - 5.0).abs() < 0.8, "they fail half way in the mean: {lost_each}");
@@ -134,16 +134,20 @@ fn tasks_go_only_to_nodes_that_have_what_they_select_and_that_they_tolerate() {
     let mut cluster = nodes(&[("a", 2, 4, 1_000), ("b", 2, 4, 1_000), ("c", 1, 4, 1_000)]);
     cluster.nodes[1].labels.insert("disk".to_owned(), "ssd".to_owned());
     cluster.nodes[2].taints.insert("reserved".to_owned());
-    let select = |key: &str, value: &str| Constraints {
-        select: [Selector { key: key.into(), values: [value.into()].into() }].into(),
-        ..Constraints::default()
+    let asking = |constraints: Constraints| Terms { constraints, ..Terms::default() };
+    let select = |key: &str, value: &str| {
+        let select = [Selector { key: key.into(), values: [value.into()].into() }].into();
+        asking(Constraints { select, ..Constraints::default() })
     };
     let kinds = [
         (None, &[0, 1, 2, 3][..]),
         (Some(select("disk", "ssd")), &[2, 3]),
-        (Some(select("hostname", "a-1")), &[1]),
+        (Some(select("hostname", "a-2")), &[1]),
         (
-            Some(Constraints { tolerate: ["reserved".into()].into(), ..Constraints::default() }),
+            Some(asking(Constraints {
+                tolerate: ["reserved".into()].into(),
+                ..Constraints::default()
+            })),
             &[0, 1, 2, 3, 4],
         ),
     ];
@@ -152,14 +156,14 @@ fn tasks_go_only_to_nodes_that_have_what_they_select_and_that_they_tolerate() {
         builder.job(&NewJob { submit_us: at * SECOND, ..NewJob::default() });
         builder.task(&NewTask {
             duration_us: (5 + at * 7 % 60) * SECOND,
-            constraints: kinds[at as usize % 4].0.as_ref(),
+            terms: kinds[at as usize % 4].0.as_ref(),
             ..NewTask::default()
         });
     }
     // No node has it, so it is left out.
     builder.job(&NewJob::default());
     let nvme = select("disk", "nvme");
-    builder.task(&NewTask { constraints: Some(&nvme), ..NewTask::default() });
+    builder.task(&NewTask { terms: Some(&nvme), ..NewTask::default() });
     let work = work(builder.finish().unwrap(), &cluster, Coming::Recorded);
     assert_eq!(work.workload().jobs.len(), 80, "{:?}", work.notes);
     for policy in [Policy::Fifo, Policy::Autoglm] {

@@ -11,7 +11,8 @@ const EVIL: &str = "<script>alert('x')</script>\"&";
 fn workload(jobs: u64) -> Workload {
     let mut builder = Builder::new(EVIL);
     for at in 0..jobs {
-        builder.job(&NewJob { name: EVIL, submit_us: at * 1_000_000, ..NewJob::default() });
+        let tenant = if at % 2 == 0 { EVIL } else { "other" };
+        builder.job(&NewJob { name: EVIL, submit_us: at * 1_000_000, tenant, ..NewJob::default() });
         let first = NewTask { name: EVIL, duration_us: 20_000_000, ..NewTask::default() };
         let [first, second] = [builder.task(&first), builder.task(&first)];
         builder.depend(second, first);
@@ -70,7 +71,7 @@ fn a_small_report_has_a_bar_for_each_attempt() {
     let attempts = text.matches("<rect").count();
     assert!((40..60).contains(&attempts), "20 tasks twice, and what failed: {attempts}");
     assert!(text.contains(", failed</title>"), "what failed is told apart");
-    for heading in ["Summary", "Distributions", "Utilisation over time", "Nodes"] {
+    for heading in ["Summary", "Queues", "Distributions", "Utilisation over time", "Nodes"] {
         assert!(text.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
     let labels =

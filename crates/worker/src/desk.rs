@@ -36,14 +36,15 @@ mod bounds;
 mod checkpoints;
 mod devices;
 mod finish;
+mod ground;
 mod silence;
 mod veil;
 
 use bounds::{Cores, Held};
 use checkpoints::{Checkpoints, Saved};
-pub(crate) use devices::Devices;
 use finish::Finish;
 pub(crate) use finish::name;
+pub(crate) use ground::Ground;
 use silence::{Heartbeat, Silences};
 use veil::Veil;
 
@@ -145,7 +146,8 @@ pub(crate) struct Desk {
     enforcement: Enforcement,
     /// Cores for attempts that have them for themselves.
     cores: Cores,
-    devices: Devices,
+    /// What attempts find on each node that the worker stands for.
+    grounds: Box<[Ground]>,
     /// When something last happened.
     at: Timestamp,
 }
@@ -153,7 +155,7 @@ pub(crate) struct Desk {
 impl Desk {
     pub(crate) fn open(
         home: &Path,
-        devices: Devices,
+        grounds: Box<[Ground]>,
         supervisor: Supervisor,
         slot: Slot,
     ) -> io::Result<Self> {
@@ -183,7 +185,7 @@ impl Desk {
             grown: Vec::new(),
             enforcement: Enforcement::default(),
             cores: Cores::of_this_process(),
-            devices,
+            grounds,
             at: Timestamp::default(),
         })
     }
@@ -219,24 +221,23 @@ impl Desk {
         Ticket(self.next_ticket - 1)
     }
 
-    /// Gives an attempt to the executor of its kind, once its artifacts are in their places.
+    /// Gives an attempt on a node to the executor of its kind, once its artifacts are in their
+    /// places.
     ///
     /// # Errors
     /// One of its secrets cannot be had; the reason names the secret, never its value.
-    pub(crate) fn start(&mut self, grant: &Grant, assignment: Assignment) -> Result<(), String> {
+    pub(crate) fn start(
+        &mut self,
+        (station, grant): (usize, &Grant),
+        assignment: Assignment,
+    ) -> Result<(), String> {
         let (secrets, veil) = self.reveal(&assignment.secrets)?;
         let ticket = self.ticket();
         let kind = kind(&assignment.does);
         let (mut held, limits) = self.hold(kind, assignment.limits, &grant.request);
         let outputs = outputs::folder(&self.home);
         let output_file = outputs.join(ticket.0.to_string());
-        let heartbeat = assignment.heartbeat.map(|span| {
-            let file = match kind {
-                Kind::Container => containers::heartbeat_file(&output_file),
-                _ => output_file.with_extension("heartbeat"),
-            };
-            Heartbeat { span, file }
-        });
+        let heartbeat = assignment.heartbeat.map(|span| heartbeat(kind, span, &output_file));
         let checkpoints_file = output_file.with_extension("checkpoints");
         let watched_file = match kind {
             Kind::Process | Kind::Function => Some(checkpoints_file.clone()),
@@ -259,8 +260,9 @@ impl Desk {
             tasks_file: outputs.join(format!("{}.tasks", ticket.0)),
             checkpoints_file,
             limits,
-            granted: self.devices.granted(grant),
+            granted: self.grounds[station].devices.granted(grant),
         };
+        self.grounds[station].tell(&mut attempt.env);
         if matches!(kind, Kind::Process | Kind::Function) {
             held.notes.extend(devices::bind(&mut attempt));
         }
@@ -556,6 +558,15 @@ impl Desk {
         // A supervisor that is gone says so by its events.
         let _ = self.supervisor.flush();
     }
+}
+
+/// The file whose age tells how long an attempt has been silent, which may be so long.
+fn heartbeat(kind: Kind, span: Span, output_file: &Path) -> Heartbeat {
+    let file = match kind {
+        Kind::Container => containers::heartbeat_file(output_file),
+        _ => output_file.with_extension("heartbeat"),
+    };
+    Heartbeat { span, file }
 }
 
 fn kind(does: &Does) -> Kind {

@@ -16,8 +16,8 @@ use crate::supervisor::{Batch, EventReader, Ticket};
 
 /// Something that the loop has to look at.
 pub(crate) enum Event {
-    /// An order.
-    Dispatch(Dispatch),
+    /// An order to a node that the worker stands for, by its number.
+    Dispatch(usize, Dispatch),
     /// What the supervisor says.
     Supervisor(Batch),
     /// Artifacts of an attempt are in their places, or stored.

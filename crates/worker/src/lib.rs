@@ -15,4 +15,4 @@ pub mod tasks;
 
 pub use executors::is_offered as offers_containers;
 pub use keep::{ARTIFACT_BYTES_MAX, ARTIFACTS_MAX};
-pub use node::{Node, NodeConfig, Orders, Outbox};
+pub use node::{Node, NodeConfig, Orders, Outbox, Station};

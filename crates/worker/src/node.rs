@@ -10,22 +10,25 @@
 //! taken in before anything is sent, so that a burst costs one message, one write to the log and
 //! one write to the supervisor. It decides nothing.
 
+mod stations;
+
 use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use agent::{Agent, AgentConfig, AgentInput, AgentOutput};
+use agent::{AgentInput, AgentOutput};
 use model::bounds::Enforcement;
 use model::message::{FromWorker, Grant, LeaseId, News as Said, Order};
 use model::outcome::{AttemptEnd, Failure, LogRef, Outcome};
 use model::work::{Delivery, Dispatch, Pool, Work};
 use model::{Offers, Span, Timestamp};
 
-use crate::desk::{Desk, Devices, Ended, News, name};
+use crate::desk::{Desk, Ended, Ground, News, name};
 use crate::inbox::{Event, Inbox, Slot, inbox};
 use crate::supervisor::{EventReader, Supervisor};
+use stations::Stations;
 
 /// Events that are taken in before anything is sent.
 const EVENTS_PER_TURN: usize = 4_096;
@@ -34,15 +37,23 @@ const PATIENCE_MAX: Duration = Duration::from_secs(60);
 /// How long to wait before a supervisor that has died is followed by another one.
 const SUPERVISOR_PAUSE: Duration = Duration::from_millis(100);
 
+/// A node that a worker stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// The node's name.
+    pub name: Box<str>,
+    /// What it offers. Nobody measures whether the machine has it.
+    pub offers: Offers,
+}
+
 /// Who the worker is, and where it works.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
-    /// The node's name.
-    pub name: Box<str>,
+    /// The nodes that it stands for, at least one: the machine itself, or several that are made up
+    /// and share it.
+    pub stations: Vec<Station>,
     /// Tells this start of the worker from all others.
     pub instance: u64,
-    /// What it offers.
-    pub offers: Offers,
     /// Whether attempts see the devices that they were granted and no others, also those that were
     /// granted none. False where nothing is known of devices: attempts inherit what they see.
     pub binds_devices: bool,
@@ -75,35 +86,37 @@ pub struct Node {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A way to a worker. Cheap to clone.
+/// A way to a node that a worker stands for. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Orders {
     slot: Slot,
+    station: usize,
 }
 
 impl Orders {
-    /// Gives the worker an order, without waiting.
+    /// Gives the node an order, without waiting.
     pub fn send(&self, dispatch: Dispatch) {
-        self.slot.put(Event::Dispatch(dispatch));
+        self.slot.put(Event::Dispatch(self.station, dispatch));
     }
 }
 
 impl Node {
     /// Starts a worker. It says hello when its supervisor is ready, so that nothing of an earlier
-    /// worker runs any more. `connect` is given the way to it, and gives the way out of it, before
-    /// it can say anything: whoever answers a hello must be able to.
+    /// worker runs any more. `connect` is given the ways to its nodes, in their order, and gives
+    /// the way out of it, before it can say anything: whoever answers a hello must be able to.
     ///
     /// # Errors
     /// The log or the supervisor cannot be opened.
     pub fn launch(
         config: NodeConfig,
-        connect: impl FnOnce(Orders) -> Box<dyn Outbox>,
+        connect: impl FnOnce(Vec<Orders>) -> Box<dyn Outbox>,
     ) -> io::Result<Self> {
         let (slot, inbox) = inbox()?;
         let (supervisor, events) = Supervisor::launch(&config.supervisor)?;
-        let devices = Devices::new(&config.offers, config.binds_devices);
-        let desk = Desk::open(&config.home, devices, supervisor, slot.clone())?;
-        let outbox = connect(Orders { slot: slot.clone() });
+        let grounds = config.stations.iter().map(|it| Ground::new(it, config.binds_devices));
+        let desk = Desk::open(&config.home, grounds.collect(), supervisor, slot.clone())?;
+        let ways = (0..config.stations.len()).map(|station| Orders { slot: slot.clone(), station });
+        let outbox = connect(ways.collect());
         let thread = thread::Builder::new().name("worker".into()).spawn(move || {
             let mut worker = Loop::new(config, desk, outbox, (inbox, events));
             while worker.run() == Over::SupervisorGone && worker.begin_anew() {}
@@ -128,18 +141,9 @@ enum Over {
     SupervisorGone,
 }
 
-fn agent(config: &NodeConfig) -> Agent {
-    Agent::new(AgentConfig {
-        name: config.name.clone(),
-        instance: config.instance,
-        offers: config.offers.clone(),
-        lease: config.lease,
-    })
-}
-
 struct Loop {
     config: NodeConfig,
-    agent: Agent,
+    stations: Stations,
     desk: Desk,
     outbox: Box<dyn Outbox>,
     inbox: Inbox,
@@ -165,7 +169,7 @@ impl Loop {
         (inbox, events): (Inbox, EventReader),
     ) -> Self {
         Self {
-            agent: agent(&config),
+            stations: Stations::new(&config),
             config,
             desk,
             outbox,
@@ -198,15 +202,17 @@ impl Loop {
             for news in self.desk.tick() {
                 self.hear(news);
             }
-            if self.ready {
-                self.step(AgentInput::Tick);
+            for station in 0..self.stations.len() {
+                if self.ready {
+                    self.step(station, AgentInput::Tick);
+                }
             }
             self.send();
         }
     }
 
     fn patience(&self) -> Duration {
-        let deadline = self.agent.next_deadline().filter(|_| self.ready);
+        let deadline = self.stations.next_deadline().filter(|_| self.ready);
         let agent = deadline.map(|at| Duration::from_micros(at.since(self.now()).0));
         let now = Instant::now();
         let desk = self.desk.next_deadline().map(|at| at.saturating_duration_since(now));
@@ -230,7 +236,7 @@ impl Loop {
             self.events = events;
             self.desk.begin_anew(supervisor);
             self.config.instance = self.config.instance.wrapping_add(1);
-            self.agent = agent(&self.config);
+            self.stations = Stations::new(&self.config);
             (self.ready, self.work) = (false, HashMap::new());
             (self.outputs, self.tasks) = (Vec::new(), Vec::new());
             return true;
@@ -240,15 +246,17 @@ impl Loop {
     /// Says if that is the end.
     fn handle(&mut self, event: Event) -> Option<Over> {
         match event {
-            Event::Dispatch(Dispatch { message, work }) => {
+            Event::Dispatch(station, Dispatch { message, work }) => {
                 if let Order::Assign(grants) = &message.order {
+                    self.stations.take(station, grants);
                     self.work.extend(grants.iter().map(Grant::lease).zip(work));
                 }
-                self.step(AgentInput::Order(message));
+                self.step(station, AgentInput::Order(message));
                 // What was granted again although it is known needs no second text.
-                self.work.retain(|lease, _| self.agent.remembers(*lease));
-                self.outputs.retain(|(lease, _)| self.agent.remembers(*lease));
-                self.tasks.retain(|(lease, _)| self.agent.remembers(*lease));
+                self.stations.forget();
+                self.work.retain(|lease, _| self.stations.remembers(*lease));
+                self.outputs.retain(|(lease, _)| self.stations.remembers(*lease));
+                self.tasks.retain(|(lease, _)| self.stations.remembers(*lease));
             }
             Event::Supervisor(batch) => {
                 for news in self.desk.take(batch) {
@@ -279,32 +287,42 @@ impl Loop {
                 self.outbox.enforces(enforcement);
                 self.ready = true;
             }
-            News::Started(lease) => self.step(AgentInput::Started(lease)),
+            News::Started(lease) => self.tell(lease, AgentInput::Started(lease)),
             News::Checkpointed(lease, age) => {
-                self.step(AgentInput::Checkpointed { lease, age });
+                self.tell(lease, AgentInput::Checkpointed { lease, age });
             }
             News::Ended(ended) => {
                 let Ended { lease, outcome, end, checkpointed, retry_after, outputs, tasks } =
                     ended;
                 if let Some(age) = checkpointed {
-                    self.step(AgentInput::Checkpointed { lease, age });
+                    self.tell(lease, AgentInput::Checkpointed { lease, age });
                 }
                 self.outputs.extend(outputs.map(|bytes| (lease, bytes)));
                 let named = tasks.as_deref().map(name);
                 self.tasks.extend(tasks.map(|bytes| (lease, bytes)));
-                self.step(AgentInput::Ended { lease, outcome, end, tasks: named, retry_after });
+                let ended = AgentInput::Ended { lease, outcome, end, tasks: named, retry_after };
+                self.tell(lease, ended);
             }
         }
     }
 
-    fn step(&mut self, input: AgentInput) {
+    /// Tells the node that holds a lease what has become of it. What no node knows any more is
+    /// nobody's news.
+    fn tell(&mut self, lease: LeaseId, input: AgentInput) {
+        if let Some(station) = self.stations.holder(lease) {
+            self.step(station, input);
+        }
+    }
+
+    fn step(&mut self, station: usize, input: AgentInput) {
         let mut todo = vec![input];
         while let Some(input) = todo.pop() {
             let mut out = Vec::new();
-            self.agent.step(self.now(), input, &mut out);
+            let now = self.now();
+            self.stations.agent(station).step(now, input, &mut out);
             for output in out {
                 match output {
-                    AgentOutput::Start(grant) => todo.extend(self.start(&grant)),
+                    AgentOutput::Start(grant) => todo.extend(self.start(station, &grant)),
                     AgentOutput::Stop { lease, how } => self.desk.stop(lease, how),
                     AgentOutput::Send(message) => self.deliver(message),
                 }
@@ -313,7 +331,7 @@ impl Loop {
     }
 
     /// Starts a grant; gives back its end if that is known at once.
-    fn start(&mut self, grant: &Grant) -> Option<AgentInput> {
+    fn start(&mut self, station: usize, grant: &Grant) -> Option<AgentInput> {
         let lease = grant.lease();
         let work = self.work.remove(&lease);
         let ended = |outcome, log| {
@@ -322,7 +340,7 @@ impl Loop {
         };
         match work {
             Some(Work::Assignment(assignment)) => {
-                let reason = self.desk.start(grant, *assignment).err()?;
+                let reason = self.desk.start((station, grant), *assignment).err()?;
                 let log = self.desk.note(lease, &reason);
                 ended(Outcome::Failed(Failure::Render), log)
             }
@@ -346,7 +364,8 @@ impl Loop {
             return;
         }
         let mut out = Vec::new();
-        self.agent.flush(self.now(), &mut out);
+        let now = self.now();
+        self.stations.flush(now, &mut out);
         for output in out {
             if let AgentOutput::Send(message) = output {
                 self.deliver(message);

@@ -8,7 +8,6 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::ops::Range;
 
-use model::Constraints;
 use model::collections::HashMap;
 
 use crate::code;
@@ -17,7 +16,7 @@ use crate::limits::{DEVICE_KINDS_MAX, EDGES_MAX, TASKS_MAX};
 use crate::names::NameId;
 use crate::source::Source;
 use crate::units::short;
-use crate::workload::{Arrival, Devices, Job, KindsId, Task, Workload};
+use crate::workload::{Arrival, Devices, Job, KindsId, Task, Terms, Workload};
 
 /// Makes a workload.
 #[derive(Clone, Debug)]
@@ -26,6 +25,7 @@ pub struct Builder {
     /// Which task waits for which, in no order.
     edges: Vec<(u32, u32)>,
     known_kinds: HashMap<Box<[NameId]>, u16>,
+    known_terms: HashMap<Terms, u32>,
     /// More of something than there may be.
     too_many: Option<Defect>,
 }
@@ -70,8 +70,8 @@ pub struct NewTask<'a> {
     pub devices: (u32, u16),
     /// Which kinds of them will do; empty for any.
     pub device_kinds: &'a [&'a str],
-    /// What it asks of the nodes that it goes to, if it asks for anything.
-    pub constraints: Option<&'a Constraints>,
+    /// What it keeps to besides its amounts, if there is anything.
+    pub terms: Option<&'a Terms>,
     /// How many start together.
     pub members: u32,
     /// Bytes that it reads.
@@ -91,7 +91,7 @@ impl Default for NewTask<'_> {
             memory_bytes: 0,
             devices: (0, 1_000),
             device_kinds: &[],
-            constraints: None,
+            terms: None,
             members: 1,
             input_bytes: 0,
             output_bytes: 0,
@@ -192,6 +192,7 @@ impl Builder {
             workload,
             edges: Vec::new(),
             known_kinds: std::iter::once((empty, 0)).collect(),
+            known_terms: HashMap::default(),
             too_many: None,
         }
     }
@@ -246,8 +247,8 @@ impl Builder {
             input_bytes: task.input_bytes,
             output_bytes: task.output_bytes,
         });
-        if let Some(constraints) = task.constraints.filter(|asked| !asked.is_empty()) {
-            self.ask(number, constraints);
+        if let Some(terms) = task.terms.filter(|terms| !terms.is_empty()) {
+            self.keep_to(number, terms);
         }
         if let Some(job) = self.workload.jobs.last_mut() {
             job.tasks.end = number + 1;
@@ -255,14 +256,19 @@ impl Builder {
         number
     }
 
-    /// Notes what a task asks of nodes. There are few distinct ones in a workload.
-    fn ask(&mut self, task: u32, asked: &Constraints) {
-        let known = &mut self.workload.constraints;
-        let at = known.iter().position(|known| known == asked).unwrap_or_else(|| {
-            known.push(asked.clone());
-            known.len() - 1
-        });
-        self.workload.asking.push((task, u32::try_from(at).unwrap_or(u32::MAX)));
+    /// Notes what a task keeps to.
+    fn keep_to(&mut self, task: u32, terms: &Terms) {
+        let known = &mut self.workload.terms;
+        let number = match self.known_terms.get(terms) {
+            Some(&number) => number,
+            None => {
+                let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
+                known.push(terms.clone());
+                self.known_terms.insert(terms.clone(), number);
+                number
+            }
+        };
+        self.workload.having.push((task, number));
     }
 
     /// Says that a task waits for another. What is said twice counts once.

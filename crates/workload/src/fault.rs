@@ -76,11 +76,6 @@ impl Fault {
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
-
-    /// Gives a hint if there is one and none was given.
-    pub(crate) fn hint_if(self, hint: Option<String>) -> Self {
-        Self { hint: self.hint.or(hint), ..self }
-    }
 }
 
 impl Faults {

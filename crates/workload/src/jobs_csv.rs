@@ -268,7 +268,7 @@ impl Read {
             memory_bytes: self.memory_bytes,
             devices: self.devices,
             device_kinds: kinds,
-            constraints: None,
+            terms: None,
             members: self.members,
             input_bytes: self.input_bytes,
             output_bytes: self.output_bytes,

@@ -2,8 +2,9 @@
 //!
 //! The way of a file: [`Source::new`] takes its bytes, packed or not; [`read()`] tells by what
 //! stands in it which of the [`Format`]s it is and gives a [`Workload`], or what is wrong with it,
-//! with its places. [`cluster()`] does the same for a file of nodes. Each format has a page of its
-//! own here, which says what is taken from it and what is not.
+//! with its places. Each format has a page of its own here, which says what is taken from it and
+//! what is not. A [`Cluster`] is what some of them have beside their tasks; cluster files are read
+//! elsewhere, as workflow files are.
 //!
 //! Recorded files are taken as they are: what they have beside what is asked for is passed over.
 //! What would falsify a measurement without a word is refused: a time that is negative or no
@@ -33,13 +34,12 @@ mod table;
 mod units;
 pub mod wfcommons;
 mod workload;
-mod yaml;
 
 pub use builder::{Builder, Defect, NewJob, NewTask};
-pub use cluster::{Cluster, Gpu, NodeKind, cluster};
+pub use cluster::{Cluster, Gpu, NodeKind};
 pub use estimates::Estimates;
 pub use fault::{Fault, Faults, Place};
 pub use format::{Format, Options, Recorded, read};
 pub use names::{NameId, Names};
 pub use source::Source;
-pub use workload::{Arrival, ConstraintsId, Devices, Job, KindsId, Task, Workload};
+pub use workload::{Arrival, Devices, Job, KindsId, Task, Terms, TermsId, Workload};

@@ -8,6 +8,8 @@ use std::num::NonZeroU64;
 use std::ops::Range;
 
 use model::Constraints;
+use model::policy::Priority;
+use model::shared::Shared;
 
 use crate::names::{NameId, Names};
 
@@ -32,16 +34,34 @@ pub struct Workload {
     pub(crate) names: Names,
     /// Distinct lists of kinds of devices; the first is empty.
     pub(crate) device_kinds: Vec<Box<[NameId]>>,
-    /// What some tasks ask of the nodes that they go to, ascending by task, by its number in
-    /// `constraints`.
-    pub(crate) asking: Vec<(u32, u32)>,
+    /// Which tasks have terms, ascending, with the number in `terms`.
+    pub(crate) having: Vec<(u32, u32)>,
     /// Each distinct.
-    pub(crate) constraints: Vec<Constraints>,
+    pub(crate) terms: Vec<Terms>,
 }
 
-/// What some tasks ask of the nodes that they go to.
+/// What a task keeps to besides the amounts that it asks for. Most have none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Terms {
+    /// What it asks of the nodes that it goes to.
+    pub constraints: Constraints,
+    /// What it takes of what all jobs share: locks, and budgets of attempts.
+    pub shared: Shared,
+    /// Its place among the tasks that are ready, if not the usual one.
+    pub priority: Option<Priority>,
+}
+
+impl Terms {
+    /// Whether there is nothing to keep to.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.constraints.is_empty() && self.shared.is_empty() && self.priority.is_none()
+    }
+}
+
+/// The number of some terms in their workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConstraintsId(u32);
+pub struct TermsId(u32);
 
 /// When jobs come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,18 +189,23 @@ impl Workload {
         kinds.iter().map(|&kind| self.names.get(kind))
     }
 
-    /// What a task asks of the nodes that it goes to, if it asks for anything.
+    /// What a task asks of the nodes that it goes to, if it has any terms.
     #[must_use]
     pub fn constraints(&self, task: u32) -> Option<&Constraints> {
-        self.constraints_id(task).map(|id| self.constraints_of(id))
+        self.terms(task).map(|terms| &terms.constraints)
     }
 
-    /// The number of what a task asks of the nodes that it goes to, if it asks for anything: those
-    /// with the same number ask for the same.
+    /// What a task keeps to besides its amounts, if there is anything.
     #[must_use]
-    pub fn constraints_id(&self, task: u32) -> Option<ConstraintsId> {
-        let at = self.asking.binary_search_by_key(&task, |&(task, _)| task).ok()?;
-        Some(ConstraintsId(self.asking[at].1))
+    pub fn terms(&self, task: u32) -> Option<&Terms> {
+        self.terms_id(task).map(|id| self.terms_of(id))
+    }
+
+    /// The number of the terms of a task, if it has any: those with the same number have the same.
+    #[must_use]
+    pub fn terms_id(&self, task: u32) -> Option<TermsId> {
+        let at = self.having.binary_search_by_key(&task, |&(task, _)| task).ok()?;
+        Some(TermsId(self.having[at].1))
     }
 
     /// What such a number stands for.
@@ -188,8 +213,26 @@ impl Workload {
     /// # Panics
     /// It is not a number of this workload.
     #[must_use]
-    pub fn constraints_of(&self, id: ConstraintsId) -> &Constraints {
-        &self.constraints[id.0 as usize]
+    pub fn terms_of(&self, id: TermsId) -> &Terms {
+        &self.terms[id.0 as usize]
+    }
+
+    /// The same work in other time: whatever lasts, is expected or comes, times so many millionths.
+    /// Nothing that lasts comes to last no time.
+    #[must_use]
+    pub fn scaled(mut self, millionths: u64) -> Self {
+        let scale = |us: u64| {
+            let scaled = u128::from(us) * u128::from(millionths) / 1_000_000;
+            u64::try_from(scaled).unwrap_or(u64::MAX)
+        };
+        let lasting = |us: u64| scale(us).max(us.min(1));
+        self.jobs.iter_mut().for_each(|job| job.submit_us = scale(job.submit_us));
+        for task in &mut self.tasks {
+            task.duration_us = lasting(task.duration_us);
+            let expected = task.estimate_us.map(|us| lasting(us.get()));
+            task.estimate_us = expected.and_then(NonZeroU64::new);
+        }
+        self
     }
 
     /// What it takes, in bytes: tasks, edges, jobs and names.
@@ -205,6 +248,21 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scaled_work_comes_and_lasts_by_the_factor() {
+        let mut builder = crate::Builder::new("w");
+        builder.job(&crate::NewJob { submit_us: 9_000_000, ..Default::default() });
+        for (duration_us, estimate_us) in [(5_000_000, Some(7)), (0, None), (3, Some(2_000_000))] {
+            builder.task(&crate::NewTask { duration_us, estimate_us, ..Default::default() });
+        }
+        let scaled = builder.finish().expect("it is a workload").scaled(10_000);
+        assert_eq!(scaled.jobs[0].submit_us, 90_000);
+        let times =
+            scaled.tasks().iter().map(|it| (it.duration_us, it.estimate_us.map(|it| it.get())));
+        let times: Vec<_> = times.collect();
+        assert_eq!(times, [(50_000, Some(1)), (0, None), (1, Some(20_000))]);
+    }
 
     #[test]
     fn a_task_takes_64_bytes() {

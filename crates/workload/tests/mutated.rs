@@ -2,9 +2,7 @@
 //! accepted is a workload.
 
 use proptest::prelude::*;
-use workload::{
-    Estimates, Faults, Options, Source, Workload, alibaba_batch, alibaba_gpu, cluster, read,
-};
+use workload::{Estimates, Faults, Options, Source, Workload, alibaba_batch, alibaba_gpu, read};
 
 const WFCOMMONS: &str = r#"{"name": "w", "schemaVersion": "1.5", "workflow": {"specification": {
  "tasks": [{"name": "a", "id": "a_1", "children": ["b_2"], "outputFiles": ["f"]},
@@ -36,9 +34,6 @@ const PODS: &str = "name,cpu_milli,memory_mib,num_gpu,gpu_milli,gpu_spec,qos,pod
 
 const BATCH: &str = "5,j_1,M1,4,100.0,0.5,2\n7,j_1,R2_1,9,50.0,0.25,3\n5,j_1,J3_1_2,1,50,0.5,1\n";
 const DURATIONS: &str = "j_1,M1,4 6\nj_1,R2_1,8x2 11\nj_1,J3_1_2,1\n";
-
-const CLUSTER: &str = "nodes:\n  - {name: a, cpu: 500m, memory: 1Gi, gpus: 8, speed: 0.5}\n  \
- - name: b\n    count: 3\n    cpu: 64\n    memory: 256Gi\n    gpus: [{type: T4, count: 2}]\n";
 
 const SAMPLES: [&str; 6] = [WFCOMMONS, OLD, SCENARIO, JOBS, PHILLY, PODS];
 
@@ -173,17 +168,6 @@ proptest! {
             Err(faults) => told(&faults),
         }
         let _nodes = alibaba_gpu::nodes(&tasks).map_err(|faults| told(&faults));
-    }
-
-    #[test]
-    fn nothing_panics_on_a_cluster(
-        changes in prop::collection::vec(any::<(usize, usize, usize)>(), 0..6),
-    ) {
-        let Ok(source) = Source::new("c", mutated(CLUSTER, &changes)) else { return Ok(()) };
-        match cluster(&source) {
-            Ok(cluster) => assert!(!cluster.is_empty()),
-            Err(faults) => told(&faults),
-        }
     }
 
     #[test]

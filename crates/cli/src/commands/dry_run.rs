@@ -14,7 +14,6 @@ use super::plan;
 use crate::app::Context;
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::home::Offering;
 use crate::outline::{Outline, Step};
 use crate::output::Format;
 use crate::render::{outline, plural, run};
@@ -59,11 +58,11 @@ pub(super) fn run(
         _ => usize::MAX,
     };
     let asks = graph.policies().iter().any(|policy| policy.request.devices.count > 0);
-    let Offering { offers, notes, .. } = context.home.offers(asks);
-    notes.iter().for_each(|note| context.say(&printable(note)));
+    let offering = context.home.offers(asks);
+    offering.notes.iter().for_each(|note| context.say(&printable(note)));
     let is_too_large = |task: &TaskId| {
         let policy = graph.policy(*task);
-        policy.kind.is_work() && !spec::can_hold(&offers, policy)
+        policy.kind.is_work() && !offering.can_hold(policy)
     };
     let name = |task: TaskId| definition.task_name(task).to_owned();
     let dry_run = DryRun {

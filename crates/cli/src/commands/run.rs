@@ -28,6 +28,7 @@ Examples:
   autoglm run etl.yaml --dry-run         Show what would run, start nothing
   autoglm run etl.yaml --detach          Return at once; see: autoglm get last
   autoglm run etl.yaml --cpu 2 --memory 4Gi --resource license=1
+  autoglm run etl.yaml --cluster nodes.yaml     On nodes that are made up, all on this machine
 
 The same file, parameters, environment and variables again: a run that has not ended goes on where
 it stopped, or is watched if it is going on; one that has ended is followed by a new one. If the
@@ -127,6 +128,8 @@ impl Run {
             let given = (environment, &values);
             return dry_run::run(context, workflow, given, &self.variables());
         }
+        let fits = context.home.nodes().map(|nodes| workflow.fits(&file.source, nodes));
+        fits.transpose().map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
         let bound = workflow.choose(environment).and_then(|chosen| chosen.bind(&values));
         bound.map_err(|diagnostics| Error::invalid(&diagnostics, context.tone))?;
         let submit = self.submission(&file, environment, values)?;

@@ -5,6 +5,7 @@
 mod asked;
 mod files;
 mod history;
+mod rehearse;
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -23,11 +24,13 @@ use crate::exit::Exit;
 use crate::inputs::Inputs;
 use crate::moment;
 use crate::output::Format;
+use crate::quantity;
 use crate::queues;
 use crate::render::history::Found;
-use crate::render::simulate::{Outcome, Simulated, Simulation, render};
+use crate::render::simulate::{Outcome, REAL, SIMULATED, Simulated, Simulation, render};
 use asked::Estimates;
 use history::History;
+use rehearse::Rehearsal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +39,7 @@ Examples:
   autoglm simulate jobs.csv --cluster nodes.yaml --what-if 'nodes.gpu += 2'
   autoglm simulate montage.json.gz --cluster nodes.yaml --arrivals closed:8 --estimates noise:1
   autoglm simulate train.yaml --cluster nodes.yaml --duration 'train=2h' --failures 0.05
+  autoglm simulate jobs.csv --cluster nodes.yaml --compare fifo,autoglm --rehearse 0.01
   autoglm simulate --history --since 30d --what-if 'nodes.local += 1'
 
 FILE is a trace of jobs as comma-separated values, a scenario, an instance of WfCommons, a file of
@@ -98,6 +102,12 @@ pub(crate) struct Simulate {
     #[arg(long = "duration", value_name = "TASK=TIME", value_parser = asked::duration)]
     pub durations: Vec<(String, u64)>,
 
+    /// Run it really, too, in so many times its time, such as 0.01: its tasks sleep, on nodes that
+    /// are made up on this machine
+    #[arg(long, value_name = "SCALE", value_parser = quantity::millionths)]
+    #[arg(conflicts_with_all = ["history", "what_if", "failures"])]
+    pub rehearse: Option<u64>,
+
     /// What is drawn follows from this number
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
@@ -121,6 +131,12 @@ struct Past {
     found: Found,
 }
 
+impl Past {
+    fn measure(&self, work: &Work, queues: &QueueTree) -> Seen {
+        self.recorded.measure(whatif::RECORDED, (work, &self.cluster), queues)
+    }
+}
+
 impl Simulate {
     pub(crate) fn run(self, context: &Context) -> Result<Exit> {
         let begin = Instant::now();
@@ -131,14 +147,27 @@ impl Simulate {
         let queues = queues::read(self.queues.as_deref(), context.tone)?;
         let load = Load { coming: self.arrivals, noise: self.estimates.noise(), seed: self.seed };
         let each: Vec<&Cluster> = clusters.iter().map(|(_, cluster)| cluster).collect();
+        let scale = |workload: Workload| match self.rehearse {
+            Some(scale) => workload.scaled(scale),
+            None => workload,
+        };
+        let workloads = workloads.into_iter().map(scale).collect();
         let work = whatif::prepare(workloads, &each, load).map_err(invalid)?;
         let mut seen = Vec::new();
         if let Some(past) = &past {
-            seen.push(("", past.recorded.measure(&work, &past.cluster)));
+            seen.push(("", past.measure(&work, &queues)));
         }
         for &policy in &policies {
             for (name, cluster) in &clusters {
                 seen.push((*name, self.simulate(&work, &queues, (cluster, policy))?));
+            }
+            if self.rehearse.is_some() {
+                let (work, cluster, queues) = (&work, &clusters[0].1, &queues);
+                let about_s = seen.last().map_or(0.0, |(_, seen)| seen.figures.makespan_s);
+                let name = whatif::name_of(policy);
+                context.say(&format!("Rehearsing {name}: about {about_s:.0}s."));
+                let rehearsal = Rehearsal { work, cluster, queues, policy };
+                seen.push((REAL, rehearsal.run(&self, context)?));
             }
         }
         let mut simulation = self.simulation(&work, &clusters, &seen);
@@ -167,7 +196,8 @@ impl Simulate {
     /// The cluster as it is described, and as it would be.
     fn clusters(&self, cluster: Cluster) -> Result<Vec<Named>> {
         if self.what_if.is_empty() {
-            return Ok(vec![("", cluster)]);
+            let name = if self.rehearse.is_some() { SIMULATED } else { "" };
+            return Ok(vec![(name, cluster)]);
         }
         let change = |cluster, change: &String| whatif::edit(&cluster, change);
         let after = self.what_if.iter().try_fold(cluster.clone(), change).map_err(usage)?;
@@ -197,9 +227,10 @@ impl Simulate {
     ) -> Simulation {
         let workload = work.workload();
         let notes = work.notes.clone();
-        let outcome = |(cluster, seen): &(&'static str, Seen)| Outcome {
-            cluster: Some(*cluster).filter(|name| !name.is_empty()),
-            figures: seen.figures.clone(),
+        let outcome = |(name, seen): &(&'static str, Seen)| {
+            let name = Some(*name).filter(|name| !name.is_empty());
+            let (run, cluster) = if self.rehearse.is_some() { (name, None) } else { (None, name) };
+            Outcome { cluster, run, figures: seen.figures.clone() }
         };
         Simulation {
             simulated: Simulated {
@@ -209,6 +240,7 @@ impl Simulate {
                 jobs: workload.jobs.len(),
                 nodes: clusters.iter().map(|(_, cluster)| cluster.len()).collect(),
                 what_if: self.what_if.clone(),
+                time_scale: self.rehearse.map(|scale| scale as f64 / 1e6),
                 load: work.load,
                 outstanding: work.outstanding(),
                 estimates: self.estimates.to_string(),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use spec::{Cluster, Workflow};
 
 use crate::app::Context;
+use crate::cluster;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::inputs::Inputs;
@@ -114,9 +115,7 @@ impl Validate {
     /// The nodes that tasks have to fit.
     fn cluster(&self, tone: Tone) -> Result<Option<Cluster>> {
         let Some(named) = &self.cluster else { return Ok(None) };
-        let file = WorkflowFile::read(named)?;
-        let cluster = spec::cluster(&file.source);
-        cluster.map(Some).map_err(|diagnostics| Error::invalid(&diagnostics, tone))
+        cluster::read(named, tone).map(|(_, cluster)| Some(cluster))
     }
 
     fn say_valid(&self, context: &Context, file: &WorkflowFile, tasks: u64) -> Result<()> {

@@ -20,7 +20,7 @@ use server::Policy;
 
 use super::Rules;
 use super::local::{Holder, StartError};
-use super::offers::Looking;
+use super::offers::{Looking, Offered};
 use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::quantity::{Declared, GPU};
@@ -52,7 +52,7 @@ impl Leash {
 }
 
 /// Starts a holder; `None` when another process holds the folder.
-pub(super) fn start(folder: &Path, offers: &Declared, rules: &Rules) -> Result<Option<Leash>> {
+pub(super) fn start(folder: &Path, offers: &Offered, rules: &Rules) -> Result<Option<Leash>> {
     let failed = |error: io::Error| {
         let message = format!("cannot start a process that holds the state: {error}");
         Error::new(Exit::Internal, HOLDER_ENDED, message)
@@ -65,9 +65,9 @@ pub(super) fn start(folder: &Path, offers: &Declared, rules: &Rules) -> Result<O
         .arg(HIDDEN_COMMAND)
         .arg("--home")
         .arg(folder)
-        .args(offer_arguments(offers))
+        .args(offered_arguments(offers))
         .arg(policy_argument(rules.policy))
-        .args(queues_argument(rules.queues.as_deref()))
+        .args(rules.queues.as_deref().map(|path| path_argument("--queues=", path)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
@@ -89,7 +89,7 @@ pub(super) fn start(folder: &Path, offers: &Declared, rules: &Rules) -> Result<O
 }
 
 /// Holds the state in this process until the last run has ended, if it is let begin at all.
-pub(super) fn serve(folder: &Path, offers: &Declared, rules: &Rules) -> Result<Exit> {
+pub(super) fn serve(folder: &Path, offers: &Offered, rules: &Rules) -> Result<Exit> {
     // A session of its own: neither the keyboard nor the end of the terminal ends it. It fails
     // only for the leader of a group, which a process started by `start` is not.
     let _ = rustix::process::setsid();
@@ -122,8 +122,18 @@ fn answer(line: &str) {
     let _ = writeln!(stdout, "{}", line.replace('\n', " ")).and_then(|()| stdout.flush());
 }
 
-/// `offers` as the options of the command line.
-fn offer_arguments(offers: &Declared) -> Vec<String> {
+/// What is offered as options of the command line.
+fn offered_arguments(offered: &Offered) -> Vec<OsString> {
+    match offered {
+        Offered::Machine(declared) => {
+            declared_arguments(declared).into_iter().map(OsString::from).collect()
+        }
+        Offered::Nodes { file, .. } => vec![path_argument("--cluster=", file)],
+    }
+}
+
+/// What this machine is said to have as options of the command line.
+fn declared_arguments(offers: &Declared) -> Vec<String> {
     let Declared { amounts: offers, gpus, site } = offers;
     let mut arguments = Vec::new();
     if offers.cpu_milli > 0 {
@@ -148,13 +158,11 @@ fn policy_argument(policy: Policy) -> String {
     format!("--policy={}", whatif::name_of(policy))
 }
 
-/// A queues file as an option of the command line.
-fn queues_argument(queues: Option<&Path>) -> Option<OsString> {
-    queues.map(|path| {
-        let mut argument = OsString::from("--queues=");
-        argument.push(path);
-        argument
-    })
+/// A file as an option of the command line.
+fn path_argument(option: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(option);
+    argument.push(path);
+    argument
 }
 
 #[cfg(test)]
@@ -174,7 +182,7 @@ mod tests {
             let site = Site::new([label], ["reserved".into(), "spot".into()]);
             let offers = Declared { site, ..quantity::declared(1_500, 3 << 30, amounts.into()) };
             let mut line = vec!["autoglm".to_owned(), HIDDEN_COMMAND.to_owned()];
-            line.extend(offer_arguments(&offers));
+            line.extend(declared_arguments(&offers));
             let layer = Arguments::try_parse_from(line).expect("it is understood").layer();
             let read = quantity::declared(
                 layer.cpu_milli.expect("given"),

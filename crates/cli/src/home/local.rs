@@ -23,9 +23,6 @@ use crate::queues;
 use crate::style::Tone;
 use crate::table::printable;
 
-/// The name of the worker in this process.
-const NODE_NAME: &str = "local";
-
 /// Why this process cannot hold the state.
 #[derive(Debug)]
 pub(crate) enum StartError {
@@ -80,23 +77,25 @@ impl Holder {
     pub(crate) fn work(&mut self) -> Result<()> {
         // It has them, or has failed to start: that is final.
         let Some(looking) = self.offers.take() else { return Ok(()) };
-        let Offering { offers, binds_devices, notes } = looking.end();
+        let Offering { stations, binds_devices, notes } = looking.end();
         let mut stderr = io::stderr().lock();
         // There is no other place to say it.
         notes.iter().for_each(|note| drop(writeln!(stderr, "note: {}", printable(note))));
         let home = self.server.home().root().to_owned();
+        let names: Vec<Box<str>> = stations.iter().map(|it| it.name.clone()).collect();
         let config = NodeConfig {
-            name: NODE_NAME.into(),
+            stations,
             instance: instance(),
-            offers,
             binds_devices,
             lease: None,
             home: home.clone(),
             supervisor: worker::supervisor::Config::new(home),
         };
-        let node = Node::launch(config, |orders| {
-            self.server.connect(NODE_NAME, Box::new(ToWorker(orders)));
-            Box::new(ToServer(self.server.mailbox()))
+        let node = Node::launch(config, |ways| {
+            for (name, orders) in names.iter().zip(ways) {
+                self.server.connect(name, Box::new(ToWorker(orders)));
+            }
+            Box::new(ToServer { mailbox: self.server.mailbox(), names })
         });
         let node = node.map_err(|error| unusable(format!("the worker cannot start: {error}")))?;
         self.node = Some(node);
@@ -121,23 +120,27 @@ fn instance() -> u64 {
     model::hash::mix(nanos ^ u64::from(std::process::id()).rotate_left(40))
 }
 
-struct ToServer(server::Mailbox);
+struct ToServer {
+    mailbox: server::Mailbox,
+    /// The nodes that the worker stands for.
+    names: Vec<Box<str>>,
+}
 
 impl worker::Outbox for ToServer {
     fn deliver(&self, delivery: Delivery) {
-        self.0.deliver(delivery);
+        self.mailbox.deliver(delivery);
     }
 
     fn logs_grew(&self, logs: Vec<(LeaseId, LogRef)>) {
-        self.0.logs_grew(logs);
+        self.mailbox.logs_grew(logs);
     }
 
     fn enforces(&self, enforcement: Enforcement) {
-        self.0.enforces(NODE_NAME, enforcement);
+        self.names.iter().for_each(|name| self.mailbox.enforces(name, enforcement.clone()));
     }
 
     fn pools(&self, pools: Vec<Pool>) {
-        self.0.pools(pools);
+        self.mailbox.pools(pools);
     }
 }
 

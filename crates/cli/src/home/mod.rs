@@ -12,30 +12,32 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use client::Client;
+use model::limits::MADE_UP_NODES_MAX;
 use server::Policy;
+use spec::Cluster;
 use tokio::time::Instant;
 
-use crate::error::{Error, HELD, HOLDER_ENDED, NO_HOME, Result};
+use crate::error::{BAD_ARGUMENT, Error, HELD, HOLDER_ENDED, NO_HOME, Result};
 use crate::exit::Exit;
 use crate::quantity::{Declared, Limit};
 use crate::settings::Keep;
 use detached::Leash;
 pub(crate) use local::journal;
 use local::{Holder, Reader, StartError};
-use offers::Looking;
 pub(crate) use offers::Offering;
+use offers::{Looking, Offered};
 
 /// How long another process may hold the folder without an answer before that is an error.
 const HELD_PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look meanwhile.
 const HELD_POLL: Duration = Duration::from_millis(20);
 
-/// A state folder, what this machine offers to the tasks in it, what is kept in it, and how it is
-/// decided who goes first.
+/// A state folder, what is offered to the tasks in it, what is kept in it, and how it is decided
+/// who goes first.
 #[derive(Clone, Debug)]
 pub(crate) struct Home {
     folder: PathBuf,
-    offers: Declared,
+    offers: Offered,
     rules: Rules,
 }
 
@@ -71,7 +73,30 @@ enum Keeper {
 
 impl Home {
     pub(crate) const fn new(folder: PathBuf, offers: Declared, rules: Rules) -> Self {
-        Self { folder, offers, rules }
+        Self { folder, offers: Offered::Machine(offers), rules }
+    }
+
+    /// The same folder, in which the nodes of a cluster file offer what they have, and not this
+    /// machine.
+    ///
+    /// # Errors
+    /// There are too many of them for one machine.
+    pub(crate) fn with_nodes(self, file: PathBuf, cluster: Cluster) -> Result<Self> {
+        let count: u64 = cluster.kinds.iter().map(|kind| u64::from(kind.count)).sum();
+        if count > MADE_UP_NODES_MAX {
+            let message = format!("{} has {count} nodes", file.display());
+            let hint = format!("one machine stands for {MADE_UP_NODES_MAX} at most");
+            return Err(Error::new(Exit::Usage, BAD_ARGUMENT, message).hint(hint));
+        }
+        Ok(Self { offers: Offered::Nodes { file, cluster: cluster.into() }, ..self })
+    }
+
+    /// The nodes that are made up, if they are to be offered.
+    pub(crate) fn nodes(&self) -> Option<&Cluster> {
+        match &self.offers {
+            Offered::Machine(_) => None,
+            Offered::Nodes { cluster, .. } => Some(cluster),
+        }
     }
 
     /// Whether there is any state in the folder yet.
@@ -113,7 +138,7 @@ impl Home {
         let mut offers = None;
         loop {
             if let Some(session) = self.attach().await? {
-                return Ok(session);
+                return self.unless_made_up(session);
             }
             offers.get_or_insert_with(|| Looking::begin(&self.offers));
             match Holder::start(&self.folder, &mut offers, &self.rules) {
@@ -133,7 +158,7 @@ impl Home {
     pub(crate) async fn attach_or_detach(&self) -> Result<Session> {
         self.make_folder()?;
         if let Some(session) = self.attach().await? {
-            return Ok(session);
+            return self.unless_made_up(session);
         }
         let deadline = Instant::now() + HELD_PATIENCE;
         loop {
@@ -142,7 +167,7 @@ impl Home {
             }
             // Someone else was faster, or is about to let go.
             if let Some(session) = self.attach().await? {
-                return Ok(session);
+                return self.unless_made_up(session);
             }
             if Instant::now() > deadline {
                 return Err(self.held_by(None));
@@ -163,6 +188,17 @@ impl Home {
         let Some(reader) = Reader::open(&self.folder, &self.rules)? else { return Ok(None) };
         let served_in = reader.folder().to_owned();
         self.session(&served_in, Keeper::Reading { _reader: reader }).await.map(Some)
+    }
+
+    /// Another process holds the state: its nodes are there, and none can be added.
+    fn unless_made_up(&self, session: Session) -> Result<Session> {
+        let Offered::Nodes { file, .. } = &self.offers else { return Ok(session) };
+        let [folder, file] = [&self.folder, file].map(|path| path.display());
+        let message = format!(
+            "another process holds {folder}: the nodes of {file} cannot be added to its own"
+        );
+        Err(Error::new(Exit::Busy, HELD, message)
+            .hint("leave --cluster out to use its nodes, or name another folder with --home DIR"))
     }
 
     async fn attach(&self) -> Result<Option<Session>> {

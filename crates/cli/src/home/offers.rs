@@ -1,14 +1,20 @@
-//! What this machine offers to tasks: what the settings say, containers where an engine for them
-//! is, and its GPUs.
+//! What is offered to tasks: what this machine has, or what nodes have that are made up.
 //!
-//! GPUs are looked for on a thread of its own, while the state is read: a driver that sleeps or
-//! hangs takes seconds. Nothing here decides what an attempt gets of them.
+//! This machine offers what the settings say, containers where an engine for them is, and its GPUs.
+//! Those are looked for on a thread of its own, while the state is read: a driver that sleeps or
+//! hangs takes seconds. Nodes that are made up offer what is written, and nobody looks at the
+//! machine. Nothing here decides what an attempt gets.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use model::policy::Policy;
 use model::resources::CONTAINER;
 use model::site::{HOSTNAME, check_value};
 use model::{Device, DeviceSet, Offers, Site};
+use spec::{Cluster, Node};
+use worker::Station;
 use worker::devices::{Found, find};
 
 use crate::quantity::Declared;
@@ -16,17 +22,34 @@ use crate::quantity::Declared;
 /// How many containers are offered where nobody says it: cores and memory bound them before.
 const CONTAINERS: u64 = 1_000;
 
+/// The name of this machine as a node.
+const NODE_NAME: &str = "local";
+
+/// Who offers something to the tasks of a state folder.
+#[derive(Clone, Debug)]
+pub(crate) enum Offered {
+    /// This machine, what is said of it.
+    Machine(Declared),
+    /// Nodes that are made up, and share this machine.
+    Nodes {
+        /// The file that describes them.
+        file: PathBuf,
+        /// What stands in it.
+        cluster: Arc<Cluster>,
+    },
+}
+
 /// What is offered, as far as it is known, and the search for the rest.
 pub(crate) struct Looking {
-    declared: Declared,
+    offered: Offered,
     devices: Option<JoinHandle<Found>>,
 }
 
 /// What is offered.
 #[derive(Debug)]
 pub(crate) struct Offering {
-    /// All of it.
-    pub(crate) offers: Offers,
+    /// By each node.
+    pub(crate) stations: Vec<Station>,
     /// Whether something is known of GPUs here, be it that there are to be none: then attempts see
     /// theirs alone.
     pub(crate) binds_devices: bool,
@@ -34,31 +57,59 @@ pub(crate) struct Offering {
     pub(crate) notes: Vec<String>,
 }
 
+impl Offering {
+    /// Whether a node holds an attempt when nothing else runs there, and it may go there.
+    pub(crate) fn can_hold(&self, policy: &Policy) -> bool {
+        self.stations.iter().any(|station| spec::can_hold(&station.offers, policy))
+    }
+}
+
 impl Looking {
-    /// Begins to look for GPUs, unless the settings say that none are to be found.
-    pub(crate) fn begin(declared: &Declared) -> Self {
-        let devices = (declared.gpus != Some(0)).then(|| {
+    /// Begins to look for GPUs, unless it is said that none are to be found.
+    pub(crate) fn begin(offered: &Offered) -> Self {
+        let may_be_there = match offered {
+            Offered::Machine(declared) => declared.gpus != Some(0),
+            Offered::Nodes { .. } => false,
+        };
+        let devices = may_be_there.then(|| {
             let thread = thread::Builder::new().name("devices".to_owned());
             thread.spawn(find).ok()
         });
-        Self { devices: devices.flatten(), ..Self::without_devices(declared) }
+        Self { devices: devices.flatten(), ..Self::without_devices(offered) }
     }
 
     /// For whoever does not ask for GPUs: none are looked for.
-    pub(crate) fn without_devices(declared: &Declared) -> Self {
-        Self { declared: declared.clone(), devices: None }
+    pub(crate) fn without_devices(offered: &Offered) -> Self {
+        Self { offered: offered.clone(), devices: None }
     }
 
     /// Waits for what is found: ten seconds at most.
     pub(crate) fn end(self) -> Offering {
-        let Self { declared, devices } = self;
+        let Self { offered, devices } = self;
         let found = devices.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        offered(declared, found, &|name| std::env::var(name).ok())
+        match offered {
+            Offered::Machine(declared) => {
+                offered_here(declared, found, &|name| std::env::var(name).ok())
+            }
+            // Attempts see none of the devices of the machine: theirs are numbers.
+            Offered::Nodes { cluster, .. } => {
+                let stations = cluster.nodes().map(station).collect();
+                Offering { stations, binds_devices: true, notes: Vec::new() }
+            }
+        }
     }
 }
 
-/// What is offered where these devices were found.
-fn offered(declared: Declared, found: Found, env: &dyn Fn(&str) -> Option<String>) -> Offering {
+fn station(Node { name, offers }: Node) -> Station {
+    Station { name: name.into_boxed_str(), offers }
+}
+
+/// What this machine offers where these devices were found.
+fn offered_here(
+    declared: Declared,
+    found: Found,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Offering {
     let trouble = found.notes.into_iter().filter(|note| !note.is_absence);
     let mut notes: Vec<String> =
         trouble.map(|note| format!("{} GPUs: {}", note.vendor.as_str(), note.text)).collect();
@@ -83,7 +134,8 @@ fn offered(declared: Declared, found: Found, env: &dyn Fn(&str) -> Option<String
     let site = site(&declared.site);
     let binds_devices = declared.gpus.is_some() || !devices.is_empty();
     let offers = Offers { devices: devices.into(), site, ..with_containers(declared) };
-    Offering { offers, binds_devices, notes }
+    let stations = vec![Station { name: NODE_NAME.into(), offers }];
+    Offering { stations, binds_devices, notes }
 }
 
 /// What the machine is told apart by: its name, system and architecture, and what is declared,
@@ -146,8 +198,9 @@ mod tests {
         let found =
             Found { devices: found.iter().map(|uuid| device(uuid)).collect(), notes: Vec::new() };
         let declared = Declared { gpus, ..Declared::default() };
-        let offering = offered(declared, found, &|_| None);
-        let ids: Vec<&str> = offering.offers.devices.iter().map(|it| &*it.uuid).collect();
+        let offering = offered_here(declared, found, &|_| None);
+        let ids: Vec<&str> =
+            offering.stations[0].offers.devices.iter().map(|it| &*it.uuid).collect();
         (ids.join(" "), offering.binds_devices, offering.notes.len())
     }
 
@@ -167,7 +220,8 @@ mod tests {
     fn a_machine_says_its_system_itself_and_what_is_declared_counts_more() {
         let declared = Site::new([("arch".into(), "mine".into())], ["spot".into()]);
         let declared = Declared { site: declared, ..Declared::default() };
-        let site = offered(declared, Found::default(), &|_| None).offers.site;
+        let offering = offered_here(declared, Found::default(), &|_| None);
+        let site = &offering.stations[0].offers.site;
         assert_eq!((site.label("os"), site.label("arch")), (Some("linux"), Some("mine")));
         assert!(site.label(HOSTNAME).is_some());
         assert_eq!(*site.taints, ["spot".into()]);
@@ -177,7 +231,7 @@ mod tests {
     fn absences_are_not_worth_a_word() {
         let note = |is_absence| Note { vendor: Vendor::Nvidia, text: "why".into(), is_absence };
         let found = Found { devices: Vec::new(), notes: vec![note(true), note(false)] };
-        assert_eq!(offered(Declared::default(), found, &|_| None).notes, ["nvidia GPUs: why"]);
+        assert_eq!(offered_here(Declared::default(), found, &|_| None).notes, ["nvidia GPUs: why"]);
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Found {
             note(self.retried, "retry", "by hand: each is a job of its own")
                 .map(|text| text.replace("retrys", "retries")),
             note(self.tried_again, "attempt", "tried again: of each item the last one counts"),
-            note(self.limited, "run", "with limits, locks, rates or breakers: not simulated"),
+            note(self.limited, "run", "with breakers, or budgets of what is spent: not simulated"),
             note(self.custom, "run", "with custom resources: not simulated"),
             note(
                 self.on_unknown_nodes,

@@ -1,5 +1,7 @@
 //! What came of simulations: a row a policy and cluster, the best of each column marked.
 
+mod queues;
+
 use std::fmt;
 
 use protocol::api::Seconds;
@@ -35,6 +37,9 @@ pub(crate) struct Simulated {
     pub nodes: Vec<u64>,
     /// How it was changed.
     pub what_if: Vec<String>,
+    /// How much of its time the workload was given, of a rehearsal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_scale: Option<f64>,
     /// The part of the cluster that is asked for while jobs come, from 0.
     pub load: Option<f64>,
     /// How many jobs are there at a time, in a closed loop.
@@ -48,11 +53,19 @@ pub(crate) struct Simulated {
     pub notes: Vec<String>,
 }
 
+/// What was simulated, where it was also really run.
+pub(crate) const SIMULATED: &str = "simulated";
+/// What was really run.
+pub(crate) const REAL: &str = "real";
+
 /// What came of one simulation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Outcome {
     /// `before` or `after`, if the cluster was changed.
     pub cluster: Option<&'static str>,
+    /// [`SIMULATED`] or [`REAL`], of a rehearsal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<&'static str>,
     pub figures: Figures,
 }
 
@@ -74,10 +87,21 @@ impl fmt::Display for Simulated {
         if self.estimates != "recorded" {
             write!(f, ", estimates: {}", self.estimates)?;
         }
+        if let Some(scale) = self.time_scale {
+            write!(f, ", in {scale} times its time")?;
+        }
         if self.failures > 0.0 {
             write!(f, ", {} % of attempts fail", self.failures * 100.0)?;
         }
         Ok(())
+    }
+}
+
+impl Outcome {
+    /// What tells it apart from others of its policy, with its head in tables.
+    fn way(&self) -> Option<(&'static str, &'static str)> {
+        let cluster = self.cluster.map(|cluster| ("CLUSTER", cluster));
+        cluster.or(self.run.map(|run| ("RUN", run)))
     }
 }
 
@@ -126,7 +150,7 @@ const TIME: (Unit, Best) = (Unit::Time, Best::Least);
 const BUSY: (Unit, Best) = (Unit::Part, Best::Most);
 const LOST: (Unit, Best) = (Unit::Part, Best::Least);
 
-const COLUMNS: [Column; 19] = [
+const COLUMNS: [Column; 21] = [
     column(">WAIT", |it| Some(it.wait.mean_s), TIME, false),
     column(">WAIT P50", |it| Some(it.wait.p50_s), TIME, true),
     column(">WAIT P95", |it| Some(it.wait.p95_s), TIME, false),
@@ -146,6 +170,8 @@ const COLUMNS: [Column; 19] = [
     column(">LATE 5", |it| missed(it, 5), LOST, true),
     column(">FAILED", |it| Some(it.attempts_failed as f64), (Unit::Count, Best::Least), true),
     column(">LOST", |it| Some(it.lost_s), TIME, true),
+    column(">PREEMPTED", |it| Some(it.preempted as f64), (Unit::Count, Best::Least), true),
+    column(">REDONE", |it| Some(it.redone_s), TIME, true),
 ];
 
 fn busy(figures: &Figures, resource: usize) -> Option<f64> {
@@ -165,6 +191,7 @@ BOUND: the makespan, by what no schedule is shorter than. CPU, GPU: busy while j
 const WIDE_LEGEND: &str = "\
 USELESS: GPUs that are free, but not for tasks of this mix. FAIR: 1 if all jobs are slowed alike.
 LATE: jobs later than 3 or 5 critical paths, a synthetic deadline. LOST: what failed attempts ran.
+PREEMPTED: attempts that made room for others. REDONE: what those had run, which is done again.
 ";
 
 /// The results as a table; `wide` shows all columns.
@@ -173,9 +200,9 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
     let is_there = |column: &&Column| results.iter().any(|it| (column.of)(&it.figures).is_some());
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|column| wide || !column.is_wide).filter(is_there).collect();
-    let has_clusters = results.iter().any(|it| it.cluster.is_some());
+    let way = results.iter().find_map(Outcome::way);
     let mut heads = vec!["POLICY"];
-    heads.extend(has_clusters.then_some("CLUSTER"));
+    heads.extend(way.map(|(head, _)| head));
     heads.extend(columns.iter().map(|column| column.head));
     let mut table = Table::new(&heads);
     let mut is_any_best = false;
@@ -183,8 +210,8 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
     for (at, result) in results.iter().enumerate() {
         let rivals = rivals(results, result);
         let mut cells = vec![Cell::from(result.figures.policy)];
-        if has_clusters {
-            cells.push(Cell::from(result.cluster.unwrap_or_default()));
+        if way.is_some() {
+            cells.push(Cell::from(result.way().map_or("", |(_, way)| way)));
         }
         for column in &columns {
             let value = (column.of)(&result.figures);
@@ -196,8 +223,14 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
             cells.push(if is_best { cell.paint(Paint::Good) } else { cell });
         }
         table.row(cells);
-        if result.cluster == Some("after") && at > 0 {
-            table.row(change(&columns, [&results[at - 1], result].map(|it| &it.figures)));
+        let change_of = match result.way() {
+            Some((_, "after")) => Some("change"),
+            Some((_, REAL)) => Some("difference"),
+            _ => None,
+        };
+        if let Some(head) = change_of.filter(|_| at > 0) {
+            let both = [&results[at - 1], result].map(|it| &it.figures);
+            table.row(change(head, &columns, both));
         }
     }
     let history = simulation.simulated.history.as_ref();
@@ -211,6 +244,7 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
     text.push_str(LEGEND);
     text.push_str(if wide { WIDE_LEGEND } else { "" });
     text.push_str(if is_any_best { "*: the best of the policies.\n" } else { "" });
+    text.push_str(&queues::render(results, wide, tone));
     text
 }
 
@@ -218,13 +252,13 @@ pub(crate) fn render(simulation: &Simulation, wide: bool, tone: Tone) -> String 
 fn rivals<'a>(results: &'a [Outcome], result: &Outcome) -> Vec<&'a Outcome> {
     let is_recorded = |it: &Outcome| it.figures.policy == whatif::RECORDED;
     let is_rival =
-        |it: &&Outcome| it.cluster == result.cluster && is_recorded(it) == is_recorded(result);
+        |it: &&Outcome| it.way() == result.way() && is_recorded(it) == is_recorded(result);
     results.iter().filter(is_rival).collect()
 }
 
-/// How much a change of the cluster brings, in percent of what was.
-fn change(columns: &[&Column], [before, after]: [&Figures; 2]) -> Vec<Cell> {
-    let mut cells = vec![Cell::from(""), Cell::from("change")];
+/// How much a change brings, in percent of what was.
+fn change(head: &str, columns: &[&Column], [before, after]: [&Figures; 2]) -> Vec<Cell> {
+    let mut cells = vec![Cell::from(""), Cell::from(head)];
     for column in columns {
         let text = match ((column.of)(before), (column.of)(after)) {
             (Some(before), Some(after)) if before == after => "=".to_owned(),
@@ -263,8 +297,8 @@ fn shown(unit: Unit, value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use whatif::Spread;
     use whatif::measure::Busy;
+    use whatif::{OfQueue, Spread};
 
     use super::*;
 
@@ -287,8 +321,11 @@ mod tests {
             missed: vec![Missed { critical_paths: 3, part: 0.1 }],
             attempts_failed: 0,
             lost_s: 0.0,
+            preempted: 0,
+            redone_s: 0.0,
+            queues: Vec::new(),
         };
-        Outcome { cluster, figures }
+        Outcome { cluster, run: None, figures }
     }
 
     fn simulation(results: Vec<Outcome>) -> Simulation {
@@ -299,6 +336,7 @@ mod tests {
             jobs: 24,
             nodes: vec![5],
             what_if: Vec::new(),
+            time_scale: None,
             load: Some(0.83),
             outstanding: None,
             estimates: "recorded".to_owned(),
@@ -369,5 +407,37 @@ mod tests {
         WAIT: of tasks that could begin, until they did. DONE: of jobs, from coming to end.
         BOUND: the makespan, by what no schedule is shorter than. CPU, GPU: busy while jobs come.
         ");
+    }
+
+    #[test]
+    fn queues_have_a_table_of_their_own() {
+        let of = |queue: &str, given: f64, preempted: u64| OfQueue {
+            queue: queue.to_owned(),
+            jobs: 12,
+            wait: Spread { mean_s: 4.0, p95_s: 9.0, ..Spread::default() },
+            completion: Spread::default(),
+            given,
+            missed: Vec::new(),
+            attempts_failed: 0,
+            preempted,
+            redone_s: 0.0,
+        };
+        let shared = |run: &'static str| {
+            let it = outcome("fifo", None, 1.0);
+            let queues = vec![of("batch", 0.75, 2), of("serving", 0.25, 0)];
+            Outcome { run: Some(run), figures: Figures { queues, ..it.figures }, ..it }
+        };
+        let told = render(&simulation(vec![shared(SIMULATED), shared(REAL)]), false, Tone::PLAIN);
+        let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = told.lines().map(squeezed).collect();
+        for line in [
+            "POLICY RUN WAIT WAIT P95 WAIT MAX DONE DONE P95 MAKESPAN BOUND CPU",
+            "difference = = = = = = = =",
+            "QUEUE POLICY RUN JOBS WAIT WAIT P95 DONE DONE P95 GIVEN PREEMPTED",
+            "batch fifo simulated 12 4.0s 9.0s 0s 0s 75.0 % 2",
+            "serving fifo real 12 4.0s 9.0s 0s 0s 25.0 % 0",
+        ] {
+            assert!(lines.iter().any(|it| it == line), "{line}\n{told}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use model::outcome::LogRef;
 use model::queue::QueueTree;
 use model::work::{Delivery, Dispatch, Pool};
 use server::{Config, Handle, Holder, Keep, Mode, Policy, View};
-use worker::{Node, NodeConfig, supervisor};
+use worker::{Node, NodeConfig, Station, supervisor};
 
 /// How long anything may take.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,16 +76,17 @@ impl House {
         };
         let server = Holder::start(&config).expect("nobody else holds it");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_autoglm"));
+        let offers = Offers { cpu_milli: 4_000, memory_bytes: 1 << 30, ..Offers::default() };
         let node = NodeConfig {
-            name: "local".into(),
+            stations: vec![Station { name: "local".into(), offers }],
             instance: 1,
-            offers: Offers { cpu_milli: 4_000, memory_bytes: 1 << 30, ..Offers::default() },
             binds_devices: false,
             lease: None,
             home: state.clone(),
             supervisor: supervisor::Config { program, ..supervisor::Config::new(state) },
         };
-        let node = Node::launch(node, |orders| {
+        let node = Node::launch(node, |mut ways| {
+            let orders = ways.pop().expect("there is one node");
             server.connect("local", Box::new(ToWorker(orders)));
             Box::new(ToServer(server.mailbox()))
         });

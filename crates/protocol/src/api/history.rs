@@ -92,8 +92,11 @@ pub struct PastRun {
     /// When it ended; `None` if it goes on.
     #[serde(default)]
     pub ended: Option<Time>,
-    /// Whether something kept work of it back that is no want of room: a limit on how much of it
-    /// runs at a time, a lock, a rate or a breaker.
+    /// How many of its attempts may run at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_a_time: Option<u32>,
+    /// Whether something else may keep work of it back that no simulation knows beforehand: a
+    /// breaker, or a budget of what attempts say in the end that they spent.
     pub limited: bool,
 }
 
@@ -120,6 +123,18 @@ pub struct PastTask {
     /// Which kinds of devices will do; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub device_kinds: Vec<String>,
+    /// Its place among the tasks that are ready, 0 to 100, if not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u8>,
+    /// How many of its items may run at a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_a_time: Option<u32>,
+    /// The locks that each attempt holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<PastLock>,
+    /// The rates that attempts keep to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<PastRate>,
     /// Whether it asks for custom resources too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub custom: bool,
@@ -132,6 +147,28 @@ pub struct PastTask {
     /// Whether it runs when all else of its run has ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handler: bool,
+}
+
+/// A lock that attempts hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastLock {
+    /// Its name.
+    pub name: String,
+    /// How many may hold it at a time.
+    pub holders: u32,
+}
+
+/// A rate at which attempts may begin.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastRate {
+    /// Its name.
+    pub name: String,
+    /// How much of it an attempt takes.
+    pub amount: u32,
+    /// How much there is at most, and may be taken in each `per_seconds`.
+    pub limit: u32,
+    /// The time in which it fills up.
+    pub per_seconds: Seconds,
 }
 
 /// An attempt of an item, or a wait.
@@ -163,6 +200,8 @@ pub enum PastStatus {
     Succeeded,
     /// It did not, and another attempt followed.
     TriedAgain,
+    /// It made room for others, and another attempt followed.
+    Preempted,
     /// It did not, and none followed.
     Failed,
     /// It goes on.

@@ -41,8 +41,8 @@ pub use explain::{
 pub use gc::{Gc, GcReport};
 pub use health::{Health, Storage};
 pub use history::{
-    HistoryEnd, HistoryLine, HistoryQuery, PastAttempt, PastDevice, PastNode, PastRun, PastStatus,
-    PastTask,
+    HistoryEnd, HistoryLine, HistoryQuery, PastAttempt, PastDevice, PastLock, PastNode, PastRate,
+    PastRun, PastStatus, PastTask,
 };
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use pools::{Pool, PoolList};

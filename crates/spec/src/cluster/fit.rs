@@ -16,8 +16,9 @@ impl Workflow {
     /// # Errors
     /// Every task that asks for more than any node has, where it asks.
     pub fn fits(&self, source: &Source, cluster: &Cluster) -> Result<(), Diagnostics> {
+        let nodes = Nodes(cluster.nodes().collect());
         let reasons: Vec<Option<Reason>> =
-            self.parts.policies.iter().map(|policy| cluster.refuses(policy)).collect();
+            self.parts.policies.iter().map(|policy| nodes.refuses(policy)).collect();
         let mut faults = Faults::default();
         for (index, &policy) in self.parts.policy_of.iter().enumerate() {
             let Some(Reason { message, hint }) = &reasons[policy as usize] else { continue };
@@ -60,14 +61,17 @@ struct Reason {
     hint: String,
 }
 
-impl Cluster {
+/// All nodes of a cluster.
+struct Nodes(Vec<Node>);
+
+impl Nodes {
     /// Why no node has what a task asks for; nothing if one has.
     fn refuses(&self, policy: &Policy) -> Option<Reason> {
         if !policy.kind.is_work() {
             return None;
         }
         let asked = &policy.constraints;
-        let open = self.nodes.iter().filter(|node| asked.admits(&node.offers.site));
+        let open = self.0.iter().filter(|node| asked.admits(&node.offers.site));
         match open.collect::<Vec<_>>() {
             open if open.is_empty() => Some(self.is_closed_to(asked)),
             open => Open(open).refuses(&policy.request),
@@ -76,7 +80,7 @@ impl Cluster {
 
     /// Why a task may go to no node, whatever it has.
     fn is_closed_to(&self, asked: &Constraints) -> Reason {
-        let obstacles = self.nodes.iter().filter_map(|node| {
+        let obstacles = self.0.iter().filter_map(|node| {
             Some(format!("`{}` {}", node.name, asked.obstacle(&node.offers.site)?))
         });
         let mut obstacles: Vec<String> = obstacles.collect();

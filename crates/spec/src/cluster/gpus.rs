@@ -73,9 +73,9 @@ impl NodeGpuFile {
 impl NodeGpus {
     pub(super) fn devices(&self) -> Box<[Device]> {
         let alike = self.0.iter().flat_map(|gpus| std::iter::repeat_n(gpus, gpus.count()));
-        let device = |(number, gpus): (usize, &NodeGpuFile)| Device {
-            ordinal: u16::try_from(number).ok(),
-            ..Device::described(
+        // No number of a real device: an attempt would be shown that one.
+        let device = |(number, gpus): (usize, &NodeGpuFile)| {
+            Device::described(
                 format!("{ANY}-{number}"),
                 gpus.r#type.as_ref().map_or(ANY, |kind| kind.0.as_str()),
                 gpus.memory.map_or(0, |memory| memory.0),

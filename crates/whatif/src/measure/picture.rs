@@ -9,7 +9,7 @@ use super::usage::{amounts, asked};
 use super::{RESOURCES, Timeline, seconds};
 use crate::Work;
 use crate::bound::{has, takes};
-use crate::play::Played;
+use crate::play::{End, Played};
 
 /// Steps of time in which utilisation is drawn.
 const STEPS: usize = 160;
@@ -67,8 +67,8 @@ pub struct Bar {
     pub name: String,
     /// When it began and ended, in seconds from the first arrival.
     pub at_s: (f64, f64),
-    /// Whether it did its work.
-    pub succeeded: bool,
+    /// What became of it.
+    pub end: End,
 }
 
 /// Draws what happened.
@@ -133,7 +133,7 @@ fn lanes(work: &Work, cluster: &Cluster, played: &Played, from: u64) -> Vec<Lane
             _ => format!("{of_job}{task}"),
         };
         let at_s = (seconds(attempt.began_us - from), seconds(attempt.ended_us - from));
-        lane.bars.push(Bar { row, job, name, at_s, succeeded: attempt.succeeded });
+        lane.bars.push(Bar { row, job, name, at_s, end: attempt.end });
     }
     lanes
 }

@@ -5,7 +5,7 @@ use workload::Cluster;
 use super::{Busy, RESOURCES, window};
 use crate::Work;
 use crate::bound::{has, takes};
-use crate::play::Played;
+use crate::play::{Attempt, Played};
 
 /// What is added up over time, in steps of equal width. O(1) for each addition.
 #[derive(Clone, Debug)]
@@ -64,16 +64,8 @@ pub(crate) struct Usage {
 
 impl Usage {
     pub(crate) fn of(work: &Work, cluster: &Cluster, played: &Played) -> Self {
-        let tasks = work.workload.tasks();
         let (from, to) = window(played);
-        let mut busy = [0.0; 3];
-        for attempt in &played.attempts {
-            let inside = attempt.ended_us.min(to).saturating_sub(attempt.began_us.max(from));
-            let takes = takes(&tasks[attempt.task as usize]);
-            busy.iter_mut().zip(takes).for_each(|(sum, amount)| {
-                *sum += amount as f64 * inside as f64;
-            });
-        }
+        let busy = used(work, played, &played.attempts);
         let span = to.saturating_sub(from) as f64;
         let all = amounts(cluster).map(|amount| amount * span);
         Self { busy, all, is_asked: asked(work) }
@@ -84,6 +76,22 @@ impl Usage {
         let asked = (0..3).filter(|&at| self.is_asked[at]);
         asked.map(|at| Busy { resource: RESOURCES[at], part: part(at) }).collect()
     }
+}
+
+/// What attempts had of each resource while jobs came, in amounts times microseconds.
+pub(super) fn used<'a>(
+    work: &Work,
+    played: &Played,
+    attempts: impl IntoIterator<Item = &'a Attempt>,
+) -> [f64; 3] {
+    let (from, to) = window(played);
+    let mut used = [0.0; 3];
+    for attempt in attempts {
+        let inside = attempt.ended_us.min(to).saturating_sub(attempt.began_us.max(from));
+        let takes = takes(&work.workload.tasks()[attempt.task as usize]);
+        used.iter_mut().zip(takes).for_each(|(sum, amount)| *sum += amount as f64 * inside as f64);
+    }
+    used
 }
 
 /// Which resources any task asks for.

@@ -3,7 +3,7 @@
 use model::message::{AttemptEvent, Grant, LeaseId, StopKind};
 use model::outcome::{AttemptEnd, Failure, Outcome, Usage};
 
-use super::{Attempt, Event, Play, Running};
+use super::{Attempt, End, Event, Play, Running};
 use crate::node::Waiting;
 use crate::paths::number;
 
@@ -47,7 +47,7 @@ impl Play<'_> {
                 node,
                 began_us: self.now,
                 ended_us: self.now,
-                succeeded: false,
+                end: End::Failed,
             });
             self.schedule(self.now.saturating_add(takes_us), Event::Ends { slot });
             self.report(node, lease, AttemptEvent::Started);
@@ -73,7 +73,12 @@ impl Play<'_> {
         let Running { lease, attempt, node, .. } = self.slots[slot as usize];
         let attempt = &mut self.played.attempts[attempt as usize];
         attempt.ended_us = self.now;
-        attempt.succeeded = outcome == Outcome::Succeeded;
+        attempt.end = match outcome {
+            Outcome::Succeeded => End::Succeeded,
+            // Nobody stops a run here: whoever is asked to end makes room.
+            Outcome::Cancelled => End::Preempted,
+            _ => End::Failed,
+        };
         let (task, wall_us) = (attempt.task, self.now - attempt.began_us);
         self.nodes[node as usize].end(slot, &self.setup.work.workload.tasks()[task as usize]);
         let end = AttemptEnd { usage: Usage { wall_us, ..Usage::default() }, ..Default::default() };
@@ -109,12 +114,14 @@ impl Play<'_> {
         };
         if self.nodes[node as usize].give_up(lease) {
             if how != StopKind::Revoke {
+                self.has_given_back = true;
                 self.report(node, lease, AttemptEvent::Returned);
             }
         } else if let Some(outcome) = outcome
             && let Some(slot) = self.nodes[node as usize].slot(lease)
         {
             self.slots[slot as usize].is_over = true;
+            self.has_given_back = true;
             self.finish(slot, outcome);
         }
     }

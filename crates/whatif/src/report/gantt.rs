@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::chart::time_axis;
 use super::words::{escape, time};
 use crate::measure::{Gantt, Lane, Picture};
+use crate::play::End;
 
 const WIDTH: f64 = 720.0;
 const LEFT: f64 = 96.0;
@@ -56,9 +57,10 @@ fn bars(lanes: &[Lane], span: f64) -> String {
         body.push_str(&label(&lane.node, y + BAR));
         for bar in &lane.bars {
             let (begin, end) = bar.at_s;
-            let (colour, how) = match bar.succeeded {
-                true => (format!("b{}", bar.job % 6), ""),
-                false => ("bad".to_owned(), ", failed"),
+            let (colour, how) = match bar.end {
+                End::Succeeded => (format!("b{}", bar.job % 6), ""),
+                End::Failed => ("bad".to_owned(), ", failed"),
+                End::Preempted => ("bad".to_owned(), ", made room"),
             };
             let (x, top) = (LEFT + begin * scale, y + bar.row as f64 * BAR);
             let width = ((end - begin) * scale).max(0.5);

@@ -17,7 +17,7 @@ use model::{
 };
 use tempfile::TempDir;
 use worker::supervisor::Config;
-use worker::{Node, NodeConfig, Orders, Outbox};
+use worker::{Node, NodeConfig, Orders, Outbox, Station};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a call has between being asked to end and being killed.
@@ -79,15 +79,15 @@ impl House {
         std::fs::create_dir(&folder).expect("it is new");
         std::fs::write(folder.join("functions.py"), functions).expect("it can be written");
         let state = home.path().join("state");
+        let offers = Offers {
+            cpu_milli: cores * 1_000,
+            memory_bytes: 1 << 40,
+            devices: (0..devices).map(device).collect(),
+            ..Offers::default()
+        };
         let config = NodeConfig {
-            name: "here".into(),
+            stations: vec![Station { name: "here".into(), offers }],
             instance: 1,
-            offers: Offers {
-                cpu_milli: cores * 1_000,
-                memory_bytes: 1 << 40,
-                devices: (0..devices).map(device).collect(),
-                ..Offers::default()
-            },
             binds_devices: devices > 0,
             lease: None,
             home: state.clone(),
@@ -97,8 +97,8 @@ impl House {
         let pools = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&pools);
         let mut orders = None;
-        let node = Node::launch(config, |way| {
-            orders = Some(way);
+        let node = Node::launch(config, |mut ways| {
+            orders = ways.pop();
             Box::new(Post(post, Arc::clone(&told)))
         });
         let mut house = Self {

@@ -7,6 +7,7 @@ use whatif::{Cluster, Workload};
 use workload::{Format, Options, Source};
 
 use super::Simulate;
+use crate::cluster;
 use crate::commands::{bad_argument, plan};
 use crate::error::{Error, Result};
 use crate::recorded;
@@ -76,7 +77,7 @@ fn workflow(asked: &Simulate, file: &WorkflowFile, tone: Tone) -> Result<Workloa
     made.ok_or_else(|| bad_argument(format!("{} has nothing to simulate", file.source.name)))
 }
 
+/// The nodes of a cluster file.
 pub(super) fn nodes(path: &Path, tone: Tone) -> Result<Cluster> {
-    let source = recorded::source(WorkflowFile::read(path)?, tone)?;
-    workload::cluster(&source).map_err(|faults| recorded::invalid(&faults, tone))
+    cluster::read(path, tone).map(|(_, read)| cluster::simulated(&read))
 }

@@ -17,6 +17,7 @@ use crate::error::{Error, HOLDER_ENDED, Result};
 use crate::exit::Exit;
 use crate::render::history::Found;
 use found::Taken;
+pub(super) use jobs::end;
 
 /// The history of a system.
 pub(super) struct History {
@@ -58,6 +59,6 @@ async fn take(context: &Context, query: &HistoryQuery) -> Result<Taken> {
 }
 
 /// Microseconds from one time to another; 0 if it is not later.
-fn after(begin: Time, end: Time) -> u64 {
+pub(super) fn after(begin: Time, end: Time) -> u64 {
     end.0.since(begin.0).0
 }

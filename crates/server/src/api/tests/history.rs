@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use model::message::Grant;
 use model::outcome::Outcome;
 use model::{RunId, Timestamp};
-use protocol::api::{HistoryEnd, HistoryLine, PastAttempt, PastRun, PastStatus, PastTask, Time};
+use protocol::api::{
+    HistoryEnd, HistoryLine, PastAttempt, PastLock, PastRun, PastStatus, PastTask, Time,
+};
 use serde_json::{Value, json};
 
 use super::house::{Act, House};
@@ -125,7 +127,8 @@ async fn those_are_told_that_were_submitted_within_the_time() {
 #[tokio::test]
 async fn attempts_that_were_tried_again_are_told_and_so_are_waits() {
     const FLOW: &str = "name: flow\nmax_parallel: 1\ntasks:\n  - {name: a, script: 'true', \
-        retry: {limit: 1, backoff: 10ms}, resources: {cpu: 2}, expected: 5s}\n  \
+        retry: {limit: 1, backoff: 10ms}, resources: {cpu: 2}, expected: 5s, \
+        priority: 70, locks: database}\n  \
         - {name: pause, wait: 20ms, depends_on: a}\n  \
         - {name: last, script: 'true', on: exit}\n";
     let house = House::new(|grant: &Grant| {
@@ -135,12 +138,14 @@ async fn attempts_that_were_tried_again_are_told_and_so_are_waits() {
     run(&house, FLOW).await;
     let told = told(&house, "").await;
     let (flow, tasks) = &told.runs[0];
-    assert!(flow.limited, "by `max_parallel`");
+    assert_eq!((flow.at_a_time, flow.limited), (Some(1), false), "that is known beforehand");
     let ends = |at: usize| tasks[at].1.iter().map(|it| it.end).collect::<Vec<_>>();
     assert_eq!(ends(0), [PastStatus::TriedAgain, PastStatus::Succeeded]);
     let (a, pause, last) = (&tasks[0].0, &tasks[1].0, &tasks[2].0);
     assert_eq!((a.cpu_milli, a.waits, a.handler), (2_000, false, false));
     assert_eq!(a.expected_seconds.map(|it| it.0), Some(model::Span::secs(5)));
+    let lock = PastLock { name: "database".to_owned(), holders: 1 };
+    assert_eq!((a.priority, &*a.locks, last.priority), (Some(70), &[lock][..], None));
     assert!(pause.waits && last.handler);
     let waited = tasks[1].1[0];
     assert_eq!((waited.node, waited.wall_seconds, waited.end), (None, None, PastStatus::Succeeded));

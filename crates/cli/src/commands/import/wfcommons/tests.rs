@@ -65,7 +65,7 @@ fn each_task_sleeps_for_its_time() {
     templates:
       work:
         params: {seconds: {type: float, min: 0}}
-        sleep: "{{ with.seconds }}"
+        script: exec sleep "$(awk "BEGIN {print {{ with.seconds }} / $AUTOGLM_NODE_SPEED}")"
     tasks:
       split_ID1: {work: {seconds: 0.15}}
       a_b:
@@ -88,7 +88,9 @@ fn each_task_sleeps_for_its_time() {
     let request = &graph.policy(TaskId(1)).request;
     assert_eq!((request.cpu_milli, request.memory_bytes), (2_000, 1 << 20));
     let sketch = compiled.definition.sketch(TaskId(0)).expect("a task");
-    assert_eq!(sketch.does, Does::Calls(spec::CallKind::Sleep, json!({"for": 0.15})));
+    let Does::Script { text, .. } = &sketch.does else { panic!("another kind") };
+    let slept = r#"exec sleep "$(awk "BEGIN {print 0.15 / $AUTOGLM_NODE_SPEED}")""#;
+    assert_eq!(text.text, slept, "on a node of any speed");
 }
 
 #[test]
@@ -121,7 +123,7 @@ fn or_keeps_its_cores_at_work_and_has_its_files() {
             while :; do :; done &
             busy="$busy $!"
           done
-          sleep {{ with.seconds }}
+          sleep "$(awk "BEGIN {print {{ with.seconds }} / $AUTOGLM_NODE_SPEED}")"
           kill $busy
           wait
           for file in {{ with.writes }}; do

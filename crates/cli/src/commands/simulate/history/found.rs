@@ -91,7 +91,9 @@ impl Taken {
         let tasks = self.pieces.iter().flat_map(|piece| &piece.tasks);
         let workers = tasks.filter(|(task, _)| !task.waits);
         let attempts = || workers.clone().flat_map(|(_, attempts)| attempts);
-        let is_again = |attempt: &&PastAttempt| attempt.end == PastStatus::TriedAgain;
+        let is_again = |attempt: &&PastAttempt| {
+            matches!(attempt.end, PastStatus::TriedAgain | PastStatus::Preempted)
+        };
         let did_run = |piece: &Piece| piece.tasks.iter().any(|(_, attempts)| !attempts.is_empty());
         let is_custom = |piece: &Piece| {
             piece.tasks.iter().any(|(task, attempts)| task.custom && !attempts.is_empty())

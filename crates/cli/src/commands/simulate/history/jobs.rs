@@ -7,9 +7,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use protocol::api::{PastAttempt, PastStatus, PastTask, Time};
-use whatif::{Attempt, RecordedJob};
-use workload::{Builder, NewJob, NewTask};
+use model::policy::Priority;
+use model::shared::{Lock, Spending, Unit};
+use protocol::api::{PastAttempt, PastRate, PastRun, PastStatus, PastTask, Time};
+use whatif::terms::{own_lock, shared};
+use whatif::{Attempt, End, RecordedJob};
+use workload::{Builder, NewJob, NewTask, Terms};
 
 use super::after;
 use super::found::{Done, Piece};
@@ -58,6 +61,7 @@ impl Jobs<'_> {
         }
         let last = job.recorded.attempts.iter().map(|attempt| attempt.ended_us).max();
         let ended = run.ended.map(|ended| after(self.begin, ended));
+        job.recorded.came_us = after(self.begin, run.submitted);
         job.recorded.ended_us = ended.or(last).unwrap_or_default();
         job.recorded
     }
@@ -101,7 +105,9 @@ impl Jobs<'_> {
         attempts: &[&PastAttempt],
     ) -> u32 {
         let number = self.builder.next();
-        let counts = |attempt: &PastAttempt| attempt.end != PastStatus::TriedAgain;
+        let counts = |attempt: &PastAttempt| {
+            !matches!(attempt.end, PastStatus::TriedAgain | PastStatus::Preempted)
+        };
         let does_any = attempts.iter().any(|attempt| counts(attempt));
         let mut duration_us = 0_u64;
         for (left, &attempt) in (0..attempts.len()).rev().zip(attempts) {
@@ -117,11 +123,12 @@ impl Jobs<'_> {
                 node: node.unwrap_or(0),
                 began_us: after(self.begin, began),
                 ended_us: after(self.begin, attempt.ended.max(began)),
-                succeeded: matches!(attempt.end, PastStatus::Succeeded | PastStatus::Running),
+                end: end(attempt.end),
             });
         }
         let kinds: Vec<&str> = task.device_kinds.iter().map(String::as_str).collect();
         let asked = if task.waits { &PastTask::default() } else { task };
+        let terms = terms(&job.piece.run, asked);
         self.builder.task(&NewTask {
             name: &task.name,
             kind: &format!("{} {}", job.piece.run.name, task.kind),
@@ -131,6 +138,7 @@ impl Jobs<'_> {
             memory_bytes: asked.memory_bytes,
             devices: (asked.devices.into(), task.device_milli),
             device_kinds: &kinds,
+            terms: (!task.waits).then_some(&terms),
             ..NewTask::default()
         })
     }
@@ -143,6 +151,39 @@ impl Jobs<'_> {
         let barrier = self.builder.task(&NewTask { cpu_milli: 0, ..NewTask::default() });
         before.into_iter().for_each(|on| self.builder.depend(barrier, on));
         vec![barrier]
+    }
+}
+
+/// What items of a task keep to. What bounds how many of a run or of a task run at a time is a lock
+/// that no other run knows.
+fn terms(run: &PastRun, task: &PastTask) -> Terms {
+    let of_run = run.at_a_time.map(|most| own_lock("run", most));
+    let of_task = task.at_a_time.map(|most| own_lock(&format!("task {}", task.task), most));
+    let named = task
+        .locks
+        .iter()
+        .map(|lock| Lock { name: lock.name.as_str().into(), holders_max: lock.holders });
+    let rate = |rate: &PastRate| Spending {
+        name: rate.name.as_str().into(),
+        unit: Unit::Attempts,
+        amount: rate.amount,
+        limit: rate.limit,
+        per: rate.per_seconds.0,
+    };
+    let locks = named.chain(of_run).chain(of_task).collect();
+    Terms {
+        shared: shared(locks, task.rates.iter().map(rate).collect()),
+        priority: task.priority.map(Priority),
+        ..Terms::default()
+    }
+}
+
+/// What became of an attempt. One that goes on has not failed.
+pub(in crate::commands::simulate) const fn end(status: PastStatus) -> End {
+    match status {
+        PastStatus::Succeeded | PastStatus::Running => End::Succeeded,
+        PastStatus::Preempted => End::Preempted,
+        PastStatus::TriedAgain | PastStatus::Failed => End::Failed,
     }
 }
 
@@ -218,6 +259,7 @@ mod tests {
             priority: 50,
             submitted: at(100),
             ended: None,
+            at_a_time: None,
             limited: false,
         };
         let node = PastNode { name: "n".into(), speed_milli: 2_000, ..PastNode::default() };
@@ -254,9 +296,13 @@ mod tests {
         let told: Vec<_> = recorded
             .attempts
             .iter()
-            .map(|it| (it.began_us / SECOND, it.ended_us / SECOND, it.succeeded))
+            .map(|it| (it.began_us / SECOND, it.ended_us / SECOND, it.end))
             .collect();
-        assert_eq!(told, [(1, 11, false), (20, 24, true)], "all of it really happened");
+        assert_eq!(
+            told,
+            [(1, 11, End::Failed), (20, 24, End::Succeeded)],
+            "all of it really happened"
+        );
         assert_eq!(recorded.ended_us, 24 * SECOND);
     }
 
