@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use model::control::{EdgeCondition, Join, Kind, Verdict};
-use model::policy::Trigger;
+use model::policy::{Alternative, Trigger};
 use model::resources::WHOLE_DEVICE;
 use model::{DeviceRequest, Graph, ItemId, Request, Span, TaskId};
 use protocol::api::Seconds;
@@ -45,6 +45,9 @@ pub(crate) struct Step {
     /// The devices among them, in words.
     #[serde(skip)]
     pub devices: String,
+    /// With what else it can be done.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Other>,
     /// The names of its variables.
     pub variables: Vec<String>,
     /// The folder that it starts in, if not the file's.
@@ -52,6 +55,19 @@ pub(crate) struct Step {
     /// What it has beside what it does.
     #[serde(flatten)]
     pub beside: Beside,
+}
+
+/// With what else a task can be done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Other {
+    /// What each attempt asks for then, by name.
+    pub resources: BTreeMap<String, Value>,
+    /// The devices among them, in words.
+    #[serde(skip)]
+    pub devices: String,
+    /// How long an attempt is expected to take then, in seconds.
+    #[serde(rename = "expected_seconds", skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Seconds>,
 }
 
 /// What a task does.
@@ -180,6 +196,7 @@ impl<'w> Outline<'w> {
             items: self.items(task, sketch.items),
             resources: if is_work { resources(&policy.request) } else { BTreeMap::new() },
             devices: policy.request.devices.to_string(),
+            alternatives: policy.alternatives.iter().map(Other::of).collect(),
             variables: if is_work && !is_look { sketch.variables } else { Vec::new() },
             working_dir: sketch.working_dir.map(Text::from),
             does: self.action(task, sketch.does),
@@ -307,6 +324,16 @@ fn patience(kind: Kind, no: &'static str) -> (Option<Seconds>, Option<&'static s
         Verdict::Expired => "failed",
     };
     (Some(Seconds(timeout)), Some(otherwise))
+}
+
+impl Other {
+    fn of(alternative: &Alternative) -> Self {
+        Self {
+            resources: resources(&alternative.request),
+            devices: alternative.request.devices.to_string(),
+            expected: alternative.expected.map(Seconds),
+        }
+    }
 }
 
 fn resources(request: &Request) -> BTreeMap<String, Value> {

@@ -8,7 +8,7 @@ use model::{Digest, Fact, Graph, Seq, Timestamp};
 
 use crate::decide::{Turn, Volatile};
 use crate::input::{Input, Step};
-use crate::planning::QueueUse;
+use crate::planning::{KeptRoom, QueueUse};
 use crate::rules::Rules;
 use crate::state::State;
 use crate::suppose::Supposed;
@@ -107,6 +107,12 @@ impl Engine {
     #[must_use]
     pub fn queues(&self) -> Vec<(&QueueSpec, Vec<QueueUse>)> {
         self.volatile.planning.queue_uses(&self.state)
+    }
+
+    /// What is kept on workers for critical work, and how much of it such work has.
+    #[must_use]
+    pub fn kept_rooms(&self) -> Vec<KeptRoom> {
+        self.volatile.planning.kept_rooms(&self.state)
     }
 
     #[cfg(test)]

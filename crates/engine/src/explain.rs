@@ -7,12 +7,12 @@ use model::control::Kind;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Lack, Miss, Shortfall};
-use model::{ItemKey, Outcome, TaskKey, Timestamp};
+use model::{ItemKey, Outcome, TaskKey, Timestamp, VariantId};
 use scheduler::{Refusal, Shortage, Thing};
 
 use crate::decide::may_start;
 use crate::engine::Engine;
-use crate::planning::{Limit, Origin, Planning, Way};
+use crate::planning::{KeptRoom, Limit, Origin, Planning, Way};
 use crate::state::{Circuit, Run};
 
 /// Groups that are looked at to say how much goes before something.
@@ -113,6 +113,10 @@ impl Engine {
             Refusal::NoneAccepts => Blocker::Silent,
             Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },
             Refusal::Reserved => Blocker::Reserved,
+            Refusal::Kept(node) => match planning.kept_room(self.state(), node) {
+                Some(room) => kept(room),
+                None => behind.clone(),
+            },
             Refusal::Apart => match &way.taken(self.state().classes()).constraints.together {
                 Some(domain) => Blocker::Apart { domain: domain.clone() },
                 None => behind.clone(),
@@ -189,18 +193,19 @@ impl Engine {
 
     fn miss(&self, planning: &Planning, way: Way, shortage: &Shortage) -> Option<Miss> {
         let worker = planning.worker(shortage.node)?;
+        let variant = VariantId(shortage.way);
         let resource = match shortage.thing {
             Thing::Amount(resource) => self.state().classes().resource_name(resource),
             Thing::Devices => "gpu",
             Thing::Site => {
                 let constraints = &way.taken(self.state().classes()).constraints;
                 let obstacle = constraints.obstacle(&self.state().worker(worker)?.site)?;
-                return Some(Miss { worker, lack: Lack::Site(obstacle) });
+                return Some(Miss { worker, variant, lack: Lack::Site(obstacle) });
             }
         };
         let Shortage { asked, free, capacity, .. } = *shortage;
         let lack = Lack::Amount(Shortfall { resource: resource.into(), asked, free, capacity });
-        Some(Miss { worker, lack })
+        Some(Miss { worker, variant, lack })
     }
 
     /// What goes before an item, in the order in which the planner takes it. No more than
@@ -217,6 +222,13 @@ impl Engine {
         }
         ahead
     }
+}
+
+/// What a worker keeps that no critical work has.
+fn kept(room: KeptRoom) -> Blocker {
+    let left = room.resources.into_iter().map(|it| (it.resource, it.kept - it.used));
+    let amounts = left.filter(|&(_, left)| left > 0).collect();
+    Blocker::Kept { worker: room.worker, amounts }
 }
 
 fn dependencies(run: &Run, key: TaskKey) -> Vec<Blocker> {

@@ -36,6 +36,6 @@ pub use input::{
 };
 pub use outlook::{Decision, Outlook};
 pub use pipeline::Pipeline;
-pub use planning::QueueUse;
+pub use planning::{KeptResource, KeptRoom, QueueUse};
 pub use rules::Rules;
 pub use scheduler::{Candidate, Spread};

@@ -122,9 +122,9 @@ impl State {
         for (tenant, totals) in &self.spent {
             self.put(list, Restored::TenantSpent { tenant: tenant.clone(), totals: *totals });
         }
-        for (workflow, policy, recent) in self.durations.iter() {
+        for (workflow, (policy, variant), recent) in self.durations.iter() {
             let (workflow, recent_ms) = (workflow.into(), recent.iter().copied().collect());
-            self.put(list, Restored::Durations { workflow, policy, recent_ms });
+            self.put(list, Restored::Durations { workflow, policy, variant, recent_ms });
         }
     }
 

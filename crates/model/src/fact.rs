@@ -498,6 +498,8 @@ pub enum Restored {
         workflow: Box<str>,
         /// The place of its policy.
         policy: u32,
+        /// With which of the requests that it may be done with.
+        variant: VariantId,
         /// In milliseconds on a worker of usual speed, the oldest first.
         recent_ms: Box<[u32]>,
     },

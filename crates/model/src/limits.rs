@@ -43,6 +43,8 @@ pub const TAINTS_PER_NODE_MAX: usize = 16;
 pub const LABEL_BYTES_MAX: usize = 200;
 /// Keys of labels that one task selects or prefers by, and values that it names for one key.
 pub const SELECTORS_MAX: usize = 32;
+/// Alternatives of one task, what it says itself not counted.
+pub const ALTERNATIVES_MAX: usize = 8;
 /// Ended runs that stay in memory before the oldest are archived.
 pub const ENDED_RUNS_MAX: usize = 1_000;
 

@@ -43,6 +43,9 @@ pub struct Policy {
     pub restart_cost: Span,
     /// Its place among the tasks of all runs that are ready.
     pub priority: Priority,
+    /// Whether it goes before all that is not, and may begin in the room that is kept for such
+    /// work.
+    pub critical: bool,
     /// What makes the task run: its dependencies, or how the run went.
     pub trigger: Trigger,
     /// What the task is.
@@ -64,6 +67,9 @@ pub struct Policy {
     /// Other ways to do the same work, in the order in which they are tried: the first is what the
     /// policy itself says.
     pub others: Box<[Variant]>,
+    /// Other requests with which the same can be done. The planner takes the one with which an
+    /// attempt is expected to end first. No policy has both these and `others`.
+    pub alternatives: Box<[Alternative]>,
 }
 
 /// Another way to do the work of a task: what it asks for, and what it takes of what is shared.
@@ -73,6 +79,16 @@ pub struct Variant {
     pub request: Request,
     /// What each attempt takes of what all runs share.
     pub shared: Shared,
+}
+
+/// Another request with which the work of a task can be done, in a time of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Alternative {
+    /// What each attempt asks for.
+    pub request: Request,
+    /// How long an attempt is expected to take with that on a worker of usual speed, as the file
+    /// says.
+    pub expected: Option<Span>,
 }
 
 impl Policy {
@@ -92,7 +108,22 @@ impl Policy {
     /// All ways to do the work, the first one first. Not empty.
     pub fn variants(&self) -> impl Iterator<Item = (&Request, &Shared)> {
         let others = self.others.iter().map(|other| (&other.request, &other.shared));
-        core::iter::once((&self.request, &self.shared)).chain(others)
+        let alternatives = self.alternatives.iter().map(|it| (&it.request, &self.shared));
+        core::iter::once((&self.request, &self.shared)).chain(others).chain(alternatives)
+    }
+
+    /// The number by which people know an alternative: 1 is what the policy itself says. None where
+    /// there is nothing else.
+    #[must_use]
+    pub fn alternative(&self, variant: VariantId) -> Option<u16> {
+        (!self.alternatives.is_empty()).then(|| u16::from(variant.0) + 1)
+    }
+
+    /// How long an attempt is expected to take that is made in this way, as the file says.
+    #[must_use]
+    pub fn expected_of(&self, variant: VariantId) -> Option<Span> {
+        let other = usize::from(variant.0).checked_sub(1).and_then(|at| self.alternatives.get(at));
+        other.map_or(self.expected, |other| other.expected)
     }
 }
 
@@ -107,6 +138,7 @@ impl Default for Policy {
             preemptible: false,
             restart_cost: Span::ZERO,
             priority: Priority::default(),
+            critical: false,
             trigger: Trigger::Dependencies,
             kind: Kind::Work,
             join: Join::All,
@@ -117,6 +149,7 @@ impl Default for Policy {
             constraints: Constraints::default(),
             deadline: None,
             others: Box::default(),
+            alternatives: Box::default(),
         }
     }
 }

@@ -23,6 +23,8 @@ pub struct QueueTree {
     pub shares_devices: bool,
     /// How long, about, anyone may be made to wait for others; as measured if that is not set.
     pub max_wait: Option<Span>,
+    /// What is kept free of work that is not critical: of devices whole ones.
+    pub kept: Quota,
 }
 
 /// A queue.

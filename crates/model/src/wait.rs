@@ -10,7 +10,7 @@ use crate::fact::PauseCause;
 use crate::outcome::Outcome;
 use crate::site::{Domain, Obstacle};
 use crate::status::{RunStatus, TaskStatus};
-use crate::{ItemKey, TaskId, Timestamp, WorkerId};
+use crate::{ItemKey, TaskId, Timestamp, VariantId, WorkerId};
 
 /// One thing that keeps a task from starting.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +118,14 @@ pub enum Blocker {
     /// A worker has room now, and it is kept for others that have waited longer: it would not end
     /// before they are to begin.
     Reserved,
+    /// A worker has room now, and keeps it for critical work.
+    Kept {
+        /// Which.
+        worker: WorkerId,
+        /// What it keeps that no critical work has: each resource (`cpu`, `memory`, `gpu` or a
+        /// custom one) with milli-CPU, bytes, thousandths of GPUs, or units.
+        amounts: Vec<(Box<str>, u64)>,
+    },
     /// A worker that is busy ends it sooner than those that have room.
     Faster {
         /// Which.
@@ -150,6 +158,8 @@ pub enum Blocker {
 pub struct Miss {
     /// The worker.
     pub worker: WorkerId,
+    /// With which of the requests that it may be done with: the one that comes nearest.
+    pub variant: VariantId,
     /// What it lacks.
     pub lack: Lack,
 }

@@ -83,6 +83,8 @@ fn every_golden_file_belongs_to_a_kind() {
             "devices_granted",
             "devices_offered",
             "graph_devices",
+            "alternatives",
+            "graph_alternatives",
             "graph_constraints",
             "graph_preemption",
             "preemption",

@@ -24,4 +24,4 @@ pub mod record;
 /// attempts spent, circuit breakers, and runs that pause. 5 has work that may be done in several
 /// ways. 6 has devices, and what the work of each workflow took of late. 7 has labels and taints of
 /// workers, and attempts that save their work and make room for others.
-pub const FORMAT: u32 = 7;
+pub const FORMAT: u32 = 8;

@@ -409,16 +409,30 @@ impl Backlog {
 
     /// How many groups go before one in its queue, of how many items. No more than `looks` are
     /// looked at.
-    pub(super) fn before(&self, key: GroupKey, looks: usize) -> Ahead {
+    pub(super) fn before(
+        &self,
+        key: GroupKey,
+        looks: usize,
+        is_critical: impl Fn(ClassId) -> bool,
+    ) -> Ahead {
         let mut ahead = Ahead::default();
         let Some(own) = self.place(key) else { return ahead };
         let mut left = looks;
         let queue = self.queue(key.run);
         let of_queue = (queue, ClassId(0))..=(queue, ClassId(u32::MAX));
-        for line in self.lines.range(of_queue).map(|(_, line)| line) {
-            for (&seat, row) in line.range(..=own.seat) {
+        let Some(class) = self.groups.get(&key).map(|waiting| waiting.group.class) else {
+            return ahead;
+        };
+        for (&(_, other), line) in self.lines.range(of_queue) {
+            // What is critical goes before all else, wherever it stands.
+            let all = match (is_critical(class), is_critical(other)) {
+                (true, false) => continue,
+                (false, true) => true,
+                _ => false,
+            };
+            for (&seat, row) in line.iter().take_while(|&(&seat, _)| all || seat <= own.seat) {
                 let before = |&&(within, other): &&(u64, GroupKey)| {
-                    (Place { seat, within }, other) < (own, key)
+                    all || (Place { seat, within }, other) < (own, key)
                 };
                 for (_, other) in row.iter().take_while(before) {
                     if left == 0 {

@@ -127,22 +127,22 @@ impl Planning<'_> {
     pub(super) fn stay_together(&mut self, ask: &Ask, count: u32) {
         let Some(circle) = self.circle.as_ref() else { return };
         let Some(domain) = &circle.places.together else { return };
-        let (home, looks) = (circle.home, self.roomy.len());
+        let (home, looks) = (circle.home, self.candidates.roomy.len());
         let home = home.or_else(|| self.roomiest(domain, ask, count));
         if let Some(circle) = &mut self.circle {
             circle.home = home;
         }
         self.spend(looks);
-        let mut roomy = core::mem::take(&mut self.roomy);
+        let mut roomy = core::mem::take(&mut self.candidates.roomy);
         roomy.retain(|&node| self.lets(node));
-        self.roomy = roomy;
+        self.candidates.roomy = roomy;
     }
 
     /// The group of nodes that has room for the most of so many items; of those that have as much,
     /// the one that is liked most.
     fn roomiest(&self, domain: &Domain, ask: &Ask, count: u32) -> Option<u32> {
         let mut groups: BTreeMap<u32, (u64, Reverse<Wish>)> = BTreeMap::new();
-        for &node in &self.roomy {
+        for &node in &self.candidates.roomy {
             let (form, site) = (self.draft.form(node), self.planner.fleet.nodes[node].spec.site);
             let times = u64::from(form.times(self.draft.free(node), ask, count));
             let wish = Reverse(self.wish(node, ask));

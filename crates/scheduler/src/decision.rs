@@ -96,14 +96,14 @@ impl Planning<'_> {
         if begun >= OF_TURN || is_next {
             return;
         }
-        let ranked = self.unranked.filter(|&(known, _)| known == node);
+        let ranked = self.candidates.unranked.filter(|&(known, _)| known == node);
         let Some(rank) = ranked.map(|(_, rank)| rank).or_else(|| self.rank_of(node, group)) else {
             return;
         };
         let taken = self.candidate(node, rank, group);
         let mut others: Vec<(Rank, usize)> = match ranked {
             Some(_) => {
-                let top = self.ranking.as_slice().iter().take(TOP_OF_HEAP);
+                let top = self.candidates.ranking.as_slice().iter().take(TOP_OF_HEAP);
                 top.map(|&Reverse(known)| known).collect()
             }
             None => Vec::new(),
@@ -112,7 +112,7 @@ impl Planning<'_> {
         others.truncate(OTHERS);
         let others =
             others.into_iter().map(|(rank, node)| self.candidate(node, rank, group)).collect();
-        let roomy = u32::try_from(self.roomy.len()).unwrap_or(u32::MAX);
+        let roomy = u32::try_from(self.candidates.roomy.len()).unwrap_or(u32::MAX);
         self.decisions.push(Decision { at: self.now, group: key, roomy, taken, others });
     }
 

@@ -2,8 +2,9 @@
 //! so that a place there does not wait for a commit.
 //!
 //! What draws on an allowance is never lent, since it would keep others from having it while it
-//! waits; nor is what takes devices, which are given by name, nor a gang, nor what looks where
-//! others of its task are: those may be elsewhere when there is room. Nothing is lent behind work
+//! waits; nor is what takes devices, which are given by name, nor a gang, nor what is critical,
+//! nor what looks where others of its task are: those may be elsewhere when there is room. As long
+//! as critical work waits nothing is lent: it would go before that. Nothing is lent behind work
 //! that is not short, and what comes to wait behind such all the same is asked back.
 
 use alloc::vec::Vec;
@@ -66,8 +67,9 @@ impl Planning<'_> {
     pub(super) fn lend(&mut self, key: GroupKey, group: &Group, most: u32) -> u32 {
         let class = &self.planner.classes[group.class.0 as usize];
         let (ask, times) = (&class.ask, times(group));
-        let is_alone = group.gang || ask.devices.count > 0 || !class.draws.is_empty();
-        if times == 0 || is_alone || self.looks_at_others() {
+        let is_alone =
+            group.gang || ask.devices.count > 0 || !class.draws.is_empty() || class.is_critical;
+        if times == 0 || is_alone || self.looks_at_others() || self.critical_waits {
             return 0;
         }
         self.spend(self.planner.fleet.nodes.len());
@@ -76,7 +78,7 @@ impl Planning<'_> {
         // that, again and again.
         keen.retain(|&(index, node)| {
             let is_promised = node.leaving > 0 || self.made.contains_key(&index);
-            let is_kept = is_promised || self.draft.is_booked(index);
+            let is_kept = is_promised || self.draft.is_booked(index) || self.lane.is_on(index);
             node.spec.accepts && node.admits(ask) && !is_kept
         });
         let keen = keen.into_iter().map(|(index, node)| {

@@ -5,12 +5,13 @@
 //! nothing outside; whoever asked begins what it agrees with, and tells.
 //!
 //! How it decides, in the order in which the pages stand: `queue` says whose turn it is among those
-//! who share the fleet, `seat` and `backlog` sort what waits in a queue, `deadline` lets forward
-//! whoever would wait too long, `reserve` keeps room for what is hard to place, `place` chooses the
-//! node, among those that `site` leaves open and `company` with others of the same task, `lend`
-//! gives a node a little more than it can start at once, `preempt` takes back what is owed to
-//! others. `refusal` remembers why something stays, `decision` why it went where it is, and
-//! `outlook` says when what stays is expected to begin.
+//! who share the fleet, `lane` keeps room for what is critical, `seat` and `backlog` sort what
+//! waits in a queue, `deadline` lets forward whoever would wait too long, `reserve` keeps room for
+//! what is hard to place, `place` chooses the node, among those that `site` leaves open and
+//! `company` with others of the same task, `alternatives` chooses the way to do what can be done in
+//! several, `lend` gives a node a little more than it can start at once, `preempt` takes back what
+//! is owed to others. `refusal` remembers why something stays, `decision` why it went where it is,
+//! and `outlook` says when what stays is expected to begin.
 //!
 //! It knows asks, groups and nodes. It must never know runs' graphs, journals, clocks or floats.
 #![cfg_attr(not(test), no_std)]
@@ -18,6 +19,7 @@
 extern crate alloc;
 
 mod allowance;
+mod alternatives;
 mod ask;
 mod backlog;
 mod company;
@@ -28,6 +30,7 @@ mod fit;
 mod fleet;
 mod fragmentation;
 mod gang;
+mod lane;
 mod lend;
 mod likeness;
 mod outlook;
@@ -55,6 +58,7 @@ pub use backlog::{ALL_ITEMS, Ahead, ClassId, Group, GroupKey, Run};
 pub use decision::{Candidate, Decision};
 pub use fit::fits;
 pub use fleet::{Lease, NodeId, NodeSpec, SPEED};
+pub use lane::{Kept, LaneUse};
 pub use outlook::{Outlook, Spread};
 pub use plan::{Placement, Plan};
 pub use policy::Policy;
@@ -66,6 +70,7 @@ use backlog::Backlog;
 use company::Company;
 use decision::Decisions;
 use fleet::Fleet;
+use lane::Lane;
 use outlook::Accuracy;
 use patience::Patience;
 use queue::Queues;
@@ -91,6 +96,12 @@ pub struct Planner {
     seen: u64,
     /// How much each node is wanted.
     wanted: Wanted,
+    /// What is kept on nodes for critical work.
+    lane: Lane,
+    /// Whether anything ever was critical.
+    has_critical: bool,
+    /// How long items take in each of the other ways to do them, by group.
+    durations: HashMap<GroupKey, Box<[u64]>>,
     /// Why what the last plan left stays.
     refusals: Refusals,
     /// Why the last items are where they are.
@@ -114,6 +125,10 @@ struct Wanted {
 #[derive(Clone, Debug)]
 struct Class {
     ask: Ask,
+    /// The classes of the other ways to do the same.
+    others: Box<[ClassId]>,
+    /// Whether it goes before all that is not.
+    is_critical: bool,
     /// What each item takes of allowances.
     draws: Box<[Draw]>,
     /// The largest part that an item takes of anything that all nodes have together, in millionths
@@ -142,6 +157,9 @@ impl Planner {
             patience_set: None,
             seen: 0,
             wanted: Wanted::default(),
+            lane: Lane::default(),
+            has_critical: false,
+            durations: HashMap::default(),
             refusals: Refusals::default(),
             decisions: Decisions::default(),
             accuracy: Accuracy::default(),
@@ -200,6 +218,7 @@ impl Planner {
             self.queues.give_back(lease.queue, &lease.taken);
         }
         self.company.forget(node.0 as usize);
+        self.lane.remove(&(node.0 as usize));
         self.fleet_changed();
     }
 
@@ -245,7 +264,9 @@ impl Planner {
     pub fn add_class(&mut self, ask: Ask) -> ClassId {
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than numbers"));
         let share = self.fleet.share(&ask);
-        self.classes.push(Class { share, ask, draws: Box::default(), seen: 0, full_at: None });
+        let (others, draws) = (Box::default(), Box::default());
+        let (is_critical, seen, full_at) = (false, 0, None);
+        self.classes.push(Class { ask, others, is_critical, draws, share, seen, full_at });
         id
     }
 
@@ -265,9 +286,17 @@ impl Planner {
         self.allowances = left;
         self.classes.iter_mut().for_each(|class| class.draws = Box::default());
         for (id, draws) in draws {
-            if let Some(class) = self.classes.get_mut(id.0 as usize) {
-                class.draws = draws;
+            let others = self.classes.get(id.0 as usize).map(|class| class.others.clone());
+            for other in others.into_iter().flatten() {
+                self.set_draws(other, draws.clone());
             }
+            self.set_draws(id, draws);
+        }
+    }
+
+    fn set_draws(&mut self, id: ClassId, draws: Box<[Draw]>) {
+        if let Some(class) = self.classes.get_mut(id.0 as usize) {
+            class.draws = draws;
         }
     }
 
@@ -307,6 +336,7 @@ impl Planner {
         for (group, waiting) in self.backlog.forget_run(key) {
             self.patience.begins(now, waiting.share.saturating_mul(waiting.group.count.into()));
             self.refusals.forget(group);
+            self.durations.remove(&group);
         }
         self.rest_if_idle(now);
     }
@@ -334,6 +364,7 @@ impl Planner {
         if let Some(waiting) = self.backlog.forget(key) {
             self.patience.begins(now, waiting.share.saturating_mul(waiting.group.count.into()));
             self.refusals.forget(key);
+            self.durations.remove(&key);
             self.rest_if_idle(now);
         }
     }

@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::Planner;
+use super::ask::Ask;
 use super::backlog::GroupKey;
 use super::fleet::{Lease, NodeId};
 use super::timeline::Timeline;
@@ -93,11 +94,20 @@ impl Planner {
             let is_made = self.fleet.nodes.get(node.0 as usize).is_some_and(|it| it.leaving > 0);
             return Some(Outlook { at, booked: Some(node), is_made, is_least: false, spread });
         }
-        let ask = &self.classes.get(waiting.group.class.0 as usize)?.ask;
+        let asks = self.asks(waiting.group.class);
+        let room =
+            asks.filter_map(|ask| self.first_room(now, ask, waiting.group.expected)).min()?;
+        let ahead = self.ahead(key, looks);
+        let at = room.max(now).saturating_add(ahead.work);
+        Some(Outlook { at, booked: None, is_made: false, is_least: ahead.more, spread })
+    }
+
+    /// When a node has room for an item first, as those that run are expected to end.
+    fn first_room(&self, now: u64, ask: &Ask, expected: u64) -> Option<u64> {
         let nodes = self.fleet.nodes.iter().zip(&self.fleet.futures);
         let open = nodes.filter(|(node, _)| node.spec.accepts && node.could_hold(ask));
         let room = open.filter_map(|(node, future)| {
-            let duration = node.duration(waiting.group.expected);
+            let duration = node.duration(expected);
             let known = future.as_ref().filter(|future| now < future.until);
             let found = match known {
                 Some(future) => future.timeline.earliest(&node.form, ask, duration),
@@ -105,9 +115,7 @@ impl Planner {
             };
             found.map(|(at, ..)| at)
         });
-        let ahead = self.backlog.before(key, looks);
-        let at = room.min()?.max(now).saturating_add(ahead.work);
-        Some(Outlook { at, booked: None, is_made: false, is_least: ahead.more, spread })
+        room.min()
     }
 
     /// How far estimates are to be trusted; nothing if too little was measured.

@@ -1,5 +1,6 @@
 //! Which node an item goes to, and whether it waits for a better one.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -22,16 +23,35 @@ pub(super) struct Slot {
 /// tightest.
 pub(super) type Rank = (Reverse<u32>, Wish, NodeCost);
 
+/// The nodes that may take an item of the group whose turn it is, in one of the ways in which it
+/// can be done.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    /// Those that had room for an item when they were looked at.
+    pub(super) roomy: Vec<usize>,
+    /// The same, the best first.
+    pub(super) ranking: BinaryHeap<Reverse<(Rank, usize)>>,
+    /// A node that has been taken out of it.
+    pub(super) unranked: Option<(usize, Rank)>,
+}
+
+impl Candidates {
+    /// Whether a node has been taken out of those that are ranked.
+    pub(super) fn is_unranked(&self, node: usize) -> bool {
+        self.unranked.is_some_and(|(known, _)| known == node)
+    }
+}
+
 impl Planning<'_> {
     /// A node on which an item may begin now: the first, the next in turn, or the tightest.
     pub(super) fn open(&mut self, choice: Choice, ask: &Ask, group: &Group) -> Option<Slot> {
-        let count = self.roomy.len();
+        let count = self.candidates.roomy.len();
         self.spend(count);
-        let turn = self.roomy.partition_point(|&node| node < self.turn);
+        let turn = self.candidates.roomy.partition_point(|&node| node < self.turn);
         let first = if choice == Choice::Turn { turn } else { 0 };
         let mut best: Option<((Wish, u64), Slot)> = None;
         for step in 0..count {
-            let node = self.roomy[(first + step) % count];
+            let node = self.candidates.roomy[(first + step) % count];
             let duration = self.planner.fleet.nodes[node].duration(group.expected);
             let Some(least) = self.draft.fits_now(node, ask, duration) else { continue };
             let slot = Slot { node, start: self.now, least };
@@ -49,13 +69,13 @@ impl Planning<'_> {
 
     /// Ranks the nodes that have room for the items of a group.
     pub(super) fn rank(&mut self, group: &Group) {
-        let roomy = core::mem::take(&mut self.roomy);
+        let roomy = core::mem::take(&mut self.candidates.roomy);
         self.spend(roomy.len());
         let ranked =
             roomy.iter().filter_map(|&node| Some(Reverse((self.rank_of(node, group)?, node))));
-        self.ranking = ranked.collect::<Vec<_>>().into();
-        self.roomy = roomy;
-        self.unranked = None;
+        self.candidates.ranking = ranked.collect::<Vec<_>>().into();
+        self.candidates.roomy = roomy;
+        self.candidates.unranked = None;
     }
 
     /// How a node ranks for an item that may begin there now.
@@ -69,45 +89,60 @@ impl Planning<'_> {
     /// Where an item ends first: of the fastest nodes with room that on which it costs least, or a
     /// faster one that has no room yet, if it ends earlier there in spite of the wait.
     ///
-    /// None if no node has room: then there is nothing that it could give up by waiting.
-    pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<Slot> {
+    /// With the time at which it ends there, if the wait is as long as it may be. None if no node
+    /// has room: then there is nothing that it could give up by waiting.
+    pub(super) fn earliest(&mut self, ask: &Ask, group: &Group) -> Option<(u64, Slot)> {
         let nodes = &self.planner.fleet.nodes;
         // Where the last item went, or would have if it did not wait for another.
-        if let Some((node, _)) = self.unranked.take() {
+        if let Some((node, _)) = self.candidates.unranked.take() {
             let rank = self.rank_of(node, group);
-            self.ranking.extend(rank.map(|rank| Reverse((rank, node))));
+            self.candidates.ranking.extend(rank.map(|rank| Reverse((rank, node))));
         }
         let (node, rank) = loop {
-            let Reverse((rank, node)) = self.ranking.pop()?;
+            let Reverse((rank, node)) = self.candidates.ranking.pop()?;
             // What others of the group wait for may have been booked here since it was ranked.
             match self.rank_of(node, group) {
                 Some(now) if now == rank => break (node, rank),
-                now => self.ranking.extend(now.map(|now| Reverse((now, node)))),
+                now => self.candidates.ranking.extend(now.map(|now| Reverse((now, node)))),
             }
         };
         let least = self.draft.fits_now(node, ask, nodes[node].duration(group.expected))?;
-        let mut slot = Slot { node, start: self.now, least };
-        let mut end = self.now + nodes[node].duration(group.expected);
+        let end = self.now + nodes[node].duration(group.expected);
+        let best = (end, Slot { node, start: self.now, least });
+        self.candidates.unranked = Some((node, rank));
         let (Reverse(speed), ..) = rank;
-        if speed < self.planner.fleet.fastest {
-            self.spend(nodes.len());
-            for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
-                if !self.lets(node) {
-                    continue;
-                }
-                let duration = known.duration(group.expected);
-                let earliest = self.draft.earliest(node, ask, duration);
-                let Some((start, doubt, least)) = earliest else { continue };
-                let wait = (start - self.now).saturating_add(doubt);
-                let later = (self.now + duration).saturating_add(wait);
-                if later < end {
-                    end = later;
-                    slot = Slot { node, start, least };
-                }
+        let is_fastest = speed >= self.planner.fleet.fastest;
+        let faster = if is_fastest { None } else { self.sooner(group, speed, end) };
+        Some(faster.unwrap_or(best))
+    }
+
+    /// Where an item ends first, and before `end`, on a node that is faster than `speed`, whether
+    /// it has room now or later.
+    pub(super) fn sooner(
+        &mut self,
+        group: &Group,
+        speed: u32,
+        mut end: u64,
+    ) -> Option<(u64, Slot)> {
+        let ask = self.ask(group);
+        let nodes = &self.planner.fleet.nodes;
+        self.spend(nodes.len());
+        let mut best = None;
+        for (node, known) in nodes.iter().enumerate().filter(|(_, it)| it.spec.speed > speed) {
+            if !self.lets(node) {
+                continue;
+            }
+            let duration = known.duration(group.expected);
+            let earliest = self.draft.earliest(node, ask, duration);
+            let Some((start, doubt, least)) = earliest else { continue };
+            let wait = (start - self.now).saturating_add(doubt);
+            let later = (self.now + duration).saturating_add(wait);
+            if later < end {
+                end = later;
+                best = Some((end, Slot { node, start, least }));
             }
         }
-        self.unranked = Some((node, rank));
-        Some(slot)
+        best
     }
 
     /// What an item costs on a node beyond what it takes, if it may begin there now: how much of

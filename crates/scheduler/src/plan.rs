@@ -4,7 +4,7 @@
 //! A plan costs fuel: a unit for each node that is looked at and for each item that is placed. When
 //! that is used up it ends with what it has, and says so.
 
-use alloc::collections::{BTreeSet, BinaryHeap};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -16,13 +16,15 @@ use super::backlog::{ClassId, Group, GroupKey};
 use super::company::{Circle, Company};
 use super::decision::Decision;
 use super::draft::Draft;
-use super::fleet::{Future, NodeId};
+use super::fleet::{Future, Node, NodeId};
 use super::fragmentation::{Mix, wanted};
+use super::lane::OpenLane;
 use super::likeness::Likeness;
-use super::place::Rank;
+use super::place::{Candidates, Slot};
 use super::policy::{Behind, Choice, Policy};
 use super::queue::{QueueId, Queues};
 use super::refusal::{Refusal, Refusals};
+use super::turns::Line;
 use super::{Class, Planner, Wanted};
 
 /// Ends of work that are kept apart at most; beyond that all nodes are looked at again.
@@ -53,6 +55,8 @@ pub struct Placement {
     pub node: NodeId,
     /// How many; 1 if they take devices.
     pub count: u32,
+    /// In which of the ways that its class has: 0 is what the class itself asks for.
+    pub way: u8,
     /// What each takes there.
     pub taken: Taken,
 }
@@ -67,6 +71,8 @@ impl Planner {
         let planning = Planning {
             planner: self,
             draft: Draft::new(&self.fleet.nodes, futures, now),
+            lane: OpenLane::new(self),
+            critical_waits: false,
             mix: Mix::of(&self.classes),
             likeness: Likeness::new(self.fleet.nodes.len()),
             plan: Plan::default(),
@@ -90,9 +96,7 @@ impl Planner {
             reservations: 0,
             booked: HashSet::default(),
             full: Vec::new(),
-            roomy: Vec::new(),
-            ranking: BinaryHeap::new(),
-            unranked: None,
+            candidates: Candidates::default(),
             patience: self.patience(now),
             turn: self.turn,
             now,
@@ -126,6 +130,9 @@ impl Planner {
 pub(super) struct Planning<'a> {
     pub(super) planner: &'a Planner,
     pub(super) draft: Draft<'a>,
+    pub(super) lane: OpenLane,
+    /// Whether critical work found no room.
+    pub(super) critical_waits: bool,
     pub(super) mix: Mix,
     pub(super) likeness: Likeness,
     plan: Plan,
@@ -167,12 +174,8 @@ pub(super) struct Planning<'a> {
     pub(super) booked: HashSet<QueueId>,
     /// Classes for which no node has room.
     full: Vec<ClassId>,
-    /// Nodes that had room for an item of the group whose turn it is.
-    pub(super) roomy: Vec<usize>,
-    /// The same, the best first.
-    pub(super) ranking: BinaryHeap<Reverse<(Rank, usize)>>,
-    /// A node that has been taken out of it.
-    pub(super) unranked: Option<(usize, Rank)>,
+    /// The nodes that may take an item of the group whose turn it is.
+    pub(super) candidates: Candidates,
     /// How long anyone may be made to wait for others, in microseconds.
     pub(super) patience: u64,
     /// The node that is next where nodes take turns.
@@ -221,7 +224,23 @@ struct Planned {
 
 impl<'a> Planning<'a> {
     fn run(mut self) -> Planned {
-        let mut lines = self.line_up();
+        self.is_owed = self.is_any_owed();
+        if self.planner.has_critical {
+            let lines = self.line_up_critical();
+            self.take_turns(lines);
+        }
+        self.close_lane();
+        if !self.is_out_of_fuel() {
+            let lines = self.line_up();
+            self.take_turns(lines);
+        }
+        self.ask_back();
+        let Self { plan, turn, full, refusals, decisions, draft, .. } = self;
+        Planned { plan, turn, full, refusals, decisions, futures: draft.into_futures() }
+    }
+
+    /// The groups of some lines have their turns, until there is none left or no fuel.
+    fn take_turns(&mut self, mut lines: BTreeMap<QueueId, Line>) {
         while let Some(queue) = self.next_queue(&lines) {
             let Some(line) = lines.get_mut(&queue) else { break };
             let Some(Reverse((turn, key))) = line.pop() else {
@@ -245,9 +264,6 @@ impl<'a> Planning<'a> {
                 line.extend(next);
             }
         }
-        self.ask_back();
-        let Self { plan, turn, full, refusals, decisions, draft, .. } = self;
-        Planned { plan, turn, full, refusals, decisions, futures: draft.into_futures() }
     }
 
     /// How those of a run are ordered and placed.
@@ -271,11 +287,23 @@ impl<'a> Planning<'a> {
             Outcome::Kept => self.refusals.of_group(key, Refusal::Reserved),
             Outcome::Apart => self.refusals.of_group(key, Refusal::Apart),
             Outcome::RunFull => self.refusals.of_group(key, Refusal::Run),
-            Outcome::Full => self.refusals.of_class(class, self.why_full(group.class)),
+            Outcome::Full => self.refusals.of_class(class, self.why_no_room(group.class)),
             Outcome::Barred(allowance) => self.bar(class, Refusal::Allowance(allowance)),
             Outcome::QueueFull(queue) => self.bar(class, Refusal::Queue(queue)),
         }
         outcome
+    }
+
+    /// The same, told apart from room that is kept for what is critical.
+    fn why_no_room(&self, class: ClassId) -> Refusal {
+        let is_critical = self.planner.classes[class.0 as usize].is_critical;
+        let kept = || self.planner.asks(class).find_map(|ask| self.kept_from(ask));
+        match self.why_full(class) {
+            Refusal::NoRoom if !is_critical => {
+                kept().map_or(Refusal::NoRoom, |node| Refusal::Kept(node_id(node)))
+            }
+            other => other,
+        }
     }
 
     /// Something that is no node lets no more of a class begin. What no node can ever hold is told
@@ -298,6 +326,9 @@ impl<'a> Planning<'a> {
             Ok(most) => most,
             Err(allowance) => return Outcome::Barred(allowance),
         };
+        if !class.others.is_empty() {
+            return self.place_in_ways(key, group, of_run.min(drawn));
+        }
         let of_queue = match self.queues.lets(self.planner.backlog.queue(key.run), &class.ask) {
             Ok(most) => most,
             Err(queue) => return Outcome::QueueFull(queue),
@@ -313,8 +344,12 @@ impl<'a> Planning<'a> {
             };
         }
         let most = group.count.min(of_run).min(drawn).min(of_queue);
-        let (begun, mut outcome) = self.place_each(key, group, most);
-        let mut left = most - begun;
+        let in_lane = self.begin_in_lane(key, group, most);
+        let (begun, mut outcome) = match most - in_lane {
+            0 => (0, Outcome::Settled),
+            rest => self.place_each(key, group, rest),
+        };
+        let mut left = most - in_lane - begun;
         if outcome == Outcome::Full {
             left -= self.lend(key, group, left);
             if left == 0 {
@@ -330,6 +365,27 @@ impl<'a> Planning<'a> {
             },
             other => other,
         }
+    }
+
+    /// The same of items that can be done in several ways, `most` of them at most.
+    fn place_in_ways(&mut self, key: GroupKey, group: &Group, most: u32) -> Outcome {
+        let most = group.count.min(most);
+        let begun = self.begin_in_lane(key, group, most);
+        match self.place_each_in_ways(key, group, most - begun) {
+            Outcome::Settled if most == group.count => Outcome::Settled,
+            Outcome::Settled if self.room_of_run(key.run) == 0 => Outcome::RunFull,
+            Outcome::Settled => {
+                let class = &self.planner.classes[group.class.0 as usize];
+                self.purse.scarcest(class).map_or(Outcome::Settled, Outcome::Barred)
+            }
+            other => other,
+        }
+    }
+
+    /// Items of a group begin in the lane, if they may; says how many.
+    fn begin_in_lane(&mut self, key: GroupKey, group: &Group, most: u32) -> u32 {
+        let is_critical = self.planner.classes[group.class.0 as usize].is_critical;
+        if is_critical { self.place_in_lane(key, group, most) } else { 0 }
     }
 
     /// What is left of a group exceeds what its queue may have.
@@ -362,26 +418,36 @@ impl<'a> Planning<'a> {
             }
             self.spend(1);
             let slot = match choice {
-                Choice::Earliest => self.earliest(ask, group),
+                Choice::Earliest => self.earliest(ask, group).map(|(_, slot)| slot),
                 Choice::First | Choice::Tightest | Choice::Turn => self.open(choice, ask, group),
             };
             let Some(slot) = slot else {
-                let is_kept = self.roomy.iter().any(|&node| self.draft.fits(node, ask));
                 let none = if self.is_bound() { Outcome::Apart } else { Outcome::Full };
-                return (begun, if is_kept { Outcome::Kept } else { none });
+                return (begun, if self.is_kept(ask) { Outcome::Kept } else { none });
             };
-            if slot.start > self.now {
-                let node = node_id(slot.node);
-                self.refusals.of_group(key, Refusal::Faster { node, at: slot.start });
-                self.refusals.book(key, node, slot.start);
-                self.count_begun(key, 1);
-                self.book_at(&slot, group);
-            } else {
-                self.note_decision(key, group, (slot.node, begun));
-                self.begin(key, slot.node, &slot.least, group);
-            }
+            self.take_slot(key, &slot, (group, begun));
         }
         (most, Outcome::Settled)
+    }
+
+    /// Whether a node that had room for the group whose turn it is has some, and keeps it.
+    pub(super) fn is_kept(&self, ask: &Ask) -> bool {
+        self.candidates.roomy.iter().any(|&node| self.draft.fits(node, ask))
+    }
+
+    /// An item begins, or waits for a node where it ends sooner than on any that has room.
+    /// So many of its group have begun in this turn.
+    pub(super) fn take_slot(&mut self, key: GroupKey, slot: &Slot, (group, begun): (&Group, u32)) {
+        if slot.start > self.now {
+            let node = node_id(slot.node);
+            self.refusals.of_group(key, Refusal::Faster { node, at: slot.start });
+            self.refusals.book(key, node, slot.start);
+            self.count_begun(key, 1);
+            self.book_at(slot, group);
+        } else {
+            self.note_decision(key, group, (slot.node, begun));
+            self.begin(key, slot.node, &slot.least, group);
+        }
     }
 
     pub(super) fn room_of_run(&self, run: u64) -> u32 {
@@ -395,8 +461,8 @@ impl<'a> Planning<'a> {
         if fleet.nodes.iter().all(|node| node.is_gone) {
             return Refusal::NoNode;
         }
-        let ask = &self.planner.classes[class.0 as usize].ask;
-        let mut could = fleet.nodes.iter().filter(|node| node.could_hold(ask));
+        let holds = |node: &&Node| self.planner.asks(class).any(|ask| node.could_hold(ask));
+        let mut could = fleet.nodes.iter().filter(holds);
         // Those that take new work are asked first: mostly one of the first does.
         if could.clone().any(|node| node.spec.accepts) {
             Refusal::NoRoom
@@ -409,7 +475,7 @@ impl<'a> Planning<'a> {
 
     /// Finds the nodes that have room for an item of a group, whatever is reserved there. If there
     /// is none, says why.
-    fn look_for_room(&mut self, group: &Group) -> Option<Outcome> {
+    pub(super) fn look_for_room(&mut self, group: &Group) -> Option<Outcome> {
         let (ask, planner) = (self.ask(group), self.planner);
         let look: Vec<usize> = match planner.classes[group.class.0 as usize].full_at {
             None => (0..planner.fleet.nodes.len()).collect(),
@@ -419,18 +485,19 @@ impl<'a> Planning<'a> {
             }
         };
         self.spend(look.len());
-        self.roomy = look.iter().copied().filter(|&node| self.draft.fits(node, ask)).collect();
+        self.candidates.roomy =
+            look.iter().copied().filter(|&node| self.draft.fits(node, ask)).collect();
         // What begins in this plan may not begin after all: that something is full because of it
         // is not remembered.
         let is_full = |&node: &usize| !planner.fleet.nodes[node].fits(ask);
-        if self.roomy.is_empty() && look.iter().all(is_full) {
+        if self.candidates.roomy.is_empty() && look.iter().all(is_full) {
             self.full.push(group.class);
         }
-        if self.roomy.is_empty() {
+        if self.candidates.roomy.is_empty() {
             return Some(Outcome::Full);
         }
         self.stay_together(ask, group.count);
-        self.roomy.is_empty().then_some(Outcome::Apart)
+        self.candidates.roomy.is_empty().then_some(Outcome::Apart)
     }
 
     /// An item begins on a node, within `least`.
@@ -438,13 +505,17 @@ impl<'a> Planning<'a> {
         let taken = self.draft.form(node).choose(least, self.ask(group));
         let end = self.now + self.planner.fleet.nodes[node].duration(group.expected);
         self.draft.book(node, (self.now, end), &taken);
+        if self.planner.classes[group.class.0 as usize].is_critical {
+            self.lane.begin(self.draft.form(node), (node, end), &taken);
+        }
         self.likeness.changed(node);
         self.join(key, node);
         self.note_short(node, group);
         self.purse.take(&self.planner.classes[group.class.0 as usize]);
         self.take_of_queue(key, &taken, 1);
         self.count_in(key, 1);
-        self.propose(Placement { group: key, node: node_id(node), count: 1, taken });
+        let way = self.way_of(key, group.class);
+        self.propose(Placement { group: key, node: node_id(node), count: 1, way, taken });
     }
 
     /// Items are given to a node that has no room for them yet.
@@ -453,7 +524,7 @@ impl<'a> Planning<'a> {
         self.draft.lend(node);
         let taken = Taken { amounts: ask.amounts.clone(), ..Taken::default() };
         self.take_of_queue(key, &taken, count);
-        self.propose(Placement { group: key, node: node_id(node), count, taken });
+        self.propose(Placement { group: key, node: node_id(node), count, way: 0, taken });
     }
 
     fn take_of_queue(&mut self, key: GroupKey, taken: &Taken, count: u32) {
@@ -469,6 +540,7 @@ impl<'a> Planning<'a> {
             Some(last)
                 if last.group == placement.group
                     && last.node == placement.node
+                    && last.way == placement.way
                     && last.taken == placement.taken
                     && last.taken.devices.is_empty() =>
             {
@@ -511,6 +583,11 @@ impl<'a> Planning<'a> {
     /// Takes units of the fuel that is left.
     pub(super) fn spend(&mut self, units: usize) {
         self.fuel = self.fuel.saturating_sub(units as u64);
+    }
+
+    /// The plan ends before everyone has had a turn.
+    pub(super) const fn run_dry(&mut self) {
+        self.plan.is_out_of_fuel = true;
     }
 
     pub(super) const fn is_out_of_fuel(&self) -> bool {

@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 
 use super::ask::{Ask, Taken};
-use super::backlog::{Group, GroupKey};
+use super::backlog::{ClassId, Group, GroupKey};
 use super::fleet::Lease;
 use super::plan::Planning;
 use super::queue::{QueueId, Queues};
@@ -36,19 +36,22 @@ impl Planning<'_> {
         if group.gang || !self.counts {
             return false;
         }
-        let (ask, queue) = (self.ask(group), self.planner.backlog.queue(key.run));
+        let queue = self.planner.backlog.queue(key.run);
         // As many as may begin otherwise.
         let class = &self.planner.classes[group.class.0 as usize];
         let more = self.room_of_run(key.run).min(self.purse.lets(class).unwrap_or(0));
         let left = group.count.saturating_sub(self.begun_of(key));
         let is_urgent = self.planner.fleet.yields_to(queue, self.priority(key, group));
+        let ways = self.ways(key, group);
         for _ in 0..left.min(more) {
-            let begun = self.later()[1];
-            let may = is_urgent || begun.is_guaranteed(queue, ask);
-            if !may || begun.lets(queue, ask).is_err() || !self.make_room_for_one(key, group) {
-                return false;
-            }
-            self.later_mut()[1].take(queue, &whatever(ask), 1);
+            let made = ways.iter().find(|way| {
+                let (ask, begun) = (self.ask(way), self.later()[1]);
+                let may = is_urgent || begun.is_guaranteed(queue, ask);
+                may && begun.lets(queue, ask).is_ok() && self.make_room_for_one(key, way)
+            });
+            let Some(way) = made else { return false };
+            let taken = whatever(self.ask(way));
+            self.later_mut()[1].take(queue, &taken, 1);
         }
         left <= more
     }
@@ -250,6 +253,11 @@ impl Planning<'_> {
     fn may_end(&self, key: GroupKey, group: &Group, ask: &Ask, lease: &Lease) -> bool {
         let queue = self.planner.backlog.queue(key.run);
         let [ended, begun] = self.later();
+        // What it leaves free would be kept for what is critical.
+        let is_critical = |class: ClassId| self.planner.classes[class.0 as usize].is_critical;
+        if is_critical(lease.class) && !is_critical(group.class) {
+            return false;
+        }
         self.is_urgent(key, group, lease)
             || (begun.is_owed_by(queue, ask, lease.queue)
                 && ended.is_borrowed(queue, lease.queue, &lease.taken))

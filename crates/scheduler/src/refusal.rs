@@ -7,6 +7,7 @@ use model::resources::ResourceId;
 
 use super::Planner;
 use super::allowance::AllowanceId;
+use super::ask::Ask;
 use super::backlog::{Ahead, ClassId, GroupKey};
 use super::fit::nearest_miss;
 use super::fleet::{Node, NodeId};
@@ -25,6 +26,8 @@ pub enum Refusal {
     NoRoom,
     /// There is room now, and it is kept for others: an item would not end in time.
     Reserved,
+    /// A node has room now, and it is kept for critical work.
+    Kept(NodeId),
     /// There is room only elsewhere than where others of its task are, and it stays with them.
     Apart,
     /// A node that is busy until then ends it sooner than any that has room.
@@ -57,6 +60,8 @@ pub struct Shortage {
     pub free: u64,
     /// What the node has in all.
     pub capacity: u64,
+    /// In which of the ways to do the item: where there are several, the one that lacks least.
+    pub way: u8,
 }
 
 /// What a node may lack.
@@ -125,7 +130,7 @@ impl Planner {
     /// What goes before a group. No more than `looks` groups are looked at.
     #[must_use]
     pub fn ahead(&self, key: GroupKey, looks: usize) -> Ahead {
-        self.backlog.before(key, looks)
+        self.backlog.before(key, looks, |class| self.classes[class.0 as usize].is_critical)
     }
 
     /// What an item of a group that waits misses most of a limit that its queue has: what of, how
@@ -145,54 +150,63 @@ impl Planner {
     /// what they lack if nothing runs there.
     #[must_use]
     pub fn shortages(&self, class: ClassId, ever: bool, most: usize) -> Vec<Shortage> {
+        if class.0 as usize >= self.classes.len() {
+            return Vec::new();
+        }
         let nodes = (0..).map(NodeId).zip(&self.fleet.nodes).filter(|(_, node)| !node.is_gone);
-        let mut shortages: Vec<_> =
-            nodes.filter_map(|(id, node)| self.shortage(class, (id, node), ever)).collect();
-        // By the part that is missing: bytes and devices do not compare.
-        shortages.sort_by_key(|it| {
-            let missing = u128::from(it.asked.saturating_sub(it.free)) * 1_000_000;
-            missing / u128::from(it.asked.max(1))
-        });
+        let mut shortages: Vec<_> = nodes
+            .filter_map(|(id, node)| {
+                let ways = (0..).zip(self.asks(class));
+                let lacks = ways.filter_map(|(way, ask)| shortage(ask, way, (id, node), ever));
+                lacks.min_by_key(Shortage::part)
+            })
+            .collect();
+        shortages.sort_by_key(Shortage::part);
         shortages.truncate(most);
         shortages
     }
+}
 
-    fn shortage(
-        &self,
-        class: ClassId,
-        (id, node): (NodeId, &Node),
-        ever: bool,
-    ) -> Option<Shortage> {
-        let ask = &self.classes.get(class.0 as usize)?.ask;
-        // Where it could never run, nothing that ends makes room for it.
-        if !ever && !node.could_hold(ask) {
-            return None;
-        }
-        if !node.admits(ask) {
-            let (thing, asked) = (Thing::Site, 1);
-            return Some(Shortage { node: id, thing, asked, free: 0, capacity: 0 });
-        }
-        let row = if ever { &node.empty } else { &node.free };
-        let capacity = &node.spec.capacity;
-        if let Some((resource, asked, free)) = nearest_miss(&ask.amounts, &row[..capacity.len()]) {
-            let capacity = capacity.get(usize::from(resource.0)).copied().unwrap_or(0);
-            return Some(Shortage {
-                node: id,
-                thing: Thing::Amount(resource),
-                asked,
-                free,
-                capacity,
-            });
-        }
-        let count = |row: &[u64]| node.form.open_count(row, ask.devices) as u64;
-        let (asked, free) = (u64::from(ask.devices.count), count(row));
-        let capacity = count(&node.empty);
-        (free < asked).then_some(Shortage {
+impl Shortage {
+    /// The part that is missing, in millionths: bytes and devices do not compare.
+    fn part(&self) -> u128 {
+        let missing = u128::from(self.asked.saturating_sub(self.free)) * 1_000_000;
+        missing / u128::from(self.asked.max(1))
+    }
+}
+
+/// What a node lacks for an item that is done in one way.
+fn shortage(ask: &Ask, way: u8, (id, node): (NodeId, &Node), ever: bool) -> Option<Shortage> {
+    // Where it could never run, nothing that ends makes room for it.
+    if !ever && !node.could_hold(ask) {
+        return None;
+    }
+    if !node.admits(ask) {
+        let (thing, asked) = (Thing::Site, 1);
+        return Some(Shortage { node: id, thing, asked, free: 0, capacity: 0, way });
+    }
+    let row = if ever { &node.empty } else { &node.free };
+    let capacity = &node.spec.capacity;
+    if let Some((resource, asked, free)) = nearest_miss(&ask.amounts, &row[..capacity.len()]) {
+        let capacity = capacity.get(usize::from(resource.0)).copied().unwrap_or(0);
+        return Some(Shortage {
             node: id,
-            thing: Thing::Devices,
+            thing: Thing::Amount(resource),
             asked,
             free,
             capacity,
-        })
+            way,
+        });
     }
+    let count = |row: &[u64]| node.form.open_count(row, ask.devices) as u64;
+    let (asked, free) = (u64::from(ask.devices.count), count(row));
+    let capacity = count(&node.empty);
+    (free < asked).then_some(Shortage {
+        node: id,
+        thing: Thing::Devices,
+        asked,
+        free,
+        capacity,
+        way,
+    })
 }

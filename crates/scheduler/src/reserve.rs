@@ -56,13 +56,16 @@ impl Planning<'_> {
                     false => return,
                 }
             }
-            let Some(waiting) = backlog.get(key) else { continue };
+            let Some(waiting) = backlog.get(key).filter(|_| !self.is_critical(key)) else {
+                continue;
+            };
             let reserves = self.policy(key.run).behind() == Behind::Reserve;
             let mut group = waiting.group;
             if !self.queues.is_one() && !group.gang {
                 group.count = group.count.min(self.turn_of(key, &group));
             }
-            let is_hard = group.gang || is_hard(self.ask(&group).devices, largest);
+            let mut asks = self.planner.asks(group.class);
+            let is_hard = group.gang || asks.all(|ask| is_hard(ask.devices, largest));
             if !is_hard || !reserves || !self.may_reserve(key, &group) {
                 continue;
             }
@@ -79,19 +82,48 @@ impl Planning<'_> {
 
     /// Whether a group may keep room from others: where it is guaranteed to its queue, or to nobody
     /// who waits.
-    pub(super) fn may_reserve(&self, key: GroupKey, group: &Group) -> bool {
+    fn may_reserve(&self, key: GroupKey, group: &Group) -> bool {
         let queue = self.planner.backlog.queue(key.run);
-        !self.is_owed || self.queues.is_guaranteed(queue, self.ask(group))
+        let mut asks = self.planner.asks(group.class);
+        !self.is_owed || asks.any(|ask| self.queues.is_guaranteed(queue, ask))
     }
 
-    /// Reserves the first time at which an item, or a gang, has room; says whether there is one.
+    /// Reserves the first time at which an item, or a gang, has room, if its group may: of the ways
+    /// in which an item can be done, in the one in which it ends first. Says whether there is one.
     pub(super) fn book(&mut self, key: GroupKey, group: &Group) -> bool {
-        if self.reservations >= RESERVATIONS_MAX {
+        if self.reservations >= RESERVATIONS_MAX || !self.may_reserve(key, group) {
             return false;
         }
         if group.gang {
             return self.book_gang(group);
         }
+        let queue = self.planner.backlog.queue(key.run);
+        let mut best: Option<(u64, Slot, Group)> = None;
+        for way in self.ways(key, group) {
+            let ask = self.ask(&way);
+            let may = !self.is_owed || self.queues.is_guaranteed(queue, ask);
+            let Some(slot) = self.first_room(&way).filter(|_| may) else { continue };
+            let duration = self.planner.fleet.nodes[slot.node].duration(way.expected);
+            let end = slot.start.saturating_add(duration);
+            if best.as_ref().is_none_or(|best| end < best.0) {
+                best = Some((end, slot, way));
+            }
+        }
+        let Some((_, mut slot, way)) = best else { return false };
+        if self.has_waited((key.run, group.ready_at), VERY_LATE) {
+            self.draft.hope(slot.node);
+            let duration = self.planner.fleet.nodes[slot.node].duration(way.expected);
+            let again = self.draft.earliest(slot.node, self.ask(&way), duration);
+            (slot.start, slot.least) = again.map_or((slot.start, slot.least), |it| (it.0, it.2));
+        }
+        self.book_at(&slot, &way);
+        self.refusals.book(key, node_id(slot.node), slot.start);
+        self.reservations += 1;
+        true
+    }
+
+    /// Where an item of a group has room first: there where it is tightest.
+    fn first_room(&mut self, group: &Group) -> Option<Slot> {
         let ask = self.ask(group);
         self.spend(self.planner.fleet.nodes.len());
         let mut best: Option<(u64, u64, Slot)> = None;
@@ -111,17 +143,7 @@ impl Planning<'_> {
                 best = Some((start, slack, Slot { node, start, least }));
             }
         }
-        let Some((_, _, mut slot)) = best else { return false };
-        if self.has_waited((key.run, group.ready_at), VERY_LATE) {
-            self.draft.hope(slot.node);
-            let duration = self.planner.fleet.nodes[slot.node].duration(group.expected);
-            let again = self.draft.earliest(slot.node, ask, duration);
-            (slot.start, slot.least) = again.map_or((slot.start, slot.least), |it| (it.0, it.2));
-        }
-        self.book_at(&slot, group);
-        self.refusals.book(key, node_id(slot.node), slot.start);
-        self.reservations += 1;
-        true
+        best.map(|(_, _, slot)| slot)
     }
 
     /// Takes a slot from what others may have.

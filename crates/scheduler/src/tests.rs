@@ -1,6 +1,8 @@
 //! The planner in worlds small enough to know what is right.
 
+mod alternatives;
 mod bounds;
+mod lane;
 mod optimum;
 mod queues;
 mod sites;
@@ -92,6 +94,10 @@ fn drawn(random: &mut Random, count: usize) -> (Vec<NodeSpec>, Vec<Task>) {
         }
         if number % 3 > 0 && random.below(2) == 0 {
             task.after.push(number - 1);
+        }
+        if task.gang == 1 && random.below(4) == 0 {
+            let ask = if random.below(2) == 0 { cpus(4) } else { gpus(1, 500) };
+            task.others.push((ask, takes / 2 + random.below(takes * 3)));
         }
         tasks.push(task);
     }

@@ -4,6 +4,7 @@
 use alloc::collections::{BTreeMap, BinaryHeap};
 use core::cmp::Reverse;
 
+use super::ask::Ask;
 use super::backlog::{Group, GroupKey};
 use super::deadline::promotions;
 use super::plan::{Outcome, Planning};
@@ -40,27 +41,55 @@ impl Turn {
 }
 
 impl Planning<'_> {
-    /// The first of each class in each queue, and those that have to be let forward in it; whoever
-    /// is late and hard to place has had its turn.
-    pub(super) fn line_up(&mut self) -> BTreeMap<QueueId, Line> {
-        let backlog = &self.planner.backlog;
+    /// The first of each class in each queue that is critical.
+    pub(super) fn line_up_critical(&self) -> BTreeMap<QueueId, Line> {
+        self.heads(true)
+    }
+
+    fn heads(&self, is_critical: bool) -> BTreeMap<QueueId, Line> {
         let mut lines: BTreeMap<QueueId, Line> = BTreeMap::new();
-        for (queue, place, key) in backlog.heads() {
-            lines.entry(queue).or_default().push(Reverse((Turn::own(place), key)));
+        for (queue, place, key) in self.planner.backlog.heads() {
+            if self.is_critical(key) == is_critical {
+                lines.entry(queue).or_default().push(Reverse((Turn::own(place), key)));
+            }
         }
-        self.is_owed = !self.queues.is_one() && {
+        lines
+    }
+
+    /// Whether a group that waits is critical.
+    pub(super) fn is_critical(&self, key: GroupKey) -> bool {
+        self.planner.has_critical && {
+            let waiting = self.planner.backlog.get(key);
+            waiting.is_some_and(|it| self.planner.classes[it.group.class.0 as usize].is_critical)
+        }
+    }
+
+    /// Whether anything waits that is guaranteed to its queue.
+    pub(super) fn is_any_owed(&self) -> bool {
+        let backlog = &self.planner.backlog;
+        !self.queues.is_one() && {
             let mut heads = backlog.heads();
             heads.any(|(queue, _, key)| {
                 let Some(waiting) = backlog.get(key) else { return false };
                 let class = &self.planner.classes[waiting.group.class.0 as usize];
                 // What waits for something else than room keeps none from others.
-                self.queues.is_guaranteed(queue, &class.ask)
-                    && self.queues.lets(queue, &class.ask).is_ok()
-                    && self.purse.lets(class).is_ok()
+                let could = |ask: &Ask| {
+                    self.queues.is_guaranteed(queue, ask)
+                        && self.queues.lets(queue, ask).is_ok()
+                        && self.planner.fleet.nodes.iter().any(|node| node.could_hold(ask))
+                };
+                self.purse.lets(class).is_ok()
                     && self.room_of_run(key.run) > 0
-                    && self.planner.fleet.nodes.iter().any(|node| node.could_hold(&class.ask))
+                    && self.planner.asks(waiting.group.class).any(could)
             })
-        };
+        }
+    }
+
+    /// The first of each class in each queue that is not critical, and those that have to be let
+    /// forward in it; whoever is late and hard to place has had its turn.
+    pub(super) fn line_up(&mut self) -> BTreeMap<QueueId, Line> {
+        let backlog = &self.planner.backlog;
+        let mut lines = self.heads(false);
         let reserves =
             |queue: QueueId| self.planner.queues.get(queue).policy.behind() == Behind::Reserve;
         if lines.keys().any(|&queue| reserves(queue)) {
@@ -68,7 +97,7 @@ impl Planning<'_> {
         }
         for (&queue, line) in lines.iter_mut().filter(|&(&queue, _)| reserves(queue)) {
             for it in promotions(backlog, queue, self.now, self.patience_of(queue)) {
-                let heads = backlog.heads_of(it.run);
+                let heads = backlog.heads_of(it.run).filter(|&(_, key)| !self.is_critical(key));
                 line.extend(heads.map(|(place, key)| {
                     Reverse((Turn::promoted(it.lane, it.deadline, place), key))
                 }));
@@ -158,6 +187,7 @@ impl Planning<'_> {
     /// or at a later time.
     fn settle(&mut self, key: GroupKey, group: &Group, outcome: Outcome) -> Outcome {
         self.settled.insert(key);
+        self.critical_waits |= outcome.is_left_by_nodes() && self.is_critical(key);
         if let Outcome::QueueFull(full) = outcome {
             self.make_way(key, group, full);
         }
@@ -170,7 +200,7 @@ impl Planning<'_> {
             Behind::Reserve => self.is_late(key, group),
             Behind::Wait | Behind::Go => false,
         };
-        if books && self.may_reserve(key, group) && self.book(key, group) {
+        if books && self.book(key, group) {
             self.booked.insert(queue);
         }
         outcome

@@ -47,6 +47,9 @@ impl Renderer<'_> {
             Ok(mut assignment) => {
                 assignment.env.extend(identity(&definition, grant, admitted.trace));
                 let policy = self.state.run(key.run).map(|run| run.graph().policy(key.task));
+                let taken = policy.and_then(|policy| policy.alternative(grant.variant));
+                let taken = taken.map(|number| (ALTERNATIVE.to_owned(), number.to_string()));
+                assignment.env.extend(taken);
                 let watched = policy.into_iter().flat_map(|policy| policy.retry.watched());
                 assignment.watched = watched.collect();
                 Work::Assignment(Box::new(assignment))
@@ -55,6 +58,9 @@ impl Renderer<'_> {
         }
     }
 }
+
+/// The variable that tells an attempt which of its alternatives it was given.
+const ALTERNATIVE: &str = "AUTOGLM_ALTERNATIVE";
 
 /// Whether nothing is done, and nothing around it either.
 fn is_nothing(assignment: &Assignment) -> bool {

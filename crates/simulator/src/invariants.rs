@@ -41,7 +41,8 @@ pub mod s31_devices;
 pub mod s33_sites;
 pub mod s35_preemption;
 pub mod s36_queues;
-pub mod s38_inversion;
+pub mod s38_alternatives;
+pub mod s40_inversion;
 
 use std::fmt;
 use std::sync::Arc;
@@ -87,7 +88,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 30] = [
+const ON_FACTS: [(&str, Check); 31] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -110,7 +111,8 @@ const ON_FACTS: [(&str, Check); 30] = [
     ("S35", s35_preemption::check),
     ("S36", s36_queues::quotas),
     ("S37", s36_queues::taken_back),
-    ("S38", s38_inversion::check),
+    ("S39", s38_alternatives::kept),
+    ("S40", s40_inversion::check),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),

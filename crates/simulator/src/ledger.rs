@@ -19,6 +19,7 @@ use model::{
 pub mod breakers;
 mod change;
 mod devices;
+pub mod lane;
 mod mark;
 mod queues;
 mod run;
@@ -26,6 +27,7 @@ mod shares;
 mod version;
 
 use self::breakers::{Breakers, Turned};
+use self::lane::Lane;
 use self::queues::Queues;
 pub use devices::Devices;
 pub use run::{Followed, Item, Joined, Run};
@@ -59,6 +61,8 @@ pub struct Ledger {
     pub has_queues: bool,
     /// What is taken of devices.
     pub devices: Devices,
+    /// What is kept for critical work.
+    pub lane: Lane,
     /// What all runs depend on.
     pub breakers: Breakers,
     /// The fact with which the present leader began.
@@ -239,6 +243,7 @@ impl Ledger {
         let policy = run.graph.policy(key.task);
         if let Some((request, _)) = policy.variants().nth(usize::from(variant.0)) {
             self.devices.take(key, (worker, devices), &request.devices);
+            self.lane.take(key, (worker, policy.critical), request);
             self.queues.take(key, &run.admitted.queue, request.cpu_milli);
         }
         let shared = policy.shared_of(variant);
@@ -253,6 +258,7 @@ impl Ledger {
     fn unlease(&mut self, key: ItemKey) {
         self.shares.give_back(key);
         self.devices.give_back(key);
+        self.lane.give_back(key);
         self.queues.give_back(key);
         self.breakers.unlease(key);
         self.live = self.live.saturating_sub(1);
@@ -270,6 +276,7 @@ impl Ledger {
             self.unlease(key);
             let run = self.run_mut(key.run)?;
             let growing = run.graph.policy(key.task).retry.memory.is_some();
+            let in_order = run.graph.policy(key.task).alternatives.is_empty();
             let stops = run.cause.is_some();
             let handler = run.graph.policy(key.task).trigger.is_handler();
             let ending = run.cause.filter(|_| !handler);
@@ -292,7 +299,7 @@ impl Ledger {
                 | Outcome::Terminated
                 | Outcome::Preempted => {}
             }
-            let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
+            let same = in_order && matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
             record.retry_way = if same { record.variant } else { VariantId(0) };
             let status = match (ended.then, ended.outcome) {
                 (Then::Retry { at }, _) => {

@@ -253,6 +253,10 @@ define_marks!(
     Instead = "tried in another way instead",
     /// Nothing had failed yet, and the first way was closed.
     OtherWay = "begun in another way",
+    /// Work was done with other amounts than it says first.
+    OtherAmounts = "begun with other amounts",
+    /// Critical work began where room is kept for it.
+    InLane = "begun in the room that is kept",
     /// An attempt was given devices that nobody else had.
     FreeDevice = "device given",
     /// An attempt was told of that had saved its work.

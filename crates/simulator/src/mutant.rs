@@ -103,6 +103,10 @@ pub enum Mutant {
     NoQuotas,
     /// What queues are guaranteed is known of one alone.
     GuaranteesForgotten,
+    /// Whatever alternative is taken, what is given is what the task itself asks for.
+    AlternativesForgotten,
+    /// Nobody keeps room for critical work.
+    LaneForgotten,
     /// Nothing is urgent: so what something urgent waits for is not, either.
     NothingInherited,
     /// Nobody is ever let forward, however long it waits.
@@ -160,6 +164,8 @@ impl Mutant {
         Self::PreemptedAtOnce,
         Self::NoQuotas,
         Self::GuaranteesForgotten,
+        Self::AlternativesForgotten,
+        Self::LaneForgotten,
         Self::NothingInherited,
         Self::EndlessPatience,
     ];
@@ -216,6 +222,8 @@ impl Mutant {
             Self::PreemptedAtOnce => "preempted-at-once",
             Self::NoQuotas => "no-quotas",
             Self::GuaranteesForgotten => "guarantees-forgotten",
+            Self::AlternativesForgotten => "alternatives-forgotten",
+            Self::LaneForgotten => "lane-forgotten",
             Self::NothingInherited => "nothing-inherited",
             Self::EndlessPatience => "endless-patience",
         }

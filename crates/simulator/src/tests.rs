@@ -238,7 +238,7 @@ fn endless_patience_is_found() {
 
 #[test]
 fn it_is_found_that_nothing_is_inherited() {
-    assert_eq!(found_by_corpus(Mutant::NothingInherited).id, "S38");
+    assert_eq!(found_by_corpus(Mutant::NothingInherited).id, "S40");
 }
 
 #[test]
@@ -254,6 +254,12 @@ fn a_part_of_a_device_pieced_together_from_two_breaks_s32() {
 #[test]
 fn a_past_without_its_workers_breaks_s6() {
     assert_eq!(found_by_corpus(Mutant::PastWithoutWorkers).id, "S6");
+}
+
+#[test]
+fn alternatives_that_are_given_as_another_break_s38_and_room_that_nobody_keeps_s39() {
+    assert_eq!(found_by_corpus(Mutant::AlternativesForgotten).id, "S38");
+    assert_eq!(found_by_corpus(Mutant::LaneForgotten).id, "S39");
 }
 
 #[test]

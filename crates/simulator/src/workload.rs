@@ -140,29 +140,16 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
         Some(Mutant::NotSettled) => shares(&mut parts, |shared| {
             shared.budgets.iter_mut().for_each(|it| it.unit = Unit::Attempts);
         }),
-        Some(Mutant::DeviceGivenTwice) => policies.for_each(|policy| {
-            policy.request.devices.share /= 4;
-            policy.others.iter_mut().for_each(|other| other.request.devices.share /= 4);
-        }),
-        Some(Mutant::FractionAcross) => policies.for_each(|policy| {
-            let devices = &mut policy.request.devices;
-            if devices.count == 1 && devices.share < WHOLE_DEVICE {
-                (devices.count, devices.share) = (2, devices.share / 2);
-            }
-        }),
-        Some(Mutant::LabelsIgnored) => policies.for_each(|policy| {
-            policy.constraints.select = Box::default();
-        }),
-        Some(Mutant::NothingInherited) => policies.for_each(|policy| {
-            policy.priority = policy.priority.min(Priority::default());
-        }),
-        Some(Mutant::NotTogether) => policies.for_each(|policy| policy.constraints.together = None),
         Some(Mutant::OneWay) => policies.for_each(|policy| policy.others = Box::default()),
         Some(Mutant::FirstWayTwice) => policies.for_each(|policy| {
             if !policy.others.is_empty() {
                 let (request, shared) = (policy.request.clone(), policy.shared.clone());
                 policy.others = [&[Variant { request, shared }], &*policy.others].concat().into();
             }
+        }),
+        Some(Mutant::AlternativesForgotten) => policies.for_each(|policy| {
+            let own = &policy.request;
+            policy.alternatives.iter_mut().for_each(|other| other.request = own.clone());
         }),
         Some(Mutant::NoGrowth) => policies.for_each(|policy| policy.retry.memory = None),
         Some(Mutant::RulesIgnored) => policies.for_each(|policy| {
@@ -177,9 +164,40 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
             let edges = parts.edges.iter_mut().filter(|edge| undoes(edge.0));
             edges.for_each(|edge| *edge = (edge.1, edge.0));
         }
-        _ => return Arc::clone(graph),
+        other => {
+            if !parts
+                .policies
+                .iter_mut()
+                .fold(false, |is, policy| is | asks_otherwise(policy, other))
+            {
+                return Arc::clone(graph);
+            }
+        }
     }
     Arc::new(Graph::new(graph.digest(), parts).expect("only settings were changed"))
+}
+
+/// Changes what a policy asks for of machines, and how urgent it is; whether a fault does.
+fn asks_otherwise(policy: &mut Policy, mutant: Option<Mutant>) -> bool {
+    match mutant {
+        Some(Mutant::DeviceGivenTwice) => {
+            policy.request.devices.share /= 4;
+            policy.others.iter_mut().for_each(|other| other.request.devices.share /= 4);
+        }
+        Some(Mutant::FractionAcross) => {
+            let devices = &mut policy.request.devices;
+            if devices.count == 1 && devices.share < WHOLE_DEVICE {
+                (devices.count, devices.share) = (2, devices.share / 2);
+            }
+        }
+        Some(Mutant::LabelsIgnored) => policy.constraints.select = Box::default(),
+        Some(Mutant::NotTogether) => policy.constraints.together = None,
+        Some(Mutant::NothingInherited) => {
+            policy.priority = policy.priority.min(Priority::default());
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Changes what is taken of what all runs share, in every way.

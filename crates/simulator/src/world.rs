@@ -14,7 +14,7 @@ use crate::coordinator::{Coordinator, TurnEnd};
 use crate::event::{Event, Wish};
 use crate::invariants::{
     Violation, l01_runs_end, l02_no_idle_wait, l04_leases_return, l07_nobody_starves, s06_replay,
-    s14_limits, s15_goes_on, s23_locks, s25_deadlines,
+    s14_limits, s15_goes_on, s23_locks, s25_deadlines, s38_alternatives,
 };
 use crate::mark::{Mark, Marks};
 use crate::mutant::Mutant;
@@ -93,6 +93,7 @@ impl World {
         let mut store = Store::new(&plan, mutant);
         let mut records = Records::new(&plan, &mut store, mutant);
         records.ledger.has_queues = workload::queues::are_set(&plan);
+        records.ledger.lane.is_kept = workload::queues::is_kept(&plan);
         let nodes = (0..).zip(&plan.nodes).map(|(index, node)| Node::new(index, *node)).collect();
         Self {
             plan,
@@ -195,12 +196,17 @@ impl World {
         match event {
             Event::NodeTurn { node, instance } => {
                 let (records, plan, now) = (&self.records, &self.plan, stage.now);
+                let granted = std::cell::RefCell::new(Ok(()));
                 let script = |grant: &model::message::Grant| {
                     let run = grant.attempt.key.run;
                     let known = records.work(run).zip(records.ledger.run(run));
                     let (work, run) = known.expect("a grant is of a durable run");
                     let memory = grant.request.memory_bytes;
                     let calm = workload::behaviour(&work.plan, &run.graph, grant.attempt, memory);
+                    let told = s38_alternatives::granted(&run.graph, grant);
+                    if told.is_err() {
+                        *granted.borrow_mut() = told;
+                    }
                     let policy = run.graph.policy(grant.attempt.key.task);
                     let breakers = &policy.shared_of(grant.variant).breakers;
                     let down = |it: &Breaker| workload::calls::is_down(plan, &it.name, now);
@@ -212,6 +218,7 @@ impl World {
                 };
                 let before = stage.truth.started;
                 self.nodes[node as usize].turn(stage, instance, &script);
+                stage.judge("S38", granted.into_inner());
                 if stage.truth.started != before {
                     let held = s23_locks::really(&self.records.ledger, &stage.truth, stage.now);
                     stage.judge("S23", held);

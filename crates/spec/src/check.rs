@@ -29,6 +29,7 @@ use crate::parse::{decode, parse};
 use crate::read::{Placed, Read};
 use crate::source::{Extent, Source};
 
+mod alternatives;
 mod artifacts;
 mod calls;
 mod control;
@@ -177,7 +178,8 @@ fn check_root(
     options.priority = priority(file.priority).unwrap_or(around.priority);
     let failure = file.on_failure.map(failure).filter(|_| ground.is_part()).or(around.failure);
     let deadline = file.deadline.as_ref().map(|deadline| deadline.value.0).or(around.deadline);
-    let inherited = Inherited { priority: options.priority, failure, deadline };
+    let critical = file.critical.map_or(around.critical, |critical| critical.0);
+    let inherited = Inherited { priority: options.priority, critical, failure, deadline };
     let names = texts::Names::of(&file);
     let whole = Whole { source, text, names, inherited, outer: &Outer::default() };
     let unit = check_unit(&whole, &file, ground, faults)?;
@@ -204,6 +206,7 @@ fn check_root(
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Inherited {
     pub priority: Priority,
+    pub critical: bool,
     /// Nothing for what the run says.
     pub failure: Option<FailurePolicy>,
     pub deadline: Option<Deadline>,

@@ -5,6 +5,7 @@
 
 use crate::read::{Placed, choice, record};
 
+mod alternatives;
 mod artifacts;
 mod breakers;
 mod calls;
@@ -27,6 +28,7 @@ mod site;
 mod values;
 mod waiting;
 
+pub(crate) use alternatives::AlternativeFile;
 pub(crate) use artifacts::{ArtifactsFile, Cache, OutFile};
 pub(crate) use breakers::{BreakerRules, Breakers, TaskBreaker};
 pub(crate) use calls::{Arguments, Outputs};
@@ -92,6 +94,8 @@ record! {
         max_parallel: Whole<1, 1_000_000>,
         /// The priority of tasks that name none: 0 to 100, higher goes first, 50 if left out.
         priority: Whole<0, 100>,
+        /// Whether tasks that say nothing of it go before all that is not critical.
+        critical: YesNo,
         /// The queue of its runs, unless their environment names one.
         queue: Placed<String>,
         /// What the runs of this workflow are told apart by, as in `list -l team=data`.
@@ -229,6 +233,9 @@ record! {
         /// that the scheduler plans with, and no limit. What attempts took is taken if it is left
         /// out.
         expected: Placed<Duration>,
+        /// With what else the task can be done, each with how long it is expected to take then. The
+        /// scheduler takes what an attempt ends first with; what is listed first if it is the same.
+        alternatives: Box<Placed<Vec<AlternativeFile>>>,
         /// How long an attempt may be silent: one that has neither printed anything nor touched the
         /// file `$AUTOGLM_HEARTBEAT` for so long has timed out.
         heartbeat: Box<Placed<Duration>>,
@@ -243,6 +250,9 @@ record! {
         restart_cost: Duration,
         /// 0 to 100, higher goes first.
         priority: Whole<0, 100>,
+        /// Whether the task goes before all that is not critical, and may begin in the room that is
+        /// kept for such work.
+        critical: YesNo,
         /// What the task is told apart by. It changes nothing about how it runs.
         labels: Box<Labels>,
         /// The locks that each attempt holds while it runs.

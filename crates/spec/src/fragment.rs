@@ -185,8 +185,9 @@ impl Growing<'_> {
 
     fn inherited(&self) -> Inherited {
         self.written.by.map_or_else(Inherited::default, |by| {
-            let Policy { priority, failure, deadline, .. } = earlier::policy(self.graph, by.0);
-            Inherited { priority: *priority, failure: *failure, deadline: *deadline }
+            let &Policy { priority, critical, failure, deadline, .. } =
+                earlier::policy(self.graph, by.0);
+            Inherited { priority, critical, failure, deadline }
         })
     }
 

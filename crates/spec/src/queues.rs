@@ -39,17 +39,33 @@ const FOREIGN: &[Foreign] = &[
     Foreign { key: "x-", what: Instead::Ignored },
 ];
 
+const CRITICAL: &[Foreign] = &[
+    Foreign { key: "reserve", what: Instead::Write("keep") },
+    Foreign { key: "guarantee", what: Instead::Write("keep") },
+];
+
 record! {
     /// All queues of a place.
     struct QueuesFile("a queues file", "a mapping with `queues`") {
         /// Those at the top.
         queues: Placed<Vec<QueueFile>>,
+        /// What is kept free of work that is not critical.
+        critical: Placed<CriticalFile>,
         /// Whether parts of one GPU may be given to queues that have nothing above them in common.
         share_gpus: YesNo,
         /// How long anyone may be made to wait for others.
         max_wait: Placed<Duration>,
     }
     foreign: FOREIGN
+}
+
+record! {
+    /// What is there for critical work.
+    struct CriticalFile("what is there for critical work", "a mapping such as `{keep: {cpu: 4}}`") {
+        /// What is kept free of other work.
+        keep: QuotaFile,
+    }
+    foreign: CRITICAL
 }
 
 record! {
@@ -171,7 +187,8 @@ fn read(root: &Value<'_>, policies: &[&'static str], faults: &mut Faults) -> Opt
     let before = faults.count();
     let file = QueuesFile::read(root, "", faults)?;
     let queues = file.queues.map(|queues| queues.value).unwrap_or_default();
-    if queues.is_empty() && faults.count() == before {
+    let kept = file.critical.map(|critical| kept(critical, faults));
+    if queues.is_empty() && kept.is_none() && faults.count() == before {
         let fault = Fault::new(code::MISSING_KEY, root.extent, "there are no queues in it");
         faults.push(fault.hint(hint));
     }
@@ -179,6 +196,7 @@ fn read(root: &Value<'_>, policies: &[&'static str], faults: &mut Faults) -> Opt
     collected.add(None, queues, root.extent);
     let mut tree = collected.tree;
     tree.max_wait = file.max_wait.and_then(|wait| max_wait(wait, faults));
+    tree.kept = kept.unwrap_or_default();
     tree.shares_devices = file.share_gpus.is_some_and(|shares| shares.0);
     if tree.queues.len() > QUEUES_MAX {
         let message = format!("there are {} queues, and at most {QUEUES_MAX}", tree.queues.len());
@@ -197,6 +215,21 @@ fn max_wait(wait: Placed<Duration>, faults: &mut Faults) -> Option<Span> {
     let fault = Fault::new(code::BAD_VALUE, wait.extent, message);
     faults.push(fault.hint("leave it out, and it is as long as what comes makes it"));
     None
+}
+
+/// What is kept for critical work: something, and of GPUs whole ones.
+fn kept(file: Placed<CriticalFile>, faults: &mut Faults) -> Quota {
+    let Some(keep) = file.value.keep else {
+        let fault = Fault::new(code::MISSING_KEY, file.extent, "nothing is kept in it");
+        faults.push(fault.hint("write `critical: {keep: {cpu: 4}}`, or leave `critical` out"));
+        return Quota::default();
+    };
+    if keep.quota.devices_milli.is_some_and(|milli| !milli.is_multiple_of(1_000)) {
+        let message = "parts of a GPU cannot be kept";
+        let fault = Fault::new(code::BAD_VALUE, keep.extent, message);
+        faults.push(fault.hint("keep a whole number of GPUs: work may take parts of them"));
+    }
+    keep.quota
 }
 
 /// The tree as it grows.
@@ -335,6 +368,19 @@ max_wait: 2h
         assert_eq!(tree.queues[1].policy.as_deref(), Some("fifo"));
         assert!(tree.takes_runs("research/text") && tree.takes_runs("default"));
         assert!(!tree.takes_runs("research") && !tree.takes_runs("text"));
+    }
+
+    #[test]
+    fn what_is_kept_for_critical_work_may_stand_alone() {
+        let tree = of("critical: {keep: {cpu: 4, memory: 8Gi, gpu: 1}}").expect("it is valid");
+        assert_eq!((tree.queues.len(), tree.takes_runs("default")), (0, true));
+        assert_eq!((tree.kept.cpu_milli, tree.kept.devices_milli), (Some(4_000), Some(1_000)));
+        assert!(of("queues: [{name: a}]").expect("it is valid").kept.is_empty());
+        let wrong = |text: &str| of(text).expect_err("wrong").to_string();
+        assert!(wrong("critical: {}").contains("nothing is kept in it"));
+        assert!(wrong("critical: {keep: {gpu: 0.5}}").contains("parts of a GPU cannot be kept"));
+        assert!(wrong("critical: {keep: {gpus: 1}}").contains("write `gpu`"));
+        assert!(wrong("critical: {reserve: {gpu: 1}}").contains("write `keep`"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ const MARKER: &str = "<!-- Below: written by a test from the JSON Schema. -->\n"
 const MAPPINGS: &[(&str, &str)] = &[
     ("Of a task", "TaskFile"),
     ("Of `gpu`", "GpuFile"),
+    ("Of one of `alternatives`", "AlternativeFile"),
     ("Of `retry`", "RetryFile"),
     ("Of `approval`", "ApprovalFile"),
     ("Of `signal`", "SignalFile"),

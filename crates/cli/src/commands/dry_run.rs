@@ -57,7 +57,8 @@ pub(super) fn run(
         Format::Table => TASKS_SHOWN,
         _ => usize::MAX,
     };
-    let asks = graph.policies().iter().any(|policy| policy.request.devices.count > 0);
+    let mut asked = graph.policies().iter().flat_map(|policy| policy.variants());
+    let asks = asked.any(|(request, _)| request.devices.count > 0);
     let offering = context.home.offers(asks);
     offering.notes.iter().for_each(|note| context.say(&printable(note)));
     let is_too_large = |task: &TaskId| {

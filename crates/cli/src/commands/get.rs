@@ -140,8 +140,15 @@ async fn queues(context: &Context) -> Result<Exit> {
         Some(session) => session.client.queues().await?,
         None => QueueList::default(),
     };
-    let table = || queues::render(&list.queues, context.output.tone);
+    let table = || queues::render(&list, context.output.tone);
     let names = list.queues.iter().map(|queue| queue.queue.as_str()).collect();
+    if list.queues.is_empty()
+        && !list.critical.is_empty()
+        && matches!(context.output.format, Format::Table | Format::Wide)
+    {
+        context.output.text(&table())?;
+        return Ok(Exit::Ok);
+    }
     show(context, &list, (&list.queues, names), (table, queues::NONE))
 }
 

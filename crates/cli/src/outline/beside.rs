@@ -33,6 +33,9 @@ pub(crate) struct Beside {
     /// By when it must have ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
+    /// Whether it goes before all that is not critical.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub critical: bool,
     /// The artifacts that it leaves, as they are written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leaves: Vec<String>,
@@ -70,6 +73,7 @@ impl Beside {
                 Deadline::After(after) => format!("{} after the run began", span(Seconds(after))),
                 Deadline::At(at) => Time(at).to_string(),
             }),
+            critical: policy.critical,
             leaves: leaves.collect(),
             given: given.collect(),
             cached: definition.cache(task).is_some(),
@@ -92,6 +96,7 @@ impl Beside {
             ("rates", pairs(&self.rates, ": ")),
             ("expected", self.expected.map(span).unwrap_or_default()),
             ("deadline", self.deadline.clone().unwrap_or_default()),
+            ("critical", if self.critical { "yes".to_owned() } else { String::new() }),
             ("leaves", self.leaves.join(", ")),
             ("is given", self.given.join(", ")),
             ("cache", if self.cached { "yes".to_owned() } else { String::new() }),

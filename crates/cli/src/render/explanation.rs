@@ -44,8 +44,12 @@ pub(crate) fn render(explanation: &Explanation, now: Time, tone: Tone) -> String
         let worker = printable(&placed.worker);
         let verb = if placed.started.is_some() { "runs" } else { "was placed" };
         let (attempt, token) = (placed.attempt, placed.token);
-        let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}.\n");
+        let line = format!("It {verb} on {worker}, attempt {attempt} under token {token}");
         text.push_str(&line);
+        if let Some(alternative) = placed.alternative {
+            text.push_str(&format!(", as alternative {alternative}"));
+        }
+        text.push_str(".\n");
         if let Some(saved) = placed.checkpointed {
             text.push_str(&format!("Its work was saved {}.\n", age(saved, now)));
         }
@@ -159,6 +163,7 @@ mod tests {
 
     fn placement() -> Placement {
         Placement {
+            alternative: None,
             worker: "local".to_owned(),
             attempt: 2,
             token: 41,

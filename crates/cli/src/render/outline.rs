@@ -1,5 +1,7 @@
 //! Tasks before they run, as text: one line each in a plan, a block each in a dry run.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::{plural, shell_word};
@@ -167,18 +169,26 @@ pub(crate) fn block(step: &Step, tone: Tone) -> String {
         lines.add("folder", &folder.text);
     }
     if !step.resources.is_empty() {
-        let resources = step.resources.iter().map(|(name, it)| match &**name {
-            "gpu" => step.devices.clone(),
-            name => amount(name, it),
-        });
-        let resources: Vec<_> = resources.collect();
-        lines.add("resources", &resources.join(", "));
+        lines.add("resources", &resources(&step.resources, &step.devices));
+    }
+    for other in &step.alternatives {
+        let asked = resources(&other.resources, &other.devices);
+        let expected = other.expected.map(|it| format!(", expected {}", span(it)));
+        lines.add("or else", &format!("{asked}{}", expected.unwrap_or_default()));
     }
     step.beside.lines().iter().for_each(|(label, text)| lines.add(label, text));
     if !step.variables.is_empty() {
         lines.add("variables", &step.variables.join(", "));
     }
     lines.text
+}
+
+fn resources(resources: &BTreeMap<String, Value>, devices: &str) -> String {
+    let resources = resources.iter().map(|(name, it)| match &**name {
+        "gpu" => devices.to_owned(),
+        name => amount(name, it),
+    });
+    resources.collect::<Vec<_>>().join(", ")
 }
 
 /// What comes before a task, in brackets.

@@ -16,7 +16,7 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) {
             _ if path.is_dir() => below(&path, found),
             // The nodes of a cluster have no schema, nor have queues.
             _ if path.ends_with("cluster/nodes.yaml") => {}
-            _ if path.ends_with("shares/queues.yaml") => {}
+            _ if path.ends_with("queues.yaml") => {}
             Some(kind) if kind == "yaml" => found.push(path),
             _ => {}
         }

@@ -105,3 +105,32 @@ fn what_was_borrowed_is_given_back() {
     assert_eq!(home.run(&["terminate", "1"]).code, 0);
     home.wait_until_quiet();
 }
+
+/// Room that is kept stays free of other work, is told, and is there for what is critical.
+#[test]
+fn what_is_kept_for_critical_work_is_told_and_is_there_at_once() {
+    let home = Home::new();
+    home.write("queues.yaml", "critical: {keep: {cpu: 1}}\n");
+    home.write("usual.yaml", &flow("default"));
+    home.write("answer.yaml", "tasks: {answer: {script: echo answered, critical: true}}\n");
+    let options = ["--detach", "--queues", "queues.yaml", "--cpu", "2"];
+    let started = home.run(&[&["run", "usual.yaml"], &options[..]].concat());
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    wait::until("the other core is kept", PATIENCE, || {
+        let told = home.json(&["explain", "1", "work"]);
+        (told["blockers"][0]["kind"] == "kept").then_some(())
+    });
+    let text = home.run(&["explain", "1", "work"]).stdout;
+    assert!(text.contains("1 CPU is kept for critical work on worker local"), "{text}");
+    let kept = &home.json(&["get", "queues"])["critical"][0]["resources"][0];
+    assert_eq!((&kept["kept"], &kept["used"]), (&1.0.into(), &0.0.into()), "{kept}");
+    let table = home.run(&["get", "queues"]).stdout;
+    assert!(table.contains("KEPT FOR CRITICAL WORK") && table.contains("1 cpu"), "{table}");
+    let started = home.run(&[&["run", "answer.yaml"], &options[..]].concat());
+    assert_eq!(started.code, 0, "{}", started.stderr);
+    wait::until("critical work has run", PATIENCE, || {
+        (home.json(&["get", "2"])["run"]["status"] == "succeeded").then_some(())
+    });
+    assert_eq!(home.run(&["terminate", "1"]).code, 0);
+    home.wait_until_quiet();
+}

@@ -140,14 +140,18 @@ impl State {
                 if ended.outcome == Outcome::Succeeded {
                     let policy = u32::try_from(run.graph.policy_index(key.task));
                     let policy = policy.unwrap_or(u32::MAX);
-                    self.durations.observe(&run.admitted.name, policy, wall_us);
+                    // Ways to ask for the same are one kind of work; other requests are others.
+                    let has_alternatives = !run.policy(key.task).alternatives.is_empty();
+                    let way = if has_alternatives { lease.variant } else { VariantId::default() };
+                    self.durations.observe(&run.admitted.name, (policy, way), wall_us);
                 }
             }
             match ended.then {
                 Then::Final => {}
                 Then::Retry { at } => {
                     // What ended for no fault of the way that was taken may go on in it.
-                    let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
+                    let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted)
+                        && run.policy(key.task).alternatives.is_empty();
                     let way = lease.filter(|_| same).map(|lease| lease.variant);
                     self.insert_retry(key, item, (at, way.unwrap_or_default()));
                 }

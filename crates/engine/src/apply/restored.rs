@@ -55,8 +55,8 @@ impl State {
                     run.spent = *totals;
                 }
             }
-            Restored::Durations { workflow, policy, recent_ms } => {
-                self.durations.restore(workflow, *policy, recent_ms);
+            Restored::Durations { workflow, policy, variant, recent_ms } => {
+                self.durations.restore(workflow, (*policy, *variant), recent_ms);
             }
             Restored::TenantSpent { tenant, totals } => {
                 self.spent.insert(tenant.clone(), *totals);

@@ -10,7 +10,7 @@ use model::limits::{ITEMS_PER_FACT_MAX, RETRY_AFTER_MAX};
 use model::message::{AttemptEvent, LeaseId, Report};
 use model::outcome::{AttemptEnd, Failure, Outcome, OutputRef, Then};
 use model::policy::{RetryPolicy, Rule};
-use model::resources::ResourceId;
+use model::resources::{Amounts, ResourceId};
 use model::status::RunStatus;
 use model::{IdSet, ItemId, ItemKey, RunId, Span, TaskKey, Timestamp, VariantId, WorkerId};
 
@@ -250,11 +250,16 @@ impl Turn<'_> {
     fn can_grow(&self, run: &Run, item: ItemKey, record: Item) -> bool {
         let policy = run.policy(item.task);
         let Some(growth) = policy.retry.memory else { return true };
-        let mut asked = self.state.classes.get(run.class(item.task)).amounts.clone();
-        let memory = &mut asked[usize::from(ResourceId::MEMORY.0)];
-        *memory = growth.grown(*memory, record.grown().growths());
-        let mut workers = self.state.workers().filter(|(_, known)| !known.gone).peekable();
-        workers.peek().is_none() || workers.any(|(_, known)| fits(&asked, &known.capacity) > 0)
+        let classes = &self.state.classes;
+        let mut asked = classes.with_alternatives(run.class(item.task)).map(|class| {
+            let mut asked = classes.get(class).amounts.clone();
+            let memory = &mut asked[usize::from(ResourceId::MEMORY.0)];
+            *memory = growth.grown(*memory, record.grown().growths());
+            asked
+        });
+        let workers = || self.state.workers().filter(|(_, known)| !known.gone);
+        let fits = |asked: Amounts| workers().any(|(_, known)| fits(&asked, &known.capacity) > 0);
+        workers().next().is_none() || asked.any(fits)
     }
 }
 

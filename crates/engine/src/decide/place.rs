@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use model::fact::Fact;
 use model::limits::PREFILL_MAX;
 use model::status::TaskStatus;
-use model::{DeviceSet, ItemKey, TaskKey, WorkerId};
+use model::{DeviceSet, ItemKey, TaskKey, VariantId, WorkerId};
 use scheduler::{Placement, Plan, Refusal, fits};
 
 use super::Turn;
@@ -70,6 +70,7 @@ impl Turn<'_> {
         let origin = Origin::from(placement.group);
         let known = planning.worker(placement.node).zip(planning.way(placement.group));
         let Some((worker, way)) = known else { return 0 };
+        let way = self.chosen(way, placement);
         let devices = placement.taken.devices;
         let most = placement.count.min(self.acceptable(worker, origin.task(), way, devices));
         let mut left = most;
@@ -93,6 +94,15 @@ impl Turn<'_> {
             }
         }
         most - left
+    }
+
+    /// The way in which items are done: of alternatives the one that the planner has chosen, else
+    /// that which is open.
+    fn chosen(&self, way: Way, placement: &Placement) -> Way {
+        match self.state.classes.get(way.class).alternatives.is_empty() {
+            true => way,
+            false => Way { variant: VariantId(placement.way), ..way },
+        }
     }
 
     /// How many items of a task a worker may take by the state of this moment.

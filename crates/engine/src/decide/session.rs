@@ -19,7 +19,7 @@ use super::{Turn, grouped};
 use crate::input::Effect;
 
 /// The version of the facts that this engine records.
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 /// A connected worker. Not durable: a new leader waits for a new hello.
 #[derive(Clone, Copy, Debug)]

@@ -30,6 +30,18 @@ impl Way {
     }
 }
 
+/// What tells the planner's classes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Sort {
+    pub(super) class: ClassId,
+    /// The first way that may be taken.
+    pub(super) from: VariantId,
+    /// Who shares parts of devices with nobody else.
+    pub(super) tenant: u16,
+    /// Whether it goes before all that is not.
+    pub(super) critical: bool,
+}
+
 /// The classes that the planner was told of.
 #[derive(Debug, Default)]
 pub(super) struct Ways {
@@ -42,7 +54,7 @@ pub(super) struct Ways {
     sharing: Vec<scheduler::ClassId>,
     /// Those that ask for something of the sites of workers.
     constrained: Vec<scheduler::ClassId>,
-    numbers: HashMap<(ClassId, VariantId, u16), scheduler::ClassId>,
+    numbers: HashMap<Sort, scheduler::ClassId>,
     pub(super) sites: Sites,
     /// The kinds of devices that workers have offered, by their numbers.
     kinds: Vec<Box<str>>,
@@ -53,14 +65,15 @@ impl Ways {
         self.list[class.0 as usize]
     }
 
-    /// The planner's number of a class of which no way before `from` may be taken.
+    /// The planner's number of a class. Each alternative of it is a class to the planner, too.
     pub(super) fn class(
         &mut self,
         state: &State,
-        (class, from, tenant): (ClassId, VariantId, u16),
+        sort: Sort,
         now: Timestamp,
         planner: &mut Planner,
     ) -> scheduler::ClassId {
+        let Sort { class, from, tenant, critical } = sort;
         let known = state.classes.get(class);
         let others = || known.others.iter().map(|&other| state.classes.get(other));
         let is_part = |class: &Class| {
@@ -68,15 +81,19 @@ impl Ways {
             devices.count > 0 && devices.share < WHOLE_DEVICE
         };
         let takes_parts = core::iter::once(known).chain(others()).any(is_part);
-        let tenant = if takes_parts { tenant } else { 0 };
-        if let Some(&known) = self.numbers.get(&(class, from, tenant)) {
+        let own = Sort { tenant: if takes_parts { tenant } else { 0 }, ..sort };
+        if let Some(&known) = self.numbers.get(&own) {
             return known;
         }
+        let tenant = own.tenant;
         let way = Way { class, variant: state.way(class, from, now), tenant };
         let ask = self.ask(way, &state.classes);
         let number = planner.add_class(ask);
+        if critical {
+            planner.set_critical(number);
+        }
         self.list.push(way);
-        self.numbers.insert((class, from, tenant), number);
+        self.numbers.insert(own, number);
         let names_kinds = |class: &Class| !class.request.devices.kinds.is_empty();
         if !known.others.is_empty() || names_kinds(known) {
             self.choosy.push((number, from));
@@ -87,6 +104,15 @@ impl Ways {
         if core::iter::once(known).chain(others()).any(|class| !class.shared.is_empty()) {
             self.sharing.push(number);
         }
+        let alternatives: Vec<scheduler::ClassId> = known
+            .alternatives
+            .iter()
+            .map(|&class| {
+                let sort = Sort { class, from: VariantId::default(), ..sort };
+                self.class(state, sort, now, planner)
+            })
+            .collect();
+        planner.set_alternatives(number, &alternatives);
         number
     }
 }

@@ -4,26 +4,38 @@
 //! Estimates change as attempts end. What follows from them is worked out anew only now and then,
 //! so that it costs a part of what the run itself does.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use model::policy::Priority;
 use model::status::TaskStatus;
-use model::{Graph, TaskId};
+use model::{Graph, TaskId, VariantId};
 
 use crate::state::Run;
 
 /// Attempts that end before estimates are looked at for the first time.
 const FIRST_LOOK: u32 = 8;
 
+/// What is expected of an item of a task.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Expected {
+    /// How long it takes, in microseconds.
+    pub(super) time: u64,
+    /// Its work, in microseconds of the whole fleet.
+    pub(super) work: u64,
+    /// How long it takes in each of the ways to do it, in microseconds, the first first.
+    pub(super) times: Box<[u64]>,
+}
+
 /// What is expected of a run.
 #[derive(Debug)]
 pub(super) struct Forecast {
     /// The graph that it was made for: the run may have another by now, and nobody has said so yet.
     graph: Arc<Graph>,
-    /// How long an item takes, and its work, in microseconds, by policy.
-    items: Vec<(u64, u64)>,
+    /// What is expected of an item, by policy.
+    items: Vec<Expected>,
     /// The longest path that begins with each task, in microseconds.
     ranks: Vec<u64>,
     /// The tasks, those with the longest paths first.
@@ -44,15 +56,15 @@ pub(super) struct Forecast {
 }
 
 impl Forecast {
-    /// `item` says of a policy how long an item takes and what work that is.
-    pub(super) fn new(run: &Run, item: impl FnMut(usize) -> (u64, u64), look: u32) -> Self {
+    /// `item` says what is expected of an item of a policy.
+    pub(super) fn new(run: &Run, item: impl FnMut(usize) -> Expected, look: u32) -> Self {
         let graph = run.graph();
-        let items: Vec<(u64, u64)> = (0..graph.policies().len()).map(item).collect();
-        let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].0);
+        let items: Vec<Expected> = (0..graph.policies().len()).map(item).collect();
+        let (ranks, order) = ranks(graph, |task| items[graph.policy_index(task)].time);
         let priorities = inherited(graph);
         let latest = latest(
             graph,
-            |task| items[graph.policy_index(task)].0,
+            |task| items[graph.policy_index(task)].time,
             |task| {
                 let ends = [run.task_deadline(task), run.deadline()];
                 ends.into_iter().flatten().min().map(|at| at.0)
@@ -74,14 +86,20 @@ impl Forecast {
         forecast
     }
 
-    /// How long an item of a task is expected to take, in microseconds.
-    pub(super) fn expected(&self, task: TaskId) -> u64 {
-        self.item(task).0
+    /// How long an item of a task is expected to take in one of the ways to do it, in microseconds.
+    pub(super) fn time(&self, task: TaskId, way: VariantId) -> u64 {
+        let Some(item) = self.item(task) else { return 0 };
+        item.times.get(usize::from(way.0)).or(item.times.first()).copied().unwrap_or(0)
     }
 
-    fn item(&self, task: TaskId) -> (u64, u64) {
+    /// The same for each of the ways but the first.
+    pub(super) fn other_times(&self, task: TaskId) -> &[u64] {
+        self.item(task).and_then(|item| item.times.get(1..)).unwrap_or_default()
+    }
+
+    fn item(&self, task: TaskId) -> Option<&Expected> {
         let is_known = (task.0 as usize) < self.graph.len();
-        if is_known { self.items[self.graph.policy_index(task)] } else { (0, 0) }
+        is_known.then(|| &self.items[self.graph.policy_index(task)])
     }
 
     /// The longest path that begins with a task, in microseconds.
@@ -103,7 +121,7 @@ impl Forecast {
     /// Takes in how a task stands now.
     pub(super) fn count(&mut self, run: &Run, task: TaskId) {
         let index = task.0 as usize;
-        let (_, each) = self.item(task);
+        let each = self.item(task).map_or(0, |item| item.work);
         let Some(counted) = self.open.get_mut(index) else { return };
         let now = open_items(run, task);
         let each = u128::from(each);

@@ -8,6 +8,7 @@ mod allowances;
 mod classes;
 mod estimates;
 mod forecast;
+mod lane;
 mod nodes;
 mod queues;
 mod sites;
@@ -18,18 +19,20 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
-use model::{ItemId, ItemKey, RunId, Span, TaskId, TaskKey, Timestamp, VariantId, WorkerId};
+use model::{ItemId, ItemKey, RunId, Span, TaskId, TaskKey, Timestamp, WorkerId};
 use scheduler::{ALL_ITEMS, GroupKey, Plan, Planner};
 
 use crate::decide::Session;
 use crate::rules::Rules;
-use crate::state::{Change, ClassId, State};
+use crate::state::{Change, State};
 pub(crate) use allowances::Limit;
 pub(crate) use classes::Way;
+pub use lane::{KeptResource, KeptRoom};
 pub use queues::QueueUse;
 
-use classes::Ways;
+use classes::{Sort, Ways};
 use forecast::Forecast;
+use lane::Lane;
 use nodes::Nodes;
 use queues::Queues;
 
@@ -48,6 +51,7 @@ pub(crate) struct Planning {
     queues: Queues,
     nodes: Nodes,
     ways: Ways,
+    lane: Lane,
     /// What the allowances of the last plan stand for.
     limits: Vec<Limit>,
     forecasts: HashMap<RunId, Forecast>,
@@ -118,6 +122,7 @@ impl Planning {
             planner,
             nodes: Nodes::default(),
             ways: Ways::default(),
+            lane: Lane::default(),
             limits: Vec::new(),
             forecasts: HashMap::default(),
             due: BTreeSet::new(),
@@ -158,6 +163,7 @@ impl Planning {
         self.tell_sites(state);
         self.tell_ways(state, now);
         self.tell_quotas(state);
+        self.tell_lane(state);
         (self.changed, self.planned_at) = (false, now);
         let plan = self.planner.plan(now.0, FUEL);
         let soonest = now + LOOK_AGAIN;
@@ -244,12 +250,7 @@ impl Planning {
         queues::check(self, state)
     }
 
-    fn class(
-        &mut self,
-        state: &State,
-        (class, from, tenant): (ClassId, VariantId, u16),
-        now: Timestamp,
-    ) -> scheduler::ClassId {
-        self.ways.class(state, (class, from, tenant), now, &mut self.planner)
+    fn class(&mut self, state: &State, sort: Sort, now: Timestamp) -> scheduler::ClassId {
+        self.ways.class(state, sort, now, &mut self.planner)
     }
 }

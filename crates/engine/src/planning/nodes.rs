@@ -7,6 +7,7 @@ use model::{ItemKey, Timestamp, VariantId, WorkerId};
 use scheduler::{GroupKey, Lease, NodeId, NodeSpec, Taken};
 
 use super::Planning;
+use super::classes::Sort;
 use crate::state::State;
 
 /// The node of each worker, and back.
@@ -47,6 +48,7 @@ impl Nodes {
 impl Planning {
     /// Tells that a worker has come, or is gone.
     pub(super) fn tell_worker(&mut self, state: &State, worker: WorkerId) {
+        self.lane.is_told = false;
         let known = state.worker(worker).filter(|known| !known.gone);
         match (known, self.nodes.node(worker)) {
             (Some(known), None) => {
@@ -77,7 +79,9 @@ impl Planning {
         let Some(node) = self.nodes.node(lease.worker) else { return };
         let run = state.run(item.run);
         let tenant = run.map_or(0, |run| self.queues.tenant(&run.admitted().queue));
-        let class = self.class(state, (lease.class, VariantId::default(), tenant), now);
+        let critical = run.is_some_and(|run| run.policy(item.task).critical);
+        let sort = Sort { class: lease.class, from: VariantId::default(), tenant, critical };
+        let class = self.class(state, sort, now);
         let known = state.classes.get(lease.class);
         let taken = Taken {
             amounts: known.amounts.clone(),
@@ -87,7 +91,7 @@ impl Planning {
             tenant: self.ways.get(class).tenant,
         };
         let began_at = lease.leased_at.0;
-        let expected = self.expected_item(item);
+        let expected = self.expected_item(item, lease.variant);
         let ends_at = began_at.saturating_add(self.planner.duration(node, expected));
         let saved_at = lease.unsaved_since().0;
         let leaves_at = leaves_at(state, item);

@@ -92,7 +92,7 @@ fn queue(spec: &QueueSpec, parent: QueueId, planner: &Planner) -> Queue {
 }
 
 /// A quota in the planner's amounts. What has no number yet nobody takes.
-fn quota(quota: &Quota, classes: &Classes) -> scheduler::Quota {
+pub(super) fn quota(quota: &Quota, classes: &Classes) -> scheduler::Quota {
     let mut amounts = alloc::vec![quota.cpu_milli, quota.memory_bytes];
     for (name, amount) in &quota.custom {
         let Some(ResourceId(id)) = classes.resource(name) else { continue };

@@ -8,8 +8,9 @@ use model::status::TaskStatus;
 use model::{ItemId, ItemKey, RunId, TaskId, TaskKey, Timestamp, VariantId};
 use scheduler::Group;
 
-use super::estimates::{expected, is_sure};
-use super::forecast::Forecast;
+use super::classes::Sort;
+use super::estimates::{is_sure, times};
+use super::forecast::{Expected, Forecast};
 use super::{Origin, Planning};
 use crate::decide::may_start;
 use crate::state::{ClassId, Run, State};
@@ -46,11 +47,22 @@ impl Planning {
         let item = |policy: usize| {
             let class = classes[policy];
             if !run.graph().policies()[policy].kind.is_work() {
-                return (0, 0);
+                return Expected::default();
             }
-            let number = self.class(state, (class, VariantId::default(), tenant), now);
-            let expected = expected(state, run, policy, class);
-            (expected, self.planner.work(number, expected))
+            let times = times(state, run, policy, class);
+            let critical = run.graph().policies()[policy].critical;
+            let mut numbers = state.classes.with_alternatives(class).map(|class| {
+                let sort = Sort { class, from: VariantId::default(), tenant, critical };
+                self.class(state, sort, now)
+            });
+            let first = numbers.next().zip(times.first().copied());
+            let (number, time) = first.expect("every class is one, and has a time");
+            let others: Vec<_> = numbers.zip(times[1..].iter().copied()).collect();
+            // What can be done in several ways counts as the first that can be had at all.
+            let mut ways = core::iter::once((number, time)).chain(others);
+            let had = ways.find(|&(number, _)| self.planner.could_ever_hold(number));
+            let (number, time) = had.unwrap_or((number, time));
+            Expected { time, work: self.planner.work(number, time), times }
         };
         let forecast = Forecast::new(run, item, look);
         self.forecasts.insert(id, forecast);
@@ -122,6 +134,10 @@ impl Planning {
     fn tell_group(&mut self, state: &State, origin: Origin, now: Timestamp) {
         let group = self.group(state, origin, now);
         self.planner.set_group(now.0, origin.key(), group.unwrap_or_default());
+        let key = origin.task();
+        let forecast = self.forecasts.get(&key.run).filter(|_| group.is_some());
+        let times = forecast.map_or(&[][..], |forecast| forecast.other_times(key.task));
+        self.planner.set_durations(origin.key(), times);
     }
 
     fn group(&mut self, state: &State, origin: Origin, now: Timestamp) -> Option<Group> {
@@ -137,14 +153,16 @@ impl Planning {
             }
         };
         let forecast = self.forecasts.get(&key.run)?;
-        let (rank, expected) = (forecast.rank(key.task), forecast.expected(key.task));
+        let rank = forecast.rank(key.task);
         let starts_by = forecast.starts_by(key.task);
+        let expected = forecast.time(key.task, VariantId::default());
+        let critical = run.policy(key.task).critical;
         let own = run.policy(key.task).priority.0;
         let priority = forecast.inherited(key.task).unwrap_or(own);
         let tenant = self.queues.tenant(&run.admitted().queue);
         let since = self.planner.group(origin.key()).map(|known| known.ready_at);
         Some(Group {
-            class: self.class(state, (class, from, tenant), now),
+            class: self.class(state, Sort { class, from, tenant, critical }, now),
             count: count.min(allowed),
             priority,
             rank,
@@ -165,9 +183,9 @@ impl Planning {
         (run.admitted().priority.0, inherited.unwrap_or(own))
     }
 
-    /// How long an item that is with a worker is expected to take.
-    pub(super) fn expected_item(&self, item: ItemKey) -> u64 {
-        self.forecasts.get(&item.run).map_or(0, |forecast| forecast.expected(item.task))
+    /// How long an item that is with a worker is expected to take, in the way in which it is done.
+    pub(super) fn expected_item(&self, item: ItemKey, way: VariantId) -> u64 {
+        self.forecasts.get(&item.run).map_or(0, |forecast| forecast.time(item.task, way))
     }
 }
 

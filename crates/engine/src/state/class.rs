@@ -30,12 +30,21 @@ pub struct Class {
     pub constraints: Constraints,
     /// The classes of the further ways to do the same, in the order in which they are tried.
     pub others: Box<[ClassId]>,
+    /// The classes of the other requests with which the same can be done. The planner chooses.
+    pub alternatives: Box<[ClassId]>,
     /// The place of the request among the means.
     mean: usize,
 }
 
-/// What makes a class: the request, what is shared, what is asked of workers, and the further ways.
-type Need = (Request, Shared, Constraints, Box<[ClassId]>);
+/// What makes a class.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Need {
+    request: Request,
+    shared: Shared,
+    constraints: Constraints,
+    others: Box<[ClassId]>,
+    alternatives: Box<[ClassId]>,
+}
 
 /// All classes and resource names that have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,21 +109,35 @@ impl Classes {
     /// first.
     #[must_use]
     pub fn variant(&self, id: ClassId, variant: VariantId) -> ClassId {
+        let class = self.get(id);
+        let mut further = class.others.iter().chain(&class.alternatives);
         let other = usize::from(variant.0).checked_sub(1);
-        other.and_then(|at| self.get(id).others.get(at)).copied().unwrap_or(id)
+        other.and_then(|at| further.nth(at)).copied().unwrap_or(id)
+    }
+
+    /// A class, and those of the other requests with which the same can be done.
+    pub fn with_alternatives(&self, id: ClassId) -> impl Iterator<Item = ClassId> + '_ {
+        core::iter::once(id).chain(self.get(id).alternatives.iter().copied())
     }
 
     /// The class of what a policy says, made if it is new; `ask` is what each of its ways asks for,
     /// given what the policy says of it.
     pub(crate) fn intern(&mut self, policy: &Policy, ask: impl Fn(&Request) -> Request) -> ClassId {
-        let constraints = &policy.constraints;
-        let others = policy.others.iter().map(|it| {
-            let need = (ask(&it.request), it.shared.clone(), constraints.clone(), [].into());
-            self.intern_need(need)
-        });
-        let others = others.collect();
-        let (request, shared) = (ask(&policy.request), policy.shared.clone());
-        self.intern_need((request, shared, constraints.clone(), others))
+        let mut intern = |request: &Request, shared: &Shared| {
+            let (request, shared) = (ask(request), shared.clone());
+            let constraints = policy.constraints.clone();
+            self.intern_need(Need { request, shared, constraints, ..Need::default() })
+        };
+        let others = policy.others.iter().map(|it| intern(&it.request, &it.shared)).collect();
+        let alternatives = policy.alternatives.iter();
+        let alternatives = alternatives.map(|it| intern(&it.request, &policy.shared)).collect();
+        self.intern_need(Need {
+            request: ask(&policy.request),
+            shared: policy.shared.clone(),
+            constraints: policy.constraints.clone(),
+            others,
+            alternatives,
+        })
     }
 
     fn intern_need(&mut self, need: Need) -> ClassId {
@@ -122,9 +145,17 @@ impl Classes {
             return id;
         }
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than tasks"));
-        let (amounts, mean) = (self.amounts(&need.0), self.mean_of(&need.0));
-        let (request, shared, constraints, others) = need.clone();
-        self.classes.push(Class { request, amounts, shared, constraints, others, mean });
+        let (amounts, mean) = (self.amounts(&need.request), self.mean_of(&need.request));
+        let Need { request, shared, constraints, others, alternatives } = need.clone();
+        self.classes.push(Class {
+            request,
+            amounts,
+            shared,
+            constraints,
+            others,
+            alternatives,
+            mean,
+        });
         self.by_need.insert(need, id);
         id
     }

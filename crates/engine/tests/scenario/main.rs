@@ -1,12 +1,14 @@
 //! Scenarios: what is told to the engine, and what must have become of it. Each step is checked
 //! against replay and snapshot by the [`house`].
 
+mod alternatives;
 mod amend;
 mod calls;
 mod chance;
 mod control;
 mod grown;
 mod house;
+mod lane;
 mod lent;
 mod mark;
 mod paused;

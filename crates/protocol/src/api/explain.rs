@@ -213,6 +213,10 @@ pub struct Placement {
     pub worker: String,
     /// The attempt.
     pub attempt: u16,
+    /// Which of its alternatives it was given: 1 is what the task itself says. Left out for a task
+    /// that has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<u16>,
     /// What fences it.
     pub token: u64,
     /// When it started there, if it has.

@@ -47,7 +47,7 @@ pub use history::{
 pub use logs::{LogChunk, LogStream, LogsQuery};
 pub use pools::{Pool, PoolList};
 pub use problem::{Diagnostic, Problem, code};
-pub use queues::{QueueList, QueueResource, QueueSummary};
+pub use queues::{KeptResource, KeptRoom, QueueList, QueueResource, QueueSummary};
 pub use run::{RunDetail, RunEnvironment, RunList, RunSummary, RunsQuery, TasksQuery};
 pub use run_ref::{RunRef, RunRefError};
 pub use sharing::{

@@ -7,6 +7,29 @@ use serde::{Deserialize, Serialize};
 pub struct QueueList {
     /// Each after the one above it.
     pub queues: Vec<QueueSummary>,
+    /// What is kept on nodes for critical work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub critical: Vec<KeptRoom>,
+}
+
+/// What is kept on a node for critical work.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeptRoom {
+    /// The node.
+    pub node: String,
+    /// What is kept there of each resource.
+    pub resources: Vec<KeptResource>,
+}
+
+/// What is kept of a resource: cores, bytes of memory, GPUs, or units.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct KeptResource {
+    /// `cpu`, `memory`, `gpu` or a custom one.
+    pub resource: String,
+    /// How much.
+    pub kept: f64,
+    /// How much of that critical work has.
+    pub used: f64,
 }
 
 /// A queue.

@@ -5,12 +5,12 @@ mod rule;
 mod shared;
 
 use model::control::{Join, Kind};
-use model::policy::{Policy, RetryPolicy, Trigger, Variant};
+use model::policy::{Alternative, Policy, RetryPolicy, Trigger, Variant};
 use model::shared::{Deadline, Shared};
 use model::{Constraints, Span, TaskId, Timestamp};
 use prost::Message;
 
-use super::{CALLS, CONTROL, DEVICES, PLACES, PLAIN, SHARED, WAYS};
+use super::{ALTERNATIVES, CALLS, CONTROL, DEVICES, PLACES, PLAIN, SHARED, WAYS};
 use crate::amounts::Amounts;
 use crate::error::DecodeError;
 use crate::noun::{Nothing, Numbered, narrow, read_priority, required};
@@ -86,6 +86,20 @@ pub(super) struct PolicyForm {
     preemptible: bool,
     #[prost(uint64, tag = "34")]
     restart_cost_us: u64,
+    /// Other requests with which the same can be done.
+    #[prost(message, repeated, tag = "35")]
+    alternatives: Vec<AlternativeForm>,
+    #[prost(bool, tag = "36")]
+    critical: bool,
+}
+
+/// Another request with which the work can be done.
+#[derive(Clone, PartialEq, Message)]
+struct AlternativeForm {
+    #[prost(message, optional, tag = "1")]
+    request: Option<Amounts>,
+    #[prost(uint64, optional, tag = "2")]
+    expected_us: Option<u64>,
 }
 
 /// Another way to do the work.
@@ -144,6 +158,9 @@ struct SignalForm {
 impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
+        if self.critical || !self.alternatives.is_empty() {
+            return ALTERNATIVES;
+        }
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
         if self.constraints.is_some() || self.preemptible || self.restart_cost_us > 0 {
             return PLACES;
@@ -226,6 +243,8 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
             .then(|| Box::new(constraints::write(&policy.constraints))),
         preemptible: policy.preemptible,
         restart_cost_us: policy.restart_cost.0,
+        alternatives: policy.alternatives.iter().map(write_alternative).collect(),
+        critical: policy.critical,
     }
 }
 
@@ -236,6 +255,18 @@ fn write_variant(variant: &Variant) -> VariantForm {
         budgets: variant.shared.budgets.iter().map(shared::write_spending).collect(),
         breakers: variant.shared.breakers.iter().map(shared::write_breaker).collect(),
     }
+}
+
+fn write_alternative(alternative: &Alternative) -> AlternativeForm {
+    AlternativeForm {
+        request: Some((&alternative.request).into()),
+        expected_us: alternative.expected.map(|expected| expected.0),
+    }
+}
+
+fn read_alternative(form: AlternativeForm) -> Result<Alternative, DecodeError> {
+    let request = required("a request", form.request)?.try_into()?;
+    Ok(Alternative { request, expected: form.expected_us.map(Span) })
 }
 
 fn read_variant(form: VariantForm) -> Result<Variant, DecodeError> {
@@ -292,6 +323,8 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
         },
         deadline: form.deadline.map(read_deadline),
         others: all(form.others, read_variant)?,
+        alternatives: all(form.alternatives, read_alternative)?,
+        critical: form.critical,
     })
 }
 

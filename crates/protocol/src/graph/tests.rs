@@ -4,7 +4,7 @@ use model::control::{EdgeCondition, Join, Kind, Verdict};
 use model::graph::GraphParts;
 use model::outcome::ErrorName;
 use model::policy::{
-    FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger, Variant,
+    Alternative, FailurePolicy, MemoryGrowth, Policy, Priority, RetryPolicy, Rule, Trigger, Variant,
 };
 use model::shared::{Breaker, Deadline, Lock, Shared, Spending, Unit};
 use model::site::{Domain, Selector};
@@ -295,6 +295,27 @@ fn preemption_is_written_as_its_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_preemption")[0]), Ok(preemption_sample()));
 }
 
+/// Policies with other requests, and one of what goes before all others.
+fn alternative_sample() -> GraphParts {
+    let alternative = |cpu_milli, expected| Alternative {
+        request: Request { cpu_milli, ..Request::default() },
+        expected,
+    };
+    let alternatives = [alternative(16_000, Some(Span::secs(7_200))), alternative(1, None)];
+    let policies = vec![
+        Policy { alternatives: alternatives.into(), ..Policy::default() },
+        Policy { critical: true, ..Policy::default() },
+    ];
+    GraphParts { policies, policy_of: vec![0, 1], ..GraphParts::default() }
+}
+
+#[test]
+fn alternatives_are_written_as_their_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", alternative_sample());
+    golden::check("graph_alternatives", &[encode(&alternative_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_alternatives")[0]), Ok(alternative_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -361,6 +382,10 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 7], "{:?}", parts.policies);
     }
+    for policy in alternative_sample().policies {
+        let parts = GraphParts { policies: vec![policy], ..sample() };
+        assert_eq!(version(&parts), [1 << 3, 8], "{:?}", parts.policies);
+    }
     let mut conditions = vec![EdgeCondition::Succeeded; sample().edges.len()];
     let all_plain = GraphParts { conditions: conditions.clone(), ..sample() };
     assert_eq!(encode(&all_plain), encode(&sample()));
@@ -371,8 +396,8 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
 #[test]
 fn a_graph_of_a_newer_layout_is_refused() {
     let mut bytes = encode(&sample());
-    bytes[1] = 8;
-    let expected = DecodeError::Newer { what: "graph", version: 8, known: 7 };
+    bytes[1] = 9;
+    let expected = DecodeError::Newer { what: "graph", version: 9, known: 8 };
     assert_eq!(decode(&bytes), Err(expected));
 }
 

@@ -415,9 +415,11 @@ fn piece() -> impl Strategy<Value = Restored> {
         breaker(),
         (run(), totals()).prop_map(|(run, totals)| Restored::RunSpent { run, totals }),
         (text(), totals()).prop_map(|(tenant, totals)| Restored::TenantSpent { tenant, totals }),
-        (text(), any::<u32>(), vec(any::<u32>(), 0..5)).prop_map(|(workflow, policy, recent)| {
-            Restored::Durations { workflow, policy, recent_ms: recent.into() }
-        }),
+        (text(), any::<u32>(), variant(), vec(any::<u32>(), 0..5)).prop_map(
+            |(workflow, policy, variant, recent)| {
+                Restored::Durations { workflow, policy, variant, recent_ms: recent.into() }
+            }
+        ),
         (run(), ids(), task_image()).prop_map(|(run, tasks, image)| Restored::Tasks {
             run,
             tasks,

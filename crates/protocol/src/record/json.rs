@@ -227,9 +227,12 @@ fn restored(piece: &Restored) -> Value {
         Restored::TenantSpent { tenant, totals: spent } => {
             with(json!({ "tenant": tenant }), totals(*spent))
         }
-        Restored::Durations { workflow, policy, recent_ms } => {
-            json!({ "workflow": workflow, "policy": policy, "recent_ms": recent_ms })
-        }
+        Restored::Durations { workflow, policy, variant, recent_ms } => json!({
+            "workflow": workflow,
+            "policy": policy,
+            "variant": variant.0,
+            "recent_ms": recent_ms,
+        }),
         Restored::End { seq, at, epoch } => {
             json!({ "seq": seq.0, "at": Time(*at), "epoch": epoch.0 })
         }

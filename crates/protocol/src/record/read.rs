@@ -356,6 +356,7 @@ fn restored(piece: Piece) -> Result<Restored, DecodeError> {
         Piece::Durations(form) => Restored::Durations {
             workflow: form.workflow.into_boxed_str(),
             policy: form.policy,
+            variant: read_variant(form.variant)?,
             recent_ms: form.recent_ms.into(),
         },
         Piece::End(form) => {

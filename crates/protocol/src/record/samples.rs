@@ -1,5 +1,6 @@
 //! One of everything: facts that reach each kind, each field and each enumerated number.
 
+mod eighth;
 mod seventh;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use model::{
     Timestamp, Token, VariantId, Vendor, WorkerId,
 };
 
+pub(crate) use eighth::alternative_facts;
 pub(crate) use seventh::{preemption_facts, site_facts, site_offers};
 
 const RUN: RunId = RunId(12);
@@ -520,6 +522,7 @@ fn pieces() -> Vec<Restored> {
         Restored::Durations {
             workflow: "nightly".into(),
             policy: 2,
+            variant: VariantId(0),
             recent_ms: [1_500, 70_000, 3].into(),
         },
         Restored::End { seq: Seq(99), at: AT, epoch: Epoch(4) },

@@ -321,17 +321,18 @@ fn restored(piece: &Restored) -> Piece {
             tenant: tenant.to_string(),
             totals: Some(totals(*spent)),
         }),
-        Restored::Durations { workflow, policy, recent_ms } => {
-            Piece::Durations(durations(workflow, *policy, recent_ms))
+        Restored::Durations { workflow, policy, variant, recent_ms } => {
+            Piece::Durations(v1::Durations {
+                workflow: workflow.to_string(),
+                policy: *policy,
+                variant: variant.0.into(),
+                recent_ms: recent_ms.to_vec(),
+            })
         }
         Restored::End { seq, at, epoch } => {
             Piece::End(v1::EndMark { seq: seq.0, at: at.0, epoch: epoch.0 })
         }
     }
-}
-
-fn durations(workflow: &str, policy: u32, recent_ms: &[u32]) -> v1::Durations {
-    v1::Durations { workflow: workflow.to_owned(), policy, recent_ms: recent_ms.to_vec() }
 }
 
 fn tasks_image(run: RunId, tasks: &IdSet, image: &TaskImage) -> v1::TasksImage {

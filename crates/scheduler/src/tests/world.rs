@@ -8,7 +8,8 @@ use core::cmp::Reverse;
 
 use super::super::ask::Form;
 use super::super::{
-    ALL_ITEMS, Ask, Group, GroupKey, Lease, NodeId, NodeSpec, Planner, Policy, Run, WHOLE,
+    ALL_ITEMS, Ask, ClassId, Group, GroupKey, Kept, Lease, NodeId, NodeSpec, Planner, Policy, Run,
+    WHOLE,
 };
 
 /// More than any plan costs.
@@ -26,11 +27,24 @@ pub(super) struct Task {
     pub(super) gang: u32,
     /// Tasks that have to end before.
     pub(super) after: Vec<usize>,
+    /// With what else it can be done, and how long it takes then.
+    pub(super) others: Vec<(Ask, u64)>,
+    /// Whether it goes before all that is not.
+    pub(super) critical: bool,
 }
 
 impl Task {
     pub(super) fn new(run: u64, ask: Ask, comes_at: u64, takes: u64) -> Self {
-        Self { run, ask, comes_at, takes, expected: takes, gang: 1, after: Vec::new() }
+        let (after, others) = (Vec::new(), Vec::new());
+        let (gang, critical) = (1, false);
+        Self { run, ask, comes_at, takes, expected: takes, gang, after, others, critical }
+    }
+
+    /// What it asks for and how long it takes in one of the ways to do it, and how long it is
+    /// expected to take.
+    fn way(&self, way: u8) -> (&Ask, u64, u64) {
+        let other = usize::from(way).checked_sub(1).map(|at| &self.others[at]);
+        other.map_or((&self.ask, self.takes, self.expected), |(ask, takes)| (ask, *takes, *takes))
     }
 }
 
@@ -41,6 +55,7 @@ pub(super) struct Fate {
     pub(super) began_at: u64,
     pub(super) ended_at: u64,
     pub(super) node: NodeId,
+    pub(super) way: u8,
 }
 
 /// Carries out what a policy plans until all has ended; gives back what became of each task.
@@ -51,6 +66,19 @@ pub(super) fn play(
     patience: Option<u64>,
 ) -> Vec<Fate> {
     World::new(policy, nodes, tasks, patience).play()
+}
+
+/// The same where room is kept for what is critical.
+pub(super) fn play_with_lane(
+    policy: Policy,
+    nodes: &[NodeSpec],
+    tasks: &[Task],
+    kept: &Kept,
+) -> Vec<Fate> {
+    let mut world = World::new(policy, nodes, tasks, None);
+    let all: Vec<NodeId> = (0..).map(NodeId).take(nodes.len()).collect();
+    world.planner.keep(kept, &all);
+    world.play()
 }
 
 struct World<'a> {
@@ -128,7 +156,7 @@ impl<'a> World<'a> {
         let task = &self.tasks[at];
         self.fates[at].ready_at = now;
         self.tell_run(task.run);
-        let class = self.planner.class(task.ask.clone());
+        let class = self.class(at);
         let group = Group {
             class,
             count: task.gang,
@@ -138,7 +166,25 @@ impl<'a> World<'a> {
             gang: task.gang > 1,
             ..Group::default()
         };
+        let times: Vec<u64> = task.others.iter().map(|&(_, takes)| takes).collect();
         self.planner.set_group(now, key(task.run, at), group);
+        self.planner.set_durations(key(task.run, at), &times);
+    }
+
+    /// The class of a task: one of its own if there are several ways to do it.
+    fn class(&mut self, at: usize) -> ClassId {
+        let task = &self.tasks[at];
+        if task.others.is_empty() && !task.critical {
+            return self.planner.class(task.ask.clone());
+        }
+        let others: Vec<ClassId> =
+            task.others.iter().map(|(ask, _)| self.planner.add_class(ask.clone())).collect();
+        let class = self.planner.add_class(task.ask.clone());
+        for &class in others.iter().chain([&class]).filter(|_| task.critical) {
+            self.planner.set_critical(class);
+        }
+        self.planner.set_alternatives(class, &others);
+        class
     }
 
     fn tell_run(&mut self, run: u64) {
@@ -173,37 +219,52 @@ impl<'a> World<'a> {
             *begun.entry(at).or_default() += 1;
             let node = &self.nodes[placement.node.0 as usize];
             let (form, row) = &mut self.free[placement.node.0 as usize];
-            assert!(node.accepts && form.fits(row, &task.ask), "what begins has room");
-            let may = match &task.ask.places {
+            let (ask, takes, expected) = task.way(placement.way);
+            assert!(node.accepts && form.fits(row, ask), "what begins has room");
+            let may = match &ask.places {
                 None => !node.reserved,
                 Some(places) => places.open.contains(node.site),
             };
             assert!(may, "and goes only where it may");
             let taken = placement.taken;
-            assert_eq!(taken.devices.len(), u32::from(task.ask.devices.count));
+            assert_eq!(taken.devices.len(), u32::from(ask.devices.count));
             for device in taken.devices.iter() {
                 let free = row[form.amounts + usize::from(device)];
                 assert!(free >= u64::from(taken.share), "no device is given twice");
-                let kind = task.ask.devices.kinds;
+                let kind = ask.devices.kinds;
                 assert!(kind == 0 || kind >> node.devices[usize::from(device)].kind & 1 == 1);
             }
             form.change(row, &taken, false);
             let slower = |time: u64| (time * 1_000 / u64::from(node.speed)).max(1);
             let id = now << 20 | number as u64;
-            let class = self.planner.class(task.ask.clone());
-            let (taken_too, ends_at) = (taken.clone(), now + slower(task.expected));
+            let class = self.planner.group(placement.group).expect("it waits").class;
+            let class = self.planner.ways_of(class).nth(placement.way.into()).expect("a way");
+            let (taken_too, ends_at) = (taken.clone(), now + slower(expected));
             let lease =
                 Lease { class, taken: taken_too, began_at: now, ends_at, ..Lease::default() };
             self.planner.begin(item(id), placement.node, lease);
-            self.events.push(Reverse((now + slower(task.takes), true, at, id)));
+            self.events.push(Reverse((now + slower(takes), true, at, id)));
             self.leases.insert(id, (at, placement.node, taken));
             self.running[at] += 1;
-            self.fates[at] = Fate { began_at: now, node: placement.node, ..self.fates[at] };
+            assert!(task.critical || self.is_kept(placement.node), "what is kept stays free");
+            let (node, way) = (placement.node, placement.way);
+            self.fates[at] = Fate { began_at: now, node, way, ..self.fates[at] };
         }
         for (at, count) in begun {
             assert_eq!(count, self.tasks[at].gang, "a gang begins as a whole, and everything once");
             self.planner.set_group(now, key(self.tasks[at].run, at), Group::default());
         }
+    }
+
+    /// Whether what is kept on a node for critical work, and not used by any, is free.
+    fn is_kept(&self, node: NodeId) -> bool {
+        let (form, row) = &self.free[node.0 as usize];
+        let Some(kept) = self.planner.lane().find(|it| it.node == node) else { return true };
+        let whole = &row[form.amounts..form.amounts + form.devices.len()];
+        let whole = whole.iter().filter(|&&share| share == u64::from(WHOLE)).count() as u64;
+        let left = |(kept, used): (u64, u64)| kept - used;
+        kept.amounts.iter().zip(row).all(|(&kept, &free)| free >= left(kept))
+            && whole >= left(kept.devices) / u64::from(WHOLE)
     }
 
     fn end(&mut self, at: usize, lease: u64, now: u64, came: &[bool]) {

@@ -19,6 +19,5 @@ pub(super) async fn budgets(State(service): State<Shared>) -> Result<Json<Budget
 }
 
 pub(super) async fn queues(State(service): State<Shared>) -> Result<Json<QueueList>, Refusal> {
-    let queues = service.context.handle.ask(views::queues).await?;
-    Ok(Json(QueueList { queues }))
+    Ok(Json(service.context.handle.ask(views::queue_list).await?))
 }

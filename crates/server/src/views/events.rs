@@ -153,7 +153,10 @@ fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
             let what = some_items(names, task.task, &IdSet::range(items.start, items.end));
             let said = Said::of_task("attempts_leased", task.task, items.len(), status);
             let way = names.way(task.task, *variant).map(|way| format!(", to ask `{way}`"));
-            let way = way.unwrap_or_default();
+            let way = way.unwrap_or_else(|| match variant.0 {
+                0 => String::new(),
+                other => format!(", as alternative {}", u16::from(other) + 1),
+            });
             let places: Vec<String> = devices.iter().map(|place| place.to_string()).collect();
             let on = match places.len() {
                 0 => String::new(),

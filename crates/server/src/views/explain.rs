@@ -231,6 +231,7 @@ impl Text<'_, '_> {
         Some(api::Placement {
             worker: self.worker_name(),
             attempt: item.attempts().0,
+            alternative: self.subject.run.policy(self.key.task).alternative(lease.variant),
             token: lease.token.0,
             started: lease.started_at.map(api::Time),
             checkpointed: lease.saved_at.map(api::Time),

@@ -32,7 +32,7 @@ pub(crate) use items::{items, with_outputs};
 pub(crate) use names::Names;
 pub(crate) use page::Page;
 pub(crate) use progress::{PathLeft, progress};
-pub(crate) use queues::queues;
+pub(crate) use queues::queue_list;
 pub(crate) use reason::{ReasonAt, reason_at};
 pub(crate) use retry::{retry, retry_items};
 pub(crate) use rounds::Rounds;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use engine::QueueUse;
 use model::TaskStatus;
 use model::queue::{DEFAULT_QUEUE, SEPARATOR};
-use protocol::api::{QueueResource, QueueSummary};
+use protocol::api::{KeptResource, KeptRoom, QueueList, QueueResource, QueueSummary};
 
 use crate::handle::View;
 
@@ -17,8 +17,31 @@ struct Load {
     waiting: u64,
 }
 
+/// All that is set for who shares the place.
+pub(crate) fn queue_list(view: &View<'_>) -> QueueList {
+    QueueList { queues: queues(view), critical: critical(view) }
+}
+
+/// What is kept for critical work.
+fn critical(view: &View<'_>) -> Vec<KeptRoom> {
+    let rooms = view.engine.kept_rooms().into_iter();
+    let rooms = rooms.map(|room| {
+        let worker = view.engine.state().worker(room.worker);
+        let resources = room.resources.iter().map(|it| KeptResource {
+            resource: it.resource.as_ref().to_owned(),
+            kept: units(&it.resource, it.kept),
+            used: units(&it.resource, it.used),
+        });
+        KeptRoom {
+            node: worker.map_or_else(String::new, |worker| worker.name.to_string()),
+            resources: resources.collect(),
+        }
+    });
+    rooms.collect()
+}
+
 /// All queues that are set. What is in a queue is in those above it, too.
-pub(crate) fn queues(view: &View<'_>) -> Vec<QueueSummary> {
+fn queues(view: &View<'_>) -> Vec<QueueSummary> {
     let queues = view.engine.queues();
     let is_set = |path: &str| queues.iter().any(|(spec, _)| *spec.path == *path);
     let mut loads: HashMap<&str, Load> = HashMap::new();
@@ -55,13 +78,17 @@ fn with_those_above(path: &str) -> impl Iterator<Item = &str> {
     ends.map(|end| &path[..end])
 }
 
+/// An amount in units that people use.
 #[expect(clippy::cast_precision_loss, reason = "nobody has so much that it matters")]
+fn units(resource: &str, amount: u64) -> f64 {
+    match resource {
+        "cpu" | "gpu" => amount as f64 / 1_000.0,
+        _ => amount as f64,
+    }
+}
+
 fn resource(it: &QueueUse) -> QueueResource {
-    let unit = match &*it.resource {
-        "cpu" | "gpu" => 1_000.0,
-        _ => 1.0,
-    };
-    let of = |amount: u64| amount as f64 / unit;
+    let of = |amount: u64| units(&it.resource, amount);
     QueueResource {
         resource: it.resource.as_ref().to_owned(),
         used: of(it.used),

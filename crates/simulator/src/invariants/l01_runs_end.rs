@@ -29,7 +29,10 @@ pub fn bound(plan: &Plan) -> Span {
     let nodes = (0..plan.nodes.len()).filter(stays).map(|index| plan.nodes[index]);
     let light: u64 = nodes.clone().map(|node| node.cpu_milli / 500).sum();
     let heavy: u64 = nodes.map(|node| node.slots.min(node.cpu_milli / 1_000)).sum();
-    let at_once = light.min(heavy).max(1);
+    // Where room is kept, or work waits for what it ends sooner with, one goes after the other.
+    let waits = plan.runs.iter().any(|run| run.features.has(Feature::Alternatives));
+    let is_narrow = waits || workload::queues::is_kept(plan);
+    let at_once = if is_narrow { 1 } else { light.min(heavy).max(1) };
     let mut work = 0_u64;
     let forks = plan.runs.iter().filter(|run| run.fork.is_some());
     for run in plan.runs.iter().chain(forks) {

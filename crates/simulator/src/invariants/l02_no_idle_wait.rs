@@ -9,6 +9,7 @@ use model::{
     Timestamp, VariantId, WorkerId,
 };
 
+use crate::ledger::lane::Amounts;
 use crate::ledger::{Ledger, Run};
 
 /// How long an item may be ready beside an idle worker. Covers a commit, a plan and a heartbeat.
@@ -37,7 +38,12 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
         }
         for task in run.graph.tasks().filter(|&task| run.task(task).open > 0 && !is_full(run, task))
         {
+            // It may wait for what it ends sooner with.
+            if !run.graph.policy(task).alternatives.is_empty() {
+                continue;
+            }
             let request = &run.graph.policy(task).request;
+            let is_critical = run.graph.policy(task).critical;
             let mut ways: Vec<VariantId> = run
                 .items_of(task)
                 .iter()
@@ -56,8 +62,15 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
             let asked = &run.graph.policy(task).constraints;
             // Where the others of a task are may be full.
             let is_bound = asked.together.is_some() && run.live_items(task) > 0;
-            let mut open = idle.values().filter(|offers| asked.admits(&offers.site));
-            if waits && !is_bound && open.any(|offers| fits(offers, request)) {
+            let mut open = idle.iter().filter(|(_, offers)| asked.admits(&offers.site));
+            let takes = |(&worker, &offers): (&WorkerId, &&Offers)| {
+                let kept = ledger.lane.left_on(worker, &ledger.workers);
+                match kept.filter(|_| !is_critical) {
+                    None => fits(offers, request),
+                    Some(kept) => fits(&without(offers, kept), request),
+                }
+            };
+            if waits && !is_bound && open.any(takes) {
                 return Some((id, task));
             }
         }
@@ -113,6 +126,15 @@ fn suits(device: &Device, asked: &DeviceRequest) -> bool {
     let mut kinds = asked.kinds.iter();
     let is_kind = asked.kinds.is_empty() || kinds.any(|kind| is_of_kind(kind, &device.kind));
     is_kind && asked.memory_bytes <= device.memory_bytes
+}
+
+/// What is offered but for what is kept of it.
+fn without(offers: &Offers, [cpu_milli, slots]: Amounts) -> Offers {
+    let mut rest = offers.clone();
+    rest.cpu_milli = rest.cpu_milli.saturating_sub(cpu_milli);
+    let slot = rest.custom.iter_mut().find(|(name, _)| **name == *"slot");
+    slot.into_iter().for_each(|(_, amount)| *amount = amount.saturating_sub(slots));
+    rest
 }
 
 fn fits(offers: &Offers, request: &Request) -> bool {

@@ -73,7 +73,9 @@ fn is_known(plan: &Plan) -> bool {
     let is_plain = |run: &crate::plan::RunPlan| {
         run.flow == 0 && run.trouble == 0 && run.concurrency.is_none() && !run.handlers
     };
-    plan.runs.iter().all(is_plain) && !workload::queues::are_set(plan)
+    plan.runs.iter().all(is_plain)
+        && !workload::queues::are_set(plan)
+        && !workload::queues::is_kept(plan)
 }
 
 /// What is allowed for what broke between two times.

@@ -57,6 +57,10 @@ pub enum Feature {
     Preemption,
     /// Runs that stand in queues with limits and guarantees.
     Queues,
+    /// Attempts that can be made with other amounts.
+    Alternatives,
+    /// Attempts that go before all others, and have room kept for them.
+    Critical,
     /// Tasks of one run that are not as urgent as each other.
     Urgency,
 }
@@ -67,7 +71,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 28] = [
+    pub const ALL: [(&'static str, Self); 30] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -95,6 +99,8 @@ impl Feature {
         ("sites", Self::Sites),
         ("preemption", Self::Preemption),
         ("queues", Self::Queues),
+        ("alternatives", Self::Alternatives),
+        ("critical", Self::Critical),
         ("urgency", Self::Urgency),
     ];
 }

@@ -53,7 +53,13 @@ impl Records {
                     item.is_some_and(|item| item.first_way() == VariantId(0))
                 };
                 if *variant > VariantId(0) && items.clone().any(is_new) {
-                    stage.hit(Mark::OtherWay);
+                    let has_others = policy.alternatives.is_empty();
+                    stage.hit(if has_others { Mark::OtherWay } else { Mark::OtherAmounts });
+                }
+                if policy.critical
+                    && self.ledger.lane.left_on(*worker, &self.ledger.workers).is_some()
+                {
+                    stage.hit(Mark::InLane);
                 }
                 let grown = |item| {
                     run.item(task.task, model::ItemId(item)).is_some_and(|item| item.growths > 0)

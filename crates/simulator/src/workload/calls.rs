@@ -7,9 +7,9 @@
 
 use model::hash::mix;
 use model::outcome::{ErrorName, Failure, Spent, Unreached};
-use model::policy::{MemoryGrowth, Policy, Rule, Variant};
+use model::policy::{Alternative, MemoryGrowth, Policy, Rule, Variant};
 use model::shared::{Breaker, Shared, Spending, Unit};
-use model::{AttemptId, DeviceRequest, Outcome, Span, Timestamp};
+use model::{AttemptId, DeviceRequest, Outcome, Request, Span, Timestamp};
 
 use crate::plan::features::Feature;
 use crate::plan::{Plan, RunPlan};
@@ -58,6 +58,31 @@ pub(super) fn give(run: &RunPlan, random: &mut Random, policy: &mut Policy) {
     super::sites::give(run, random, policy);
     if run.features.has(Feature::Ways) && !policy.shared.breakers.is_empty() {
         policy.others = others(run, random, policy);
+    }
+    let is_alone = policy.others.is_empty() && policy.constraints.together.is_none();
+    if run.features.has(Feature::Alternatives) && is_alone {
+        alternatives(random, policy);
+    }
+    policy.critical = run.features.has(Feature::Critical) && random.per_mille(400);
+}
+
+/// Other amounts with which the same can be done, each in a time of its own. Now and then there is
+/// nowhere what the policy itself says.
+fn alternatives(random: &mut Random, policy: &mut Policy) {
+    let memory_bytes = policy.request.memory_bytes;
+    let mut other = || {
+        let slots = random.below(2);
+        let custom = if slots > 0 { vec![("slot".into(), slots)] } else { vec![] };
+        let cpu_milli = *random.pick(&[250, 500, 1_000]);
+        let expected = random.per_mille(700).then(|| Span(random.spread(1_000, 600_000_000)));
+        let custom = custom.into();
+        let request = Request { cpu_milli, memory_bytes, custom, ..Request::default() };
+        Alternative { request, expected }
+    };
+    policy.alternatives = [other(), other()].into();
+    policy.expected = random.per_mille(700).then(|| Span(random.spread(1_000, 600_000_000)));
+    if random.per_mille(200) {
+        policy.request.custom = [("nowhere".into(), 1)].into();
     }
 }
 

@@ -30,6 +30,19 @@ pub fn of(run: &RunPlan) -> &'static str {
     random.pick::<&str>(&PATHS)
 }
 
+/// Whether room is kept for critical work: where there is enough beside it for whatever a run asks.
+#[must_use]
+pub fn is_kept(plan: &Plan) -> bool {
+    let is_critical = plan.runs.iter().any(|run| run.features.has(Feature::Critical));
+    is_critical && plan.nodes[0].cpu_milli >= 2_000 && plan.nodes[0].slots > 1
+}
+
+/// What is kept then.
+#[must_use]
+pub fn kept() -> Quota {
+    Quota { cpu_milli: Some(500), custom: Box::new([("slot".into(), 1)]), ..Quota::default() }
+}
+
 /// All queues that are set.
 #[must_use]
 pub fn tree() -> QueueTree {
@@ -53,14 +66,13 @@ pub fn tree() -> QueueTree {
 /// What the coordinator of a plan goes by.
 #[must_use]
 pub fn rules(plan: &Plan, mutant: Option<Mutant>) -> Rules {
-    if !are_set(plan) {
-        let mut rules = Rules::default();
-        if mutant == Some(Mutant::EndlessPatience) {
-            rules.queues.max_wait = Some(Span::secs(1 << 32));
-        }
-        return rules;
+    let mut queues = if are_set(plan) { tree() } else { QueueTree::default() };
+    if mutant == Some(Mutant::EndlessPatience) {
+        queues.max_wait = Some(Span::secs(1 << 32));
     }
-    let mut queues = tree();
+    if is_kept(plan) && mutant != Some(Mutant::LaneForgotten) {
+        queues.kept = kept();
+    }
     for queue in &mut queues.queues {
         match mutant {
             Some(Mutant::NoQuotas) => queue.limit = Quota::default(),

@@ -62,7 +62,10 @@ pub(crate) fn shared(request: Request, settings: &Json) -> Request {
 
 /// The same for a policy.
 pub(crate) fn share(policy: &mut Policy, settings: &Json) {
-    policy.request = shared(std::mem::take(&mut policy.request), settings);
+    let alternatives = policy.alternatives.iter_mut().map(|it| &mut it.request);
+    for request in std::iter::once(&mut policy.request).chain(alternatives) {
+        *request = shared(std::mem::take(request), settings);
+    }
 }
 
 /// A whole number, which may stand there as a text.

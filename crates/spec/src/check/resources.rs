@@ -11,7 +11,7 @@ use crate::limits::MEMORY_LIMIT_BYTES_MIN;
 use crate::source::Extent;
 
 /// A core, in thousandths.
-const CORE_MILLI: u64 = 1_000;
+pub(super) const CORE_MILLI: u64 = 1_000;
 
 /// What an attempt asks for. What has a limit and no request asks for its limit.
 pub(super) fn request(resources: Option<&Resources>) -> Request {

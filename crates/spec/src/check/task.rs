@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::collections::HashMap;
 use model::control::Join;
-use model::policy::{Policy, Trigger, Variant};
+use model::policy::{Alternative, Policy, Trigger, Variant};
 use model::shared::{Deadline, Shared};
 use model::{Request, Span};
 
@@ -15,7 +15,7 @@ use super::look::{self, look_of};
 use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{Inherited, artifacts, check_name, control, resources, retries, site};
+use super::{Inherited, alternatives, artifacts, check_name, control, resources, retries, site};
 use crate::call::{Call, function};
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition, look_action};
@@ -136,14 +136,7 @@ impl Compiler<'_, '_> {
             ..Control::default()
         };
         let items = items((number, task), &mut control, computed, faults);
-        let extras = Extras {
-            labels: self.labels(step),
-            limits: resources::limits(task.resources.as_deref(), faults),
-            collect: artifacts::collected(task, faults),
-            place: artifacts::placed(task, faults),
-            cache: artifacts::cache(task, faults),
-            heartbeat_us: heartbeat(step, faults).map(|span| span.0),
-        };
+        let extras = self.extras(step, faults);
         let (request, mut ways) = (self.request(task), self.shared(task, faults).into_iter());
         let mut policy = Policy {
             shared: ways.next().unwrap_or_default(),
@@ -153,6 +146,7 @@ impl Compiler<'_, '_> {
             constraints: site::constraints(task, faults),
             timeout: time_limit(task.timeout.as_ref(), faults),
             expected: expected(task, faults),
+            alternatives: alternatives(task, faults),
             grace: task.grace.map_or(Policy::default().grace, |grace| grace.0),
             preemptible: task.preemptible.is_some_and(|may| may.0),
             restart_cost: task.restart_cost.map_or(Span::ZERO, |cost| cost.0),
@@ -192,6 +186,19 @@ impl Compiler<'_, '_> {
         (policy, task)
     }
 
+    /// What the task has beside what it does.
+    fn extras(&self, step: &Step<'_>, faults: &mut Faults) -> Extras {
+        let task = step.task;
+        Extras {
+            labels: self.labels(step),
+            limits: resources::limits(task.resources.as_deref(), faults),
+            collect: artifacts::collected(task, faults),
+            place: artifacts::placed(task, faults),
+            cache: artifacts::cache(task, faults),
+            heartbeat_us: heartbeat(step, faults).map(|span| span.0),
+        }
+    }
+
     /// What an attempt takes of what all runs share, in each of the ways to do the work: what the
     /// task says itself, and what the model has that is asked. Not empty.
     fn shared(&self, task: &TaskFile, faults: &mut Faults) -> Vec<Shared> {
@@ -209,8 +216,7 @@ impl Compiler<'_, '_> {
             None if waits => look::request(),
             resources => resources::request(resources.as_deref()),
         };
-        let needed = task.call().and_then(|call| call.kind.needs());
-        needed.into_iter().fold(request, resources::with_one)
+        needed(task, request)
     }
 
     /// Another kind of work than a script or a command.
@@ -314,6 +320,10 @@ impl Compiler<'_, '_> {
                 .said(step)
                 .find_map(|it| super::priority(it.priority))
                 .unwrap_or(self.defaults.inherited.priority),
+            critical: self
+                .said(step)
+                .find_map(|it| it.critical)
+                .map_or(self.defaults.inherited.critical, |critical| critical.0),
             trigger: step.trigger,
             join,
             failure: self
@@ -327,6 +337,21 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// With what else the task can be done.
+fn alternatives(task: &TaskFile, faults: &mut Faults) -> Box<[Alternative]> {
+    let mut alternatives = alternatives::alternatives(task, faults);
+    for it in &mut alternatives {
+        it.request = needed(task, std::mem::take(&mut it.request));
+    }
+    alternatives
+}
+
+/// What an attempt asks for, with what only some workers have that the kind of work needs.
+fn needed(task: &TaskFile, request: Request) -> Request {
+    let needed = task.call().and_then(|call| call.kind.needs());
+    needed.into_iter().fold(request, resources::with_one)
+}
+
 /// What holds for the tasks of a file in the place of a task.
 pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -> Inherited {
     let said = || {
@@ -336,6 +361,7 @@ pub(super) fn inherited(steps: &Steps<'_>, step: &Step<'_>, around: Inherited) -
     };
     Inherited {
         priority: said().find_map(|it| super::priority(it.priority)).unwrap_or(around.priority),
+        critical: said().find_map(|it| it.critical).map_or(around.critical, |it| it.0),
         failure: said().find_map(|it| it.on_failure).map(super::failure).or(around.failure),
         deadline: said()
             .find_map(|it| it.deadline.as_ref())
@@ -428,7 +454,14 @@ pub(crate) fn time_limit(limit: Option<&Placed<Duration>>, faults: &mut Faults) 
 
 /// How long an attempt is expected to take: longer than nothing.
 pub(crate) fn expected(task: &TaskFile, faults: &mut Faults) -> Option<Span> {
-    let expected = task.expected.as_ref()?;
+    expected_time(task.expected.as_ref(), faults)
+}
+
+pub(super) fn expected_time(
+    expected: Option<&Placed<Duration>>,
+    faults: &mut Faults,
+) -> Option<Span> {
+    let expected = expected?;
     if expected.value.0 == Span::ZERO {
         let message = "`expected` is longer than nothing";
         let fault = Fault::new(code::BAD_VALUE, expected.extent, message);

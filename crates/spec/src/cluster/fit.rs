@@ -39,7 +39,13 @@ impl Workflow {
 /// there.
 #[must_use]
 pub fn can_hold(offers: &Offers, policy: &Policy) -> bool {
-    policy.constraints.admits(&offers.site) && has_room(offers, &policy.request)
+    policy.constraints.admits(&offers.site) && requests(policy).any(|it| has_room(offers, it))
+}
+
+/// With what a task can be done: what it says itself, then its alternatives.
+fn requests(policy: &Policy) -> impl Iterator<Item = &Request> {
+    let alternatives = policy.alternatives.iter().map(|it| &it.request);
+    std::iter::once(&policy.request).chain(alternatives)
 }
 
 fn has_room(offers: &Offers, request: &Request) -> bool {
@@ -74,7 +80,7 @@ impl Nodes {
         let open = self.0.iter().filter(|node| asked.admits(&node.offers.site));
         match open.collect::<Vec<_>>() {
             open if open.is_empty() => Some(self.is_closed_to(asked)),
-            open => Open(open).refuses(&policy.request),
+            open => Open(open).refuses_all(policy),
         }
     }
 
@@ -96,6 +102,22 @@ impl Nodes {
 struct Open<'c>(Vec<&'c Node>);
 
 impl Open<'_> {
+    /// Why a task can be done with nothing that it names; nothing if it can. Told of what it says
+    /// itself.
+    fn refuses_all(&self, policy: &Policy) -> Option<Reason> {
+        let mut reasons = requests(policy).map(|request| self.refuses(request));
+        let mut first = reasons.next()??;
+        if reasons.any(|reason| reason.is_none()) {
+            return None;
+        }
+        match policy.alternatives.len() {
+            0 => {}
+            1 => first.message.push_str("; nor has one what its alternative asks for"),
+            _ => first.message.push_str("; nor has one what any of its alternatives asks for"),
+        }
+        Some(first)
+    }
+
     /// Why none of them has what a task asks for; nothing if one has.
     fn refuses(&self, request: &Request) -> Option<Reason> {
         if self.0.iter().any(|node| has_room(&node.offers, request)) {
@@ -235,6 +257,20 @@ nodes:
         assert_eq!(told("tasks: {a: {script: x, resources: {cpu: 16, memory: 64Gi}}}"), "");
         assert_eq!(told("tasks: {a: {script: x, resources: {gpu: 2, memory: 16Gi}}}"), "");
         assert_eq!(told("tasks: {a: {wait: 1s}}"), "");
+    }
+
+    #[test]
+    fn a_task_fits_if_one_of_its_alternatives_does() {
+        let of = |alternatives: &str| {
+            told(&format!(
+                "tasks: {{a: {{script: x, resources: {{gpu: 4}}, alternatives: [{alternatives}]}}}}"
+            ))
+        };
+        assert_eq!(of("{resources: {cpu: 64}}, {resources: {cpu: 16}}"), "");
+        let never = of("{resources: {cpu: 64}}");
+        let words = "task `a` asks for 4 gpu: more than any node has; nor has one what its";
+        assert!(never.contains(words), "{never}");
+        assert!(never.contains("`gpu` has the most: 2 gpu"), "{never}");
     }
 
     #[test]

@@ -127,6 +127,8 @@ pub(crate) const TASK: &[Foreign] = &[
     write("artifact", "artifacts"),
     write("memoize", "cache"),
     write("limits", "resources: {limits: ...}"),
+    write("variants", "alternatives"),
+    write("fallback", "alternatives"),
     write("node_selector", "select"),
     write("nodeSelector", "select"),
     write("affinity", "select"),
@@ -134,6 +136,15 @@ pub(crate) const TASK: &[Foreign] = &[
     write("tolerations", "tolerate"),
     write("ignored_taints", "tolerate"),
     ignored("x-"),
+];
+
+/// In one of `alternatives`.
+pub(crate) const ALTERNATIVE: &[Foreign] = &[
+    write("cpu", "resources: {cpu: ...}"),
+    write("memory", "resources: {memory: ...}"),
+    write("gpu", "resources: {gpu: ...}"),
+    write("duration", "expected"),
+    write("time", "expected"),
 ];
 
 /// In an approval or a signal.

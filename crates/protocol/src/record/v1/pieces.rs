@@ -242,6 +242,8 @@ pub(crate) struct Durations {
     pub(crate) policy: u32,
     #[prost(uint32, repeated, tag = "3")]
     pub(crate) recent_ms: Vec<u32>,
+    #[prost(uint32, tag = "4")]
+    pub(crate) variant: u32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

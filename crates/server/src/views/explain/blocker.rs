@@ -62,6 +62,7 @@ impl Text<'_, '_> {
             | Blocker::Silent
             | Blocker::Behind { .. }
             | Blocker::Reserved
+            | Blocker::Kept { .. }
             | Blocker::Apart { .. }
             | Blocker::Faster { .. }
             | Blocker::NoRoom { .. }
@@ -80,6 +81,16 @@ impl Text<'_, '_> {
             }
             Blocker::Reserved => {
                 "what room there is is kept for others that have waited longer".to_owned()
+            }
+            Blocker::Kept { worker, amounts } => {
+                let kept = amounts.iter().map(|(resource, value)| quota(resource, *value));
+                let (kept, name) = (kept.collect::<Vec<_>>().join(", "), self.worker(*worker));
+                let is_one = amounts.len() == 1 && kept.starts_with("1 ");
+                let (kept, are) = match amounts.len() {
+                    0 => ("what is free".to_owned(), "is"),
+                    _ => (kept, if is_one { "is" } else { "are" }),
+                };
+                format!("{kept} {are} kept for critical work on worker {name}")
             }
             Blocker::Apart { domain } => {
                 format!("its items stay together by {domain}, and there is no room where they run")
@@ -143,20 +154,29 @@ impl Text<'_, '_> {
         if misses.len() > said.len() {
             said.push(plural((misses.len() - said.len()) as u64, "more worker"));
         }
-        if said.is_empty() { "no worker has room".to_owned() } else { said.join("; ") }
+        let said = if said.is_empty() { "no worker has room".to_owned() } else { said.join("; ") };
+        let alternatives = self.subject.run.graph().policy(self.key.task).alternatives.len();
+        match alternatives {
+            0 => said,
+            1 => format!("{said} (of what it says and its alternative what comes nearest)"),
+            count => {
+                format!("{said} (of what it says and its {count} alternatives what comes nearest)")
+            }
+        }
     }
 
     /// What would let it start, to follow "what would let it start: ".
     pub(super) fn unblock(&self, blockers: &[Blocker]) -> Option<String> {
         let nearest = |misses: &[Miss], has: fn(&Shortfall) -> u64| {
             let short = misses.iter().filter_map(|miss| match &miss.lack {
-                Lack::Amount(short) => Some((miss.worker, short)),
+                Lack::Amount(short) => Some((miss, short)),
                 Lack::Site(_) => None,
             });
-            let (worker, short) =
+            let (miss, short) =
                 short.min_by_key(|(_, short)| short.asked.saturating_sub(has(short)))?;
-            let missing = short.asked.saturating_sub(has(short));
-            Some((self.missing(short, missing), self.asked(short), self.worker(worker)))
+            let (way, missing) = (miss.variant, short.asked.saturating_sub(has(short)));
+            let (missing, asked) = (self.missing(way, short, missing), self.asked(way, short));
+            Some((missing, asked, self.worker(miss.worker)))
         };
         Some(match blockers.first()? {
             Blocker::Dependency { .. } => {
@@ -193,6 +213,7 @@ impl Text<'_, '_> {
             Blocker::NoWorker => "a worker that connects".to_owned(),
             Blocker::Silent => "a worker that is heard of again".to_owned(),
             Blocker::Behind { .. } => "the start of what goes first".to_owned(),
+            Blocker::Kept { .. } => "the end of other work, or keeping less".to_owned(),
             Blocker::Apart { .. } => {
                 "the end of work where its items run, or of all those items".to_owned()
             }
@@ -248,6 +269,7 @@ pub(super) const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::NoWorker | Blocker::Silent => "no_worker",
         Blocker::Behind { .. } => "behind",
         Blocker::Reserved => "reserved",
+        Blocker::Kept { .. } => "kept",
         Blocker::Apart { .. } => "apart",
         Blocker::Faster { .. } => "faster",
         Blocker::NoRoom { .. } => "no_room",

@@ -3,7 +3,7 @@
 
 use model::device::of_each_kind;
 use model::wait::{Lack, Miss, Shortfall};
-use model::{Device, DeviceRequest, WorkerId};
+use model::{Device, DeviceRequest, VariantId, WorkerId};
 
 use super::super::words::amount;
 use super::Text;
@@ -18,8 +18,9 @@ impl Text<'_, '_> {
             Lack::Amount(short) => short,
             Lack::Site(obstacle) => return obstacle.to_string(),
         };
-        let asked = self.asked(short);
-        if self.devices(short).is_some() {
+        let variant = miss.variant;
+        let asked = self.asked(variant, short);
+        if self.devices(variant, short).is_some() {
             return format!(
                 "it asks for {asked}, {} of {} such are free",
                 short.free, short.capacity
@@ -36,8 +37,9 @@ impl Text<'_, '_> {
             Lack::Amount(short) => short,
             Lack::Site(obstacle) => return obstacle.to_string(),
         };
-        let asked = self.asked(short);
-        if self.devices(short).is_some() {
+        let variant = miss.variant;
+        let asked = self.asked(variant, short);
+        if self.devices(variant, short).is_some() {
             let (has, such) = (self.has(miss.worker), short.capacity);
             return match such {
                 0 => format!("it asks for {asked}, the worker has {has}"),
@@ -49,17 +51,17 @@ impl Text<'_, '_> {
     }
 
     /// What is asked for.
-    pub(super) fn asked(&self, short: &Shortfall) -> String {
-        match self.devices(short) {
+    pub(super) fn asked(&self, variant: VariantId, short: &Shortfall) -> String {
+        match self.devices(variant, short) {
             Some(devices) => devices.to_string(),
             None => amount(&short.resource, short.asked),
         }
     }
 
     /// What is missing of that.
-    pub(super) fn missing(&self, short: &Shortfall, count: u64) -> String {
+    pub(super) fn missing(&self, variant: VariantId, short: &Shortfall, count: u64) -> String {
         let devices = u16::try_from(count).unwrap_or(u16::MAX);
-        match self.devices(short) {
+        match self.devices(variant, short) {
             Some(asked) => DeviceRequest { count: devices, ..asked.clone() }.to_string(),
             None => amount(&short.resource, count),
         }
@@ -67,8 +69,9 @@ impl Text<'_, '_> {
 
     /// The devices that are asked for, if it is those that are missing, and not an amount of the
     /// same name.
-    fn devices(&self, short: &Shortfall) -> Option<&DeviceRequest> {
-        let request = &self.subject.run.graph().policy(self.key.task).request;
+    fn devices(&self, variant: VariantId, short: &Shortfall) -> Option<&DeviceRequest> {
+        let policy = self.subject.run.graph().policy(self.key.task);
+        let (request, _) = policy.variants().nth(usize::from(variant.0))?;
         Some(&request.devices).filter(|devices| devices.count > 0 && *short.resource == *GPU)
     }
 

@@ -183,3 +183,25 @@ fn what_waits_for_room_says_when_it_comes_and_what_runs_why_it_is_there() {
     // The one that runs has 30 seconds to go, and the longer of the others goes first.
     assert_eq!(spans, [29, 36]);
 }
+
+#[test]
+fn of_what_can_be_done_in_several_ways_the_nearest_is_told() {
+    let mut stage = Stage::new(2);
+    let either = "either, resources: {gpu: a100}, alternatives: [{resources: {cpu: 2}}]";
+    let run = stage.submit(&flow(
+        "",
+        &[
+            either,
+            "large, resources: {gpu: 2}, alternatives: \
+        [{resources: {gpu: 't4:4'}}, {resources: {cpu: 3}}]",
+        ],
+    ));
+    stage.start(1);
+    let seen = explained(&stage, run, "either");
+    assert_eq!(seen.placed.and_then(|placed| placed.alternative), Some(2));
+    let large = explained(&stage, run, "large");
+    let told = &large.blockers[0].text;
+    let nearest = "worker w: it asks for 3 CPU, there are 2 CPU in all (of what it says and its 2 \
+                   alternatives what comes nearest)";
+    assert!(told.starts_with(nearest), "{told}");
+}

@@ -1,4 +1,4 @@
-//! S38: no priority inversion. Of one run nothing begins that is less urgent than something else
+//! S40: no priority inversion. Of one run nothing begins that is less urgent than something else
 //! that asks for the same, could begin, and has waited for it. What something urgent waits for is
 //! as urgent itself (Sha, Rajkumar and Lehoczky, 1990).
 
@@ -71,6 +71,9 @@ fn could_begin(run: &Run, task: TaskId, begins: &Policy, at: Timestamp) -> bool 
         && policy.constraints.is_empty()
         && policy.shared == begins.shared
         && policy.shared.is_empty()
+        && policy.critical == begins.critical
+        && policy.alternatives.is_empty()
+        && begins.alternatives.is_empty()
         && policy.others.is_empty()
         && begins.others.is_empty()
         && policy.deadline.is_none();
