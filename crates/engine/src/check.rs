@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 
+use model::fact::Standing;
 use model::policy::Stage;
 use model::resources::WHOLE_DEVICE;
 use model::status::TaskStatus;
@@ -36,6 +37,7 @@ impl Engine {
         for (id, run) in state.runs() {
             check_counts(id, run)?;
             check_order(id, run)?;
+            check_gangs(state, id, run)?;
         }
         check_leases(state)?;
         check_workers(state)?;
@@ -119,6 +121,30 @@ fn may_precede_its_turn(run: &Run, task: TaskId) -> bool {
     };
     let in_part = run.fan(task).is_some_and(|fan| fan.items().iter().any(held));
     late || record.is_marked() || in_part
+}
+
+/// The members of a gang are with workers all together and work, or none of them is, or those that
+/// are have been told to leave (S38).
+fn check_gangs(state: &State, id: RunId, run: &Run) -> Result<(), Violation> {
+    for task in run.graph().tasks() {
+        let key = TaskKey { run: id, task };
+        let held = run.held_items(task).filter_map(|item| state.lease(key.item(item)));
+        let (mut working, mut done, mut dismissed) = (0, 0, 0);
+        held.for_each(|lease| match lease.standing {
+            Standing::Working => working += 1,
+            Standing::Done => done += 1,
+            Standing::Dismissed(_) => dismissed += 1,
+        });
+        let holds = match (run.is_gang(task), working + done) {
+            (false, _) => done + dismissed == 0,
+            (true, 0) => true,
+            (true, whole) => dismissed == 0 && working > 0 && whole == run.item_count(task),
+        };
+        ensure(holds, "S38", || {
+            format!("of {id}/{task} {working} members work, {done} have, and {dismissed} leave")
+        })?;
+    }
+    Ok(())
 }
 
 fn check_leases(state: &State) -> Result<(), Violation> {

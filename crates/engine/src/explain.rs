@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use model::control::Kind;
+use model::fact::Standing;
 use model::limits::UNSATISFIABLE_GRACE;
 use model::status::TaskStatus;
 use model::wait::{Blocker, Lack, Miss, Shortfall};
@@ -12,7 +13,7 @@ use scheduler::{Refusal, Shortage, Thing};
 
 use crate::decide::may_start;
 use crate::engine::Engine;
-use crate::planning::{KeptRoom, Limit, Origin, Planning, Way};
+use crate::planning::{KeptRoom, Limit, Origin, Planning, QueueMiss, Way};
 use crate::state::{Circuit, Run};
 
 /// Groups that are looked at to say how much goes before something.
@@ -54,8 +55,12 @@ impl Engine {
     pub fn explain(&self, item: ItemKey) -> Option<Explanation> {
         let run = self.state().run(item.run)?;
         let status = run.item(item.task, item.item)?.status();
+        if let Some(explanation) = self.explain_member(run, item, status) {
+            return Some(explanation);
+        }
         let origin = match status {
             TaskStatus::Ready => Some(Origin::Task(item.task_key())),
+            TaskStatus::Retrying if run.is_gang(item.task) => Some(Origin::Task(item.task_key())),
             TaskStatus::Retrying => {
                 let until = self.state().ready.retry_at(item)?;
                 if until > self.now() {
@@ -80,6 +85,25 @@ impl Engine {
         let ahead = may_start(run.status()).then(|| self.ahead(run, item, origin));
         let blockers = self.refusal(run, origin, ahead.unwrap_or_default());
         Some(Explanation { status, blockers, ahead })
+    }
+
+    /// Explains the member of a gang, if it is what the others do that keeps it.
+    fn explain_member(&self, run: &Run, item: ItemKey, status: TaskStatus) -> Option<Explanation> {
+        let (key, state) = (item.task_key(), self.state());
+        if !run.is_gang(item.task) || status.is_final() || status == TaskStatus::Pending {
+            return None;
+        }
+        let lease = state.lease(item);
+        let blocker = match (lease, state.gang_due(key)) {
+            (Some(lease), _) if lease.standing == Standing::Done => {
+                Blocker::Members { left: state.working_members(key) }
+            }
+            (Some(_), _) => return None,
+            (None, None) => Blocker::Members { left: state.working_members(key) },
+            (None, Some(until)) if until > self.now() => Blocker::Backoff { until },
+            (None, Some(_)) => return None,
+        };
+        Some(Explanation { status, blockers: vec![blocker], ahead: None })
     }
 
     fn refusal(&self, run: &Run, origin: Origin, ahead: Ahead) -> Vec<Blocker> {
@@ -113,10 +137,9 @@ impl Engine {
             Refusal::NoneAccepts => Blocker::Silent,
             Refusal::NoRoom => Blocker::NoRoom { misses: misses(false) },
             Refusal::Reserved => Blocker::Reserved,
-            Refusal::Kept(node) => match planning.kept_room(self.state(), node) {
-                Some(room) => kept(room),
-                None => behind.clone(),
-            },
+            Refusal::Kept(node) => {
+                planning.kept_room(self.state(), node).map_or_else(|| behind.clone(), kept)
+            }
             Refusal::Apart => match &way.taken(self.state().classes()).constraints.together {
                 Some(domain) => Blocker::Apart { domain: domain.clone() },
                 None => behind.clone(),
@@ -129,24 +152,34 @@ impl Engine {
                 Some(limit) => self.shared_blocker(way, limit),
                 None => behind.clone(),
             },
-            Refusal::Queue(queue) => match planning.queue_miss(self.state(), queue, key) {
-                Some(miss) => Blocker::Queue {
-                    queue: miss.queue,
-                    resource: miss.resource,
-                    asked: miss.asked,
-                    used: miss.used,
-                    limit: miss.limit,
-                },
-                None => behind.clone(),
+            Refusal::Queue(queue) => {
+                let miss = planning.queue_miss(self.state(), queue, key);
+                miss.map_or_else(|| behind.clone(), queue_blocker)
+            }
+            Refusal::Gang { room, at } => Blocker::Gang {
+                members: run.item_count(task),
+                room,
+                at: at.map(Timestamp),
+                misses: misses(false),
             },
+            Refusal::Oversized { largest } => {
+                let since = self.volatile().oversized.get(&origin.task());
+                let (members, fails_at) = (run.item_count(task), self.fails_at(since));
+                Blocker::Oversized { members, largest, fails_at }
+            }
             Refusal::NeverFits => {
-                let since = self.volatile().never_fits.get(&way.class).copied();
-                let fails_at = since.unwrap_or(self.now()) + UNSATISFIABLE_GRACE;
+                let fails_at = self.fails_at(self.volatile().never_fits.get(&way.class));
                 Blocker::NeverFits { misses: misses(true), fails_at }
             }
         };
-        let is_queued = matches!(refusal, Refusal::NoRoom) && ahead.items > 0;
+        let by_nodes = matches!(refusal, Refusal::NoRoom | Refusal::Gang { .. });
+        let is_queued = by_nodes && ahead.items > 0;
         core::iter::once(blocker).chain(is_queued.then_some(behind)).collect()
+    }
+
+    /// When something fails that has been said since a time never to fit.
+    fn fails_at(&self, since: Option<&Timestamp>) -> Timestamp {
+        since.copied().unwrap_or(self.now()) + UNSATISFIABLE_GRACE
     }
 
     /// What of the things that all runs share keeps a class.
@@ -215,7 +248,8 @@ impl Engine {
         let scheduler::Ahead { items, groups, more, .. } =
             planner.ahead(Planning::key(origin), LOOKS_MAX);
         let mut ahead = Ahead { items, tasks: groups, more };
-        if let (Origin::Task(_), Some(fan)) = (origin, run.fan(item.task)) {
+        let fan = run.fan(item.task).filter(|_| !run.is_gang(item.task));
+        if let (Origin::Task(_), Some(fan)) = (origin, fan) {
             let before = fan.ready_before(item.item.0);
             ahead.items += u64::from(before);
             ahead.tasks += u64::from(before > 0);
@@ -229,6 +263,11 @@ fn kept(room: KeptRoom) -> Blocker {
     let left = room.resources.into_iter().map(|it| (it.resource, it.kept - it.used));
     let amounts = left.filter(|&(_, left)| left > 0).collect();
     Blocker::Kept { worker: room.worker, amounts }
+}
+
+fn queue_blocker(miss: QueueMiss) -> Blocker {
+    let QueueMiss { queue, resource, asked, used, limit } = miss;
+    Blocker::Queue { queue, resource, asked, used, limit }
 }
 
 fn dependencies(run: &Run, key: TaskKey) -> Vec<Blocker> {

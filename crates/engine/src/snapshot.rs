@@ -97,6 +97,7 @@ impl State {
                 saved_at: lease.saved_at,
                 overran: lease.overran,
                 leaving_since: lease.leaving_since,
+                standing: lease.standing,
             });
             let fact = Fact::Restored(Box::new(restored));
             list.push((Seq(lease.token.0), lease.leased_at, fact));

@@ -40,7 +40,8 @@ impl Engine {
     /// Whether a supposed plan would place an item, which has so many of its group before it.
     pub(crate) fn is_placed(&self, item: ItemKey, origin: Origin) -> bool {
         let placed = self.supposed().0.get(&Planning::key(origin)).copied().unwrap_or(0);
-        let fan = self.state().run(item.run).and_then(|run| run.fan(item.task));
+        let run = self.state().run(item.run).filter(|run| !run.is_gang(item.task));
+        let fan = run.and_then(|run| run.fan(item.task));
         let before = match (origin, fan) {
             (Origin::Task(_), Some(fan)) => fan.ready_before(item.item.0),
             _ => 0,

@@ -4,6 +4,7 @@
 //! tokens follow from the facts before it. No fact holds output bytes, rendered text or a secret.
 //! Facts are for ever: one may be added, none may change its meaning.
 
+mod gang;
 mod image;
 
 use alloc::boxed::Box;
@@ -18,7 +19,8 @@ use crate::{
     Attempt, DeviceSet, Digest, Epoch, IdSet, ItemId, ItemKey, Offers, Request, Round, RunId,
     RunStatus, Seq, Span, TaskId, TaskKey, Timestamp, VariantId, WorkerId,
 };
-pub use image::{LeaseImage, PreemptedImage};
+pub use gang::GangPart;
+pub use image::{LeaseImage, PreemptedImage, Standing};
 
 /// An entry of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +57,14 @@ pub enum Fact {
         /// The worker's devices that it takes, by their places there; then there is one item.
         devices: DeviceSet,
     },
+    /// All members of a gang were given to workers, together. Tokens and attempt numbers are as in
+    /// [`Fact::AttemptsLeased`].
+    GangLeased {
+        /// The task.
+        task: TaskKey,
+        /// Which worker has which of its items: all of them, in order.
+        parts: Vec<GangPart>,
+    },
     /// A worker began with items that it held.
     AttemptsStarted {
         /// The task.
@@ -81,9 +91,11 @@ pub enum Fact {
         /// Its items.
         items: IdSet,
     },
-    /// Attempts ended, all in the same way.
+    /// Attempts ended, all in the same way. The first of a gang that ends badly ends the gang: the
+    /// others are told to leave.
     AttemptsEnded(Box<AttemptsEnded>),
-    /// Leases ended without a start, as the worker says: the items are ready again.
+    /// Leases ended without a start, as the worker says: the items are ready again, and those of a
+    /// gang wait for the others of it.
     LeasesReturned {
         /// The task.
         task: TaskKey,

@@ -15,6 +15,8 @@ pub const WORKFLOW_FILE_BYTES_MAX: usize = 256 << 20;
 pub const RENDERED_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one stored journal frame: a record never exceeds it.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Members of a gang, which one fact begins.
+pub const GANG_MEMBERS_MAX: u32 = 1_024;
 /// Items named by one fact, so that its record stays below [`FRAME_BYTES_MAX`].
 pub const ITEMS_PER_FACT_MAX: usize = 4_096;
 /// Bytes of outputs that rest in the store, in the same transaction as the outcome.
@@ -67,6 +69,7 @@ pub const UNSATISFIABLE_GRACE: Span = Span::secs(60);
 
 const _: () = {
     assert!(INLINE_BYTES_MAX < FRAME_BYTES_MAX);
+    assert!(GANG_MEMBERS_MAX as usize <= ITEMS_PER_FACT_MAX);
     assert!(HEARTBEAT.0 * HEARTBEATS_MISSED_MAX < ATTEMPT_LEASE.0);
     assert!(LEADER_RENEW.0 * 2 < LEADER_LEASE.0);
     // A failover must end before any attempt's lease does.

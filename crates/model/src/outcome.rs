@@ -15,7 +15,7 @@ pub enum Outcome {
     Failed(Failure),
     /// It was killed because its time was up.
     TimedOut,
-    /// It was ended because its run was stopped.
+    /// It was ended because its run was stopped, or because its gang had lost a member.
     Cancelled,
     /// It was killed at once because its run, or it alone, was terminated.
     Terminated,
@@ -162,13 +162,15 @@ pub enum Then {
     /// The item may be leased again at once, in this other way or one after it. It is no retry: the
     /// first way could not be had.
     Instead(VariantId),
+    /// The attempt has done its work, and that counts when all of its gang have done theirs.
+    WithGang,
 }
 
 impl Then {
     /// Whether another attempt follows.
     #[must_use]
     pub const fn is_again(self) -> bool {
-        !matches!(self, Self::Final)
+        matches!(self, Self::Retry { .. } | Self::Instead(_))
     }
 }
 

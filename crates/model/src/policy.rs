@@ -58,6 +58,9 @@ pub struct Policy {
     pub failure: Option<FailurePolicy>,
     /// How many of its items may be leased at a time.
     pub concurrency: Option<u32>,
+    /// Whether its items are the members of a gang: all of them begin together, and are tried again
+    /// together.
+    pub gang: bool,
     /// What each attempt takes of what all runs share.
     pub shared: Shared,
     /// What is asked of the workers that attempts go to, in whatever way the work is done.
@@ -145,6 +148,7 @@ impl Default for Policy {
             asks: false,
             failure: None,
             concurrency: None,
+            gang: false,
             shared: Shared::default(),
             constraints: Constraints::default(),
             deadline: None,

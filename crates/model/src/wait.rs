@@ -144,6 +144,33 @@ pub enum Blocker {
         /// For each worker what is missing most.
         misses: Vec<Miss>,
     },
+    /// It is the member of a gang, of which others are still with workers: those that are being
+    /// ended, or, if it has done its work, those that have not done theirs.
+    Members {
+        /// How many.
+        left: u32,
+    },
+    /// It is the member of a gang, and not all of that have room at once.
+    Gang {
+        /// How many members there are.
+        members: u32,
+        /// How many have room now.
+        room: u32,
+        /// When all will have, if room is reserved for them.
+        at: Option<Timestamp>,
+        /// For each worker that has room for none more what is missing most.
+        misses: Vec<Miss>,
+    },
+    /// It is the member of a gang that all workers together could not hold, even when free. The
+    /// task fails when that lasts.
+    Oversized {
+        /// How many members there are.
+        members: u32,
+        /// How many the workers could hold.
+        largest: u32,
+        /// When it fails.
+        fails_at: Timestamp,
+    },
     /// No worker could hold it, even when free. The task fails when that lasts.
     NeverFits {
         /// For each worker what is missing most.

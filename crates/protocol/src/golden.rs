@@ -88,6 +88,8 @@ fn every_golden_file_belongs_to_a_kind() {
             "graph_constraints",
             "graph_preemption",
             "preemption",
+            "gangs",
+            "graph_gangs",
             "sites",
             "sites_offered",
             "graph",

@@ -38,7 +38,8 @@ const DEVICES: u32 = 6;
 /// The seventh says what is asked of the workers that attempts go to, whose place others may take,
 /// and what it costs to begin anew.
 const PLACES: u32 = 7;
-/// The eighth says with what else tasks can be done, and which go before all others.
+/// The eighth says with what else tasks can be done, which go before all others, and which are
+/// gangs.
 const ALTERNATIVES: u32 = 8;
 
 /// The newest that this build reads.

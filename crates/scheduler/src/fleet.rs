@@ -1,6 +1,6 @@
 //! The nodes, with what runs on each and until when. It knows nothing of what waits.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
@@ -63,6 +63,8 @@ pub struct Lease {
     /// What it costs to begin it anew, and what it has lost and waited because it had to before, in
     /// microseconds.
     pub loss: u64,
+    /// Whether it is the member of a gang, all of which ends if it does.
+    pub gang: bool,
 }
 
 impl Default for Lease {
@@ -79,6 +81,7 @@ impl Default for Lease {
             priority: (50, 50),
             preemptible: false,
             loss: 0,
+            gang: false,
         }
     }
 }
@@ -281,6 +284,8 @@ pub(super) struct Fleet {
     /// The priorities of items with nodes that may be interrupted, by queue, with how many there
     /// are of each.
     preemptible: BTreeMap<(QueueId, (u8, u8)), usize>,
+    /// The members of gangs that have been given to nodes.
+    members: BTreeSet<GroupKey>,
 }
 
 impl Fleet {
@@ -325,6 +330,15 @@ impl Fleet {
         self.leases.get(&item).copied()
     }
 
+    /// The members of a gang that have been given to nodes, the one that is named among them.
+    pub(super) fn gang_of(&self, item: GroupKey) -> impl Iterator<Item = (GroupKey, &Lease)> {
+        let of_task = GroupKey { item: 0, ..item }..=GroupKey { item: u32::MAX, ..item };
+        self.members.range(of_task).filter_map(|&member| {
+            let node = &self.nodes[self.leases.get(&member)?.0 as usize];
+            Some((member, node.leases.get(&member)?))
+        })
+    }
+
     /// Takes a node away; gives back what was there.
     pub(super) fn remove(&mut self, id: NodeId) -> Vec<Lease> {
         let Some(node) = self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_gone) else {
@@ -336,6 +350,7 @@ impl Fleet {
         let mut gone = Vec::new();
         for (item, lease) in items {
             self.leases.remove(&item);
+            self.members.remove(&item);
             self.forget_preemptible(&lease);
             gone.push(lease);
         }
@@ -424,6 +439,9 @@ impl Fleet {
             *self.preemptible.entry((lease.queue, lease.priority)).or_default() += 1;
         }
         node.leaving += u32::from(lease.leaves_at.is_some());
+        if lease.gang {
+            self.members.insert(item);
+        }
         node.begin(item, lease);
         self.futures[id.0 as usize] = None;
         self.leases.insert(item, id);
@@ -454,6 +472,7 @@ impl Fleet {
         let id = self.leases.remove(&item)?;
         self.freed.push(id.0);
         self.futures[id.0 as usize] = None;
+        self.members.remove(&item);
         let node = self.nodes.get_mut(id.0 as usize)?;
         let ended = node.end(item)?;
         node.leaving -= u32::from(ended.leaves_at.is_some());

@@ -1,78 +1,182 @@
-//! Gangs: items that begin together, on one node or many, or not at all.
+//! Gangs: items that begin together, on one node or many, or not at all. A gang holds nothing while
+//! it waits, so that no two of them wait for each other's halves.
+//!
+//! What keeps a gang is true of it alone: a smaller one of its class may begin.
 
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
+use model::collections::HashMap;
+use model::limits::GANG_MEMBERS_MAX;
+
+use super::Planner;
+use super::ask::Ask;
 use super::backlog::{Group, GroupKey};
+use super::fit::fits;
+use super::fleet::Node;
 use super::place::Slot;
-use super::plan::{Outcome, Planning};
+use super::plan::{Limits, Outcome, Planning};
+use super::refusal::Refusal;
+
+/// Nodes, with how many members each of them is to have.
+type Shares = Vec<(usize, u32)>;
+
+impl Planner {
+    /// Works out of how many members gangs of each class may be on nodes where nothing runs, if
+    /// there are other nodes than when that was last done.
+    pub(super) fn work_out_gangs(&mut self) {
+        let version = self.fleet.version;
+        for class in &self.gangs {
+            let Some(class) = self.classes.get_mut(class.0 as usize) else { continue };
+            if class.members_max.is_none_or(|(known, _)| known != version) {
+                class.members_max = Some((version, members_max(&self.fleet.nodes, &class.ask)));
+            }
+        }
+    }
+}
+
+/// How many members the largest gang has that nodes could hold where nothing runs: all of them, or
+/// those of one group where items stay together.
+fn members_max(nodes: &[Node], ask: &Ask) -> u32 {
+    let together = ask.places.as_ref().and_then(|places| places.together.as_ref());
+    let mut groups: HashMap<u32, u32> = HashMap::default();
+    for (index, node) in nodes.iter().enumerate().filter(|(_, node)| node.could_hold(ask)) {
+        let domain = together.map_or(0, |domain| domain.of(index, node.spec.site));
+        let group = groups.entry(domain).or_default();
+        let times = match ask.devices.count {
+            0 => fits(&ask.amounts, &node.spec.capacity),
+            _ => node.form.times(&node.empty, ask, GANG_MEMBERS_MAX),
+        };
+        *group = group.saturating_add(times);
+    }
+    groups.into_values().max().unwrap_or(0)
+}
 
 impl Planning<'_> {
-    /// All items of a gang begin, on as few and as tight nodes as possible, or none.
-    pub(super) fn place_gang(&mut self, key: GroupKey, group: &Group) -> Outcome {
-        let ask = self.ask(group);
-        self.spend(2 * self.planner.fleet.nodes.len());
-        let mut nodes: Vec<(u64, usize, u32)> = Vec::new();
-        for (node, known) in self.planner.fleet.nodes.iter().enumerate() {
-            let duration = known.duration(group.expected);
-            if self.lets(node) && self.draft.fits_now(node, ask, duration).is_some() {
-                let times = self.draft.times(node, ask, (self.now, duration), group.count);
-                nodes.push((self.slack(node, ask), node, times));
+    /// All members of a gang begin, or none does, within what is left of limits.
+    pub(super) fn place_gang(&mut self, key: GroupKey, group: &Group, left: Limits) -> Outcome {
+        let class = &self.planner.classes[group.class.0 as usize];
+        let largest = class.members_max.map_or(u32::MAX, |(_, members)| members);
+        let queue = self.planner.backlog.queue(key.run);
+        // Where no node could hold even one, that is said of the whole class.
+        let refusal = match group.count {
+            count if count > largest && largest > 0 => Some(Refusal::Oversized { largest }),
+            count if count > left.of_run => Some(Refusal::Run),
+            count if count > left.of_queue => {
+                self.queues.tightest(queue, &class.ask).map(Refusal::Queue)
             }
+            count if count > left.drawn => self.purse.scarcest(class).map(Refusal::Allowance),
+            count => self.scarce.get(&group.class).and_then(|&(fewest, room)| {
+                (count >= fewest).then_some(Refusal::Gang { room, at: None })
+            }),
+        };
+        match refusal {
+            Some(refusal) => Outcome::Alone(refusal),
+            None => self.look_for_room(group).unwrap_or_else(|| self.place_members(key, group)),
         }
-        nodes.sort_unstable();
-        let room = nodes.iter().map(|&(_, _, times)| u64::from(times)).sum::<u64>();
-        if room < u64::from(group.count) {
-            return Outcome::Kept;
-        }
-        let mut left = group.count;
-        for (_, node, times) in nodes {
-            let duration = self.planner.fleet.nodes[node].duration(group.expected);
-            for _ in 0..times.min(left) {
-                let least = self.draft.fits_now(node, ask, duration);
-                let Some(least) = least else { break };
-                self.begin(key, node, &least, group);
-                left -= 1;
-            }
-        }
-        debug_assert_eq!(left, 0, "a gang begins as a whole");
-        Outcome::Settled
     }
 
-    /// Reserves the first time at which all items of a gang have room; says whether there is one.
-    pub(super) fn book_gang(&mut self, group: &Group) -> bool {
+    /// The members begin on as few nodes as possible: on one that has room for all, the tightest of
+    /// these, or else on those that have room for the most. Where they are to be spread, each
+    /// begins where the fewest are.
+    fn place_members(&mut self, key: GroupKey, group: &Group) -> Outcome {
         let ask = self.ask(group);
         let nodes = &self.planner.fleet.nodes;
         self.spend(2 * nodes.len());
-        let mut starts: Vec<(u64, usize)> = Vec::new();
+        let (mut rooms, mut free) = (Shares::new(), 0_u32);
         for (node, known) in nodes.iter().enumerate() {
+            if !self.lets(node) || !self.draft.fits(node, ask) {
+                continue;
+            }
+            let now = self.draft.form(node).times(self.draft.free(node), ask, group.count);
+            free = free.saturating_add(now);
             let duration = known.duration(group.expected);
-            let start = match self.lets(node) {
-                true => self.draft.earliest(node, ask, duration),
-                false => None,
+            if self.draft.fits_now(node, ask, duration).is_some() {
+                rooms.push((node, self.draft.times(node, ask, (self.now, duration), group.count)));
+            }
+        }
+        let room = rooms.iter().fold(0_u32, |sum, &(_, times)| sum.saturating_add(times));
+        if room < group.count && free >= group.count {
+            return Outcome::Kept;
+        }
+        if room < group.count {
+            if !self.looks_at_others() {
+                self.scarce.insert(group.class, (group.count, free));
+            }
+            return Outcome::Alone(Refusal::Gang { room: free, at: None });
+        }
+        let spreads = ask.places.as_ref().is_some_and(|places| places.spread.is_some());
+        let mut left = group.count;
+        while left > 0 {
+            let shares = match spreads {
+                true => self.emptiest(ask, &mut rooms).into_iter().collect(),
+                false => self.fewest(ask, core::mem::take(&mut rooms), left),
             };
-            starts.extend(start.map(|(start, ..)| (start, node)));
-        }
-        starts.sort_unstable();
-        for (last, &(start, _)) in starts.iter().enumerate() {
-            let mut left = group.count;
-            let mut chosen = Vec::new();
-            for &(_, node) in &starts[..=last] {
-                let duration = nodes[node].duration(group.expected);
-                let times = self.draft.times(node, ask, (start, duration), left);
-                chosen.push((node, times));
-                left -= times;
+            let begun = shares.iter().map(|&(node, times)| self.begin_on(key, node, times, group));
+            let begun: u32 = begun.sum();
+            debug_assert!(begun > 0, "a gang begins as a whole");
+            if begun == 0 {
+                break;
             }
-            if left == 0 {
-                self.book_all(&chosen, start, group);
-                return true;
-            }
+            left = left.saturating_sub(begun);
         }
-        false
+        Outcome::Settled
     }
 
-    fn book_all(&mut self, chosen: &[(usize, u32)], start: u64, group: &Group) {
+    /// So many members begin on a node; says how many did.
+    fn begin_on(&mut self, key: GroupKey, node: usize, times: u32, group: &Group) -> u32 {
+        let (ask, duration) =
+            (self.ask(group), self.planner.fleet.nodes[node].duration(group.expected));
+        // One by one, since each takes devices of its own.
+        for begun in 0..times {
+            let Some(least) = self.draft.fits_now(node, ask, duration) else { return begun };
+            self.begin(key, node, &least, group);
+        }
+        times
+    }
+
+    /// Of nodes with room, as few as have room for so many members: those with room for the most,
+    /// and for the rest the tightest that holds it. Among equals those that are liked more.
+    fn fewest(&self, ask: &Ask, rooms: Shares, count: u32) -> Shares {
+        let mut ranked: Vec<_> = rooms
+            .into_iter()
+            .map(|(node, times)| {
+                (Reverse(times), self.wish(node, ask), self.slack(node, ask), node)
+            })
+            .collect();
+        ranked.sort_unstable();
+        let (mut left, mut shares) = (count, Shares::new());
+        for (at, &(Reverse(times), .., node)) in ranked.iter().enumerate() {
+            if times >= left {
+                let holds = ranked[at..].iter().take_while(|rest| rest.0.0 >= left);
+                let tightest = holds
+                    .min_by_key(|&&(Reverse(times), wish, slack, node)| (wish, times, slack, node));
+                shares.extend(tightest.map(|&(.., node)| (node, left)));
+                break;
+            }
+            shares.push((node, times));
+            left -= times;
+        }
+        shares
+    }
+
+    /// Of nodes with room the one where the fewest members are, for one more; its room is taken.
+    fn emptiest(&self, ask: &Ask, rooms: &mut Shares) -> Option<(usize, u32)> {
+        rooms.retain(|&(_, times)| times > 0);
+        let rank = |&&mut (node, _): &&mut (usize, u32)| {
+            let (unmet, crowd) = self.wish(node, ask);
+            (crowd, unmet, self.slack(node, ask), node)
+        };
+        let (node, times) = rooms.iter_mut().min_by_key(rank)?;
+        *times -= 1;
+        Some((*node, 1))
+    }
+
+    /// Reserves the first time at which all members of a gang have room; says which that is.
+    pub(super) fn book_gang(&mut self, key: GroupKey, group: &Group) -> Option<u64> {
+        let (start, shares) = self.first_start(group)?;
         let ask = self.ask(group);
-        for &(node, times) in chosen {
+        for (node, times) in shares {
             let duration = self.planner.fleet.nodes[node].duration(group.expected);
             // One by one, since each takes devices of its own.
             for _ in 0..times {
@@ -81,5 +185,36 @@ impl Planning<'_> {
             }
         }
         self.reservations += 1;
+        self.refusals.reserved_at(key, start);
+        Some(start)
+    }
+
+    /// The first time at which all members of a gang have room, and where.
+    fn first_start(&mut self, group: &Group) -> Option<(u64, Shares)> {
+        let ask = self.ask(group);
+        let nodes = &self.planner.fleet.nodes;
+        self.spend(2 * nodes.len());
+        let together = ask.places.as_ref().and_then(|places| places.together.as_ref());
+        let mut starts: Vec<(u64, u32, usize)> = Vec::new();
+        for (node, known) in nodes.iter().enumerate() {
+            let duration = known.duration(group.expected);
+            let start = self.draft.earliest(node, ask, duration);
+            let domain = together.map_or(0, |domain| domain.of(node, known.spec.site));
+            starts.extend(start.map(|(start, ..)| (start, domain, node)));
+        }
+        starts.sort_unstable();
+        for (last, &(start, domain, _)) in starts.iter().enumerate() {
+            let (mut left, mut shares) = (group.count, Shares::new());
+            for &(_, _, node) in starts[..=last].iter().filter(|it| it.1 == domain) {
+                let duration = nodes[node].duration(group.expected);
+                let times = self.draft.times(node, ask, (start, duration), left);
+                shares.push((node, times));
+                left -= times;
+            }
+            if left == 0 {
+                return Some((start, shares));
+            }
+        }
+        None
     }
 }

@@ -48,6 +48,7 @@ mod timeline;
 mod turns;
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use model::collections::HashMap;
@@ -86,6 +87,8 @@ pub struct Planner {
     /// Where the items are of tasks that spread or stay together.
     company: Company,
     backlog: Backlog,
+    /// Classes of which there has been a gang.
+    gangs: BTreeSet<ClassId>,
     /// How much of each limit that nodes know nothing of is left.
     allowances: Vec<u64>,
     /// How long anyone may be made to wait for others.
@@ -139,6 +142,9 @@ struct Class {
     /// When it was last seen that no node has room for one, in ends of work: of the nodes only
     /// those on which work has ended since have to be looked at again.
     full_at: Option<usize>,
+    /// Of which version of the fleet it is known how many members a gang of it may have where
+    /// nothing runs, and how many.
+    members_max: Option<(u64, u32)>,
 }
 
 impl Planner {
@@ -152,6 +158,7 @@ impl Planner {
             fleet: Fleet::default(),
             company: Company::default(),
             backlog: Backlog::new(policy.order()),
+            gangs: BTreeSet::new(),
             allowances: Vec::new(),
             patience: Patience::default(),
             patience_set: None,
@@ -265,8 +272,9 @@ impl Planner {
         let id = ClassId(u32::try_from(self.classes.len()).expect("fewer classes than numbers"));
         let share = self.fleet.share(&ask);
         let (others, draws) = (Box::default(), Box::default());
-        let (is_critical, seen, full_at) = (false, 0, None);
-        self.classes.push(Class { ask, others, is_critical, draws, share, seen, full_at });
+        let (is_critical, seen, full_at, members_max) = (false, 0, None, None);
+        let class = Class { ask, others, is_critical, draws, share, seen, full_at, members_max };
+        self.classes.push(class);
         id
     }
 
@@ -276,7 +284,7 @@ impl Planner {
             return;
         };
         class.ask = ask.clone();
-        class.full_at = None;
+        (class.full_at, class.members_max) = (None, None);
         class.share = self.fleet.share(ask);
     }
 
@@ -345,6 +353,9 @@ impl Planner {
     pub fn set_group(&mut self, now: u64, key: GroupKey, group: Group) {
         if group.count == 0 {
             return self.forget_group(now, key);
+        }
+        if group.gang {
+            self.gangs.insert(group.class);
         }
         let before = self.backlog.get(key).map(|it| (it.group.count, it.share));
         let (count, share) = before.unwrap_or_else(|| (0, self.share_of(group.class)));

@@ -16,7 +16,7 @@ use super::backlog::{ClassId, Group, GroupKey};
 use super::company::{Circle, Company};
 use super::decision::Decision;
 use super::draft::Draft;
-use super::fleet::{Future, Node, NodeId};
+use super::fleet::{Future, NodeId};
 use super::fragmentation::{Mix, wanted};
 use super::lane::OpenLane;
 use super::likeness::Likeness;
@@ -66,6 +66,7 @@ impl Planner {
     /// at the same time.
     pub fn plan(&mut self, now: u64, fuel: u64) -> Plan {
         self.work_out_wanted();
+        self.work_out_gangs();
         self.patience.waits(self.waiting_work());
         let futures = core::mem::take(&mut self.fleet.futures);
         let planning = Planning {
@@ -89,6 +90,7 @@ impl Planner {
             joined: Company::default(),
             rooms: HashMap::default(),
             kept: HashMap::default(),
+            scarce: HashMap::default(),
             lent: HashMap::default(),
             short: HashMap::default(),
             settled: HashSet::default(),
@@ -161,6 +163,9 @@ pub(super) struct Planning<'a> {
     rooms: HashMap<u64, u32>,
     /// Of each class in each queue, how many groups found what room there is kept for others.
     pub(super) kept: HashMap<(QueueId, ClassId), u32>,
+    /// Of each class, how many members the smallest gang has that found too little room, and how
+    /// much that was: for larger ones it is too little, too.
+    pub(super) scarce: HashMap<ClassId, (u32, u32)>,
     /// What each node has been lent in this plan.
     pub(super) lent: HashMap<usize, u32>,
     /// How many short items begin on each node in this plan.
@@ -201,14 +206,25 @@ pub(super) enum Outcome {
     Barred(AllowanceId),
     /// Their queue, or one above it, has as much as it may.
     QueueFull(QueueId),
+    /// Not all of a gang can begin, for a reason that is true of it alone.
+    Alone(Refusal),
     /// As many begin as may before other queues have had their turn.
     Yields,
+}
+
+/// How many items more of a group may begin beside what is with nodes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) of_run: u32,
+    pub(super) of_queue: u32,
+    /// As allowances have it.
+    pub(super) drawn: u32,
 }
 
 impl Outcome {
     /// Whether it is for want of room on nodes that some have not begun.
     pub(super) const fn is_left_by_nodes(self) -> bool {
-        matches!(self, Self::Kept | Self::Apart | Self::Full)
+        matches!(self, Self::Kept | Self::Apart | Self::Full | Self::Alone(Refusal::Gang { .. }))
     }
 }
 
@@ -287,33 +303,12 @@ impl<'a> Planning<'a> {
             Outcome::Kept => self.refusals.of_group(key, Refusal::Reserved),
             Outcome::Apart => self.refusals.of_group(key, Refusal::Apart),
             Outcome::RunFull => self.refusals.of_group(key, Refusal::Run),
+            Outcome::Alone(refusal) => self.refusals.of_group(key, refusal),
             Outcome::Full => self.refusals.of_class(class, self.why_no_room(group.class)),
             Outcome::Barred(allowance) => self.bar(class, Refusal::Allowance(allowance)),
             Outcome::QueueFull(queue) => self.bar(class, Refusal::Queue(queue)),
         }
         outcome
-    }
-
-    /// The same, told apart from room that is kept for what is critical.
-    fn why_no_room(&self, class: ClassId) -> Refusal {
-        let is_critical = self.planner.classes[class.0 as usize].is_critical;
-        let kept = || self.planner.asks(class).find_map(|ask| self.kept_from(ask));
-        match self.why_full(class) {
-            Refusal::NoRoom if !is_critical => {
-                kept().map_or(Refusal::NoRoom, |node| Refusal::Kept(node_id(node)))
-            }
-            other => other,
-        }
-    }
-
-    /// Something that is no node lets no more of a class begin. What no node can ever hold is told
-    /// so, however long it waits for its turn.
-    fn bar(&mut self, class: (QueueId, ClassId), refusal: Refusal) {
-        let refusal = match self.why_full(class.1) {
-            Refusal::NoRoom => refusal,
-            other => other,
-        };
-        self.refusals.of_class(class, refusal);
     }
 
     fn place_some(&mut self, key: GroupKey, group: &Group) -> Outcome {
@@ -334,14 +329,7 @@ impl<'a> Planning<'a> {
             Err(queue) => return Outcome::QueueFull(queue),
         };
         if group.gang {
-            return match group.count {
-                count if count > of_run => Outcome::RunFull,
-                count if count > of_queue => self.queue_full(key, class),
-                count if count > drawn => {
-                    self.purse.scarcest(class).map_or(Outcome::Settled, Outcome::Barred)
-                }
-                _ => self.place_gang_if_roomy(key, group),
-            };
+            return self.place_gang(key, group, Limits { of_run, of_queue, drawn });
         }
         let most = group.count.min(of_run).min(drawn).min(of_queue);
         let in_lane = self.begin_in_lane(key, group, most);
@@ -397,10 +385,6 @@ impl<'a> Planning<'a> {
         }
     }
 
-    fn place_gang_if_roomy(&mut self, key: GroupKey, group: &Group) -> Outcome {
-        self.look_for_room(group).unwrap_or_else(|| self.place_gang(key, group))
-    }
-
     /// Items of a group begin, each for itself: how many found a place, of `most`.
     fn place_each(&mut self, key: GroupKey, group: &Group, most: u32) -> (u32, Outcome) {
         let ask = self.ask(group);
@@ -453,24 +437,6 @@ impl<'a> Planning<'a> {
     pub(super) fn room_of_run(&self, run: u64) -> u32 {
         let known = || self.planner.backlog.run(run).map_or(u32::MAX, |known| known.run.room);
         self.rooms.get(&run).copied().unwrap_or_else(known)
-    }
-
-    /// Why no node has room for those of a class.
-    fn why_full(&self, class: ClassId) -> Refusal {
-        let fleet = &self.planner.fleet;
-        if fleet.nodes.iter().all(|node| node.is_gone) {
-            return Refusal::NoNode;
-        }
-        let holds = |node: &&Node| self.planner.asks(class).any(|ask| node.could_hold(ask));
-        let mut could = fleet.nodes.iter().filter(holds);
-        // Those that take new work are asked first: mostly one of the first does.
-        if could.clone().any(|node| node.spec.accepts) {
-            Refusal::NoRoom
-        } else if could.next().is_some() {
-            Refusal::NoneAccepts
-        } else {
-            Refusal::NeverFits
-        }
     }
 
     /// Finds the nodes that have room for an item of a group, whatever is reserved there. If there

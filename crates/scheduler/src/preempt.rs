@@ -33,6 +33,7 @@ impl Planning<'_> {
     /// Makes room for the items of a group that found none: whether all that are left will have
     /// some without anything else being done.
     pub(super) fn make_room(&mut self, key: GroupKey, group: &Group) -> bool {
+        // Room for a gang would have to be made on several nodes at once: it waits for that.
         if group.gang || !self.counts {
             return false;
         }
@@ -106,11 +107,18 @@ impl Planning<'_> {
         true
     }
 
+    /// A lease ends early, and with the member of a gang all of that.
     fn end_early(&mut self, item: GroupKey, lease: &Lease) {
-        let later = self.later_mut().iter_mut();
-        later.for_each(|later| later.give_back(lease.queue, &lease.taken));
-        self.ending.insert(item);
-        self.propose_end(item);
+        let planner = self.planner;
+        let members = lease.gang.then(|| planner.fleet.gang_of(item)).into_iter().flatten();
+        let others = members.filter(|(other, _)| *other != item);
+        for (item, lease) in others.chain([(item, lease)]) {
+            if lease.leaves_at.is_none() && self.ending.insert(item) {
+                let later = self.later_mut().iter_mut();
+                later.for_each(|later| later.give_back(lease.queue, &lease.taken));
+                self.propose_end(item);
+            }
+        }
     }
 
     /// A queue has its limit, and others in it have what is guaranteed to a group: whoever loses
@@ -130,7 +138,7 @@ impl Planning<'_> {
                 .filter(|(item, lease)| lease.leaves_at.is_none() && !self.ending.contains(*item));
             let below = stays.filter(|(_, lease)| self.queues.is_within(lease.queue, full));
             let may_end = below.filter(|(_, lease)| self.may_end(key, group, ask, lease));
-            eligible.extend(may_end.map(|(&item, lease)| (self.loss(lease), item, lease)));
+            eligible.extend(may_end.map(|(&item, lease)| (self.loss(item, lease), item, lease)));
         }
         eligible.sort_unstable_by_key(|&(loss, item, _)| (loss, item));
         let mut ended = self.later()[0].clone();
@@ -214,7 +222,7 @@ impl Planning<'_> {
         let stays = leases().filter(|(_, lease)| lease.leaves_at.is_none());
         let eligible = stays.filter(|(_, lease)| self.may_end(key, group, ask, lease));
         let mut eligible: Vec<(u128, GroupKey, &Lease)> =
-            eligible.map(|(&item, lease)| (self.loss(lease), item, lease)).collect();
+            eligible.map(|(&item, lease)| (self.loss(item, lease), item, lease)).collect();
         eligible.sort_unstable_by_key(|&(loss, item, _)| (loss, item));
         let mut chosen = Vec::new();
         let mut ended: Option<Queues> = None;
@@ -274,8 +282,16 @@ impl Planning<'_> {
         lease.queue == queue && lease.preemptible && self.priority(key, group) > lease.priority
     }
 
-    /// What is lost if a lease ends early, in microseconds of the whole fleet.
-    fn loss(&self, lease: &Lease) -> u128 {
+    /// What is lost if a lease ends early, in microseconds of the whole fleet: of the member of a
+    /// gang, what all of it loses.
+    fn loss(&self, item: GroupKey, lease: &Lease) -> u128 {
+        if !lease.gang {
+            return self.own_loss(lease);
+        }
+        self.planner.fleet.gang_of(item).map(|(_, lease)| self.own_loss(lease)).sum()
+    }
+
+    fn own_loss(&self, lease: &Lease) -> u128 {
         let lost = self.now.saturating_sub(lease.saved_at).saturating_add(lease.loss);
         u128::from(self.planner.work(lease.class, lost))
     }

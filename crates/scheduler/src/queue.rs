@@ -278,14 +278,15 @@ impl Queues {
         limits.min().map(|(_, id)| id)
     }
 
-    /// What an item misses of a limit: what of, how much is asked for, used and allowed.
+    /// What so many items miss of a limit: what of, how much is asked for, used and allowed.
     pub(super) fn miss(
         &self,
-        queue: QueueId,
-        limit: &Quota,
+        (queue, limit): (QueueId, &Quota),
         ask: &Ask,
+        items: u32,
     ) -> Option<(Thing, u64, u64, u64)> {
-        let (used, asked) = (&self.used[queue.index()], Used::asked(ask));
+        let (used, mut asked) = (&self.used[queue.index()], Used::default());
+        asked.add(&Used::asked(ask), items.into());
         let things = (0..).zip(&limit.amounts).filter(|(_, quota)| quota.is_some());
         let things = things.map(|(id, _)| Thing::Amount(ResourceId(id))).chain([Thing::Devices]);
         let parts = things.zip(limit.parts(used, &asked));

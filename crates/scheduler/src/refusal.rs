@@ -11,6 +11,7 @@ use super::ask::Ask;
 use super::backlog::{Ahead, ClassId, GroupKey};
 use super::fit::nearest_miss;
 use super::fleet::{Node, NodeId};
+use super::plan::{Planning, node_id};
 use super::queue::{QueueId, Quota};
 
 /// Why a group stays.
@@ -43,6 +44,18 @@ pub enum Refusal {
     Queue(QueueId),
     /// Its run has as many items with nodes as it may.
     Run,
+    /// Not all members of a gang have room at once.
+    Gang {
+        /// How many have.
+        room: u32,
+        /// When all will, if room is reserved for them, in microseconds.
+        at: Option<u64>,
+    },
+    /// A gang has more members than all nodes together could hold if nothing ran.
+    Oversized {
+        /// How many these hold.
+        largest: u32,
+    },
     /// Its turn did not come: it goes behind others.
     Behind,
 }
@@ -102,9 +115,59 @@ impl Refusals {
         self.booked.get(&key).copied()
     }
 
+    /// Room is reserved for a gang.
+    pub(super) fn reserved_at(&mut self, key: GroupKey, start: u64) {
+        if let Some(Refusal::Gang { at, .. }) = self.groups.get_mut(&key) {
+            *at = Some(start);
+        }
+    }
+
     pub(super) fn forget(&mut self, key: GroupKey) {
         self.groups.remove(&key);
         self.booked.remove(&key);
+    }
+}
+
+impl Planning<'_> {
+    /// Why no node has room for those of a class.
+    pub(super) fn why_full(&self, class: ClassId) -> Refusal {
+        let fleet = &self.planner.fleet;
+        if fleet.nodes.iter().all(|node| node.is_gone) {
+            return Refusal::NoNode;
+        }
+        let holds = |node: &&Node| self.planner.asks(class).any(|ask| node.could_hold(ask));
+        let mut could = fleet.nodes.iter().filter(holds);
+        // Those that take new work are asked first: mostly one of the first does.
+        if could.clone().any(|node| node.spec.accepts) {
+            Refusal::NoRoom
+        } else if could.next().is_some() {
+            Refusal::NoneAccepts
+        } else {
+            Refusal::NeverFits
+        }
+    }
+
+    /// Why no node has room for those of a class, told apart from room that is kept for what is
+    /// critical.
+    pub(super) fn why_no_room(&self, class: ClassId) -> Refusal {
+        let is_critical = self.planner.classes[class.0 as usize].is_critical;
+        let kept = || self.planner.asks(class).find_map(|ask| self.kept_from(ask));
+        match self.why_full(class) {
+            Refusal::NoRoom if !is_critical => {
+                kept().map_or(Refusal::NoRoom, |node| Refusal::Kept(node_id(node)))
+            }
+            other => other,
+        }
+    }
+
+    /// Something that is no node lets no more of a class begin. What no node can ever hold is told
+    /// so, however long it waits for its turn.
+    pub(super) fn bar(&mut self, class: (QueueId, ClassId), refusal: Refusal) {
+        let refusal = match self.why_full(class.1) {
+            Refusal::NoRoom => refusal,
+            other => other,
+        };
+        self.refusals.of_class(class, refusal);
     }
 }
 
@@ -127,14 +190,21 @@ impl Planner {
         self.refusals.classes.iter().map(|(&(_, class), &refusal)| (class, refusal))
     }
 
+    /// The gangs that are larger than all nodes together could ever hold.
+    pub fn oversized(&self) -> impl Iterator<Item = GroupKey> + '_ {
+        let is_oversized = |refusal: &Refusal| matches!(refusal, Refusal::Oversized { .. });
+        let groups = self.refusals.groups.iter().filter(move |(_, it)| is_oversized(it));
+        groups.map(|(&key, _)| key).filter(|&key| self.backlog.get(key).is_some())
+    }
+
     /// What goes before a group. No more than `looks` groups are looked at.
     #[must_use]
     pub fn ahead(&self, key: GroupKey, looks: usize) -> Ahead {
         self.backlog.before(key, looks, |class| self.classes[class.0 as usize].is_critical)
     }
 
-    /// What an item of a group that waits misses most of a limit that its queue has: what of, how
-    /// much is asked for, used and allowed.
+    /// What an item of a group that waits, or a gang as a whole, misses most of a limit that its
+    /// queue has: what of, how much is asked for, used and allowed.
     #[must_use]
     pub fn quota_miss(
         &self,
@@ -142,8 +212,9 @@ impl Planner {
         limit: &Quota,
         key: GroupKey,
     ) -> Option<(Thing, u64, u64, u64)> {
-        let class = self.backlog.get(key)?.group.class;
-        self.queues.miss(queue, limit, &self.classes.get(class.0 as usize)?.ask)
+        let group = self.backlog.get(key)?.group;
+        let ask = &self.classes.get(group.class.0 as usize)?.ask;
+        self.queues.miss((queue, limit), ask, if group.gang { group.count } else { 1 })
     }
 
     /// What nodes lack for an item of a class: those that come nearest, `most` at most; `ever` asks

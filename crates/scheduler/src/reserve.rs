@@ -95,7 +95,7 @@ impl Planning<'_> {
             return false;
         }
         if group.gang {
-            return self.book_gang(group);
+            return self.book_gang(key, group).is_some();
         }
         let queue = self.planner.backlog.queue(key.run);
         let mut best: Option<(u64, Slot, Group)> = None;

@@ -2,6 +2,7 @@
 
 mod alternatives;
 mod bounds;
+mod gangs;
 mod lane;
 mod optimum;
 mod queues;

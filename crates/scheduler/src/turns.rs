@@ -144,7 +144,7 @@ impl Planning<'_> {
                 backlog.after(class, at)
             }
             Outcome::RunFull => backlog.after_seat(class, at),
-            Outcome::Settled | Outcome::Apart => backlog.after(class, at),
+            Outcome::Settled | Outcome::Apart | Outcome::Alone(_) => backlog.after(class, at),
         };
         if turn.is_own {
             let (place, key) = follows?;

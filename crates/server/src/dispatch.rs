@@ -2,6 +2,8 @@
 //!
 //! A text that cannot be rendered is work too: the attempt fails with the reason in its log.
 
+mod gang;
+
 use engine::state::State;
 use journal::Journal;
 use model::bounds::Bounds;
@@ -46,6 +48,7 @@ impl Renderer<'_> {
             Ok(assignment) if is_nothing(&assignment) => Work::Nothing,
             Ok(mut assignment) => {
                 assignment.env.extend(identity(&definition, grant, admitted.trace));
+                assignment.env.extend(gang::variables(self.state, key));
                 let policy = self.state.run(key.run).map(|run| run.graph().policy(key.task));
                 let taken = policy.and_then(|policy| policy.alternative(grant.variant));
                 let taken = taken.map(|number| (ALTERNATIVE.to_owned(), number.to_string()));

@@ -60,6 +60,13 @@ impl Worklog {
                 let items = items.clone().map(|item| task.item(ItemId(item)));
                 self.live.extend(items.map(|item| (item, live)));
             }
+            Fact::GangLeased { task, parts } => {
+                for part in parts {
+                    let live = Live { worker: part.worker, started: None };
+                    let items = part.items.clone().map(|item| task.item(ItemId(item)));
+                    self.live.extend(items.map(|item| (item, live)));
+                }
+            }
             Fact::AttemptsStarted { task, items } => {
                 for item in items.iter() {
                     if let Some(live) = self.live.get_mut(&task.item(ItemId(item))) {

@@ -43,13 +43,15 @@ pub mod s35_preemption;
 pub mod s36_queues;
 pub mod s38_alternatives;
 pub mod s40_inversion;
+pub mod s41_gangs;
 
 use std::fmt;
 use std::sync::Arc;
 
 use journal::Entry;
 use model::collections::HashMap;
-use model::{Digest, Graph, Timestamp};
+use model::fact::GangPart;
+use model::{Digest, Fact, Graph, Timestamp, VariantId};
 
 use crate::ledger::Ledger;
 use crate::truth::Truth;
@@ -88,7 +90,7 @@ pub struct View<'a> {
 type Check = fn(&View<'_>) -> Result<(), String>;
 
 /// The narrower ones first: what breaks one of them breaks S3, too, and says less there.
-const ON_FACTS: [(&str, Check); 31] = [
+const ON_FACTS: [(&str, Check); 32] = [
     ("S20", s20_versions::check),
     ("S21", s21_written::check),
     ("S22", s22_marks::check),
@@ -113,6 +115,7 @@ const ON_FACTS: [(&str, Check); 31] = [
     ("S37", s36_queues::taken_back),
     ("S39", s38_alternatives::kept),
     ("S40", s40_inversion::check),
+    ("S41", s41_gangs::check),
     ("S2", s02_one_lease::check),
     ("S3", s03_dependencies::check),
     ("S5", s05_fencing::check),
@@ -127,11 +130,34 @@ const ON_FACTS: [(&str, Check); 31] = [
 /// # Errors
 /// The first that does not hold.
 pub fn on_fact(view: &View<'_>) -> Result<(), Violation> {
-    for (id, check) in ON_FACTS {
+    for part in parts(view.entry) {
+        let view = View { entry: &part, ..*view };
+        // That members begin alone is what they do not do.
+        on_one(&view, |id| id != "S41")?;
+    }
+    on_one(view, |_| true)?;
+    s14_limits::fact(view.entry).map_err(|what| Violation { id: "S14", at: view.now, what })
+}
+
+/// What a gang begins with, as if its parts were leased one by one: what holds for leases holds for
+/// each of them.
+fn parts(entry: &Entry) -> Vec<Entry> {
+    let Fact::GangLeased { task, parts } = &entry.fact else { return vec![] };
+    let part = |part: &GangPart| {
+        let GangPart { items, worker, devices } = part.clone();
+        let fact =
+            Fact::AttemptsLeased { task: *task, items, worker, variant: VariantId(0), devices };
+        Entry { fact, ..entry.clone() }
+    };
+    parts.iter().map(part).collect()
+}
+
+fn on_one(view: &View<'_>, counts: impl Fn(&str) -> bool) -> Result<(), Violation> {
+    for (id, check) in ON_FACTS.into_iter().filter(|(id, _)| counts(id)) {
         check(view).map_err(|what| {
             let what = format!("{what} ({:?} at {:?})", view.entry.seq, view.entry.at);
             Violation { id, at: view.now, what }
         })?;
     }
-    s14_limits::fact(view.entry).map_err(|what| Violation { id: "S14", at: view.now, what })
+    Ok(())
 }

@@ -19,6 +19,7 @@ use model::{
 pub mod breakers;
 mod change;
 mod devices;
+mod gang;
 pub mod lane;
 mod mark;
 mod queues;
@@ -132,6 +133,10 @@ impl Ledger {
                 let given = (Token::from(entry.seq), *worker, *variant, *devices);
                 items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), given))
             }
+            Fact::GangLeased { task, parts } => parts.iter().try_for_each(|part| {
+                let given = (Token::from(entry.seq), part.worker, VariantId(0), part.devices);
+                part.items.clone().try_for_each(|item| self.lease(task.item(ItemId(item)), given))
+            }),
             Fact::AttemptsStarted { task, items } => items.iter().try_for_each(|item| {
                 let key = task.item(ItemId(item));
                 self.item_mut(key)?.started_at = Some(entry.at);
@@ -144,16 +149,7 @@ impl Ledger {
             }),
             Fact::AttemptOverran { item } => self.item_mut(*item).map(|item| item.overran = true),
             Fact::AttemptsEnded(ended) => self.end(ended),
-            Fact::LeasesReturned { task, items } => items.iter().try_for_each(|item| {
-                let key = task.item(ItemId(item));
-                self.unlease(key);
-                let record = self.item_mut(key)?;
-                // What asks for more than its task is none of its ready items.
-                let grown = record.growths > 0;
-                (record.retry_at, record.returned) = (entry.at, true);
-                record.retry_way = VariantId(0);
-                self.set(key, if grown { TaskStatus::Retrying } else { TaskStatus::Ready })
-            }),
+            Fact::LeasesReturned { task, items } => self.returned(*task, items),
             Fact::RunForgotten { run } => {
                 let forgotten = self.runs.remove(run).ok_or("the run is not known")?;
                 if let Some(key) = forgotten.admitted.key {
@@ -252,7 +248,25 @@ impl Ledger {
         let item = self.item_mut(key)?;
         (item.token, item.worker, item.variant) = (token, worker, variant);
         (item.started_at, item.overran, item.leaving) = (None, false, false);
+        (item.done, item.dismissed) = (false, false);
         self.set(key, TaskStatus::Leased)
+    }
+
+    fn returned(&mut self, task: TaskKey, items: &IdSet) -> Result<(), String> {
+        let (was_whole, at) = (self.is_whole(task), self.at);
+        for item in items.iter() {
+            let key = task.item(ItemId(item));
+            self.unlease(key);
+            let gang = self.run_mut(key.run)?.graph.policy(key.task).gang;
+            let record = self.item_mut(key)?;
+            // What asks for more than its task is none of its ready items, nor is who waits for
+            // the others of its gang.
+            let waits = record.growths > 0 || gang;
+            (record.retry_at, record.returned) = (at, true);
+            record.retry_way = VariantId(0);
+            self.set(key, if waits { TaskStatus::Retrying } else { TaskStatus::Ready })?;
+        }
+        if was_whole { self.disband(task, Then::Retry { at }) } else { Ok(()) }
     }
 
     fn unlease(&mut self, key: ItemKey) {
@@ -273,8 +287,15 @@ impl Ledger {
             let key = ended.task.item(item);
             let trial = self.is_failed_trial(key, ended.outcome);
             self.account(key, ended.outcome, end.spent)?;
+            if ended.then == Then::WithGang {
+                self.member_done(key)?;
+                continue;
+            }
+            let was_whole = self.is_whole(ended.task);
+            let failed = self.end_of_gang(ended.task);
             self.unlease(key);
             let run = self.run_mut(key.run)?;
+            let gang = run.graph.policy(key.task).gang;
             let growing = run.graph.policy(key.task).retry.memory.is_some();
             let in_order = run.graph.policy(key.task).alternatives.is_empty();
             let stops = run.cause.is_some();
@@ -287,9 +308,11 @@ impl Ledger {
             if growing && hungry && ended.then != Then::Final {
                 record.growths = (record.growths + 1).min(7);
             }
-            record.asked = stops || record.overran || record.leaving;
+            record.asked = stops || record.overran || record.leaving || record.dismissed;
             record.returned |= ended.outcome == Outcome::Preempted;
             match ended.outcome {
+                // One member is charged for all.
+                _ if gang && !was_whole => {}
                 _ if matches!(ended.then, Then::Instead(_)) => {}
                 _ if trial => record.losses += 1,
                 Outcome::Lost => record.losses += 1,
@@ -310,15 +333,20 @@ impl Ledger {
                     (record.retry_at, record.retry_way) = (now, variant);
                     TaskStatus::Retrying
                 }
-                (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
-                (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
+                (_, Outcome::Succeeded) => TaskStatus::Succeeded,
+                (_, Outcome::Failed(_)) => TaskStatus::Failed,
                 // Whoever stopped the run would have ended it anyway.
-                (Then::Final, Outcome::Lost) => lost,
-                (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
-                (Then::Final, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
-                (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
+                (_, Outcome::Lost) => lost,
+                (_, Outcome::TimedOut) => TaskStatus::TimedOut,
+                (_, Outcome::Cancelled | Outcome::Preempted) => {
+                    failed.filter(|_| gang).unwrap_or(TaskStatus::Cancelled)
+                }
+                (_, Outcome::Terminated) => TaskStatus::Terminated,
             };
             self.set(key, status)?;
+            if was_whole {
+                self.disband(ended.task, ended.then)?;
+            }
         }
         Ok(())
     }
@@ -378,6 +406,10 @@ pub fn fingerprint(entry: &journal::Entry) -> u64 {
                 ^ u64::from(variant.0).rotate_right(8)
                 ^ mix(devices.0)
         }
+        Fact::GangLeased { task, parts } => parts.iter().fold(at(*task, 16), |hash, part| {
+            let given = u64::from(part.items.end) << 32 | u64::from(part.worker.0);
+            mix(hash ^ given) ^ mix(part.devices.0)
+        }),
         Fact::AttemptsStarted { task, items } => at(*task, set(items)) ^ 1,
         Fact::LeasesReturned { task, items } => at(*task, set(items)) ^ 2,
         Fact::AttemptsEnded(ended) => {

@@ -279,6 +279,14 @@ define_marks!(
     Tolerated = "taint tolerated",
     /// An item went where others of its task are.
     Together = "items together",
+    /// A gang began.
+    GangBegun = "gang begun",
+    /// A gang began on several workers.
+    GangApart = "gang begun on several workers",
+    /// A gang ended because of one of its members, and another had done its work.
+    GangInVain = "gang ended of which a member had done its work",
+    /// A gang succeeded.
+    GangDone = "gang done",
     /// A wait was explained from facts alone.
     ExplainedThen = "wait explained from facts",
 );

@@ -111,6 +111,8 @@ pub enum Mutant {
     NothingInherited,
     /// Nobody is ever let forward, however long it waits.
     EndlessPatience,
+    /// The members of gangs begin one by one, and succeed so.
+    OneByOne,
 }
 
 impl Mutant {
@@ -168,6 +170,7 @@ impl Mutant {
         Self::LaneForgotten,
         Self::NothingInherited,
         Self::EndlessPatience,
+        Self::OneByOne,
     ];
 
     /// How it is named on the command line.
@@ -226,6 +229,7 @@ impl Mutant {
             Self::LaneForgotten => "lane-forgotten",
             Self::NothingInherited => "nothing-inherited",
             Self::EndlessPatience => "endless-patience",
+            Self::OneByOne => "one-by-one",
         }
     }
 }

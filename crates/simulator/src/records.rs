@@ -257,12 +257,24 @@ impl Records {
                 self.mark_lease(stage, *task, items.clone());
                 return;
             }
+            Fact::GangLeased { task, parts } => {
+                let apart = parts.iter().any(|part| part.worker != parts[0].worker);
+                if apart {
+                    stage.hit(Mark::GangApart);
+                }
+                for part in parts {
+                    self.mark_lease(stage, *task, part.items.clone());
+                }
+                Mark::GangBegun
+            }
             Fact::AttemptOverran { .. } => Mark::Overran,
             Fact::AttemptsCheckpointed { .. } => Mark::Checkpointed,
-            Fact::AttemptsEnded(ended) => match self.end_mark(ended) {
-                Some(mark) => mark,
-                None => return,
-            },
+            Fact::AttemptsEnded(ended) => {
+                match self.gang_mark(ended).or_else(|| self.end_mark(ended)) {
+                    Some(mark) => mark,
+                    None => return,
+                }
+            }
             Fact::LeasesReturned { .. } => Mark::Returned,
             Fact::HandlersReleased { .. } => Mark::Handled,
             Fact::TasksSkipped { .. } => Mark::Skipped,
@@ -297,6 +309,16 @@ impl Records {
         if items.map(|item| task.item(ItemId(item))).any(|key| stage.truth.alive.contains_key(&key))
         {
             stage.hit(Mark::Zombie);
+        }
+    }
+
+    fn gang_mark(&self, ended: &AttemptsEnded) -> Option<Mark> {
+        let run = self.ledger.run(ended.task.run)?;
+        let members = run.items_of(ended.task.task);
+        let done = members.iter().filter(|item| item.done).count();
+        match ended.then {
+            Then::WithGang => (done + 1 == members.len()).then_some(Mark::GangDone),
+            _ => (done > 0).then_some(Mark::GangInVain),
         }
     }
 

@@ -267,3 +267,8 @@ fn queues_that_get_more_than_they_may_break_s36_and_room_that_is_not_owed_s37() 
     assert_eq!(found_by_corpus(Mutant::NoQuotas).id, "S36");
     assert_eq!(found_by_corpus(Mutant::GuaranteesForgotten).id, "S37");
 }
+
+#[test]
+fn members_that_begin_one_by_one_break_s41() {
+    assert_eq!(found_by_corpus(Mutant::OneByOne).id, "S41");
+}

@@ -5,6 +5,7 @@
 
 pub mod calls;
 mod flow;
+mod gangs;
 pub mod people;
 pub mod preemption;
 pub mod queues;
@@ -102,6 +103,7 @@ pub fn graph(run: &RunPlan) -> Arc<Graph> {
         let policy_of = (0..tasks).map(|_| *random.pick(&[LIGHT, HEAVY, LIMITED])).collect();
         GraphParts { policies: policies(run), policy_of, edges, conditions: vec![], fan_outs }
     };
+    gangs::make(run, &mut parts);
     if run.handlers {
         for trigger in HANDLERS {
             parts.policy_of.push(u32::try_from(parts.policies.len()).expect("few policies"));
@@ -133,6 +135,7 @@ pub fn planted(graph: &Arc<Graph>, mutant: Option<Mutant>) -> Arc<Graph> {
                 *wait = Span(wait.0 / 2);
             }
         }),
+        Some(Mutant::OneByOne) => policies.for_each(|policy| policy.gang = false),
         Some(Mutant::NoTaskLimit) => policies.for_each(|policy| policy.concurrency = None),
         Some(Mutant::NoLocks) => shares(&mut parts, |shared| shared.locks = Box::default()),
         Some(Mutant::NoBudgets) => shares(&mut parts, |shared| shared.budgets = Box::default()),
@@ -271,6 +274,10 @@ pub fn behaviour(run: &RunPlan, graph: &Graph, attempt: AttemptId, memory: u64) 
 #[must_use]
 pub fn fate(run: &RunPlan, graph: &Graph, item: (TaskId, ItemId), undisturbed: bool) -> Fate {
     let (task, item) = item;
+    // What becomes of a member depends on the others, and on whether there is room for all.
+    if graph.policy(task).gang {
+        return Fate::Either;
+    }
     let has_limit = graph.policy(task).timeout.is_some();
     let retries = u16::from(graph.policy(task).retry.limit);
     let survives = undisturbed || (run.losses > 1 && !has_limit);

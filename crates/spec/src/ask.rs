@@ -14,7 +14,7 @@ use crate::decision::Decision;
 use crate::definition::{Action, Definition, End, LateItems, Scene, Upstream};
 use crate::expression::{is_true, to_json};
 use crate::instant;
-use crate::items::Workshop;
+use crate::items::{ItemsSource, Workshop};
 use crate::limits::LIST_BYTES_MAX;
 use crate::template::{Bounded, expression_references};
 
@@ -180,10 +180,13 @@ impl Scene<'_> {
         let folder = self.definition.around(self.frame).folder;
         let read = |path: &str| self.upstream.file(&folder.join(path));
         let max_items = late.max_items;
+        let key = match late.source {
+            ItemsSource::Members(_) => "gang",
+            _ => "foreach",
+        };
         let workshop =
             Workshop { templates, environment, context: &context, max_items, read: &read };
-        let items =
-            workshop.items(&late.source).map_err(|reason| format!("`foreach`: {reason}"))?;
+        let items = workshop.items(&late.source).map_err(|reason| format!("`{key}`: {reason}"))?;
         let batch = self.defined.batch();
         let count = items.batches(batch).unwrap_or(0);
         let list = Stored((0..count).filter_map(|item| items.batch_value(ItemId(item), batch)));

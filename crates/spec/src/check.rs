@@ -38,6 +38,7 @@ mod decisions;
 mod fan_out;
 mod find;
 pub(crate) mod fragment;
+mod gang;
 mod graph;
 mod heartbeat;
 mod links;

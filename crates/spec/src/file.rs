@@ -16,6 +16,7 @@ mod environments;
 mod expression;
 pub(crate) mod foreign;
 mod function;
+mod gang;
 mod kinds;
 pub(crate) mod labels;
 mod loops;
@@ -41,6 +42,7 @@ pub(crate) use environments::{
 pub(crate) use expression::ExpressionText;
 pub(crate) use foreign::TASK as TASK_FOREIGN;
 pub(crate) use function::Function;
+pub(crate) use gang::Gang;
 pub(crate) use kinds::{Called, Container, Embeds, Emit, Generates, Http, Noop, Settings, Sleep};
 pub(crate) use labels::Labels;
 pub(crate) use loops::{AxisFile, Foreach, MatrixFile, SourceFile};
@@ -193,6 +195,9 @@ record! {
         when: Box<Placed<ExpressionText>>,
         /// Makes a fan-out: the task is run once for each item, as `{{ item }}` and `{{ index }}`.
         foreach: Box<Placed<Foreach>>,
+        /// Makes a gang: so many members run the task, and all of them begin together or none does.
+        /// Each finds its number in `$AUTOGLM_GANG_RANK`, from 0. A number, or a template.
+        gang: Box<Gang>,
         /// How many items of a fan-out may run at a time.
         max_parallel: Placed<Whole<1, 1_000_000>>,
         /// Makes a loop: the task is run again until this expression is true.

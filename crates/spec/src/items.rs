@@ -5,7 +5,7 @@
 use minijinja::Environment;
 use minijinja::value::Value;
 use model::ItemId;
-use model::limits::ITEMS_PER_TASK_MAX;
+use model::limits::{GANG_MEMBERS_MAX, ITEMS_PER_TASK_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
@@ -167,6 +167,8 @@ pub(crate) enum ItemsSource {
         /// Items beside the combinations.
         include: Vec<Json>,
     },
+    /// The numbers of the members of a gang: how many there are, as a template.
+    Members(Box<str>),
     /// The lines of a file whose path is a template.
     Lines(Box<str>),
 }
@@ -176,7 +178,9 @@ impl ItemsSource {
     pub(crate) fn texts(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
             Self::Values(_) => Box::new(std::iter::empty()),
-            Self::Expression(text) | Self::Lines(text) => Box::new(std::iter::once(&**text)),
+            Self::Expression(text) | Self::Lines(text) | Self::Members(text) => {
+                Box::new(std::iter::once(&**text))
+            }
             Self::Range(bounds) => Box::new(bounds.iter().map(|bound| &**bound)),
             Self::Matrix { axes, .. } => Box::new(axes.iter().flat_map(|axis| axis.1.texts())),
         }
@@ -204,6 +208,7 @@ impl Workshop<'_> {
             ItemsSource::Values(values) => Items::Values(values.clone()),
             ItemsSource::Expression(expression) => Items::Values(self.list(expression)?),
             ItemsSource::Range(bounds) => return self.range(bounds),
+            ItemsSource::Members(count) => return members(&self.text(count)?),
             ItemsSource::Matrix { axes, exclude, include } => {
                 let axes = axes.iter().map(|(name, source)| match source {
                     ItemsSource::Expression(expression) => {
@@ -282,6 +287,16 @@ pub(crate) fn range(first: i64, end: i64, step: i64, max_items: u32) -> Result<I
     Ok(Items::Range { first, count: check_count(count, max_items)?, step })
 }
 
+/// The numbers of so many members of a gang.
+pub(crate) fn members(count: &str) -> Result<Items, String> {
+    let known = count.trim().parse().ok().filter(|count| (1..=GANG_MEMBERS_MAX).contains(count));
+    let short: String = count.chars().take(60).collect();
+    match known {
+        Some(count) => Ok(Items::Range { first: 0, count, step: 1 }),
+        None => Err(format!("a gang has 1 to {GANG_MEMBERS_MAX} members, not `{short}`")),
+    }
+}
+
 /// A number of items that there may be.
 pub(crate) fn check_count(count: u64, max_items: u32) -> Result<u32, String> {
     match u32::try_from(count) {
@@ -344,6 +359,15 @@ mod tests {
         assert!(numbers("0", "11", "1").is_err());
         assert!(numbers("-9223372036854775808", "9223372036854775807", "1").is_err());
         assert!(numbers("a", "1", "1").is_err());
+    }
+
+    #[test]
+    fn a_gang_has_as_many_items_as_members() {
+        let members = |count: &str| worked_out(&ItemsSource::Members(count.into()));
+        assert_eq!(members("{{ n }}"), Ok(vec![json!(0), json!(1)]));
+        for wrong in ["0", "-1", "1025", "{{ list }}", "{{ n / 4 }}"] {
+            assert!(members(wrong).unwrap_err().starts_with("a gang has 1 to 1024 members, not"));
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub fn run_of(fact: &Fact) -> Option<RunId> {
         Fact::LeaderStarted { .. } | Fact::WorkerJoined(_) | Fact::WorkerLost { .. } => None,
         Fact::RunAdmitted(admitted) => Some(admitted.run),
         Fact::AttemptsLeased { task, .. }
+        | Fact::GangLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
         | Fact::AttemptsCheckpointed { task, .. }
         | Fact::AttemptsPreempted { task, .. }

@@ -15,8 +15,10 @@ use crate::house;
 use crate::terms::of_job;
 use crate::work::Work;
 
-/// What makes tasks alike to the engine; of runs of one workflow also the kind of the work.
-pub(crate) type Like = (Option<NameId>, (u32, u64), (u32, u16, KindsId), Option<TermsId>, u64);
+/// What makes tasks alike to the engine, how long they are expected to take and whether they are
+/// gangs among it; of runs of one workflow also the kind of the work.
+pub(crate) type Like =
+    (Option<NameId>, (u32, u64), (u32, u16, KindsId), Option<TermsId>, (u64, bool));
 
 /// The queue of a job, by its place in the workload: the one that it names, below its tenant or at
 /// the top, or that of its tenant.
@@ -61,7 +63,13 @@ fn like(workload: &Workload, task: u32, expected: &[u64]) -> Like {
     let devices = (it.devices.count, it.devices.share_milli, it.devices.kinds);
     let kind = workload.repeats.then_some(it.kind);
     let terms = workload.terms_id(task);
-    (kind, (it.cpu_milli, it.memory_bytes), devices, terms, expected[task as usize])
+    (
+        kind,
+        (it.cpu_milli, it.memory_bytes),
+        devices,
+        terms,
+        (expected[task as usize], it.members > 1),
+    )
 }
 
 /// The submission of a job.
@@ -96,13 +104,14 @@ fn graph(work: &Work, job: usize) -> Graph {
     let mut parts = GraphParts::default();
     let mut known = HashMap::<Like, u32>::default();
     let policy = |like: Like| {
-        let (_, (cpu_milli, memory_bytes), (count, share_milli, kinds), terms, expected) = like;
+        let (_, (cpu_milli, memory_bytes), (count, share_milli, kinds), terms, (expected, gang)) =
+            like;
         let devices = Devices { count, share_milli, kinds };
         let task = Task { cpu_milli, memory_bytes, devices, ..Task::default() };
         let terms = terms.map(|id| workload.terms_of(id).clone()).unwrap_or_default();
         let terms = of_job(terms, job);
         let expected = Some(Span(expected)).filter(|span| span.0 > 0);
-        house::task_policy(house::request(workload, &task), terms, expected)
+        house::task_policy(house::request(workload, &task), terms, (expected, gang))
     };
     let name = workload.jobs[job].name;
     for (at, &like) in (0..).zip(work.kinds.0.get(&name).into_iter().flatten()) {

@@ -11,14 +11,6 @@ pub(crate) fn engine(policy: Policy, queues: &QueueTree) -> Engine {
     Engine::with(&Rules { policy, queues: queues.clone() })
 }
 
-/// What is not as it will be, of what a workload asks for.
-pub(crate) fn note(workload: &Workload) -> Option<String> {
-    let gangs = workload.tasks().iter().filter(|task| task.members > 1).count();
-    (gangs > 0).then(|| {
-        format!("the members of {gangs} gangs start one by one: this version has no gangs")
-    })
-}
-
 /// What each member of a task asks for.
 pub(crate) fn request(workload: &Workload, task: &Task) -> Request {
     let kinds = workload.device_kinds(task.devices.kinds).map(Into::into).collect();
@@ -57,15 +49,16 @@ pub(crate) fn offers(node: &NodeKind, number: u32) -> Offers {
     }
 }
 
-/// How a task is run that asks for this, keeps to its terms, and is expected to take so long.
+/// How a task is run that asks for this, keeps to its terms, and is expected to take so long; a
+/// `gang` is one of which all members begin together.
 pub(crate) fn task_policy(
     request: Request,
     terms: Terms,
-    expected: Option<Span>,
+    (expected, gang): (Option<Span>, bool),
 ) -> model::policy::Policy {
     let retry = model::policy::RetryPolicy { limit: u8::MAX, ..Default::default() };
     let Terms { constraints, shared, priority } = terms;
     let priority = priority.unwrap_or_default();
-    let policy = model::policy::Policy { request, retry, expected, ..Default::default() };
+    let policy = model::policy::Policy { request, retry, expected, gang, ..Default::default() };
     model::policy::Policy { constraints, shared, priority, ..policy }
 }

@@ -11,7 +11,7 @@ use std::collections::BinaryHeap;
 use engine::{Effect, Engine, Input};
 use model::message::{AttemptEvent, LeaseId, Order, Report, ToWorker};
 use model::queue::QueueTree;
-use model::{Epoch, Fact, Timestamp};
+use model::{Epoch, Fact, RunId, TaskKey, Timestamp};
 use workload::Cluster;
 
 use crate::chance::Chance;
@@ -363,15 +363,32 @@ impl<'a> Play<'a> {
         let step = self.engine.step(now, input);
         self.effects.extend(step.effects);
         for fact in step.facts {
-            if let Fact::RunEnded { run, .. } = fact {
-                let job = self.job_of_run[run.0 as usize - 1];
-                self.played.ended_us[job as usize] = self.now;
-                self.ended += 1;
-                self.engine.step(now, Input::Forget { run });
-                if matches!(self.setup.work.times, Times::Closed(_)) {
-                    self.admit();
-                }
+            match fact {
+                Fact::RunEnded { run, .. } => self.run_ended(run, now),
+                Fact::AttemptsEnded(ended) if ended.then.is_again() => self.begins_anew(ended.task),
+                _ => {}
             }
+        }
+    }
+
+    fn run_ended(&mut self, run: RunId, now: Timestamp) {
+        let job = self.job_of_run[run.0 as usize - 1];
+        self.played.ended_us[job as usize] = self.now;
+        self.ended += 1;
+        self.engine.step(now, Input::Forget { run });
+        if matches!(self.setup.work.times, Times::Closed(_)) {
+            self.admit();
+        }
+    }
+
+    /// Of a gang that is tried again no member has succeeded.
+    fn begins_anew(&mut self, key: TaskKey) {
+        let workload = &self.setup.work.workload;
+        let job = self.job_of_run[key.run.0 as usize - 1];
+        let task = workload.jobs[job as usize].tasks.start + key.task.0;
+        let members = workload.tasks()[task as usize].members;
+        if members > 1 {
+            self.open[task as usize].1 = members;
         }
     }
 }

@@ -29,8 +29,11 @@ pub(crate) fn of_job(mut terms: Terms, job: usize) -> Terms {
 
 /// What items of a task keep to, as far as it is simulated.
 pub(crate) fn of(policy: &Policy, task: TaskId) -> Terms {
-    // Items are tasks of their own, which do not look at each other.
-    let constraints = Constraints { spread: None, together: None, ..policy.constraints.clone() };
+    // Items are tasks of their own, which do not look at each other; a gang is one.
+    let constraints = match policy.gang {
+        true => policy.constraints.clone(),
+        false => Constraints { spread: None, together: None, ..policy.constraints.clone() },
+    };
     let at_a_time = policy.concurrency.map(|most| own_lock(&format!("task {task}"), most));
     let locks = policy.shared.locks.iter().cloned().chain(at_a_time);
     let shared = shared(locks.collect(), policy.shared.budgets.to_vec());

@@ -116,7 +116,6 @@ pub fn prepare(
         ));
     }
     let cluster = clusters.first().copied().cloned().unwrap_or_default();
-    notes.extend(crate::house::note(&workload));
     let times = load.coming.times(&workload, &cluster, load.seed);
     let expected = expected(&workload, load);
     let span = match &times {

@@ -12,8 +12,8 @@ pub const UNKNOWN_US: u64 = 60_000_000;
 /// The workload of one run of a workflow. `name` gives the name of a task, `took` how long it takes
 /// in microseconds if that was said.
 ///
-/// Conditions are taken to hold, handlers are left out, and each item of a fan-out is a member that
-/// asks for the same. Nothing if no task is left.
+/// Conditions are taken to hold, handlers are left out, and each item of a fan-out is a task that
+/// asks for the same, but a gang is one. Nothing if no task is left.
 #[must_use]
 pub fn workload<'n>(
     workflow: &str,
@@ -30,9 +30,8 @@ pub fn workload<'n>(
         let policy = graph.policy(task);
         // A decision or the end of a loop takes no time and nothing of a node.
         let waits = policy.kind == Kind::Work;
-        let limit = policy.timeout.map(|timeout| timeout.0);
         let told = took(name(task)).or(policy.expected.map(|expected| expected.0));
-        let duration_us = match (waits, told, limit) {
+        let duration_us = match (waits, told, policy.timeout.map(|timeout| timeout.0)) {
             (false, ..) => 1,
             (true, Some(said), _) => said,
             (true, None, Some(limit)) => {
@@ -47,8 +46,9 @@ pub fn workload<'n>(
         let request = &policy.request;
         let devices = u32::from(request.devices.count);
         let terms = terms::of(policy, task);
-        alone += u64::from(graph.items(task) > 1 && terms.constraints != policy.constraints);
-        for _ in 0..graph.items(task) {
+        let (tasks, members) = as_tasks(policy.gang, graph.items(task));
+        alone += u64::from(tasks > 1 && terms.constraints != policy.constraints);
+        for _ in 0..tasks {
             let number = builder.task(&NewTask {
                 name: name(task),
                 kind: name(task),
@@ -57,6 +57,7 @@ pub fn workload<'n>(
                 cpu_milli: if waits { request.cpu_milli } else { 0 },
                 memory_bytes: request.memory_bytes,
                 devices: (devices, 1_000),
+                members,
                 terms: waits.then_some(&terms),
                 ..NewTask::default()
             });
@@ -83,6 +84,11 @@ pub fn workload<'n>(
     }
     note(&mut builder, workflow, &Supposed { limited, unknown, alone });
     builder.finish().ok()
+}
+
+/// As how many tasks items are simulated, and of how many members each: a gang is one.
+const fn as_tasks(is_gang: bool, items: u32) -> (u32, u32) {
+    if is_gang { (1, items) } else { (items, 1) }
 }
 
 /// How many tasks are taken for something else than they are.
@@ -114,7 +120,7 @@ fn note(builder: &mut Builder, workflow: &str, supposed: &Supposed) {
 mod tests {
     use model::graph::GraphParts;
     use model::policy::{Policy, Trigger};
-    use model::{DeviceRequest, Digest, Request, Span};
+    use model::{Constraints, DeviceRequest, Digest, Request, Span};
 
     use super::*;
 
@@ -136,6 +142,25 @@ mod tests {
             fan_outs: vec![(1, 3), (2, 2)],
         };
         Graph::new(Digest::default(), parts).unwrap()
+    }
+
+    #[test]
+    fn a_gang_is_one_task_of_many_members() {
+        let together = Some(model::site::Domain::Node);
+        let constraints = Constraints { together, ..Constraints::default() };
+        let policies =
+            vec![Policy { gang: true, constraints: constraints.clone(), ..Policy::default() }];
+        let parts = GraphParts {
+            policies,
+            policy_of: vec![0],
+            fan_outs: vec![(0, 4)],
+            ..GraphParts::default()
+        };
+        let graph = Graph::new(Digest::default(), parts).unwrap();
+        let workload = workload("w", &graph, |_| "train", |_| Some(1)).unwrap();
+        let members = workload.tasks().iter().map(|task| task.members);
+        assert_eq!(members.collect::<Vec<_>>(), [4]);
+        assert_eq!((workload.constraints(0), workload.notes.len()), (Some(&constraints), 0));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use core::ops::Range;
 
-use model::fact::AttemptsEnded;
-use model::outcome::{Failure, Outcome, Spent, Then};
+use model::fact::{AttemptsEnded, Standing};
+use model::outcome::{AttemptEnd, Failure, Outcome, Spent, Then};
 use model::policy::Policy;
 use model::resources::USUAL_SPEED;
 use model::status::TaskStatus;
@@ -40,6 +40,7 @@ impl State {
                 saved_at: None,
                 overran: false,
                 leaving_since: None,
+                standing: Standing::Working,
             };
             self.count_waited(key, item, at);
             if old.status() == TaskStatus::Retrying {
@@ -100,7 +101,7 @@ impl State {
         }
     }
 
-    fn end_lease(&mut self, item: ItemKey) {
+    pub(super) fn end_lease(&mut self, item: ItemKey) {
         self.remove_attempt_timer(item);
         let Some(lease) = self.leases.remove(&item) else { return };
         let class = self.classes.get(lease.class);
@@ -117,41 +118,41 @@ impl State {
         for &(item, end) in &ended.ends {
             let trial = self.is_failed_trial(key.item(item), ended.outcome);
             self.account(key.item(item), ended.outcome, (end.spent, at));
+            let lease = self.leases.get(&key.item(item)).copied();
+            if ended.then == Then::WithGang {
+                self.measure(key, lease, (ended.outcome, &end), at);
+                self.member_done(key, item, at);
+                continue;
+            }
+            let breaks = self.is_whole_gang(key);
             if ended.outcome == Outcome::Preempted {
                 self.count_preempted(key, item, at);
             }
-            let lease = self.leases.get(&key.item(item)).copied();
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
             let before = run.task(key.task).status();
             let lost = run.status_when_lost(key.task);
             let grows = grows(run.policy(key.task), ended);
-            let counted = if grows { old.grown() } else { old };
-            let after = run.set_item(key.task, item, item_after(counted, ended, (trial, lost)), at);
+            let grown = if grows { old.grown() } else { old };
+            // Of a gang one member is charged, which all of it is tried again for.
+            let is_charged = breaks || !run.is_gang(key.task);
+            let counted = if is_charged { charged(grown, ended, trial) } else { grown };
+            let status = match (status_after(ended, lost), run.end_of_gang(key.task)) {
+                // A gang ends in one way.
+                (TaskStatus::Cancelled, Some(end)) if run.is_gang(key.task) => end,
+                (status, _) => status,
+            };
+            let is_one_way = run.policy(key.task).alternatives.is_empty();
+            let after = run.set_item(key.task, item, counted.with_status(status), at);
             self.changes.push(Change::Task(key));
-            run.note_end(key.task, ended.outcome, end.usage.wall_us, at);
-            // How far one came that had to make room says nothing of how long one takes.
-            let is_whole = ended.outcome != Outcome::Preempted && end.usage.wall_us > 0;
-            if let Some(lease) = lease.filter(|_| is_whole) {
-                let speed = self.workers.get(&lease.worker).map_or(USUAL_SPEED, |it| it.speed);
-                let wall_us = at_usual_speed(end.usage.wall_us, speed);
-                self.classes.observe(lease.class, wall_us);
-                if ended.outcome == Outcome::Succeeded {
-                    let policy = u32::try_from(run.graph.policy_index(key.task));
-                    let policy = policy.unwrap_or(u32::MAX);
-                    // Ways to ask for the same are one kind of work; other requests are others.
-                    let has_alternatives = !run.policy(key.task).alternatives.is_empty();
-                    let way = if has_alternatives { lease.variant } else { VariantId::default() };
-                    self.durations.observe(&run.admitted.name, (policy, way), wall_us);
-                }
-            }
+            self.measure(key, lease, (ended.outcome, &end), at);
             match ended.then {
-                Then::Final => {}
+                Then::Final | Then::WithGang => {}
                 Then::Retry { at } => {
                     // What ended for no fault of the way that was taken may go on in it.
-                    let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted)
-                        && run.policy(key.task).alternatives.is_empty();
+                    let same = matches!(ended.outcome, Outcome::Lost | Outcome::Preempted);
+                    let same = same && is_one_way;
                     let way = lease.filter(|_| same).map(|lease| lease.variant);
                     self.insert_retry(key, item, (at, way.unwrap_or_default()));
                 }
@@ -160,6 +161,35 @@ impl State {
             if after.is_final() && !before.is_final() {
                 self.follow(key, at);
             }
+            if breaks {
+                self.disband(key, ended.then, at);
+            }
+        }
+    }
+
+    /// What the end of an attempt says of how its task went, and of how long such work takes.
+    fn measure(
+        &mut self,
+        key: TaskKey,
+        lease: Option<Lease>,
+        (outcome, end): (Outcome, &AttemptEnd),
+        at: Timestamp,
+    ) {
+        let Some(run) = self.runs.get_mut(&key.run) else { return };
+        run.note_end(key.task, outcome, end.usage.wall_us, at);
+        // How far one came that had to make room says nothing of how long one takes.
+        let is_whole = outcome != Outcome::Preempted && end.usage.wall_us > 0;
+        let Some(lease) = lease.filter(|_| is_whole) else { return };
+        let speed = self.workers.get(&lease.worker).map_or(USUAL_SPEED, |it| it.speed);
+        let wall_us = at_usual_speed(end.usage.wall_us, speed);
+        self.classes.observe(lease.class, wall_us);
+        if outcome == Outcome::Succeeded {
+            let policy = u32::try_from(run.graph.policy_index(key.task));
+            let policy = policy.unwrap_or(u32::MAX);
+            // Ways to ask for the same are one kind of work; other requests are others.
+            let has_alternatives = !run.policy(key.task).alternatives.is_empty();
+            let way = if has_alternatives { lease.variant } else { VariantId::default() };
+            self.durations.observe(&run.admitted.name, (policy, way), wall_us);
         }
     }
 
@@ -188,12 +218,14 @@ impl State {
     }
 
     pub(super) fn leases_returned(&mut self, key: TaskKey, items: &IdSet, at: Timestamp) {
+        let breaks = self.is_whole_gang(key);
         for item in items.iter().map(ItemId) {
             self.end_lease(key.item(item));
             let Some(run) = self.runs.get_mut(&key.run) else { return };
             let Some(old) = run.item(key.task, item) else { return };
-            // What asks for more than its task says is not one of its ready items.
-            if old.growths() > 0 {
+            // What asks for more than its task says is not one of its ready items, and a member of
+            // a gang waits for the others.
+            if old.growths() > 0 || run.is_gang(key.task) {
                 run.set_item(key.task, item, old.with_status(TaskStatus::Retrying), at);
                 self.insert_retry(key, item, (at, VariantId::default()));
             } else {
@@ -201,6 +233,9 @@ impl State {
             }
         }
         self.index_task(key);
+        if breaks {
+            self.disband(key, Then::Retry { at }, at);
+        }
     }
 }
 
@@ -217,23 +252,28 @@ fn grows(policy: &Policy, ended: &AttemptsEnded) -> bool {
         && ended.then != Then::Final
 }
 
-/// An item after one of its attempts has ended, which may have been a `trial` that failed; `lost`
-/// is where one stands that is lost for good.
-fn item_after(old: Item, ended: &AttemptsEnded, (trial, lost): (bool, TaskStatus)) -> Item {
-    let counted = match ended.outcome {
+/// An item that is charged with how one of its attempts ended, which may have been a `trial` that
+/// failed.
+fn charged(old: Item, ended: &AttemptsEnded, trial: bool) -> Item {
+    match ended.outcome {
         _ if matches!(ended.then, Then::Instead(_)) => old,
         Outcome::Lost => old.lost(),
         _ if trial => old.lost(),
         Outcome::Failed(_) | Outcome::TimedOut => old.failed(),
         Outcome::Succeeded | Outcome::Cancelled | Outcome::Terminated | Outcome::Preempted => old,
-    };
-    counted.with_status(match (ended.then, ended.outcome) {
+    }
+}
+
+/// Where an item stands after one of its attempts has ended; `lost` is where one stands that is
+/// lost for good.
+const fn status_after(ended: &AttemptsEnded, lost: TaskStatus) -> TaskStatus {
+    match (ended.then, ended.outcome) {
         (Then::Retry { .. } | Then::Instead(_), _) => TaskStatus::Retrying,
-        (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
-        (Then::Final, Outcome::Failed(_)) => TaskStatus::Failed,
-        (Then::Final, Outcome::Lost) => lost,
-        (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,
-        (Then::Final, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
-        (Then::Final, Outcome::Terminated) => TaskStatus::Terminated,
-    })
+        (Then::Final | Then::WithGang, Outcome::Succeeded) => TaskStatus::Succeeded,
+        (_, Outcome::Failed(_)) => TaskStatus::Failed,
+        (_, Outcome::Lost) => lost,
+        (_, Outcome::TimedOut) => TaskStatus::TimedOut,
+        (_, Outcome::Cancelled | Outcome::Preempted) => TaskStatus::Cancelled,
+        (_, Outcome::Terminated) => TaskStatus::Terminated,
+    }
 }

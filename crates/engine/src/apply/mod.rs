@@ -8,6 +8,7 @@ mod amend;
 mod attempt;
 mod control;
 mod edges;
+mod gang;
 mod mark;
 mod preempt;
 mod restored;
@@ -35,6 +36,7 @@ impl State {
                 let how = (*worker, *variant, *devices);
                 self.attempts_leased(*task, items.clone(), how, (seq, at));
             }
+            Fact::GangLeased { task, parts } => self.gang_leased(*task, parts, (seq, at)),
             Fact::AttemptsStarted { task, items } => self.attempts_started(*task, items, at),
             Fact::AttemptOverran { item } => self.attempt_overran(*item),
             Fact::AttemptsCheckpointed { task, saved } => self.attempts_checkpointed(*task, saved),

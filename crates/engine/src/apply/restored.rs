@@ -83,6 +83,7 @@ impl State {
             saved_at: image.saved_at,
             overran: false,
             leaving_since: image.leaving_since,
+            standing: image.standing,
         };
         self.insert_lease(item, lease);
         if let Some(started_at) = image.started_at {

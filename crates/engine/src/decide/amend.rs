@@ -33,6 +33,10 @@ impl Turn<'_> {
     /// If they can't, the reason is handed back.
     pub(super) fn generate(&mut self, lease: LeaseId) -> Result<(), Option<OutputRef>> {
         let Some(generated) = self.volatile.generated.remove(&lease) else { return Err(None) };
+        // Members of a gang do their work as often as the gang is tried, and so would write.
+        if self.is_of_gang(lease.item) {
+            return Err(None);
+        }
         let reason = generated.reason;
         let Some(amendment) = generated.amendment else { return Err(reason) };
         if amendment.run != lease.item.run {

@@ -80,8 +80,9 @@ impl Turn<'_> {
                 event,
                 AttemptEvent::Ended { outcome: Outcome::Succeeded, tasks: Some(_), .. }
             );
-            // What is a trial follows from all that has ended before it.
-            if wrote || group.as_ref().is_some_and(repeats) || self.looks_at_breakers(lease) {
+            // What is a trial, and what becomes of a gang, follows from all that has ended before.
+            let follows = self.looks_at_breakers(lease) || self.is_of_gang(lease.item);
+            if wrote || group.as_ref().is_some_and(repeats) || follows {
                 self.close(group.take());
             }
             let Some(mut says) = self.judge(worker, lease, event) else {
@@ -127,8 +128,11 @@ impl Turn<'_> {
     fn failed_to_write(&self, lease: LeaseId, says: Says, reason: Option<OutputRef>) -> Says {
         let Says::Ended { mut ends, .. } = says else { return says };
         ends.iter_mut().for_each(|(_, end)| end.output = reason);
-        let outcome = Outcome::Failed(Failure::Tasks);
-        let then = self.then(lease.item, outcome, None).unwrap_or(Then::Final);
+        let failed = Outcome::Failed(Failure::Tasks);
+        let of_gang = self.is_of_gang(lease.item).then(|| self.verdict(lease.item, failed, None));
+        let (outcome, then) = of_gang.flatten().unwrap_or_else(|| {
+            (failed, self.then(lease.item, failed, None).unwrap_or(Then::Final))
+        });
         Says::Ended { outcome, then, ends }
     }
 
@@ -169,16 +173,12 @@ impl Turn<'_> {
                 }
             }
             Says::Returned(items) => {
-                self.record(Fact::LeasesReturned { task, items });
+                self.record_ends(task, Fact::LeasesReturned { task, items });
                 self.recheck_deadlines(task.run);
             }
             Says::Ended { outcome, then, ends } => {
-                self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
-                    task,
-                    outcome,
-                    then,
-                    ends,
-                })));
+                let ended = AttemptsEnded { task, outcome, then, ends };
+                self.record_ends(task, Fact::AttemptsEnded(Box::new(ended)));
                 if then == Then::Final && outcome != Outcome::Succeeded {
                     self.task_failed(task);
                 }
@@ -194,6 +194,9 @@ impl Turn<'_> {
         outcome: Outcome,
         asked: Option<Span>,
     ) -> Option<(Outcome, Then)> {
+        if self.is_of_gang(item) {
+            return self.verdict_of_gang(item, outcome, asked);
+        }
         let left = self.after_leaving(item, outcome);
         left.or_else(|| Some((outcome, self.then(item, outcome, asked)?)))
     }
@@ -207,7 +210,10 @@ impl Turn<'_> {
         asked: Option<Span>,
     ) -> Option<Then> {
         let run = self.state.run(item.run)?;
-        let record = run.item(item.task, item.item)?;
+        let record = match run.is_gang(item.task) {
+            true => run.gang_record(item.task),
+            false => run.item(item.task, item.item)?,
+        };
         let ending = run.status() == RunStatus::Stopping && !run.is_handler(item.task);
         let retry = &run.graph().policy(item.task).retry;
         let late = self.is_late(run, item.task);

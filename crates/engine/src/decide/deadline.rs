@@ -135,6 +135,15 @@ impl Turn<'_> {
                 self.give_up(run, tasks);
             }
         }
+        let since = &self.volatile.oversized;
+        let hopeless = since.iter().filter(|&(_, &since)| since + UNSATISFIABLE_GRACE <= self.now);
+        let gangs: Vec<TaskKey> = hopeless.map(|(&task, _)| task).collect();
+        for task in gangs {
+            self.volatile.oversized.remove(&task);
+            if self.state.gang_due(task).is_some() {
+                self.give_up(task.run, IdSet::one(task.task.0));
+            }
+        }
     }
 
     fn give_up(&mut self, run: RunId, tasks: IdSet) {

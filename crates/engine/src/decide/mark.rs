@@ -88,6 +88,9 @@ fn check_items(run: &Run, mark: &Marked, items: &IdSet) -> Result<(), Rejection>
         return Err(Rejection::Unfit("a task without a fan-out is marked as a whole"));
     };
     check_range(fan, items)?;
+    if run.is_gang(task) {
+        return Err(Rejection::Unfit("a gang is marked as a whole"));
+    }
     let waits = |id: u32| {
         let status = fan.items()[id as usize].status();
         matches!(status, TaskStatus::Pending | TaskStatus::Ready)

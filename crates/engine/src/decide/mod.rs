@@ -8,6 +8,7 @@ mod amend;
 mod attempt;
 mod control;
 mod deadline;
+mod gang;
 mod mark;
 mod pause;
 mod place;
@@ -17,7 +18,7 @@ mod run;
 mod session;
 mod submit;
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -42,6 +43,8 @@ pub(crate) struct Volatile {
     pub(crate) planning: Planning,
     /// Since when the planner has said of a class that no worker can ever hold it.
     pub(crate) never_fits: HashMap<ClassId, Timestamp>,
+    /// The same of gangs that all workers together cannot hold.
+    pub(crate) oversized: BTreeMap<TaskKey, Timestamp>,
     /// The questions that are being worked out.
     pub(crate) asked: HashSet<(TaskKey, Round)>,
     /// How many questions have been handed out since the last tick.
@@ -61,6 +64,7 @@ impl Volatile {
             sessions: HashMap::default(),
             planning: Planning::new(rules),
             never_fits: HashMap::default(),
+            oversized: BTreeMap::new(),
             asked: HashSet::default(),
             questions: 0,
             unasked: BTreeSet::new(),
@@ -81,7 +85,8 @@ impl Volatile {
             .iter()
             .filter_map(|(worker, session)| session.next_deadline(state.worker(*worker)?.lease));
         let grace = model::limits::UNSATISFIABLE_GRACE;
-        let hopeless = self.never_fits.values().map(|&since| since + grace);
+        let hopeless = self.never_fits.values().chain(self.oversized.values());
+        let hopeless = hopeless.map(|&since| since + grace);
         let deadline = self.deadlines.first().map(|&(at, _)| at);
         let unasked = (!self.unasked.is_empty()).then_some(now);
         let others = [self.planning.look_at, deadline, unasked].into_iter().flatten();

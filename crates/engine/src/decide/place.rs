@@ -1,6 +1,6 @@
 //! The planner is asked, and what it proposes is checked and becomes leases.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use model::fact::Fact;
@@ -31,8 +31,15 @@ impl Turn<'_> {
     /// are to make room.
     pub(super) fn carry_out(&mut self, plan: &Plan) {
         let mut granted: BTreeMap<WorkerId, Vec<ItemKey>> = BTreeMap::new();
-        for placement in &plan.placements {
-            if self.lease(placement, &mut granted) < placement.count {
+        for placements in plan.placements.chunk_by(|a, b| a.group == b.group) {
+            let task = Origin::from(placements[0].group).task();
+            let is_begun = match self.is_of_gang(task.item(model::ItemId(0))) {
+                true => self.lease_gang(placements, &mut granted),
+                false => placements.iter().fold(true, |all, placement| {
+                    all & (self.lease(placement, &mut granted) == placement.count)
+                }),
+            };
+            if !is_begun {
                 self.volatile.planning.look_again(self.now);
             }
         }
@@ -106,7 +113,13 @@ impl Turn<'_> {
     }
 
     /// How many items of a task a worker may take by the state of this moment.
-    fn acceptable(&self, worker: WorkerId, key: TaskKey, way: Way, devices: DeviceSet) -> u32 {
+    pub(super) fn acceptable(
+        &self,
+        worker: WorkerId,
+        key: TaskKey,
+        way: Way,
+        devices: DeviceSet,
+    ) -> u32 {
         let (Some(known), Some(run)) = (self.state.worker(worker), self.state.run(key.run)) else {
             return 0;
         };
@@ -167,7 +180,8 @@ impl Turn<'_> {
             && self.state.ready.retry_at(item).is_some_and(|at| at <= self.now)
     }
 
-    /// Remembers since when a class is said never to fit, and forgets it when it is said no more.
+    /// Remembers since when a class, or a gang, is said never to fit, and forgets it when it is
+    /// said no more.
     fn note_hopeless(&mut self) {
         let refused = self.volatile.planning.refused();
         let never = refused.filter(|(_, refusal)| *refusal == Refusal::NeverFits);
@@ -176,6 +190,12 @@ impl Turn<'_> {
         self.volatile.never_fits.retain(|class, _| never.binary_search(class).is_ok());
         for class in never {
             self.volatile.never_fits.entry(class).or_insert(self.now);
+        }
+        let oversized = self.volatile.planning.planner().oversized();
+        let oversized: BTreeSet<TaskKey> = oversized.map(|key| Origin::from(key).task()).collect();
+        self.volatile.oversized.retain(|task, _| oversized.contains(task));
+        for task in oversized {
+            self.volatile.oversized.entry(task).or_insert(self.now);
         }
     }
 }

@@ -41,8 +41,8 @@ impl Turn<'_> {
     /// Says how many. What has not started is given back, what has is asked to end.
     pub(super) fn preempt(&mut self, items: impl IntoIterator<Item = ItemKey>) -> usize {
         let leaves = |item| Some((item, self.who_may_leave(item)?));
-        let mut leaving: Vec<(ItemKey, (WorkerId, LeaseId))> =
-            items.into_iter().filter_map(leaves).collect();
+        let items = items.into_iter().flat_map(|item| self.with_its_gang(item));
+        let mut leaving: Vec<(ItemKey, (WorkerId, LeaseId))> = items.filter_map(leaves).collect();
         leaving.sort_unstable();
         leaving.dedup();
         let by_task = |&(item, _): &(ItemKey, _)| (item.task_key(), item.item.0);

@@ -76,6 +76,9 @@ impl Turn<'_> {
                 },
             );
         }
+        if run.is_gang(key.task) && items.len() < count as usize {
+            return self.reject(request, Rejection::Unfit("a gang runs again as a whole"));
+        }
         let (own, follows) = run.what_follows(key.task);
         let count = follows.len() + usize::from(own);
         if own {

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use model::collections::HashSet;
-use model::fact::{Fact, LossCause, WorkerJoined};
+use model::fact::{Fact, LossCause, Standing, WorkerJoined};
 use model::limits::{ATTEMPT_LEASE, HEARTBEAT, HEARTBEATS_MISSED_MAX};
 use model::message::{FromWorker, Grant, LeaseId, News, Order, StopKind, ToWorker};
 use model::outcome::{AttemptEnd, Outcome, Then};
@@ -179,7 +179,10 @@ impl Turn<'_> {
             .iter()
             .copied()
             .filter(|item| !held.contains(item))
-            .filter(|&item| self.state.lease(item).is_some_and(|lease| lease.leased_at <= old))
+            .filter(|&item| {
+                let lease = self.state.lease(item);
+                lease.is_some_and(|it| it.leased_at <= old && it.standing != Standing::Done)
+            })
             .collect();
         self.grant(worker, lost);
         self.repeat_stops(worker);
@@ -191,12 +194,15 @@ impl Turn<'_> {
         let mut orders = Vec::new();
         for &item in &known.items {
             let Some(lease) = self.state.lease(item) else { continue };
+            if lease.standing == Standing::Done {
+                continue;
+            }
             let cause = self.state.run(item.run).and_then(|run| run.cause());
             let how = match cause.filter(|&cause| self.is_ended_by(item, cause)) {
                 Some(model::fact::StopCause::Terminated) => StopKind::Terminate,
                 Some(_) => StopKind::Cancel,
                 None if lease.overran => StopKind::TimeOut,
-                None if lease.leaving_since.is_some() => StopKind::Cancel,
+                None if lease.leaves_since().is_some() => StopKind::Cancel,
                 None => continue,
             };
             orders.push((how, LeaseId { item, token: lease.token }));
@@ -212,14 +218,18 @@ impl Turn<'_> {
     pub(super) fn lose(&mut self, worker: WorkerId, cause: LossCause) {
         self.volatile.sessions.remove(&worker);
         let Some(known) = self.state.worker(worker) else { return };
-        let items: Vec<_> = known.items.iter().copied().collect();
+        // A member of a gang that has done its work is not lost with whoever did it.
+        let is_done = |item: &ItemKey| {
+            self.state.lease(*item).is_some_and(|lease| lease.standing == Standing::Done)
+        };
+        let items: Vec<_> = known.items.iter().copied().filter(|item| !is_done(item)).collect();
         self.record(Fact::WorkerLost { worker, cause });
         let started = self.may_have_started(worker, &items);
         let unstarted: Vec<_> =
             items.iter().copied().filter(|item| !started.contains(item)).collect();
         let by_task = |item: ItemKey| (item.task_key(), item.item.0);
         for (task, items) in grouped(unstarted.into_iter().map(by_task)) {
-            self.record(Fact::LeasesReturned { task, items });
+            self.record_ends(task, Fact::LeasesReturned { task, items });
             self.recheck_deadlines(task.run);
         }
         started.into_iter().for_each(|item| self.record_loss(item));
@@ -256,12 +266,9 @@ impl Turn<'_> {
 
     fn record_loss(&mut self, item: ItemKey) {
         let Some((outcome, then)) = self.verdict(item, Outcome::Lost, None) else { return };
-        self.record(Fact::AttemptsEnded(Box::new(AttemptsEnded {
-            task: item.task_key(),
-            outcome,
-            then,
-            ends: alloc::vec![(item.item, AttemptEnd::default())],
-        })));
+        let (task, ends) = (item.task_key(), alloc::vec![(item.item, AttemptEnd::default())]);
+        let ended = AttemptsEnded { task, outcome, then, ends };
+        self.record_ends(task, Fact::AttemptsEnded(Box::new(ended)));
         if then == Then::Final {
             self.task_failed(item.task_key());
         }

@@ -28,6 +28,7 @@ use crate::state::{Change, State};
 pub(crate) use allowances::Limit;
 pub(crate) use classes::Way;
 pub use lane::{KeptResource, KeptRoom};
+pub(crate) use queues::QueueMiss;
 pub use queues::QueueUse;
 
 use classes::{Sort, Ways};

@@ -111,6 +111,7 @@ impl Planning {
             priority,
             preemptible: policy.is_some_and(|policy| policy.preemptible),
             loss,
+            gang: policy.is_some_and(|policy| policy.gang),
         };
         self.planner.begin(lease_key(item), node, lease);
         self.stirred.insert(item.run);
@@ -140,7 +141,7 @@ impl Planning {
 
 /// When an item that was told to leave its worker is gone at the latest, in microseconds.
 fn leaves_at(state: &State, item: ItemKey) -> Option<u64> {
-    let since = state.lease(item)?.leaving_since?;
+    let since = state.lease(item)?.leaves_since()?;
     let grace = state.run(item.run)?.policy(item.task).grace;
     Some(since.0.saturating_add(grace.0))
 }

@@ -30,8 +30,12 @@ impl Planning {
         self.look_ahead(state, id, run, now);
         for key in run.graph().tasks().map(|task| TaskKey { run: id, task }) {
             let origin = Origin::Task(key);
-            if run.ready_items(key.task) > 0 || self.planner.group(origin.key()).is_some() {
+            let is_known = self.planner.group(origin.key()).is_some();
+            if run.ready_items(key.task) > 0 || run.is_waiting_gang(key.task) || is_known {
                 self.tell_group(state, origin, now);
+            }
+            if run.is_gang(key.task) {
+                continue;
             }
             for item in retrying(run, key.task) {
                 self.tell_retry(state, key.item(item), now);
@@ -113,8 +117,12 @@ impl Planning {
         }
     }
 
-    /// Tells whether an item waits for its next attempt, and its turn has come.
+    /// Tells whether an item waits for its next attempt, and its turn has come. A member of a gang
+    /// has its turn with all others.
     pub(super) fn tell_retry(&mut self, state: &State, item: ItemKey, now: Timestamp) {
+        if state.run(item.run).is_some_and(|run| run.is_gang(item.task)) {
+            return self.tell_group(state, Origin::Task(item.task_key()), now);
+        }
         let is_due = state.ready.retry_at(item).is_some_and(|at| at <= now);
         let may = state.run(item.run).is_some_and(|run| may_start(run.status()));
         if is_due && may {
@@ -144,7 +152,11 @@ impl Planning {
         let key = origin.task();
         let run = state.run(key.run).filter(|run| may_start(run.status()))?;
         let allowed = run.allowance(key.task).unwrap_or(u32::MAX);
+        let gang = run.is_gang(key.task);
         let (count, class, from) = match origin {
+            Origin::Task(task) if gang => {
+                (due_members(state, task, now), run.class(task.task), VariantId::default())
+            }
             Origin::Task(task) => {
                 (run.ready_items(task.task), run.class(task.task), VariantId::default())
             }
@@ -169,7 +181,7 @@ impl Planning {
             ready_at: since.unwrap_or(now.0),
             starts_by,
             expected,
-            gang: false,
+            gang,
             is_sure: is_sure(state, run, run.graph().policy_index(key.task)),
         })
     }
@@ -187,6 +199,13 @@ impl Planning {
     pub(super) fn expected_item(&self, item: ItemKey, way: VariantId) -> u64 {
         self.forecasts.get(&item.run).map_or(0, |forecast| forecast.time(item.task, way))
     }
+}
+
+/// How many members of a gang may begin: all, or none.
+fn due_members(state: &State, key: TaskKey, now: Timestamp) -> u32 {
+    let is_due = state.gang_due(key).is_some_and(|at| at <= now);
+    let run = state.run(key.run).filter(|_| is_due);
+    run.map_or(0, |run| run.item_count(key.task))
 }
 
 /// The items of a task that wait for their next attempt.
@@ -209,7 +228,11 @@ pub(super) fn check(planning: &Planning, state: &State) -> Result<(), String> {
     for (id, run) in state.runs().filter(|(_, run)| may_start(run.status())) {
         for task in run.graph().tasks() {
             let key = TaskKey { run: id, task };
-            let count = run.ready_items(task).min(run.allowance(task).unwrap_or(u32::MAX));
+            let count = match run.is_gang(task) {
+                true => due_members(state, key, planning.planned_at),
+                false => run.ready_items(task),
+            };
+            let count = count.min(run.allowance(task).unwrap_or(u32::MAX));
             known += usize::from(count > 0);
             let told = planning.planner.group(Origin::Task(key).key()).map_or(0, |it| it.count);
             if told != count {

@@ -1,5 +1,6 @@
 //! A lease: who runs an item, and what fences it.
 
+use model::fact::Standing;
 use model::{DeviceSet, Round, Timestamp, Token, VariantId, WorkerId};
 
 use super::ClassId;
@@ -29,6 +30,8 @@ pub struct Lease {
     pub overran: bool,
     /// Since when others are to have its place, if they are: its worker was told to end it.
     pub leaving_since: Option<Timestamp>,
+    /// Where it stands beside the rest of its gang, if it is of one.
+    pub standing: Standing,
 }
 
 impl Lease {
@@ -39,9 +42,18 @@ impl Lease {
         self.saved_at.or(self.started_at).unwrap_or(self.leased_at)
     }
 
-    /// Whether its worker was told to end it, by itself and not with its run.
+    /// Whether its worker was told to end it, by itself and not with its run, or has ended it.
     #[must_use]
     pub const fn is_ending(&self) -> bool {
-        self.overran || self.leaving_since.is_some()
+        self.overran || self.leaving_since.is_some() || !matches!(self.standing, Standing::Working)
+    }
+
+    /// Since when its worker has been told that its place is wanted, or that its gang has ended.
+    #[must_use]
+    pub const fn leaves_since(&self) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Dismissed(at) => Some(at),
+            Standing::Working | Standing::Done => self.leaving_since,
+        }
     }
 }

@@ -10,6 +10,7 @@ mod circuit;
 mod class;
 mod durations;
 mod fan;
+mod gang;
 mod index;
 mod item;
 mod lease;

@@ -202,10 +202,10 @@ impl Run {
         }
     }
 
-    /// How many more items of a task may be leased, if its file sets a limit.
+    /// How many more items of a task may be leased, if its file sets a limit. All of a gang may.
     #[must_use]
     pub fn allowance(&self, task: TaskId) -> Option<u32> {
-        let limit = self.policy(task).concurrency?;
+        let limit = self.policy(task).concurrency.filter(|_| !self.is_gang(task))?;
         Some(limit.saturating_sub(self.live_items(task)))
     }
 

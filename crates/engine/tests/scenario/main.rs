@@ -6,6 +6,7 @@ mod amend;
 mod calls;
 mod chance;
 mod control;
+mod gangs;
 mod grown;
 mod house;
 mod lane;

@@ -25,6 +25,20 @@ pub struct LeaseImage {
     pub overran: bool,
     /// Since when others are to have its place, if they are.
     pub leaving_since: Option<Timestamp>,
+    /// Where it stands beside the rest of its gang, if it is of one.
+    pub standing: Standing,
+}
+
+/// Where the attempt of a member of a gang stands beside the others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// It works, as one that is of no gang does.
+    #[default]
+    Working,
+    /// It has done its work, and keeps its place until all have.
+    Done,
+    /// Another has ended badly, so its worker was told at this time to end it.
+    Dismissed(Timestamp),
 }
 
 /// How often the attempts of an item had to make room for others in this round.

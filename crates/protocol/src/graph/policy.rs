@@ -91,6 +91,8 @@ pub(super) struct PolicyForm {
     alternatives: Vec<AlternativeForm>,
     #[prost(bool, tag = "36")]
     critical: bool,
+    #[prost(bool, tag = "37")]
+    gang: bool,
 }
 
 /// Another request with which the work can be done.
@@ -158,7 +160,7 @@ struct SignalForm {
 impl PolicyForm {
     /// The first layout of graphs that can say all of it.
     pub(super) fn layout(&self) -> u32 {
-        if self.critical || !self.alternatives.is_empty() {
+        if self.critical || self.gang || !self.alternatives.is_empty() {
             return ALTERNATIVES;
         }
         let is_shared = !self.locks.is_empty() || !self.budgets.is_empty();
@@ -245,6 +247,7 @@ pub(super) fn write(policy: &Policy) -> PolicyForm {
         restart_cost_us: policy.restart_cost.0,
         alternatives: policy.alternatives.iter().map(write_alternative).collect(),
         critical: policy.critical,
+        gang: policy.gang,
     }
 }
 
@@ -316,6 +319,7 @@ pub(super) fn read(form: PolicyForm) -> Result<Policy, DecodeError> {
             number => Some(Numbered::from_number(number)?),
         },
         concurrency: form.concurrency,
+        gang: form.gang,
         shared: read_shared(form.locks, form.budgets, form.breakers)?,
         constraints: match form.constraints {
             None => Constraints::default(),

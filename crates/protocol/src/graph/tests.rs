@@ -316,6 +316,20 @@ fn alternatives_are_written_as_their_golden_file_and_read_back() {
     assert_eq!(decode(&golden::read("graph_alternatives")[0]), Ok(alternative_sample()));
 }
 
+/// The policy of a gang.
+fn gang_sample() -> GraphParts {
+    let policies = vec![Policy { gang: true, ..Policy::default() }];
+    let (policy_of, fan_outs) = (vec![0], vec![(0, 4)]);
+    GraphParts { policies, policy_of, fan_outs, ..GraphParts::default() }
+}
+
+#[test]
+fn gangs_are_written_as_their_golden_file_and_read_back() {
+    let text = format!("{:#?}\n", gang_sample());
+    golden::check("graph_gangs", &[encode(&gang_sample())], &text);
+    assert_eq!(decode(&golden::read("graph_gangs")[0]), Ok(gang_sample()));
+}
+
 #[test]
 fn a_breaker_that_never_closes_and_memory_that_does_not_grow_are_refused() {
     let refused = |policy: Policy| {
@@ -378,6 +392,7 @@ fn only_what_the_first_layout_cannot_say_is_of_the_second() {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 6], "{:?}", parts.policies);
     }
+    assert_eq!(version(&gang_sample()), [1 << 3, 8]);
     for policy in preemption_sample().policies {
         let parts = GraphParts { policies: vec![policy], ..sample() };
         assert_eq!(version(&parts), [1 << 3, 7], "{:?}", parts.policies);
@@ -510,6 +525,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             asks,
             failure,
             concurrency,
+            gang: asks && concurrency.is_some(),
             constraints: constraints.unwrap_or_default(),
             ..policies().swap_remove(0)
         },

@@ -3,9 +3,9 @@
 use model::control::{ControlAnswer, Verdict};
 use model::device::Part;
 use model::fact::{
-    AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LeaseImage, LossCause,
-    MarkCause, Marked, PauseCause, PreemptedImage, Restored, RoundScope, RunAdmitted, RunAmended,
-    StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    AmendCause, AttemptsEnded, BreakerImage, ControlImage, GangPart, ItemImage, LeaseImage,
+    LossCause, MarkCause, Marked, PauseCause, PreemptedImage, Restored, RoundScope, RunAdmitted,
+    RunAmended, Standing, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{
     AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Usage,
@@ -269,6 +269,7 @@ fn joined() -> impl Strategy<Value = WorkerJoined> {
 fn ended() -> impl Strategy<Value = AttemptsEnded> {
     let then = prop_oneof![
         Just(Then::Final),
+        Just(Then::WithGang),
         at().prop_map(|at| Then::Retry { at }),
         variant().prop_map(Then::Instead),
     ];
@@ -381,15 +382,8 @@ fn task_image() -> impl Strategy<Value = TaskImage> {
     )
 }
 
-fn piece() -> impl Strategy<Value = Restored> {
-    let counters = (run(), worker(), vec((request(), number()), 0..3)).prop_map(
-        |(next_run, next_worker, mean_wall_us)| Restored::Counters {
-            next_run,
-            next_worker,
-            mean_wall_us,
-        },
-    );
-    let lease = (item(), number(), worker(), of(at()), any::<bool>(), of(at())).prop_map(
+fn lease() -> impl Strategy<Value = Restored> {
+    (item(), number(), worker(), of(at()), any::<bool>(), of(at())).prop_map(
         |(item, token, worker, started_at, overran, saved_at)| {
             Restored::Lease(LeaseImage {
                 variant: VariantId(u8::from(overran)),
@@ -401,7 +395,22 @@ fn piece() -> impl Strategy<Value = Restored> {
                 saved_at,
                 overran,
                 leaving_since: saved_at.filter(|_| overran),
+                standing: match (overran, saved_at) {
+                    (_, None) => Standing::Working,
+                    (true, Some(_)) => Standing::Done,
+                    (false, Some(at)) => Standing::Dismissed(at),
+                },
             })
+        },
+    )
+}
+
+fn piece() -> impl Strategy<Value = Restored> {
+    let counters = (run(), worker(), vec((request(), number()), 0..3)).prop_map(
+        |(next_run, next_worker, mean_wall_us)| Restored::Counters {
+            next_run,
+            next_worker,
+            mean_wall_us,
         },
     );
     prop_oneof![
@@ -431,7 +440,7 @@ fn piece() -> impl Strategy<Value = Restored> {
             image
         }),
         (task(), control_image()).prop_map(|(task, image)| Restored::Control { task, image }),
-        lease,
+        lease(),
         (item(), any::<u32>(), (span(), span()), of(at())).prop_map(
             |(item, count, (lost, waited), left_at)| Restored::Preempted {
                 item,
@@ -465,6 +474,15 @@ fn plain() -> impl Strategy<Value = Fact> {
                 Fact::AttemptsLeased { task, items: start..end, worker, variant, devices }
             }
         ),
+        (task(), vec((1..9_u32, worker()), 0..9)).prop_map(|(task, sizes)| {
+            let mut next = 0;
+            let parts = sizes.into_iter().map(|(size, worker)| {
+                next += size;
+                let devices = DeviceSet(u64::from(size) << 31);
+                GangPart { items: next - size..next, worker, devices }
+            });
+            Fact::GangLeased { task, parts: parts.collect() }
+        }),
         item().prop_map(|item| Fact::AttemptOverran { item }),
         (task(), btree_map(0..u32::MAX, at(), 0..12)).prop_map(|(task, saved)| {
             let saved = saved.into_iter().map(|(item, at)| (ItemId(item), at)).collect();

@@ -97,6 +97,16 @@ fn what_came_with_alternatives_is_written_as_its_golden_file_and_read_back() {
 }
 
 #[test]
+fn what_came_with_gangs_is_written_as_its_golden_file_and_read_back() {
+    let facts = samples::gang_facts();
+    let encoded: Vec<Vec<u8>> = facts.iter().map(bytes).collect();
+    golden::check("gangs", &encoded, &format!("{facts:#?}\n"));
+    let read: Vec<Fact> =
+        golden::read("gangs").iter().map(|sample| decode(sample).unwrap()).collect();
+    assert_eq!(read, facts);
+}
+
+#[test]
 fn an_image_of_before_has_as_many_edges_undecided_as_it_waits_for() {
     let images = golden::read("restored_tasks").into_iter().map(|sample| decode(&sample).unwrap());
     for fact in images {

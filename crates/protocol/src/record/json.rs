@@ -10,7 +10,8 @@ use core::ops::Range;
 use model::control::{ControlAnswer, Verdict};
 use model::fact::{
     AmendCause, AttemptsEnded, ControlImage, ItemImage, LeaseImage, LossCause, MarkCause, Marked,
-    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, StopCause, TaskImage, WorkerJoined,
+    PauseCause, Restored, RoundScope, RunAdmitted, RunAmended, Standing, StopCause, TaskImage,
+    WorkerJoined,
 };
 use model::outcome::{AttemptEnd, Failure, LogRef, OutputRef, Then, Totals, Unreached};
 use model::policy::{FailurePolicy, Stage};
@@ -37,6 +38,16 @@ pub fn fields(fact: &Fact) -> Value {
                 "devices": devices.iter().collect::<Vec<_>>(),
             });
             with(of_task(*task), rest)
+        }
+        Fact::GangLeased { task, parts } => {
+            let parts = parts.iter().map(|part| {
+                json!({
+                    "items": ranges(core::slice::from_ref(&part.items)),
+                    "worker": part.worker.0,
+                    "devices": part.devices.iter().collect::<Vec<_>>(),
+                })
+            });
+            with(of_task(*task), json!({ "parts": parts.collect::<Vec<_>>() }))
         }
         Fact::AttemptsStarted { task, items }
         | Fact::LeasesReturned { task, items }
@@ -153,6 +164,7 @@ fn attempts_ended(ended: &AttemptsEnded) -> Value {
         Then::Final => ("final", None, None),
         Then::Retry { at } => ("retry", Some(Time(at)), None),
         Then::Instead(variant) => ("instead", None, Some(variant.0)),
+        Then::WithGang => ("with_gang", None, None),
     };
     let ends: Vec<Value> = ended.ends.iter().map(|(item, end)| attempt_end(*item, end)).collect();
     let rest = json!({ "then": then, "retry_at": retry_at, "variant": instead, "ends": ends });
@@ -249,6 +261,11 @@ fn lease_image(image: &LeaseImage) -> Value {
         "saved_at": image.saved_at.map(Time),
         "overran": image.overran,
         "leaving_since": image.leaving_since.map(Time),
+        "is_done": image.standing == Standing::Done,
+        "dismissed_at": match image.standing {
+            Standing::Working | Standing::Done => None,
+            Standing::Dismissed(at) => Some(Time(at)),
+        },
     })
 }
 

@@ -69,6 +69,7 @@ kinds! {
     "worker_lost": Fact::WorkerLost { .. },
     "run_admitted": Fact::RunAdmitted(_),
     "attempts_leased": Fact::AttemptsLeased { .. },
+    "gang_leased": Fact::GangLeased { .. },
     "attempts_started": Fact::AttemptsStarted { .. },
     "attempt_overran": Fact::AttemptOverran { .. },
     "attempts_checkpointed": Fact::AttemptsCheckpointed { .. },

@@ -1,8 +1,8 @@
 //! From the stored form back to facts. Whatever the bytes were, this ends in a fact or an error.
 
 use model::fact::{
-    AttemptsEnded, BreakerImage, ItemImage, LeaseImage, PreemptedImage, Restored, RunAdmitted,
-    TaskImage, WorkerJoined,
+    AttemptsEnded, BreakerImage, GangPart, ItemImage, LeaseImage, PreemptedImage, Restored,
+    RunAdmitted, Standing, TaskImage, WorkerJoined,
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals, Usage};
@@ -23,6 +23,7 @@ use crate::noun::{Numbered, narrow, read_digest, read_outcome, read_priority, re
 pub(super) fn fact(record: Record) -> Result<Fact, DecodeError> {
     Ok(match required("a known kind of fact", record.kind)? {
         Kind::AttemptsLeased(form) => leased(&form)?,
+        Kind::GangLeased(form) => gang_leased(&form)?,
         Kind::AttemptsStarted(form) => {
             Fact::AttemptsStarted { task: form.task(), items: unpack_set(&form.items)? }
         }
@@ -114,6 +115,20 @@ fn leased(form: &v1::AttemptsLeased) -> Result<Fact, DecodeError> {
         variant: read_variant(form.variant)?,
         devices: DeviceSet(form.devices),
     })
+}
+
+fn gang_leased(form: &v1::GangLeased) -> Result<Fact, DecodeError> {
+    let mut next = 0_u32;
+    let mut parts = Vec::with_capacity(form.parts.len().min(ITEMS_PER_FACT_MAX));
+    for part in &form.parts {
+        let end = next.checked_add(part.more).and_then(|last| last.checked_add(1));
+        let end = end.filter(|&end| end as usize <= ITEMS_PER_FACT_MAX);
+        let end = end.ok_or(DecodeError::Length("members"))?;
+        let (worker, devices) = (WorkerId(part.worker), DeviceSet(part.devices));
+        parts.push(GangPart { items: next..end, worker, devices });
+        next = end;
+    }
+    Ok(Fact::GangLeased { task: task_key(form.run, form.task), parts })
 }
 
 fn checkpointed(form: &v1::AttemptsCheckpointed) -> Result<Fact, DecodeError> {
@@ -214,6 +229,7 @@ fn attempts_ended(form: &v1::AttemptsEnded) -> Result<AttemptsEnded, DecodeError
         then: match (form.instead, form.retry_at) {
             (Some(variant), _) => Then::Instead(read_variant(variant)?),
             (None, Some(at)) => Then::Retry { at: Timestamp(at) },
+            (None, None) if form.with_gang => Then::WithGang,
             (None, None) => Then::Final,
         },
         ends,
@@ -294,6 +310,11 @@ fn lease(form: &v1::LeaseImage) -> Result<LeaseImage, DecodeError> {
         saved_at: form.saved_at.map(Timestamp),
         overran: form.overran,
         leaving_since: form.leaving_since.map(Timestamp),
+        standing: match (form.is_done, form.dismissed_at) {
+            (true, _) => Standing::Done,
+            (false, Some(at)) => Standing::Dismissed(Timestamp(at)),
+            (false, None) => Standing::Working,
+        },
     })
 }
 

@@ -10,7 +10,7 @@ use model::device::Part;
 use model::fact::{
     AmendCause, AttemptsEnded, BreakerImage, ControlImage, ItemImage, LeaseImage, LossCause,
     MarkCause, Marked, PauseCause, PreemptedImage, Restored, RoundScope, RunAdmitted, RunAmended,
-    StopCause, TaskAnswered, TaskImage, WorkerJoined,
+    Standing, StopCause, TaskAnswered, TaskImage, WorkerJoined,
 };
 use model::outcome::{
     AttemptEnd, ErrorName, Failure, LogRef, OutputRef, Spent, Then, Totals, Unreached, Usage,
@@ -22,7 +22,7 @@ use model::{
     Timestamp, Token, VariantId, Vendor, WorkerId,
 };
 
-pub(crate) use eighth::alternative_facts;
+pub(crate) use eighth::{alternative_facts, gang_facts};
 pub(crate) use seventh::{preemption_facts, site_facts, site_offers};
 
 const RUN: RunId = RunId(12);
@@ -109,6 +109,7 @@ pub(crate) fn facts() -> Vec<Fact> {
         Fact::LeaderStarted { epoch: Epoch(4), format: 1 },
         leased(5..4_000, VariantId(0)),
         leased(0..1, VariantId(0)),
+        eighth::gang_leased(),
         Fact::AttemptsStarted { task: TASK, items: ids() },
         Fact::AttemptsCheckpointed {
             task: TASK,
@@ -259,6 +260,7 @@ pub(crate) fn way_facts() -> Vec<Fact> {
         saved_at: None,
         overran: false,
         leaving_since: None,
+        standing: Standing::Working,
     });
     let retry = Restored::Retry { item, at: AT, variant: VariantId(1) };
     let restored = [lease, retry].map(|image| Fact::Restored(Box::new(image)));
@@ -288,6 +290,7 @@ pub(crate) fn device_facts() -> Vec<Fact> {
         saved_at: None,
         overran: false,
         leaving_since: None,
+        standing: Standing::Working,
     });
     let joined = Fact::WorkerJoined(Box::new(WorkerJoined {
         worker: WorkerId(3),
@@ -312,6 +315,7 @@ fn leases(item: ItemKey) -> [Restored; 2] {
             saved_at: None,
             overran: true,
             leaving_since: None,
+            standing: Standing::Working,
         }),
         Restored::Lease(LeaseImage {
             item,
@@ -323,6 +327,7 @@ fn leases(item: ItemKey) -> [Restored; 2] {
             saved_at: None,
             overran: false,
             leaving_since: None,
+            standing: Standing::Working,
         }),
     ]
 }

@@ -20,7 +20,7 @@ pub(crate) struct Record {
     #[prost(
         oneof = "Kind",
         tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, \
-                23, 24, 25, 26, 27, 28"
+                23, 24, 25, 26, 27, 28, 29"
     )]
     pub(crate) kind: Option<Kind>,
 }
@@ -84,6 +84,8 @@ pub(crate) enum Kind {
     AttemptsCheckpointed(AttemptsCheckpointed),
     #[prost(message, tag = "28")]
     AttemptsPreempted(TaskItems),
+    #[prost(message, tag = "29")]
+    GangLeased(GangLeased),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -103,6 +105,29 @@ pub(crate) struct AttemptsLeased {
     pub(crate) variant: u32,
     /// One bit a device.
     #[prost(uint64, tag = "7")]
+    pub(crate) devices: u64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct GangLeased {
+    #[prost(uint64, tag = "1")]
+    pub(crate) run: u64,
+    #[prost(uint32, tag = "2")]
+    pub(crate) task: u32,
+    /// In the order of the members, which begin with the first item.
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) parts: Vec<GangPart>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct GangPart {
+    /// How many members there are after the first.
+    #[prost(uint32, tag = "1")]
+    pub(crate) more: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) worker: u32,
+    /// One bit a device.
+    #[prost(uint64, tag = "3")]
     pub(crate) devices: u64,
 }
 
@@ -159,6 +184,9 @@ pub(crate) struct AttemptsEnded {
     /// The way in which the items are tried at once; then there is no time.
     #[prost(uint32, optional, tag = "13")]
     pub(crate) instead: Option<u32>,
+    /// Whether it counts only when the whole gang has ended well; then there is no time either.
+    #[prost(bool, tag = "14")]
+    pub(crate) with_gang: bool,
 }
 
 /// What the ends spent; absent when none spent anything.

@@ -3,8 +3,8 @@
 use core::ops::Range;
 
 use model::fact::{
-    AttemptsEnded, BreakerImage, ItemImage, LeaseImage, Restored, RunAdmitted, TaskImage,
-    WorkerJoined,
+    AttemptsEnded, BreakerImage, GangPart, ItemImage, LeaseImage, Restored, RunAdmitted, Standing,
+    TaskImage, WorkerJoined,
 };
 use model::limits::ITEMS_PER_FACT_MAX;
 use model::outcome::{AttemptEnd, LogRef, OutputRef, Spent, Then, Totals};
@@ -33,6 +33,7 @@ pub(super) fn record(fact: &Fact) -> Result<Record, EncodeError> {
         Fact::AttemptsLeased { task, items, worker, variant, devices } => {
             Kind::AttemptsLeased(leased(*task, items, (*worker, *variant, *devices))?)
         }
+        Fact::GangLeased { task, parts } => Kind::GangLeased(gang_leased(*task, parts)?),
         Fact::AttemptsStarted { task, items } => Kind::AttemptsStarted(task_items(*task, items)),
         Fact::AttemptOverran { item } => Kind::AttemptOverran(one_item(*item)),
         Fact::AttemptsCheckpointed { task, saved } => {
@@ -100,6 +101,20 @@ fn leased(
     })
 }
 
+fn gang_leased(task: TaskKey, parts: &[GangPart]) -> Result<v1::GangLeased, EncodeError> {
+    let mut next = 0;
+    let part = |part: &GangPart| {
+        if part.items.start != next || part.items.is_empty() {
+            return Err(EncodeError::NotAscending);
+        }
+        next = part.items.end;
+        let more = part.items.end - part.items.start - 1;
+        Ok(v1::GangPart { more, worker: part.worker.0, devices: part.devices.0 })
+    };
+    let parts = parts.iter().map(part).collect::<Result<_, _>>()?;
+    Ok(v1::GangLeased { run: task.run.0, task: task.task.0, parts })
+}
+
 fn task_items(task: TaskKey, items: &IdSet) -> v1::TaskItems {
     v1::TaskItems { run: task.run.0, task: task.task.0, items: pack_set(items) }
 }
@@ -162,7 +177,7 @@ fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeErro
         outcome,
         detail,
         retry_at: match ended.then {
-            Then::Final | Then::Instead(_) => None,
+            Then::Final | Then::Instead(_) | Then::WithGang => None,
             Then::Retry { at } => Some(at.0),
         },
         wall_us: column(|end| end.usage.wall_us),
@@ -173,8 +188,9 @@ fn attempts_ended(ended: &AttemptsEnded) -> Result<v1::AttemptsEnded, EncodeErro
         spent: spent(ends),
         instead: match ended.then {
             Then::Instead(variant) => Some(variant.0.into()),
-            Then::Final | Then::Retry { .. } => None,
+            Then::Final | Then::Retry { .. } | Then::WithGang => None,
         },
+        with_gang: ended.then == Then::WithGang,
     })
 }
 
@@ -267,6 +283,11 @@ fn lease(image: &LeaseImage) -> v1::LeaseImage {
         devices: image.devices.0,
         saved_at: image.saved_at.map(|at| at.0),
         leaving_since: image.leaving_since.map(|at| at.0),
+        is_done: image.standing == Standing::Done,
+        dismissed_at: match image.standing {
+            Standing::Working | Standing::Done => None,
+            Standing::Dismissed(at) => Some(at.0),
+        },
     }
 }
 

@@ -155,6 +155,11 @@ impl Attempts {
                     self.lease((task.task, item), entry);
                 }
             }
+            Fact::GangLeased { task, parts } if task.run == self.run => {
+                for item in parts.iter().flat_map(|part| part.items.clone()).map(ItemId) {
+                    self.lease((task.task, item), entry);
+                }
+            }
             Fact::AttemptsEnded(ended) if ended.task.run == self.run => {
                 return self.end(ended, entry.at);
             }

@@ -1,5 +1,6 @@
 //! The durable facts of a run in words.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use journal::Entry;
@@ -164,6 +165,17 @@ fn of_attempts(fact: &Fact, run: RunId, names: &Names) -> Option<Said> {
             };
             Some(said.text(format!("{what} given to worker number {worker}{on}{way}")))
         }
+        Fact::GangLeased { task, parts } if task.run == run => {
+            let members = parts.last().map_or(0, |part| part.items.end);
+            let what = some_items(names, task.task, &IdSet::range(0, members));
+            let said = Said::of_task("gang_leased", task.task, members as usize, status);
+            let workers: BTreeSet<String> =
+                parts.iter().map(|part| part.worker.to_string()).collect();
+            let workers: Vec<String> = workers.into_iter().collect();
+            let number = if workers.len() == 1 { "worker number" } else { "workers number" };
+            let workers = workers.join(", ");
+            Some(said.text(format!("{what} given together to {number} {workers}")))
+        }
         Fact::AttemptsStarted { task, items } if task.run == run => {
             let what = some_items(names, task.task, items);
             let running = TaskStatus::Running;
@@ -212,6 +224,7 @@ fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
             let way = way.map_or_else(|| "another".to_owned(), |way| format!("`{way}`"));
             format!("{what} will ask {way} instead{trouble}")
         }
+        Then::WithGang => format!("{what} done, and counts when the whole gang is"),
         // The word for the status says it all where the trouble would only say it again.
         Then::Final => match ended.outcome {
             Outcome::Failed(_) | Outcome::Lost => format!("{what} failed{trouble}"),
@@ -224,6 +237,7 @@ fn attempts_ended(ended: &AttemptsEnded, names: &Names) -> Said {
 const fn status_after(ended: &AttemptsEnded) -> TaskStatus {
     match (ended.then, ended.outcome) {
         (Then::Retry { .. } | Then::Instead(_), _) => TaskStatus::Retrying,
+        (Then::WithGang, _) => TaskStatus::Running,
         (Then::Final, Outcome::Succeeded) => TaskStatus::Succeeded,
         (Then::Final, Outcome::Failed(_) | Outcome::Lost) => TaskStatus::Failed,
         (Then::Final, Outcome::TimedOut) => TaskStatus::TimedOut,

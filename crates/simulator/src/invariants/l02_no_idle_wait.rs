@@ -63,11 +63,15 @@ pub fn neglected(ledger: &Ledger, now: Timestamp) -> Option<(RunId, TaskId)> {
             // Where the others of a task are may be full.
             let is_bound = asked.together.is_some() && run.live_items(task) > 0;
             let mut open = idle.iter().filter(|(_, offers)| asked.admits(&offers.site));
+            let holds = |offers: &Offers| match run.graph.policy(task).gang {
+                true => holds_gang(run, task, offers),
+                false => fits(offers, request),
+            };
             let takes = |(&worker, &offers): (&WorkerId, &&Offers)| {
                 let kept = ledger.lane.left_on(worker, &ledger.workers);
                 match kept.filter(|_| !is_critical) {
-                    None => fits(offers, request),
-                    Some(kept) => fits(&without(offers, kept), request),
+                    None => holds(offers),
+                    Some(kept) => holds(&without(offers, kept)),
                 }
             };
             if waits && !is_bound && open.any(takes) {
@@ -135,6 +139,24 @@ fn without(offers: &Offers, [cpu_milli, slots]: Amounts) -> Offers {
     let slot = rest.custom.iter_mut().find(|(name, _)| **name == *"slot");
     slot.into_iter().for_each(|(_, amount)| *amount = amount.saturating_sub(slots));
     rest
+}
+
+/// Whether a worker could take a gang alone that waits as a whole. Where several would have to, or
+/// it takes of what is scarce, that is not looked for.
+fn holds_gang(run: &Run, task: TaskId, offers: &Offers) -> bool {
+    let (policy, members) = (run.graph.policy(task), run.items_of(task));
+    let waits = |status| matches!(status, TaskStatus::Ready | TaskStatus::Retrying);
+    let count = members.len() as u64;
+    let room = run.admitted.concurrency.map_or(u64::MAX, |limit| (limit - run.live).into());
+    let mut whole = policy.request.clone();
+    whole.cpu_milli *= count;
+    whole.memory_bytes *= count;
+    whole.custom.iter_mut().for_each(|(_, asked)| *asked *= count);
+    members.iter().all(|item| waits(item.status))
+        && policy.shared.is_empty()
+        && policy.request.devices.count == 0
+        && count <= room
+        && fits(offers, &whole)
 }
 
 fn fits(offers: &Offers, request: &Request) -> bool {

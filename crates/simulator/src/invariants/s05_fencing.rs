@@ -42,7 +42,10 @@ fn ended_so(view: &View<'_>, key: ItemKey, item: &Item, recorded: Outcome) -> Re
     let Some((_, real)) = process.and_then(|process| process.ended) else {
         return Err(format!("{recorded:?} is recorded of {:?}, which did not end", item.token));
     };
+    // Of a gang that has ended no success counts.
+    let in_vain = matches!(recorded, Outcome::Cancelled | Outcome::Preempted) && item.dismissed;
     let agrees = match recorded {
+        _ if in_vain => true,
         // It did its work, and what it wrote was refused: S21 knows whether it had to be.
         Outcome::Failed(Failure::Tasks) => real == Outcome::Succeeded,
         Outcome::Succeeded | Outcome::Failed(_) => real == recorded,

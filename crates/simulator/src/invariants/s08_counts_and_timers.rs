@@ -57,14 +57,22 @@ fn retries(view: &View<'_>, ended: &AttemptsEnded) -> Result<(), String> {
     let policy = &run.graph.policy(ended.task.task).retry;
     for &(id, _) in &ended.ends {
         let Some(item) = run.item(ended.task.task, id) else { continue };
+        // What follows for a member of a gang that has ended was said when it did.
+        if item.dismissed {
+            continue;
+        }
+        let (failures, losses) = match run.graph.policy(ended.task.task).gang {
+            true => view.ledger.charged(ended.task),
+            false => (item.failures, item.losses),
+        };
         let over = match ended.outcome {
-            Outcome::Lost => item.losses >= u16::from(policy.loss_limit),
+            Outcome::Lost => losses >= u16::from(policy.loss_limit),
             // It costs nothing, so it has no limit.
             Outcome::Preempted => false,
             outcome if view.ledger.is_failed_trial(ended.task.item(id), outcome) => {
-                item.losses >= u16::from(policy.loss_limit) || policy.limit == 0
+                losses >= u16::from(policy.loss_limit) || policy.limit == 0
             }
-            _ => item.failures >= u16::from(policy.limit),
+            _ => failures >= u16::from(policy.limit),
         };
         let again = matches!(ended.then, Then::Retry { .. });
         if again && over {

@@ -80,6 +80,8 @@ fn not_begun(run: &Run, marked: &Marked) -> Result<(), String> {
     for task in marked.tasks.iter().map(TaskId) {
         let begun = match &marked.items {
             None => run.has_begun(task),
+            // A gang is marked as a whole.
+            Some(_) if run.graph.policy(task).gang => true,
             Some(items) => items.iter().any(|item| {
                 let known = run.item(task, ItemId(item)).map(|item| item.status);
                 !matches!(known, Some(TaskStatus::Pending | TaskStatus::Ready))

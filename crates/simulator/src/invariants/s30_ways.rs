@@ -57,7 +57,7 @@ fn end(
             Err(format!("{:?} goes on in way {variant} after {:?}", ended.task, ended.outcome))
         }
         // Nothing is tried again of what is being ended.
-        (Then::Final, _) | (Then::Retry { .. }, None) => Ok(()),
+        (Then::Final | Then::WithGang, _) | (Then::Retry { .. }, None) => Ok(()),
         (Then::Retry { .. }, Some(_)) => {
             Err(format!("{:?} is tried again, and another way is open", ended.task))
         }

@@ -72,6 +72,8 @@ fn could_begin(run: &Run, task: TaskId, begins: &Policy, at: Timestamp) -> bool 
         && policy.shared == begins.shared
         && policy.shared.is_empty()
         && policy.critical == begins.critical
+        && !policy.gang
+        && !begins.gang
         && policy.alternatives.is_empty()
         && begins.alternatives.is_empty()
         && policy.others.is_empty()

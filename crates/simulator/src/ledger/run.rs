@@ -45,6 +45,10 @@ pub struct Item {
     pub leaving: bool,
     /// Since when it is ready, if it is.
     pub ready_at: Timestamp,
+    /// Whether it has done its work, and waits for the others of its gang.
+    pub done: bool,
+    /// Whether it was told to end with its gang.
+    pub dismissed: bool,
     /// When it may be leased again, if it is retrying.
     pub retry_at: Timestamp,
     /// How its last attempt ended.
@@ -86,6 +90,8 @@ pub(super) const FRESH: Item = Item {
     overran: false,
     leaving: false,
     ready_at: Timestamp(0),
+    done: false,
+    dismissed: false,
     retry_at: Timestamp(0),
     last: None,
     asked: false,

@@ -63,6 +63,8 @@ pub enum Feature {
     Critical,
     /// Tasks of one run that are not as urgent as each other.
     Urgency,
+    /// Fan-outs whose items begin together.
+    Gangs,
 }
 
 /// A set of features.
@@ -71,7 +73,7 @@ pub struct Features(pub u32);
 
 impl Feature {
     /// All of them, with the words that plans are written in.
-    pub const ALL: [(&'static str, Self); 30] = [
+    pub const ALL: [(&'static str, Self); 31] = [
         ("conditions", Self::Conditions),
         ("joins", Self::Joins),
         ("asks", Self::Asks),
@@ -102,6 +104,7 @@ impl Feature {
         ("alternatives", Self::Alternatives),
         ("critical", Self::Critical),
         ("urgency", Self::Urgency),
+        ("gangs", Self::Gangs),
     ];
 }
 

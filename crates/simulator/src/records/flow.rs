@@ -111,6 +111,7 @@ fn run_of(fact: &Fact) -> Option<RunId> {
     Some(match fact {
         Fact::RunAdmitted(run) => run.run,
         Fact::AttemptsLeased { task, .. }
+        | Fact::GangLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
         | Fact::AttemptsCheckpointed { task, .. }
         | Fact::AttemptsPreempted { task, .. }

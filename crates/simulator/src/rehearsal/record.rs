@@ -132,6 +132,7 @@ pub(super) fn touched(fact: &Fact, graph: &Graph) -> Vec<TaskId> {
     let mut tasks: Vec<TaskId> = match fact {
         Fact::RunAdmitted(_) => return graph.tasks().collect(),
         Fact::AttemptsLeased { task, .. }
+        | Fact::GangLeased { task, .. }
         | Fact::AttemptsStarted { task, .. }
         | Fact::LeasesReturned { task, .. }
         | Fact::TaskSettled { task, .. } => one(task.task),

@@ -8,6 +8,7 @@ use model::graph::GraphParts;
 use model::policy::{Policy, Priority, Trigger};
 use model::{Digest, Graph, ItemId, Span, TaskId};
 
+use super::gangs;
 use crate::plan::RunPlan;
 use crate::plan::features::Feature;
 use crate::random::Random;
@@ -64,6 +65,7 @@ pub fn fragment(run: &RunPlan, graph: &Graph, task: TaskId, item: ItemId) -> Opt
     let policy = graph.policy(task);
     let may = run.features.has(Feature::Generation)
         && policy.kind == Kind::Work
+        && !policy.gang
         && policy.trigger == Trigger::Dependencies
         && (task.0 < WRITERS_MAX && item.0 < WRITING_ITEMS_MAX);
     if !may {
@@ -127,7 +129,9 @@ pub fn edited(
     let what = random.below(10);
     if what < 2 {
         edit.priority = Priority(u8::try_from(random.below(101)).expect("below 101"));
-        edit.concurrency = random.per_mille(600).then(|| random.small(1, 20));
+        // A gang of more members than that would wait for the next edit.
+        let least = if run.features.has(Feature::Gangs) { gangs::MEMBERS_MAX } else { 1 };
+        edit.concurrency = random.per_mille(600).then(|| random.small(least, 20));
         edit.graph = Some(graph.clone());
         return edit;
     }
@@ -245,6 +249,7 @@ impl Draft {
         let random = &mut self.random;
         match random.below(8) {
             0 => policy.priority = Priority(u8::try_from(random.below(101)).expect("below 101")),
+            1 if policy.gang => {}
             1 => policy.concurrency = random.per_mille(700).then(|| random.small(1, 4)),
             2 => policy.retry.limit = u8::try_from(random.below(5)).expect("below five"),
             3 => policy.timeout = policy.timeout.map(|timeout| Span(timeout.0 + 1_000_000)),

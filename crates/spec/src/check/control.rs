@@ -208,6 +208,7 @@ pub(super) fn result_source(step: &Step<'_>, steps: &Steps<'_>) -> Option<u32> {
 
 const NOT_FOR_CONTROL: &[&str] = &[
     "foreach",
+    "gang",
     "retry",
     "timeout",
     "expected",
@@ -233,6 +234,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
     "signal",
     "wait",
     "result",
+    "gang",
     "retry",
     "timeout",
     "expected",
@@ -258,6 +260,7 @@ const NOT_FOR_GROUPS: &[&str] = &[
 ];
 const NOT_FOR_CALLS: &[&str] = &[
     "result",
+    "gang",
     "retry",
     "timeout",
     "expected",
@@ -289,6 +292,7 @@ const NOT_FOR_COMPENSATIONS: &[&str] = &[
     "wait",
     "result",
     "foreach",
+    "gang",
     "max_parallel",
     "spread",
     "together",
@@ -395,6 +399,7 @@ fn keys(task: &TaskFile) -> impl Iterator<Item = &'static str> {
         ("join", task.join.is_some()),
         ("when", task.when.is_some()),
         ("foreach", task.foreach.is_some()),
+        ("gang", task.gang.is_some()),
         ("max_parallel", task.max_parallel.is_some()),
         ("until", task.until.is_some()),
         ("max_rounds", task.max_rounds.is_some()),

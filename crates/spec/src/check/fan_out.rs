@@ -7,7 +7,7 @@ use crate::definition::LateItems;
 use crate::diagnostic::{Fault, Faults};
 use crate::expression::bare;
 use crate::file::{AxisFile, Foreach, MatrixFile, SourceFile};
-use crate::items::{Items, ItemsSource, check_count, range};
+use crate::items::{Items, ItemsSource, check_count, members, range};
 use crate::limits::LATE_ITEMS_DEFAULT;
 use crate::read::Placed;
 use crate::template::{expression_references, is_template};
@@ -56,6 +56,11 @@ pub(super) fn known(foreach: &Placed<Foreach>, faults: &mut Faults) -> Known {
             let [first, end, step] = bounds.each_ref().map(|bound| bound.value.as_str().into());
             ItemsSource::Range([first, end, step])
         }
+        SourceFile::Members(count) if !is_template(&count.value) => {
+            let items = members(&count.value);
+            return Known::Now(or_told(items, (foreach, too_many(max_items)), faults));
+        }
+        SourceFile::Members(count) => ItemsSource::Members(count.value.as_str().into()),
         SourceFile::Expression(text) => ItemsSource::Expression(bare(&text.value.0).into()),
         SourceFile::Lines(path) => ItemsSource::Lines(path.value.as_str().into()),
         SourceFile::Matrix(matrix) => combinations(matrix, faults),

@@ -15,7 +15,9 @@ use super::look::{self, look_of};
 use super::models::Models;
 use super::sharing::Sharing;
 use super::steps::{Role, Step, Steps};
-use super::{Inherited, alternatives, artifacts, check_name, control, resources, retries, site};
+use super::{
+    Inherited, alternatives, artifacts, check_name, control, gang, resources, retries, site,
+};
 use crate::call::{Call, function};
 use crate::code;
 use crate::definition::{Action, Control, Extras, TaskDefinition, look_action};
@@ -152,6 +154,7 @@ impl Compiler<'_, '_> {
             restart_cost: task.restart_cost.map_or(Span::ZERO, |cost| cost.0),
             asks: control.when.is_some() || control.late.is_some() || extras.cache.is_some(),
             concurrency: concurrency(task),
+            gang: gang::is_one(step, faults),
             ..self.policy(step)
         };
         let (env, shell, folder) = self.surroundings(step);
@@ -186,7 +189,7 @@ impl Compiler<'_, '_> {
         (policy, task)
     }
 
-    /// What the task has beside what it does.
+    /// What few tasks have beside what they do.
     fn extras(&self, step: &Step<'_>, faults: &mut Faults) -> Extras {
         let task = step.task;
         Extras {
@@ -377,7 +380,7 @@ fn items(
     computed: &mut Vec<Computed>,
     faults: &mut Faults,
 ) -> Items {
-    let Some(foreach) = &task.foreach else { return Items::Single };
+    let Some(foreach) = task.items() else { return Items::Single };
     control.batch = foreach.value.batch.and_then(|batch| u32::try_from(batch.0).ok());
     match fan_out::known(foreach, faults) {
         Known::Now(known) => return known,

@@ -176,7 +176,7 @@ impl<'f> Checker<'f, '_> {
             Role::Task => {
                 let has_batch = task.foreach.as_ref().is_some_and(|it| it.value.batch.is_some());
                 let has_batch = has_batch || user.has_batch;
-                let has_item = task.foreach.is_some() || user.has_item;
+                let has_item = task.items().is_some() || user.has_item;
                 if step.is_call() {
                     return self.check_call(task, User { has_item, has_batch, ..user });
                 }
@@ -185,7 +185,7 @@ impl<'f> Checker<'f, '_> {
                 let has_output = true;
                 self.check_expression(task.result.as_deref(), User { has_output, ..user });
                 self.check_control(task, User { has_item, has_batch, ..user });
-                if let Some(foreach) = &task.foreach {
+                if let Some(foreach) = task.items() {
                     self.check_foreach(&foreach.value, user);
                 }
                 self.check_artifacts((number, step), User { has_item, has_batch, ..user });
@@ -311,7 +311,9 @@ impl<'f> Checker<'f, '_> {
                     }
                 }
             }
-            SourceFile::Lines(path) => self.check(path, Form::Template, user),
+            SourceFile::Lines(path) | SourceFile::Members(path) => {
+                self.check(path, Form::Template, user);
+            }
         }
     }
 

@@ -71,7 +71,7 @@ impl<'f> Checker<'f, '_> {
     fn looked_at(&self, content: &str, user: User) -> (Vec<Mistake>, Shape) {
         let item = || {
             let step = self.steps.list.get(user.step? as usize)?;
-            step.task.foreach.as_ref().map(|foreach| item_shape(&foreach.value))
+            step.task.items().map(|foreach| item_shape(&foreach.value))
         };
         let known = |name: &str| match name {
             "params" => Shape::Mapping(Some(self.shapes.params.clone())),
@@ -101,8 +101,9 @@ impl<'f> Checker<'f, '_> {
                 }
             }
             SourceFile::Range(bounds) => {
-                bounds.iter().for_each(|bound| self.check_bound(bound, user));
+                bounds.iter().for_each(|bound| self.check_bound(("a range", bound), user));
             }
+            SourceFile::Members(count) => self.check_bound(("a gang", count), user),
             SourceFile::Values(_) | SourceFile::Lines(_) => {}
         }
     }
@@ -137,7 +138,7 @@ impl<'f> Checker<'f, '_> {
         self.faults.push(Fault::new(code::BAD_ITEMS, extent, message).hint(hint));
     }
 
-    fn check_bound(&mut self, bound: &Placed<String>, user: User) {
+    fn check_bound(&mut self, (what, bound): (&str, &Placed<String>), user: User) {
         if !is_template(&bound.value) {
             return;
         }
@@ -153,7 +154,7 @@ impl<'f> Checker<'f, '_> {
             },
             shape => shape.noun().unwrap_or_default().to_owned(),
         };
-        let message = format!("a range takes whole numbers, and `{expression}` is {noun}");
+        let message = format!("{what} takes whole numbers, and `{expression}` is {noun}");
         let fault = Fault::new(code::BAD_ITEMS, bound.extent, message);
         self.faults.push(fault.hint("declare the parameter as `type: int`"));
     }
@@ -167,7 +168,7 @@ fn item_shape(foreach: &Foreach) -> Shape {
     match &foreach.source {
         SourceFile::Values(values) if values.len() > LOOKED_AT_MAX => Shape::Unknown,
         SourceFile::Values(values) => Shape::of_each(values),
-        SourceFile::Range(_) => Shape::Number,
+        SourceFile::Range(_) | SourceFile::Members(_) => Shape::Number,
         // Lines may be JSON.
         SourceFile::Lines(_) => Shape::Unknown,
         SourceFile::Matrix(matrix) => combination(matrix),

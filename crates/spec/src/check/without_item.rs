@@ -6,7 +6,7 @@ use super::steps::{Role, Step, Steps};
 pub(super) fn reason(step: &Step<'_>, steps: &Steps<'_>) -> Option<(String, String)> {
     let name = step.written_name();
     if let Role::Compensation { of } = step.role {
-        steps.list[of as usize].task.foreach.as_ref()?;
+        steps.list[of as usize].task.items()?;
         let message = "a compensation undoes a fan-out as a whole, when all its items have \
              succeeded, and knows no `item`";
         let hint = format!(
@@ -15,7 +15,7 @@ pub(super) fn reason(step: &Step<'_>, steps: &Steps<'_>) -> Option<(String, Stri
         );
         return Some((message.to_owned(), hint));
     }
-    step.task.foreach.as_ref()?;
+    step.task.items()?;
     let message =
         format!("`when` and `foreach` of `{name}` are worked out once, before there is an `item`");
     let hint = "leave items out of the list: `foreach: \"params.list | select('gt', 1)\"`, or \

@@ -1,11 +1,16 @@
 //! Whether each task of a workflow fits a node by itself, and what the nearest node lacks.
 
+use std::collections::BTreeMap;
+
 use model::device::of_each_kind;
 use model::policy::Policy;
+use model::resources::WHOLE_DEVICE;
+use model::site::Domain;
 use model::{Constraints, Device, DeviceRequest, Offers, Request};
 
 use super::{Cluster, Node};
 use crate::code;
+use crate::definition::TaskDefinition;
 use crate::diagnostic::{Diagnostics, Fault, Faults};
 use crate::params::Workflow;
 use crate::source::Source;
@@ -21,7 +26,12 @@ impl Workflow {
             self.parts.policies.iter().map(|policy| nodes.refuses(policy)).collect();
         let mut faults = Faults::default();
         for (index, &policy) in self.parts.policy_of.iter().enumerate() {
-            let Some(Reason { message, hint }) = &reasons[policy as usize] else { continue };
+            let members = self.tasks.get(index).and_then(TaskDefinition::item_count);
+            let gang = &self.parts.policies[policy as usize];
+            let too_large =
+                members.filter(|_| gang.gang).and_then(|count| nodes.too_small(gang, count));
+            let reason = reasons[policy as usize].as_ref().or(too_large.as_ref());
+            let Some(Reason { message, hint }) = reason else { continue };
             let name = self.tasks.get(index).map_or("", |task| &task.name);
             let message = format!("task `{name}` {message}");
             let extent = self.request_extents.get(index).copied().unwrap_or_default();
@@ -53,6 +63,18 @@ fn has_room(offers: &Offers, request: &Request) -> bool {
         && meant(&offers.devices, &request.devices) >= usize::from(request.devices.count)
 }
 
+/// How many attempts a place holds at a time that ask for so much.
+fn times(offers: &Offers, request: &Request) -> u64 {
+    let of_amounts = amounts(request).filter(|&(_, asked)| asked > 0);
+    let of_amounts = of_amounts.map(|(what, asked)| amount(offers, what) / asked).min();
+    let devices = &request.devices;
+    // Of a fraction several go on one device.
+    let each = (WHOLE_DEVICE / devices.share.max(1)).max(1);
+    let places = meant(&offers.devices, devices) as u64 * u64::from(each);
+    let of_devices = places.checked_div(devices.count.into());
+    of_amounts.into_iter().chain(of_devices).min().unwrap_or(u64::MAX)
+}
+
 /// How many of some devices are those that a request means.
 fn meant(devices: &[Device], request: &DeviceRequest) -> usize {
     devices.iter().filter(|device| request.means(device)).count()
@@ -82,6 +104,33 @@ impl Nodes {
             open if open.is_empty() => Some(self.is_closed_to(asked)),
             open => Open(open).refuses_all(policy),
         }
+    }
+
+    /// Why all nodes together, or those of one group where members stay together, have no room for
+    /// a gang; nothing if they have.
+    fn too_small(&self, policy: &Policy, members: u32) -> Option<Reason> {
+        let asked = &policy.constraints;
+        let mut groups: BTreeMap<&str, u64> = BTreeMap::new();
+        for node in self.0.iter().filter(|node| asked.admits(&node.offers.site)) {
+            let group = match &asked.together {
+                None => "",
+                Some(Domain::Node) => &node.name,
+                Some(Domain::Label(key)) => node.offers.site.label(key).unwrap_or_default(),
+            };
+            *groups.entry(group).or_default() += times(&node.offers, &policy.request);
+        }
+        let largest = groups.into_values().max().unwrap_or(0);
+        (largest < members.into()).then(|| Reason {
+            message: format!("is a gang of {members}: more than all nodes together hold"),
+            hint: match &asked.together {
+                None => format!("they hold {largest}: make it smaller"),
+                Some(domain) => {
+                    format!(
+                        "its members stay together by {domain}, and {largest} is the most there"
+                    )
+                }
+            },
+        })
     }
 
     /// Why a task may go to no node, whatever it has.

@@ -34,6 +34,8 @@ pub(crate) enum SourceFile {
     /// First, end and step: whole numbers, or templates that become some.
     Range([Placed<String>; 3]),
     Matrix(MatrixFile),
+    /// The numbers of the members of a gang: how many there are, or a template that becomes that.
+    Members(Placed<String>),
     /// The lines of a file that is there when the run is submitted, or that a task has written.
     Lines(Placed<String>),
 }

@@ -78,12 +78,9 @@ fn admit(admitted: &RunAdmitted, at: Timestamp) -> Run {
 
 fn change(run: &mut Run, fact: &Fact, at: Timestamp) {
     match fact {
-        Fact::AttemptsLeased { items, .. } => {
-            run.leased += items.len() as u64;
-            run.started_at.get_or_insert(at);
-            if run.status == RunStatus::Queued {
-                run.status = RunStatus::Running;
-            }
+        Fact::AttemptsLeased { items, .. } => leased(run, items.len() as u64, at),
+        Fact::GangLeased { parts, .. } => {
+            leased(run, parts.iter().map(|part| part.items.len() as u64).sum(), at);
         }
         Fact::AttemptsEnded(ended) => count(run, ended),
         Fact::RunStopping { cause, .. } => {
@@ -109,6 +106,14 @@ fn change(run: &mut Run, fact: &Fact, at: Timestamp) {
             }
         }
         _ => {}
+    }
+}
+
+fn leased(run: &mut Run, attempts: u64, at: Timestamp) {
+    run.leased += attempts;
+    run.started_at.get_or_insert(at);
+    if run.status == RunStatus::Queued {
+        run.status = RunStatus::Running;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Facts with what the seventh format brought: sites of workers, and attempts that make room.
 
-use model::fact::{AttemptsEnded, LeaseImage, Restored, WorkerJoined};
+use model::fact::{AttemptsEnded, LeaseImage, Restored, Standing, WorkerJoined};
 use model::outcome::{AttemptEnd, Then};
 use model::{DeviceSet, Fact, ItemId, Offers, Outcome, Site, Span, Token, VariantId, WorkerId};
 
@@ -36,6 +36,7 @@ pub(crate) fn preemption_facts() -> Vec<Fact> {
         saved_at: Some(AT + Span::secs(40)),
         overran: false,
         leaving_since: Some(AT + Span::secs(60)),
+        standing: Standing::Working,
     });
     let ended = AttemptsEnded {
         task: TASK,

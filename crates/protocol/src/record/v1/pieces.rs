@@ -160,6 +160,11 @@ pub(crate) struct LeaseImage {
     pub(crate) saved_at: Option<u64>,
     #[prost(uint64, optional, tag = "11")]
     pub(crate) leaving_since: Option<u64>,
+    /// Whether it has done its work, and waits for its gang.
+    #[prost(bool, tag = "12")]
+    pub(crate) is_done: bool,
+    #[prost(uint64, optional, tag = "13")]
+    pub(crate) dismissed_at: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

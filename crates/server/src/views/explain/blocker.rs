@@ -58,6 +58,9 @@ impl Text<'_, '_> {
                     [*asked, *used, *limit].map(|value| quota(resource, value));
                 format!("the queue {queue} has {used}, of at most {limit}, and it asks for {asked}")
             }
+            Blocker::Members { left } => {
+                format!("{} of its gang have to end first", plural(u64::from(*left), "member"))
+            }
             Blocker::NoWorker
             | Blocker::Silent
             | Blocker::Behind { .. }
@@ -66,6 +69,8 @@ impl Text<'_, '_> {
             | Blocker::Apart { .. }
             | Blocker::Faster { .. }
             | Blocker::NoRoom { .. }
+            | Blocker::Gang { .. }
+            | Blocker::Oversized { .. }
             | Blocker::NeverFits { .. } => self.room(blocker),
         }
     }
@@ -100,6 +105,17 @@ impl Text<'_, '_> {
                 format!("worker {name} is busy, and ends it soonest: room there in about {span}")
             }
             Blocker::NoRoom { misses } => self.misses(misses, |miss| self.has_no_room(miss)),
+            Blocker::Gang { members, room, misses, .. } => {
+                let rest = self.misses(misses, |miss| self.has_no_room(miss));
+                format!("{room} of {members} members have room; {rest}")
+            }
+            Blocker::Oversized { members, largest, fails_at } => {
+                let span = fails_at.since(self.subject.now);
+                format!(
+                    "it has {members} members, and all workers together hold {largest}; it fails \
+                     in {span}"
+                )
+            }
             Blocker::NeverFits { misses, fails_at } => {
                 let sizes = self.misses(misses, |miss| self.never_fits(miss));
                 format!("{sizes}; it fails in {}", fails_at.since(self.subject.now))
@@ -184,27 +200,19 @@ impl Text<'_, '_> {
             }
             Blocker::Question => "the answer, in a moment".to_owned(),
             Blocker::Person { .. } => self.who_answers(),
-            Blocker::Time { until } => format!("time: {}", until.since(self.subject.now)),
             Blocker::TaskConcurrency { .. } => "the end of an item of its task".to_owned(),
             Blocker::Handler => "the end of all other tasks of the run".to_owned(),
             Blocker::Run(_) => "nothing while its run stands so".to_owned(),
-            Blocker::Paused { cause: PauseCause::Asked, .. } => {
-                format!("`autoglm resume {}`", self.subject.id)
-            }
-            Blocker::Paused { cause: PauseCause::CostLimit, .. } => {
-                let run = self.subject.id;
-                format!(
-                    "a higher limit: `autoglm edit {run} --set cost_limit=...`, then `autoglm \
-                     resume {run}`"
-                )
-            }
+            Blocker::Paused { cause, .. } => self.unpause(*cause),
             Blocker::Breaker { until: None, .. } => "an attempt that succeeds".to_owned(),
             Blocker::Backoff { until } => {
                 format!("the end of its pause in {}", until.since(self.subject.now))
             }
             Blocker::Concurrency { .. } => "the end of an attempt of its run".to_owned(),
             Blocker::Lock { holders, .. } => format!("the end of {}", self.holders(holders)),
-            Blocker::Budget { until, .. } | Blocker::Breaker { until: Some(until), .. } => {
+            Blocker::Time { until }
+            | Blocker::Budget { until, .. }
+            | Blocker::Breaker { until: Some(until), .. } => {
                 format!("time: {}", until.since(self.subject.now))
             }
             Blocker::Queue { queue, .. } => {
@@ -227,6 +235,9 @@ impl Text<'_, '_> {
                 }
                 None => "the end of work that frees room".to_owned(),
             },
+            gang @ (Blocker::Members { .. } | Blocker::Gang { .. } | Blocker::Oversized { .. }) => {
+                self.unblock_gang(gang)
+            }
             Blocker::NeverFits { misses, .. } => match nearest(misses, |miss| miss.capacity) {
                 Some((_, asked, _)) => {
                     format!("a worker with at least {asked}, or asking for less")
@@ -235,6 +246,31 @@ impl Text<'_, '_> {
                 None => "a worker with the labels that it selects, and no other taint".to_owned(),
             },
         })
+    }
+
+    /// What lets a paused run go on.
+    fn unpause(&self, cause: PauseCause) -> String {
+        let run = self.subject.id;
+        match cause {
+            PauseCause::Asked => format!("`autoglm resume {run}`"),
+            PauseCause::CostLimit => format!(
+                "a higher limit: `autoglm edit {run} --set cost_limit=...`, then `autoglm resume \
+                 {run}`"
+            ),
+        }
+    }
+
+    /// What would let a gang start.
+    fn unblock_gang(&self, blocker: &Blocker) -> String {
+        match blocker {
+            Blocker::Members { .. } => "the end of the others of its gang".to_owned(),
+            Blocker::Gang { at: Some(at), .. } => {
+                let span = at.since(self.subject.now);
+                format!("the room that is reserved for all of it, in about {span}")
+            }
+            Blocker::Oversized { .. } => "more workers, or a smaller gang".to_owned(),
+            _ => "the end of work that frees room for all of it at once".to_owned(),
+        }
     }
 }
 
@@ -273,6 +309,8 @@ pub(super) const fn kind(blocker: &Blocker) -> &'static str {
         Blocker::Apart { .. } => "apart",
         Blocker::Faster { .. } => "faster",
         Blocker::NoRoom { .. } => "no_room",
-        Blocker::NeverFits { .. } => "never_fits",
+        Blocker::Members { .. } => "members",
+        Blocker::Gang { .. } => "gang",
+        Blocker::NeverFits { .. } | Blocker::Oversized { .. } => "never_fits",
     }
 }
