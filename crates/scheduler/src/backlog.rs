@@ -258,6 +258,23 @@ impl Backlog {
         self.groups.insert(key, Waiting { group, work, share });
     }
 
+    /// Works out anew what the work of all groups is.
+    pub(super) fn weigh(&mut self, work: impl Fn(&Group) -> u64) {
+        self.lanes.values_mut().for_each(|lane| lane.work = 0);
+        self.runs.values_mut().for_each(|known| known.work = 0);
+        for (key, waiting) in &mut self.groups {
+            waiting.work = work(&waiting.group);
+            if let Some(known) = self.runs.get_mut(&key.run) {
+                known.work += u128::from(waiting.work);
+            }
+        }
+        for known in self.runs.values().filter(|known| known.since().is_some()) {
+            if let Some(lane) = self.lanes.get_mut(&(known.run.queue, lane(&known.run))) {
+                lane.work += known.work;
+            }
+        }
+    }
+
     /// Forgets a group; gives back what waited.
     pub(super) fn forget(&mut self, key: GroupKey) -> Option<Waiting> {
         let place = self.place(key)?;

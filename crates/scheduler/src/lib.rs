@@ -113,6 +113,14 @@ pub struct Planner {
     accuracy: Accuracy,
     /// The node that is next where nodes take turns.
     turn: usize,
+    /// The version of the fleet by which what waits was weighed.
+    weighed: u64,
+}
+
+/// What an item takes of the whole fleet in a time, if it takes a share of it, in millionths.
+fn work(share: u64, time: u64) -> u64 {
+    let work = u128::from(time) * u128::from(share) / 1_000_000;
+    u64::try_from(work).unwrap_or(u64::MAX).max(1)
 }
 
 /// How much each node is wanted, of which version of the fleet that is true, and how many items
@@ -137,6 +145,8 @@ struct Class {
     /// The largest part that an item takes of anything that all nodes have together, in millionths
     /// (the dominant share of Ghodsi et al., NSDI 2011).
     share: u64,
+    /// The same as it was when what waits was weighed by it.
+    weighed: u64,
     /// How many items have asked for it so far.
     seen: u64,
     /// When it was last seen that no node has room for one, in ends of work: of the nodes only
@@ -171,6 +181,7 @@ impl Planner {
             decisions: Decisions::default(),
             accuracy: Accuracy::default(),
             turn: 0,
+            weighed: 0,
         }
     }
 
@@ -273,7 +284,9 @@ impl Planner {
         let share = self.fleet.share(&ask);
         let (others, draws) = (Box::default(), Box::default());
         let (is_critical, seen, full_at, members_max) = (false, 0, None, None);
-        let class = Class { ask, others, is_critical, draws, share, seen, full_at, members_max };
+        let weighed = share;
+        let class =
+            Class { ask, others, is_critical, draws, share, weighed, seen, full_at, members_max };
         self.classes.push(class);
         id
     }
@@ -312,8 +325,25 @@ impl Planner {
     /// fleet.
     #[must_use]
     pub fn work(&self, class: ClassId, time: u64) -> u64 {
-        let work = u128::from(time) * u128::from(self.classes[class.0 as usize].share) / 1_000_000;
-        u64::try_from(work).unwrap_or(u64::MAX).max(1)
+        work(self.classes[class.0 as usize].share, time)
+    }
+
+    /// Works out anew what work takes of the fleet, if that is another than it was by more than an
+    /// eighth; says whether it is. Then the work of runs has to be told anew.
+    pub fn weigh(&mut self) -> bool {
+        let differs = |class: &Class| class.share.abs_diff(class.weighed) > class.weighed / 8;
+        if self.weighed == self.fleet.version || !self.classes.iter().any(differs) {
+            self.weighed = self.fleet.version;
+            return false;
+        }
+        self.weighed = self.fleet.version;
+        self.classes.iter_mut().for_each(|class| class.weighed = class.share);
+        let shares: Vec<u64> = self.classes.iter().map(|class| class.share).collect();
+        self.backlog.weigh(|group| {
+            let each = work(shares[group.class.0 as usize], group.expected);
+            each.saturating_mul(u64::from(group.count))
+        });
+        true
     }
 
     /// The work of all that waits, in microseconds of the whole fleet.

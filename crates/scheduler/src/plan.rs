@@ -65,6 +65,7 @@ impl Planner {
     /// Plans, for `fuel` units at most. The same planner that was told the same gives the same plan
     /// at the same time.
     pub fn plan(&mut self, now: u64, fuel: u64) -> Plan {
+        self.weigh();
         self.work_out_wanted();
         self.work_out_gangs();
         self.patience.waits(self.waiting_work());

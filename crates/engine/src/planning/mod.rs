@@ -162,6 +162,10 @@ impl Planning {
             self.planner.set_accepts(node, session.is_some_and(|it| it.is_lively(now)));
         }
         self.tell_sites(state);
+        if self.planner.weigh() {
+            let runs: Vec<RunId> = state.runs().map(|(id, _)| id).collect();
+            runs.into_iter().for_each(|run| self.tell_run(state, run, now));
+        }
         self.tell_ways(state, now);
         self.tell_quotas(state);
         self.tell_lane(state);

@@ -71,3 +71,25 @@ fn where_something_went_is_told_with_what_else_had_room() {
     assert!(decision.others[0].slack > decision.taken.slack);
     assert_eq!(planner.decision(2, key(2), nodes[2]), None, "of another time");
 }
+
+#[test]
+fn what_came_before_there_were_nodes_is_weighed_when_there_are() {
+    let mut planner = Planner::new(Policy::Fifo);
+    let class = planner.class(cpus(1));
+    for run in 1..=3 {
+        planner.set_run(run, Run { arrived_at: run, ..Run::default() });
+        let group = Group { class, count: 1, expected: 5 * SECOND, ..Group::default() };
+        planner.set_group(run, key(run), Group { ready_at: run, ..group });
+    }
+    let at = |planner: &Planner| planner.outlook(5, key(3), 100).map(|outlook| outlook.at);
+    assert_eq!(at(&planner), None, "there is no node");
+    planner.add_node(node(1, 0, SPEED));
+    assert!(planner.weigh() && !planner.weigh());
+    assert_eq!(at(&planner), Some(5 + 10 * SECOND));
+    planner.add_node(node(1, 0, SPEED));
+    planner.plan(5, 0);
+    assert_eq!(at(&planner), Some(5 + 5 * SECOND), "two nodes take half as long");
+    // What was weighed is taken away as it was counted.
+    planner.set_group(6, key(1), Group { count: 0, ..*planner.group(key(1)).expect("it waits") });
+    assert_eq!(planner.waiting_work(), 5 * SECOND);
+}
