@@ -148,10 +148,11 @@ impl Engine {
                 Some(worker) => Blocker::Faster { worker, at: Timestamp(at) },
                 None => behind.clone(),
             },
-            Refusal::Allowance(allowance) => match planning.limit(allowance) {
-                Some(limit) => self.shared_blocker(way, limit),
-                None => behind.clone(),
-            },
+            Refusal::Allowance(allowance) => {
+                let together = if run.is_gang(task) { run.item_count(task) } else { 1 };
+                let blocker = |limit| self.shared_blocker(way, limit, together);
+                planning.limit(allowance).map_or_else(|| behind.clone(), blocker)
+            }
             Refusal::Queue(queue) => {
                 let miss = planning.queue_miss(self.state(), queue, key);
                 miss.map_or_else(|| behind.clone(), queue_blocker)
@@ -173,8 +174,7 @@ impl Engine {
             }
         };
         let by_nodes = matches!(refusal, Refusal::NoRoom | Refusal::Gang { .. });
-        let is_queued = by_nodes && ahead.items > 0;
-        core::iter::once(blocker).chain(is_queued.then_some(behind)).collect()
+        core::iter::once(blocker).chain((by_nodes && ahead.items > 0).then_some(behind)).collect()
     }
 
     /// When something fails that has been said since a time never to fit.
@@ -182,8 +182,8 @@ impl Engine {
         since.copied().unwrap_or(self.now()) + UNSATISFIABLE_GRACE
     }
 
-    /// What of the things that all runs share keeps a class.
-    fn shared_blocker(&self, way: Way, limit: &Limit) -> Blocker {
+    /// What of the things that all runs share keeps so many of a class that begin together.
+    fn shared_blocker(&self, way: Way, limit: &Limit, together: u32) -> Blocker {
         let (state, shared) = (self.state(), &way.taken(self.state().classes()).shared);
         match limit {
             Limit::Breaker(name) => {
@@ -207,8 +207,8 @@ impl Engine {
             }
             Limit::Budget(name) => {
                 let spending = shared.budgets.iter().find(|spending| spending.name == *name);
-                let enough = |spending| state.shares().enough_at(spending, self.now());
-                let until = spending.map_or(self.now(), enough);
+                let enough = |spending| state.shares().enough_at(spending, together, self.now());
+                let until = spending.and_then(enough).unwrap_or(self.now());
                 Blocker::Budget { name: name.clone(), until }
             }
         }

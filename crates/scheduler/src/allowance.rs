@@ -17,8 +17,20 @@ pub struct Draw {
     pub allowance: AllowanceId,
     /// How much an item takes, at least 1.
     pub cost: u64,
+    /// How much of that is because it is rounded up: so much, divided by that.
+    pub excess: (u64, u64),
     /// How much has to be left untouched: whoever sees a narrower limit than others do.
     pub reserve: u64,
+}
+
+impl Draw {
+    /// How much so many items take that begin together.
+    fn cost_of(&self, count: u32) -> u64 {
+        let (excess, of) = (u128::from(self.excess.0), u128::from(self.excess.1.max(1)));
+        let count = u128::from(count);
+        let cost = (count * u128::from(self.cost)).saturating_sub(count * excess / of);
+        u64::try_from(cost).unwrap_or(u64::MAX)
+    }
 }
 
 /// The allowances while a plan is made.
@@ -32,9 +44,13 @@ impl Purse {
         Self { left: left.to_vec() }
     }
 
-    fn open(&self, draw: &Draw) -> u64 {
+    fn left(&self, draw: &Draw) -> u64 {
         let left = self.left.get(draw.allowance.0 as usize).copied().unwrap_or(0);
-        left.saturating_sub(draw.reserve) / draw.cost.max(1)
+        left.saturating_sub(draw.reserve)
+    }
+
+    fn open(&self, draw: &Draw) -> u64 {
+        self.left(draw) / draw.cost.max(1)
     }
 
     /// How many items of a class may begin, and what lets no more begin if not even one may.
@@ -49,10 +65,10 @@ impl Purse {
         Ok(u32::try_from(least).unwrap_or(u32::MAX))
     }
 
-    /// The allowance that lets the fewest items of a class begin.
-    pub(super) fn scarcest(&self, class: &Class) -> Option<AllowanceId> {
-        let scarcest = class.draws.iter().min_by_key(|draw| self.open(draw));
-        scarcest.map(|draw| draw.allowance)
+    /// What does not let so many items of a class begin together: their cost is rounded up once.
+    pub(super) fn too_scarce(&self, class: &Class, count: u32) -> Option<AllowanceId> {
+        let lacks = |draw: &&Draw| self.left(draw) < draw.cost_of(count);
+        class.draws.iter().find(lacks).map(|draw| draw.allowance)
     }
 
     /// An item of a class begins.

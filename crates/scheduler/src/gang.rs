@@ -65,8 +65,8 @@ impl Planning<'_> {
             count if count > left.of_queue => {
                 self.queues.tightest(queue, &class.ask).map(Refusal::Queue)
             }
-            count if count > left.drawn => self.purse.scarcest(class).map(Refusal::Allowance),
-            count => self.scarce.get(&group.class).and_then(|&(fewest, room)| {
+            count => self.purse.too_scarce(class, count).map(Refusal::Allowance).or_else(|| {
+                let &(fewest, room) = self.scarce.get(&group.class)?;
                 (count >= fewest).then_some(Refusal::Gang { room, at: None })
             }),
         };

@@ -218,8 +218,6 @@ pub(super) enum Outcome {
 pub(super) struct Limits {
     pub(super) of_run: u32,
     pub(super) of_queue: u32,
-    /// As allowances have it.
-    pub(super) drawn: u32,
 }
 
 impl Outcome {
@@ -330,7 +328,7 @@ impl<'a> Planning<'a> {
             Err(queue) => return Outcome::QueueFull(queue),
         };
         if group.gang {
-            return self.place_gang(key, group, Limits { of_run, of_queue, drawn });
+            return self.place_gang(key, group, Limits { of_run, of_queue });
         }
         let most = group.count.min(of_run).min(drawn).min(of_queue);
         let in_lane = self.begin_in_lane(key, group, most);
@@ -365,7 +363,7 @@ impl<'a> Planning<'a> {
             Outcome::Settled if self.room_of_run(key.run) == 0 => Outcome::RunFull,
             Outcome::Settled => {
                 let class = &self.planner.classes[group.class.0 as usize];
-                self.purse.scarcest(class).map_or(Outcome::Settled, Outcome::Barred)
+                self.purse.lets(class).map_or_else(Outcome::Barred, |_| Outcome::Settled)
             }
             other => other,
         }

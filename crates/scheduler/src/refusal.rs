@@ -190,11 +190,16 @@ impl Planner {
         self.refusals.classes.iter().map(|(&(_, class), &refusal)| (class, refusal))
     }
 
+    /// The groups that stayed in the last plan for a reason that is true of them alone.
+    pub fn refused_alone(&self) -> impl Iterator<Item = (GroupKey, Refusal)> + '_ {
+        let groups = self.refusals.groups.iter().map(|(&key, &refusal)| (key, refusal));
+        groups.filter(|&(key, _)| self.backlog.get(key).is_some())
+    }
+
     /// The gangs that are larger than all nodes together could ever hold.
     pub fn oversized(&self) -> impl Iterator<Item = GroupKey> + '_ {
-        let is_oversized = |refusal: &Refusal| matches!(refusal, Refusal::Oversized { .. });
-        let groups = self.refusals.groups.iter().filter(move |(_, it)| is_oversized(it));
-        groups.map(|(&key, _)| key).filter(|&key| self.backlog.get(key).is_some())
+        let refused = self.refused_alone();
+        refused.filter(|it| matches!(it.1, Refusal::Oversized { .. })).map(|(key, _)| key)
     }
 
     /// What goes before a group. No more than `looks` groups are looked at.

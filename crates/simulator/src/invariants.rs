@@ -51,7 +51,7 @@ use std::sync::Arc;
 use journal::Entry;
 use model::collections::HashMap;
 use model::fact::GangPart;
-use model::{Digest, Fact, Graph, Timestamp, VariantId};
+use model::{Digest, Fact, Graph, TaskKey, Timestamp, VariantId};
 
 use crate::ledger::Ledger;
 use crate::truth::Truth;
@@ -85,6 +85,22 @@ pub struct View<'a> {
     pub entry: &'a Entry,
     /// Now, in the world.
     pub now: Timestamp,
+}
+
+impl View<'_> {
+    /// How many items of which task the fact begins, and in which way.
+    fn begun(&self) -> Option<(TaskKey, u32, VariantId)> {
+        match &self.entry.fact {
+            Fact::AttemptsLeased { task, items, variant, .. } => {
+                Some((*task, items.end - items.start, *variant))
+            }
+            Fact::GangLeased { task, parts } => {
+                let members = parts.iter().map(|part| part.items.end - part.items.start).sum();
+                Some((*task, members, VariantId::default()))
+            }
+            _ => None,
+        }
+    }
 }
 
 type Check = fn(&View<'_>) -> Result<(), String>;

@@ -135,6 +135,6 @@ impl Turn<'_> {
         let shared = &way.taken(&self.state.classes).shared;
         let limit = run.admitted().concurrency;
         let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
-        self.state.shares.allowed(shared, self.now).min(of_run) >= total
+        total <= of_run && self.state.shares.lets(shared, total, self.now)
     }
 }

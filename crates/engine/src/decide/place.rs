@@ -79,7 +79,8 @@ impl Turn<'_> {
         let Some((worker, way)) = known else { return 0 };
         let way = self.chosen(way, placement);
         let devices = placement.taken.devices;
-        let most = placement.count.min(self.acceptable(worker, origin.task(), way, devices));
+        let acceptable = self.acceptable(worker, origin.task(), way, devices);
+        let most = placement.count.min(acceptable).min(self.allowed(origin.task(), way));
         let mut left = most;
         while left > 0 {
             let items = match origin {
@@ -112,7 +113,8 @@ impl Turn<'_> {
         }
     }
 
-    /// How many items of a task a worker may take by the state of this moment.
+    /// How many items of a task a worker may take by the state of this moment, as far as it is the
+    /// worker's to say.
     pub(super) fn acceptable(
         &self,
         worker: WorkerId,
@@ -146,26 +148,40 @@ impl Turn<'_> {
         // The planner's account of a worker's room and this one are one: who finds them apart would
         // see the same placed and refused again and again.
         debug_assert!(room > 0 || known.unstarted >= PREFILL_MAX, "no room on {worker}: {known:?}");
-        let limit = run.admitted().concurrency;
-        let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
-        let shared = self.state.shares.allowed(&class.shared, self.now);
         let each = if asked.count > 0 { 1 } else { u32::MAX };
-        let of_task = run.allowance(key.task).unwrap_or(u32::MAX);
-        room.min(each).min(of_run).min(shared).min(of_task)
+        room.min(each)
     }
 
-    /// Remembers when the first class that a budget or a breaker has refused may try again.
+    /// How many items of a task may begin, as far as it is not their workers' to say.
+    fn allowed(&self, key: TaskKey, way: Way) -> u32 {
+        let Some(run) = self.state.run(key.run) else { return 0 };
+        let limit = run.admitted().concurrency;
+        let of_run = limit.map_or(u32::MAX, |limit| limit.saturating_sub(run.live()));
+        let shared = &way.taken(&self.state.classes).shared;
+        let of_task = run.allowance(key.task).unwrap_or(u32::MAX);
+        self.state.shares.allowed(shared, self.now).min(of_run).min(of_task)
+    }
+
+    /// Remembers when the first class, or gang, that a budget or a breaker has refused may try
+    /// again.
     fn note_shares(&mut self) {
         let planning = &self.volatile.planning;
-        let enough = planning.refused().filter_map(|(way, refusal)| {
+        let classes = planning.refused().map(|(way, refusal)| (way, 1, refusal));
+        let gangs = planning.planner().refused_alone().filter_map(|(key, refusal)| {
+            let members = planning.planner().group(key)?.count;
+            Some((planning.way(key)?, members, refusal))
+        });
+        let enough = classes.chain(gangs).filter_map(|(way, count, refusal)| {
             let Refusal::Allowance(allowance) = refusal else { return None };
             let shares = &self.state.shares;
             match planning.limit(allowance)? {
                 Limit::Lock(_) => None,
                 Limit::Breaker(name) => shares.open_until(name, self.now),
                 Limit::Budget(_) => {
-                    let budgets = way.taken(&self.state.classes).shared.budgets.iter();
-                    budgets.map(|spending| shares.enough_at(spending, self.now)).max()
+                    let mut budgets = way.taken(&self.state.classes).shared.budgets.iter();
+                    budgets.try_fold(self.now, |latest, spending| {
+                        Some(latest.max(shares.enough_at(spending, count, self.now)?))
+                    })
                 }
             }
         });

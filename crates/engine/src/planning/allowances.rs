@@ -14,7 +14,7 @@ use model::collections::HashMap;
 use model::shared::{Lock, Shared};
 use scheduler::{AllowanceId, Draw};
 
-use crate::state::{Shares, cost};
+use crate::state::{Shares, cost, excess};
 
 /// What an allowance is left of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ enum Key<'a> {
 impl<'a> Allowances<'a> {
     /// Takes in the limits that a class sees.
     pub(super) fn widen(&mut self, shared: &'a Shared, seen: Seen<'_>) {
-        for (key, limit, _) in parts(shared, seen) {
+        for (key, limit, ..) in parts(shared, seen) {
             let index = self.entry(key, limit) as usize;
             self.list[index].1 = self.list[index].1.max(limit);
         }
@@ -62,10 +62,10 @@ impl<'a> Allowances<'a> {
 
     /// What each item of a class takes, once all limits have been taken in.
     pub(super) fn draws(&self, shared: &'a Shared, seen: Seen<'_>) -> Box<[Draw]> {
-        let draw = |(key, limit, cost)| {
+        let draw = |(key, limit, (cost, excess))| {
             let allowance = self.index[&key];
             let reserve = self.list[allowance as usize].1 - limit;
-            Draw { allowance: AllowanceId(allowance), cost, reserve }
+            Draw { allowance: AllowanceId(allowance), cost, excess, reserve }
         };
         parts(shared, seen).map(draw).collect()
     }
@@ -94,19 +94,24 @@ pub(super) struct Seen<'a> {
     pub(super) now: Timestamp,
 }
 
+/// What an attempt takes, and how much of that is because it is rounded up, as a fraction.
+type Cost = (u64, (u64, u64));
+
+const ONE: Cost = (1, (0, 1));
+
 /// Everything that is shared: what, its limit, and what an attempt takes of it.
 fn parts<'a>(
     shared: &'a Shared,
     Seen { shares, now }: Seen<'_>,
-) -> impl Iterator<Item = (Key<'a>, u64, u64)> {
-    let lock = |lock: &'a Lock| (Key::Lock(&lock.name), u64::from(shares.limit(lock)), 1);
+) -> impl Iterator<Item = (Key<'a>, u64, Cost)> {
+    let lock = |lock: &'a Lock| (Key::Lock(&lock.name), u64::from(shares.limit(lock)), ONE);
     let locks = shared.locks.iter().map(lock);
-    let budgets = shared
-        .budgets
-        .iter()
-        .map(|spending| (Key::Budget(&spending.name), spending.per.0, cost(spending).0));
+    let budgets = shared.budgets.iter().map(|spending| {
+        let cost = (cost(spending).0, excess(spending));
+        (Key::Budget(&spending.name), spending.per.0, cost)
+    });
     let breakers = shared.breakers.iter();
     let breakers =
-        breakers.map(move |it| (Key::Breaker(&it.name), u64::from(shares.passes(it, now)), 1));
+        breakers.map(move |it| (Key::Breaker(&it.name), u64::from(shares.passes(it, now)), ONE));
     locks.chain(budgets).chain(breakers)
 }

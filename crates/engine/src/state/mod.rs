@@ -39,6 +39,7 @@ pub use item::Item;
 pub use lease::Lease;
 pub use run::Run;
 pub(crate) use run::{is_trouble, loops};
+pub(crate) use shares::excess;
 pub use shares::{Shares, cost};
 pub use tally::Tally;
 pub use task::Task;

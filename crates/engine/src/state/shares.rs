@@ -35,6 +35,18 @@ pub fn cost(spending: &Spending) -> Span {
     cost_of(spending, spending.amount.into()).max(Span(1))
 }
 
+/// What so many spendings together cost: that is rounded up once.
+fn cost_together(spending: &Spending, count: u32) -> Span {
+    cost_of(spending, u64::from(spending.amount) * u64::from(count)).max(Span(1))
+}
+
+/// How much of what one spending costs is because it is rounded up: so much, divided by that.
+pub(crate) fn excess(spending: &Spending) -> (u64, u64) {
+    let limit = u64::from(spending.limit.max(1));
+    let rest = u128::from(spending.amount) * u128::from(spending.per.0) % u128::from(limit);
+    (u64::try_from(rest).map_or(0, |rest| (limit - rest) % limit), limit)
+}
+
 /// What so much of a budget costs.
 fn cost_of(spending: &Spending, amount: u64) -> Span {
     let limit = u128::from(spending.limit.max(1));
@@ -71,17 +83,35 @@ impl Shares {
     /// How many attempts that take `shared` may be leased at `now`.
     #[must_use]
     pub fn allowed(&self, shared: &Shared, now: Timestamp) -> u32 {
-        let locks =
-            shared.locks.iter().map(|lock| self.limit(lock).saturating_sub(self.held(&lock.name)));
         let budgets = shared.budgets.iter().map(|spending| {
-            let open = spending.per.0.saturating_sub(self.backlog(&spending.name, now).0);
+            let open = self.open(spending, now).0;
             u32::try_from(open / cost(spending).0).unwrap_or(u32::MAX)
         });
+        budgets.min().unwrap_or(u32::MAX).min(self.allowed_at_once(shared, now))
+    }
+
+    /// Whether so many attempts that take `shared` may be leased together at `now`.
+    #[must_use]
+    pub fn lets(&self, shared: &Shared, count: u32, now: Timestamp) -> bool {
+        let mut budgets = shared.budgets.iter();
+        budgets.all(|spending| cost_together(spending, count) <= self.open(spending, now))
+            && self.allowed_at_once(shared, now) >= count
+    }
+
+    /// How many attempts locks and breakers allow at `now`.
+    fn allowed_at_once(&self, shared: &Shared, now: Timestamp) -> u32 {
+        let locks =
+            shared.locks.iter().map(|lock| self.limit(lock).saturating_sub(self.held(&lock.name)));
         let breakers = shared.breakers.iter().map(|breaker| {
             let trying = self.trying(&breaker.name);
             self.passes(breaker, now).saturating_sub(trying)
         });
-        locks.chain(budgets).chain(breakers).min().unwrap_or(u32::MAX)
+        locks.chain(breakers).min().unwrap_or(u32::MAX)
+    }
+
+    /// How much of a budget may be spent at `now`.
+    fn open(&self, spending: &Spending, now: Timestamp) -> Span {
+        Span(spending.per.0.saturating_sub(self.backlog(&spending.name, now).0))
     }
 
     /// A circuit breaker that is not closed, or has counted a failure.
@@ -147,11 +177,13 @@ impl Shares {
         }
     }
 
-    /// When a budget has enough for one spending, if nobody spends of it before.
+    /// When a budget has enough for so many spendings together, if nobody spends of it before;
+    /// `None` if it never has so much.
     #[must_use]
-    pub fn enough_at(&self, spending: &Spending, now: Timestamp) -> Timestamp {
-        let backlog = self.backlog(&spending.name, now).0;
-        now + Span(backlog.saturating_add(cost(spending).0).saturating_sub(spending.per.0))
+    pub fn enough_at(&self, spending: &Spending, count: u32, now: Timestamp) -> Option<Timestamp> {
+        let (backlog, cost) = (self.backlog(&spending.name, now), cost_together(spending, count));
+        let rest = spending.per.0.checked_sub(cost.0)?;
+        Some(now + Span(backlog.0.saturating_sub(rest)))
     }
 
     /// An attempt that takes `shared` is leased at `at`.
@@ -266,7 +298,9 @@ mod tests {
         assert_eq!(shares.allowed(&shared, now), 60);
         shares.spend(&shared, 60, now);
         assert_eq!(shares.allowed(&shared, now), 0);
-        assert_eq!(shares.enough_at(&shared.budgets[0], now), now + Span::secs(1));
+        assert_eq!(shares.enough_at(&shared.budgets[0], 1, now), Some(now + Span::secs(1)));
+        assert_eq!(shares.enough_at(&shared.budgets[0], 60, now), Some(now + Span::secs(60)));
+        assert_eq!(shares.enough_at(&shared.budgets[0], 61, now), None);
         assert_eq!(shares.allowed(&shared, now + Span(999_999)), 0);
         assert_eq!(shares.allowed(&shared, now + Span::secs(1)), 1);
         assert_eq!(shares.allowed(&shared, now + Span::secs(3_600)), 60);
@@ -292,7 +326,7 @@ mod tests {
                 spent += amount * count;
                 let flowed = u128::from(now.0 - 7) * u128::from(limit) / u128::from(per);
                 assert!(u128::from(spent) <= u128::from(limit) + flowed + 1);
-                let until = shares.enough_at(&shared.budgets[0], now);
+                let until = shares.enough_at(&shared.budgets[0], 1, now).expect("not too much");
                 assert!(shares.allowed(&shared, until) > 0, "{until:?} is not enough");
                 assert!(until == now || shares.allowed(&shared, until - Span(1)) == 0);
             }

@@ -9,7 +9,7 @@ use model::limits::UNSATISFIABLE_GRACE;
 use model::message::{AttemptEvent, Grant, LeaseId, News, Report, StopKind};
 use model::outcome::{AttemptEnd, Failure, Outcome};
 use model::policy::{FailurePolicy, Policy, RetryPolicy};
-use model::shared::{Deadline, Lock, Shared};
+use model::shared::{Deadline, Lock, Shared, Spending, Unit};
 use model::status::TaskStatus::{
     self, Cancelled, Failed, Leased, Ready, Retrying, Running, Succeeded, TimedOut,
 };
@@ -408,6 +408,33 @@ fn a_gang_takes_what_is_shared_for_all_of_it_or_waits() {
     let mut house = House::new(4);
     house.submit(gang(|_| {}), |run| run.concurrency = Some(2));
     assert_eq!(house.granted(), []);
+}
+
+#[test]
+fn a_gang_may_take_all_of_a_budget_and_waits_until_that_has_flowed_back() {
+    // A third of that is no whole number of microseconds.
+    let (name, unit, per) = ("api".into(), Unit::Attempts, Span(1_000_001));
+    let spending = Spending { name, unit, amount: 4, limit: 12, per };
+    let shared = Shared { budgets: [spending].into(), ..Shared::default() };
+    let mut house = House::new(8);
+    let begun = house.now;
+    let submit = |house: &mut House| house.submit(gang(|it| it.shared = shared.clone()), |_| {});
+    submit(&mut house);
+    assert_eq!(house.granted().len(), 3);
+    let second = submit(&mut house);
+    assert_eq!(house.granted(), []);
+    // What each takes is rounded up.
+    let until = begun + Span(1_000_002);
+    let budget = Blocker::Budget { name: "api".into(), until };
+    assert_eq!(blockers(&house, second, 2), [budget]);
+    // There is enough for one, which is not enough.
+    house.after(Span(333_335));
+    assert_eq!(house.engine.next_deadline(), Some(until), "it plans again then");
+    house.now = until - Span(1);
+    house.after(Span::ZERO);
+    assert_eq!(house.granted(), []);
+    house.after(Span(1));
+    assert_eq!(house.granted().len(), 3, "without anything else happening");
 }
 
 #[test]

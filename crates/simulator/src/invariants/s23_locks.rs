@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use model::message::LeaseId;
-use model::{Fact, Span, Timestamp};
+use model::{Span, Timestamp};
 
 use super::View;
 use crate::ledger::Ledger;
@@ -14,11 +14,11 @@ use crate::truth::Truth;
 const WAKING: Span = Span::secs(2);
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
-    let Fact::AttemptsLeased { task, items, variant, .. } = &view.entry.fact else { return Ok(()) };
+    let Some((task, count, variant)) = view.begun() else { return Ok(()) };
     let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-    for lock in &run.graph.policy(task.task).shared_of(*variant).locks {
+    for lock in &run.graph.policy(task.task).shared_of(variant).locks {
         let (held, least) = view.ledger.shares.holders(&lock.name);
-        let (held, least) = (held + items.len(), least.min(lock.holders_max));
+        let (held, least) = (held + count as usize, least.min(lock.holders_max));
         if held > least as usize {
             return Err(format!("`{}` is held {held} times and may be {least} times", lock.name));
         }

@@ -4,21 +4,21 @@
 //! An amount costs its share of `per`. Files that say different numbers of a name each count with
 //! their own.
 
-use model::{Fact, Span, Timestamp};
+use model::{Span, Timestamp};
 
 use super::View;
 use crate::ledger::Shares;
 
 pub(super) fn check(view: &View<'_>) -> Result<(), String> {
-    let Fact::AttemptsLeased { task, items, variant, .. } = &view.entry.fact else { return Ok(()) };
+    let Some((task, count, variant)) = view.begun() else { return Ok(()) };
     let run = view.ledger.run(task.run).ok_or("the run is not known")?;
-    let shared = run.graph.policy(task.task).shared_of(*variant);
+    let shared = run.graph.policy(task.task).shared_of(variant);
     if shared.budgets.is_empty() {
         return Ok(());
     }
     // Each item after the first finds what those before have left.
     let mut shares = view.ledger.shares.budgets();
-    for _ in items.clone() {
+    for _ in 0..count {
         check_one(&shares, shared, view.entry.at).map_err(|what| format!("{task:?} {what}"))?;
         shares.spend(shared, view.entry.at);
     }
