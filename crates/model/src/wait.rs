@@ -161,12 +161,12 @@ pub enum Blocker {
         /// For each worker that has room for none more what is missing most.
         misses: Vec<Miss>,
     },
-    /// It is the member of a gang that all workers together could not hold, even when free. The
-    /// task fails when that lasts.
+    /// It is the member of a gang that all workers together could not hold, even when free, or that
+    /// a lock or a budget never lets begin as a whole. The task fails when that lasts.
     Oversized {
         /// How many members there are.
         members: u32,
-        /// How many the workers could hold.
+        /// How many could ever begin together.
         largest: u32,
         /// When it fails.
         fails_at: Timestamp,

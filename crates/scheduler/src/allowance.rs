@@ -21,6 +21,8 @@ pub struct Draw {
     pub excess: (u64, u64),
     /// How much has to be left untouched: whoever sees a narrower limit than others do.
     pub reserve: u64,
+    /// How many items may ever begin together, if others take nothing.
+    pub most: u32,
 }
 
 impl Draw {

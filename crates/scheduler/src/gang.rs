@@ -53,14 +53,21 @@ fn members_max(nodes: &[Node], ask: &Ask) -> u32 {
 }
 
 impl Planning<'_> {
+    /// Whether a gang is larger than all nodes together, or an allowance, could ever let begin.
+    pub(super) fn is_oversized(&self, group: &Group) -> Option<Refusal> {
+        let class = &self.planner.classes[group.class.0 as usize];
+        let of_nodes = class.members_max.map_or(u32::MAX, |(_, members)| members);
+        let largest = class.draws.iter().map(|draw| draw.most).fold(of_nodes, u32::min);
+        // Where not even one may ever begin, that is said of the whole class.
+        let is_oversized = group.gang && group.count > largest && largest > 0;
+        is_oversized.then_some(Refusal::Oversized { largest })
+    }
+
     /// All members of a gang begin, or none does, within what is left of limits.
     pub(super) fn place_gang(&mut self, key: GroupKey, group: &Group, left: Limits) -> Outcome {
         let class = &self.planner.classes[group.class.0 as usize];
-        let largest = class.members_max.map_or(u32::MAX, |(_, members)| members);
         let queue = self.planner.backlog.queue(key.run);
-        // Where no node could hold even one, that is said of the whole class.
         let refusal = match group.count {
-            count if count > largest && largest > 0 => Some(Refusal::Oversized { largest }),
             count if count > left.of_run => Some(Refusal::Run),
             count if count > left.of_queue => {
                 self.queues.tightest(queue, &class.ask).map(Refusal::Queue)

@@ -311,6 +311,9 @@ impl<'a> Planning<'a> {
     }
 
     fn place_some(&mut self, key: GroupKey, group: &Group) -> Outcome {
+        if let Some(refusal) = self.is_oversized(group) {
+            return Outcome::Alone(refusal);
+        }
         let class = &self.planner.classes[group.class.0 as usize];
         let of_run = self.room_of_run(key.run);
         if of_run == 0 {

@@ -51,9 +51,10 @@ pub enum Refusal {
         /// When all will, if room is reserved for them, in microseconds.
         at: Option<u64>,
     },
-    /// A gang has more members than all nodes together could hold if nothing ran.
+    /// A gang has more members than all nodes together could hold, or an allowance could let begin,
+    /// if nothing ran.
     Oversized {
-        /// How many these hold.
+        /// How many could begin.
         largest: u32,
     },
     /// Its turn did not come: it goes behind others.
@@ -196,7 +197,7 @@ impl Planner {
         groups.filter(|&(key, _)| self.backlog.get(key).is_some())
     }
 
-    /// The gangs that are larger than all nodes together could ever hold.
+    /// The gangs that are larger than could ever begin.
     pub fn oversized(&self) -> impl Iterator<Item = GroupKey> + '_ {
         let refused = self.refused_alone();
         refused.filter(|it| matches!(it.1, Refusal::Oversized { .. })).map(|(key, _)| key)

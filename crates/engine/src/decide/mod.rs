@@ -43,7 +43,7 @@ pub(crate) struct Volatile {
     pub(crate) planning: Planning,
     /// Since when the planner has said of a class that no worker can ever hold it.
     pub(crate) never_fits: HashMap<ClassId, Timestamp>,
-    /// The same of gangs that all workers together cannot hold.
+    /// The same of gangs that can never begin as a whole.
     pub(crate) oversized: BTreeMap<TaskKey, Timestamp>,
     /// The questions that are being worked out.
     pub(crate) asked: HashSet<(TaskKey, Round)>,

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use model::Timestamp;
 use model::collections::HashMap;
-use model::shared::{Lock, Shared};
+use model::shared::{Lock, Shared, Spending};
 use scheduler::{AllowanceId, Draw};
 
 use crate::state::{Shares, cost, excess};
@@ -62,10 +62,10 @@ impl<'a> Allowances<'a> {
 
     /// What each item of a class takes, once all limits have been taken in.
     pub(super) fn draws(&self, shared: &'a Shared, seen: Seen<'_>) -> Box<[Draw]> {
-        let draw = |(key, limit, (cost, excess))| {
+        let draw = |(key, limit, Cost { cost, excess, most })| {
             let allowance = self.index[&key];
             let reserve = self.list[allowance as usize].1 - limit;
-            Draw { allowance: AllowanceId(allowance), cost, excess, reserve }
+            Draw { allowance: AllowanceId(allowance), cost, excess, reserve, most }
         };
         parts(shared, seen).map(draw).collect()
     }
@@ -94,24 +94,39 @@ pub(super) struct Seen<'a> {
     pub(super) now: Timestamp,
 }
 
-/// What an attempt takes, and how much of that is because it is rounded up, as a fraction.
-type Cost = (u64, (u64, u64));
+/// What an attempt takes, as in [`Draw`].
+struct Cost {
+    cost: u64,
+    excess: (u64, u64),
+    most: u32,
+}
 
-const ONE: Cost = (1, (0, 1));
+impl Cost {
+    /// One of what is counted, of which so many may be taken at most.
+    const fn one(most: u32) -> Self {
+        Self { cost: 1, excess: (0, 1), most }
+    }
+
+    fn of(spending: &Spending) -> Self {
+        let most = spending.limit.checked_div(spending.amount).unwrap_or(u32::MAX);
+        Self { cost: cost(spending).0, excess: excess(spending), most }
+    }
+}
 
 /// Everything that is shared: what, its limit, and what an attempt takes of it.
 fn parts<'a>(
     shared: &'a Shared,
     Seen { shares, now }: Seen<'_>,
 ) -> impl Iterator<Item = (Key<'a>, u64, Cost)> {
-    let lock = |lock: &'a Lock| (Key::Lock(&lock.name), u64::from(shares.limit(lock)), ONE);
+    let lock = |lock: &'a Lock| {
+        (Key::Lock(&lock.name), u64::from(shares.limit(lock)), Cost::one(lock.holders_max))
+    };
     let locks = shared.locks.iter().map(lock);
-    let budgets = shared.budgets.iter().map(|spending| {
-        let cost = (cost(spending).0, excess(spending));
-        (Key::Budget(&spending.name), spending.per.0, cost)
-    });
+    let budgets = shared.budgets.iter();
+    let budgets = budgets.map(|it| (Key::Budget(&it.name), it.per.0, Cost::of(it)));
     let breakers = shared.breakers.iter();
-    let breakers =
-        breakers.map(move |it| (Key::Breaker(&it.name), u64::from(shares.passes(it, now)), ONE));
+    let breakers = breakers.map(move |it| {
+        (Key::Breaker(&it.name), u64::from(shares.passes(it, now)), Cost::one(u32::MAX))
+    });
     locks.chain(budgets).chain(breakers)
 }

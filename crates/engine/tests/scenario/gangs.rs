@@ -511,6 +511,26 @@ fn a_gang_that_all_workers_together_cannot_hold_fails_after_a_while() {
 }
 
 #[test]
+fn a_gang_that_locks_or_budgets_never_let_begin_fails_after_a_while() {
+    let (name, unit, per) = ("api".into(), Unit::Attempts, Span(1_000));
+    let spending = Spending { name, unit, amount: 4, limit: 11, per };
+    let lock = Lock { name: "db".into(), holders_max: 2 };
+    for shared in [
+        Shared { locks: [lock].into(), ..Shared::default() },
+        Shared { budgets: [spending].into(), ..Shared::default() },
+    ] {
+        let mut house = House::new(8);
+        let run = house.submit(gang(|policy| policy.shared = shared), |_| {});
+        let fails_at = house.now + UNSATISFIABLE_GRACE;
+        assert_eq!(house.granted(), []);
+        let expected = [Blocker::Oversized { members: 3, largest: 2, fails_at }];
+        assert_eq!(blockers(&house, run, 1), expected);
+        house.after(UNSATISFIABLE_GRACE);
+        assert_eq!(house.task(run, 0), Failed);
+    }
+}
+
+#[test]
 fn who_waits_for_its_gang_is_told_how_many_are_left() {
     let mut stage = Stage::new(|_| {});
     stage.end(0, Outcome::Succeeded);

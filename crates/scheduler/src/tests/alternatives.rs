@@ -150,7 +150,8 @@ fn what_a_queue_may_have_is_counted_as_it_is_taken() {
 fn allowances_are_drawn_on_in_every_way() {
     let mut planner = planner(&[(16, 1)], 4);
     let class = planner.group(key(1)).expect("it waits").class;
-    let draw = Draw { allowance: AllowanceId(0), cost: 1, excess: (0, 1), reserve: 0 };
+    let draw =
+        Draw { allowance: AllowanceId(0), cost: 1, excess: (0, 1), reserve: 0, most: u32::MAX };
     planner.set_allowances(vec![2], vec![(class, [draw].into())]);
     assert_eq!(ways(&mut planner), [(0, 0, 1), (1, 0, 1)]);
     assert_eq!(planner.why(key(1)), Some(Refusal::Allowance(AllowanceId(0))));

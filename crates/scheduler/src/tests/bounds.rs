@@ -100,7 +100,7 @@ fn what_draws_on_an_allowance_gets_what_is_left_of_it() {
     let mut planner = planner(8);
     let (first, second) = (planner.add_class(cpus(1)), planner.add_class(cpus(1)));
     let draw = |cost, reserve| -> Box<[Draw]> {
-        [Draw { allowance: AllowanceId(0), cost, excess: (0, 1), reserve }].into()
+        [Draw { allowance: AllowanceId(0), cost, excess: (0, 1), reserve, most: u32::MAX }].into()
     };
     planner.set_allowances(vec![5], vec![(first, draw(2, 0)), (second, draw(1, 2))]);
     tell(&mut planner, key(1, 0), first, 1);
@@ -134,7 +134,9 @@ fn what_draws_takes_devices_or_is_not_short_is_never_lent() {
     let mut planner = planner(1);
     let (drawing, holding) = (planner.add_class(cpus(1)), planner.add_class(gpus(2, 1_000)));
     let plain = planner.add_class(cpus(1));
-    let draws = [Draw { allowance: AllowanceId(0), cost: 1, excess: (0, 1), reserve: 0 }].into();
+    let draws =
+        [Draw { allowance: AllowanceId(0), cost: 1, excess: (0, 1), reserve: 0, most: u32::MAX }]
+            .into();
     planner.set_allowances(vec![100], vec![(drawing, draws)]);
     for (run, class, is_sure) in [(1, drawing, true), (2, holding, true), (3, plain, false)] {
         let group = Group { class, count: 9, expected: 1_000, is_sure, ..Group::default() };

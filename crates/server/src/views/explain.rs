@@ -168,9 +168,7 @@ impl Text<'_, '_> {
             [Blocker::Gang { members, room, .. }, ..] => {
                 format!("{room} of the {members} members of its gang have room")
             }
-            [Blocker::Oversized { .. }, ..] => {
-                "its gang is too large for all workers together".to_owned()
-            }
+            [Blocker::Oversized { .. }, ..] => "its gang is too large to ever begin".to_owned(),
             [Blocker::NoRoom { .. }, ..] => "no worker has room for it".to_owned(),
             [Blocker::NeverFits { .. }, ..] => "it is too large for every worker".to_owned(),
             [first, ..] => self.blocker(first),

@@ -112,8 +112,8 @@ impl Text<'_, '_> {
             Blocker::Oversized { members, largest, fails_at } => {
                 let span = fails_at.since(self.subject.now);
                 format!(
-                    "it has {members} members, and all workers together hold {largest}; it fails \
-                     in {span}"
+                    "it has {members} members, and {largest} at most can run together; it fails in \
+                     {span}"
                 )
             }
             Blocker::NeverFits { misses, fails_at } => {
@@ -268,7 +268,9 @@ impl Text<'_, '_> {
                 let span = at.since(self.subject.now);
                 format!("the room that is reserved for all of it, in about {span}")
             }
-            Blocker::Oversized { .. } => "more workers, or a smaller gang".to_owned(),
+            Blocker::Oversized { .. } => {
+                "more workers or higher limits, or a smaller gang".to_owned()
+            }
             _ => "the end of work that frees room for all of it at once".to_owned(),
         }
     }
