@@ -124,7 +124,7 @@ fn may_precede_its_turn(run: &Run, task: TaskId) -> bool {
 }
 
 /// The members of a gang are with workers all together and work, or none of them is, or those that
-/// are have been told to leave (S38).
+/// are have been told to leave (S41).
 fn check_gangs(state: &State, id: RunId, run: &Run) -> Result<(), Violation> {
     for task in run.graph().tasks() {
         let key = TaskKey { run: id, task };
@@ -140,7 +140,7 @@ fn check_gangs(state: &State, id: RunId, run: &Run) -> Result<(), Violation> {
             (true, 0) => true,
             (true, whole) => dismissed == 0 && working > 0 && whole == run.item_count(task),
         };
-        ensure(holds, "S38", || {
+        ensure(holds, "S41", || {
             format!("of {id}/{task} {working} members work, {done} have, and {dismissed} leave")
         })?;
     }

@@ -42,7 +42,19 @@ impl Engine {
     /// runs and of what goes before it; `None` if it is none of that which keeps it.
     #[must_use]
     pub fn outlook(&self, item: ItemKey, blockers: &[Blocker]) -> Option<Outlook> {
+        let is_gang = self.state().run(item.run).is_some_and(|run| run.is_gang(item.task));
         match blockers.first()? {
+            Blocker::Gang { at, .. } => Some(self.whole_gang(*at.as_ref()?)),
+            // Where one member has room says nothing of all.
+            Blocker::NoRoom { .. }
+            | Blocker::Behind { .. }
+            | Blocker::Reserved
+            | Blocker::Apart { .. }
+            | Blocker::Faster { .. }
+                if is_gang =>
+            {
+                None
+            }
             Blocker::NoRoom { .. }
             | Blocker::Behind { .. }
             | Blocker::Reserved
@@ -80,6 +92,12 @@ impl Engine {
             is_least: told.is_least,
             spread: told.spread,
         })
+    }
+
+    /// All members of a gang have room at a time, which is kept for them.
+    fn whole_gang(&self, at: Timestamp) -> Outlook {
+        let spread = self.volatile().planning.planner().spread();
+        Outlook { at, worker: None, is_made: false, is_least: false, spread }
     }
 
     /// When the first of some items that are with workers is expected to end.

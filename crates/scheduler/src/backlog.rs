@@ -55,6 +55,13 @@ pub struct Group {
     pub is_sure: bool,
 }
 
+impl Group {
+    /// How many items of it begin together, or not at all.
+    pub(super) const fn together(&self) -> u32 {
+        if self.gang { self.count } else { 1 }
+    }
+}
+
 impl Default for Group {
     fn default() -> Self {
         Self {

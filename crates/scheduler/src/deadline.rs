@@ -41,16 +41,22 @@ type Late = (u64, u64, u64, usize);
 /// Those of a queue that would start too late for a deadline of their own if all of their lane and
 /// of those before it went first. One that is late already hurries all the more: what is expected
 /// of it may be too much.
-fn hurried(backlog: &Backlog, queue: QueueId, now: u64, before: &[(LaneId, u64)]) -> Vec<Late> {
+fn hurried(
+    backlog: &Backlog,
+    queue: QueueId,
+    now: u64,
+    (before, all): (&[(LaneId, u64)], u64),
+) -> Vec<Late> {
     let late = backlog.hurried(queue).take(HURRIED_MAX).filter_map(|(by, key)| {
         let lane = backlog.lane_of(key.run)?;
         let index = before.binary_search_by_key(&lane, |&(lane, _)| lane).ok()?;
         // Before the next lane goes all that is in its own.
-        let whole = before.get(index + 1).map_or(u64::MAX, |&(_, work)| work);
+        let whole = before.get(index + 1).map_or(all, |&(_, work)| work);
         let known = backlog.run(key.run)?;
+        let ahead = whole.saturating_sub(unhurried(known.work));
         // Its longest path is allowed for. Of its work only what takes longer than that counts.
         let own = unhurried(known.work).saturating_sub(known.run.path);
-        (now.saturating_add(whole) > by).then_some((by, key.run, own, index))
+        (now.saturating_add(ahead) > by).then_some((by, key.run, own, index))
     });
     late.collect()
 }
@@ -80,7 +86,7 @@ pub(super) fn promotions(
         }
         work = work.saturating_add(unhurried(lane.work));
     }
-    late.extend(hurried(backlog, queue, now, &before));
+    late.extend(hurried(backlog, queue, now, (&before, work)));
     late.sort_unstable();
     // Once a run moves forward, all that waits of it does.
     let mut seen = BTreeSet::new();

@@ -213,6 +213,14 @@ impl Planning<'_> {
         for (last, &(start, domain, _)) in starts.iter().enumerate() {
             let (mut left, mut shares) = (group.count, Shares::new());
             for &(_, _, node) in starts[..=last].iter().filter(|it| it.1 == domain) {
+                if left == 0 {
+                    break;
+                }
+                if self.is_out_of_fuel() {
+                    self.run_dry();
+                    return None;
+                }
+                self.spend(1);
                 let duration = nodes[node].duration(group.expected);
                 let times = self.draft.times(node, ask, (start, duration), left);
                 shares.push((node, times));

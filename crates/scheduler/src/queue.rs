@@ -302,8 +302,13 @@ impl Queues {
 
     /// Whether an item is guaranteed to its queue or to one above it, whoever else wants its room.
     pub(super) fn is_guaranteed(&self, queue: QueueId, ask: &Ask) -> bool {
+        self.guarantees(queue, ask, 1)
+    }
+
+    /// Whether so many items that begin together are, by one of them.
+    pub(super) fn guarantees(&self, queue: QueueId, ask: &Ask, together: u32) -> bool {
         let asked = Used::asked(ask);
-        self.path(queue).any(|id| self.guaranteed(id, &asked) > 0)
+        self.path(queue).any(|id| self.guaranteed(id, &asked) >= u64::from(together))
     }
 
     /// Whose turn it is of those that offer something: the level below the root decides first, and

@@ -118,7 +118,8 @@ impl Refusals {
 
     /// Room is reserved for a gang.
     pub(super) fn reserved_at(&mut self, key: GroupKey, start: u64) {
-        if let Some(Refusal::Gang { at, .. }) = self.groups.get_mut(&key) {
+        let told = self.groups.entry(key).or_insert(Refusal::Gang { room: 0, at: None });
+        if let Refusal::Gang { at, .. } = told {
             *at = Some(start);
         }
     }

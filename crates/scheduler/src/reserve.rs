@@ -45,8 +45,9 @@ impl Planning<'_> {
     /// whoever has waited longest first.
     pub(super) fn reserve(&mut self) {
         let (backlog, largest) = (&self.planner.backlog, self.planner.fleet.largest);
-        for (since, key) in backlog.oldest().take(LOOKS_MAX) {
-            if self.reservations >= RESERVATIONS_MAX {
+        let mut looks = 0;
+        for (since, key) in backlog.oldest() {
+            if looks == LOOKS_MAX || self.reservations >= RESERVATIONS_MAX {
                 return;
             }
             if !self.has_waited((key.run, since), LATE) {
@@ -56,6 +57,7 @@ impl Planning<'_> {
                     false => return,
                 }
             }
+            looks += 1;
             let Some(waiting) = backlog.get(key).filter(|_| !self.is_critical(key)) else {
                 continue;
             };
@@ -84,8 +86,8 @@ impl Planning<'_> {
     /// who waits.
     fn may_reserve(&self, key: GroupKey, group: &Group) -> bool {
         let queue = self.planner.backlog.queue(key.run);
-        let mut asks = self.planner.asks(group.class);
-        !self.is_owed || asks.any(|ask| self.queues.is_guaranteed(queue, ask))
+        let (mut asks, least) = (self.planner.asks(group.class), group.together());
+        !self.is_owed || asks.any(|ask| self.queues.guarantees(queue, ask, least))
     }
 
     /// Reserves the first time at which an item, or a gang, has room, if its group may: of the ways

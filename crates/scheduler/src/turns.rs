@@ -73,13 +73,15 @@ impl Planning<'_> {
                 let Some(waiting) = backlog.get(key) else { return false };
                 let class = &self.planner.classes[waiting.group.class.0 as usize];
                 // What waits for something else than room keeps none from others.
+                let least = waiting.group.together();
                 let could = |ask: &Ask| {
-                    self.queues.is_guaranteed(queue, ask)
-                        && self.queues.lets(queue, ask).is_ok()
+                    self.queues.guarantees(queue, ask, least)
+                        && self.queues.lets(queue, ask).is_ok_and(|most| most >= least)
                         && self.planner.fleet.nodes.iter().any(|node| node.could_hold(ask))
                 };
-                self.purse.lets(class).is_ok()
-                    && self.room_of_run(key.run) > 0
+                self.purse.too_scarce(class, least).is_none()
+                    && self.is_oversized(&waiting.group).is_none()
+                    && self.room_of_run(key.run) >= least
                     && self.planner.asks(waiting.group.class).any(could)
             })
         }
@@ -160,6 +162,9 @@ impl Planning<'_> {
             return Outcome::Settled;
         }
         let left = Group { count: group.count.saturating_sub(self.begun_of(key)), ..*group };
+        if left.count == 0 {
+            return Outcome::Settled;
+        }
         let most = if is_short && !group.gang { self.turn_of(key, group) } else { u32::MAX };
         if most < left.count {
             let outcome = self.place(key, &Group { count: most, ..left });

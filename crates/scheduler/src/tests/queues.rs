@@ -514,3 +514,20 @@ fn who_has_a_deadline_goes_as_far_forward_as_it_has_to() {
     assert_eq!(first_at(0, Some(20 * SECOND)), 1);
     assert_eq!(first_at(30, Some(20 * SECOND)), 1, "it is late, and may be quicker than expected");
 }
+
+#[test]
+fn who_has_time_waits_for_those_who_came_first() {
+    let first = |starts_by: u64| {
+        let mut house = House::new(2, 0);
+        let class = house.planner.class(cpus(2));
+        let group = Group { class, count: 1, expected: 20 * SECOND, ..Group::default() };
+        for (run, by) in [(1, None), (2, Some(starts_by))] {
+            let work = 20 * SECOND;
+            let run_of = Run { work, path: work, arrived_at: run, ..Run::default() };
+            house.planner.set_run(run, run_of);
+            house.planner.set_group(0, key(run), Group { starts_by: by, ..group });
+        }
+        house.planner.plan(0, FUEL).placements[0].group.run
+    };
+    assert_eq!((first(3_600 * SECOND), first(30 * SECOND), first(10 * SECOND)), (1, 1, 2));
+}

@@ -19,7 +19,8 @@ pub(super) fn make(run: &RunPlan, parts: &mut GraphParts) {
     for task in 0..u32::try_from(parts.policy_of.len()).unwrap_or(u32::MAX) {
         let policy = &parts.policies[parts.policy_of[task as usize] as usize];
         let known = parts.fan_outs.iter().position(|&(fan, _)| fan == task);
-        let is_alone = policy.others.is_empty() && policy.shared.is_empty();
+        let is_alone =
+            policy.others.is_empty() && policy.alternatives.is_empty() && policy.shared.is_empty();
         let may = policy.kind.is_work() && !policy.asks && is_alone;
         let share = if known.is_some() { 600 } else { 150 };
         if !may || !random.per_mille(share) {

@@ -49,11 +49,16 @@ fn conflicts(task: &TaskFile, gang: Extent) -> Vec<Conflict> {
     let look = look_of(task).map(|look| {
         (look.at.extent, "and waits for something to come", "one that waits is enough")
     });
+    let alternatives = task.alternatives.as_ref().map(|alternatives| {
+        let why = "whose members all ask for the same: it takes no `alternatives`";
+        (alternatives.extent, why, "leave `alternatives` out")
+    });
     let workflow = task.workflow.as_ref().map(|_| {
         let why = "and a file has gangs of its own";
         (gang, why, "write `gang` in tasks of that file")
     });
-    [foreach, parallel, cache, memory, kind, look, workflow].into_iter().flatten().collect()
+    let all = [foreach, parallel, cache, memory, kind, look, alternatives, workflow];
+    all.into_iter().flatten().collect()
 }
 
 /// Whether it makes sense that many do such work together.
@@ -87,6 +92,10 @@ mod tests {
     #[test]
     fn what_does_not_go_with_a_gang_is_told_with_its_place_and_what_to_do() {
         for (bad, expected) in [
+            (
+                "script: x, gang: 2, alternatives: [{resources: {cpu: 1}}]",
+                "it takes no `alternatives`",
+            ),
             ("script: x, gang: 0", "`gang` is a whole number from 1 to 1024, not 0"),
             ("script: x, gang: 1025", "`gang` is a whole number from 1 to 1024, not 1025"),
             ("script: x, gang: many", "a whole number"),

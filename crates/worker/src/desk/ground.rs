@@ -12,7 +12,12 @@ pub(crate) struct Ground {
     pub(super) devices: Devices,
     /// The variables that tell of it.
     variables: [(&'static str, String); 2],
+    /// Whether it is made up: then all others that the worker stands for are on this machine.
+    is_made_up: bool,
 }
+
+/// The variable by which the members of a gang find the first of them.
+const GANG_ADDRESS: &str = "AUTOGLM_GANG_ADDRESS";
 
 impl Ground {
     /// What is to be found on a node; `are_bound` as in [`Devices::new`].
@@ -21,7 +26,8 @@ impl Ground {
             ("AUTOGLM_NODE", station.name.to_string()),
             ("AUTOGLM_NODE_SPEED", decimal(station.offers.speed)),
         ];
-        Self { devices: Devices::new(&station.offers, are_bound), variables }
+        let devices = Devices::new(&station.offers, are_bound);
+        Self { devices, variables, is_made_up: !are_bound }
     }
 
     /// Tells an attempt of the node, over what its own variables say.
@@ -29,6 +35,12 @@ impl Ground {
         let is_own = |name: &str| self.variables.iter().any(|(own, _)| *own == name);
         env.retain(|(name, _)| !is_own(name));
         env.extend(self.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        // The name of a node that is made up leads nowhere.
+        for (_, address) in
+            env.iter_mut().filter(|(name, _)| self.is_made_up && name == GANG_ADDRESS)
+        {
+            "127.0.0.1".clone_into(address);
+        }
     }
 }
 
@@ -50,10 +62,11 @@ mod tests {
         let offers = Offers { speed: 1_500, ..Offers::default() };
         let ground = Ground::new(&Station { name: "big-1".into(), offers }, false);
         let own = |name: &str| (name.to_owned(), "own".to_owned());
-        let mut env = vec![own("A"), own("AUTOGLM_NODE_SPEED")];
+        let mut env = vec![own("A"), own("AUTOGLM_NODE_SPEED"), own(GANG_ADDRESS)];
         ground.tell(&mut env);
         let told: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(told, ["A=own", "AUTOGLM_NODE=big-1", "AUTOGLM_NODE_SPEED=1.5"]);
+        let here = "AUTOGLM_GANG_ADDRESS=127.0.0.1";
+        assert_eq!(told, ["A=own", here, "AUTOGLM_NODE=big-1", "AUTOGLM_NODE_SPEED=1.5"]);
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn task(rehearsal: &Rehearsal<'_>, job: usize, number: u32) -> Value {
         task.insert("expected".to_owned(), json!(format!("{expected}us")));
     }
     if it.members > 1 {
-        task.insert("foreach".to_owned(), json!({"range": it.members}));
+        task.insert("gang".to_owned(), json!(it.members));
     }
     if let Some(asked) = workload.constraints(number) {
         constrain(&mut task, asked);
@@ -175,7 +175,7 @@ mod tests {
             assert_eq!(gpu["resources"], json!({"cpu": "1000m", "memory": 7, "gpu": asked}));
             let script = gpu["script"].as_str().expect("a text");
             assert!(script.contains("2.500000 / $AUTOGLM_NODE_SPEED"), "{script}");
-            assert_eq!(told["tasks"][2]["foreach"], json!({"range": 2}));
+            assert_eq!(told["tasks"][2]["gang"], json!(2));
             assert!(submit.new && submit.no_cache, "whatever was before, it is run");
         });
     }
