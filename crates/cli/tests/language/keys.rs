@@ -19,7 +19,8 @@ impl<'a> Keys<'a> {
         let mut unseen = BTreeSet::new();
         declared(schema, "", &mut unseen);
         // For editors, not for the language; templates take what tasks take, and are no other keys.
-        unseen.retain(|key| key != "/$schema" && !is_of_template(key) && !is_second(key));
+        let is_other = |key: &str| is_of_template(key) || is_second(key) || is_of_alternative(key);
+        unseen.retain(|key| key != "/$schema" && !is_other(key));
         Self { schema, unseen }
     }
 
@@ -68,6 +69,11 @@ fn is_of_template(key: &str) -> bool {
 /// A key within another word for `foreach`, which takes all that `foreach` takes.
 fn is_second(key: &str) -> bool {
     ["/loop/", "/with_items/", "/withItems/", "/withParam/"].iter().any(|word| key.contains(word))
+}
+
+/// A key of what an alternative asks for, which is said as what a task asks for.
+fn is_of_alternative(key: &str) -> bool {
+    key.starts_with("/AlternativeFile/resources/")
 }
 
 fn declared(schema: &Value, path: &str, found: &mut BTreeSet<String>) {

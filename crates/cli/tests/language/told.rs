@@ -51,7 +51,8 @@ pub(crate) fn run(home: &Home, folder: &Path, run: &str, code: i32) -> Result<St
 pub(crate) fn answers(events: &[Value]) -> String {
     let those = events.iter().filter(|event| {
         let kind = event["kind"].as_str().unwrap_or_default();
-        !kind.starts_with("attempt") && !kind.starts_with("run_") && !kind.starts_with("lease")
+        let of_attempts = ["attempt", "run_", "lease", "gang_leased"];
+        !of_attempts.iter().any(|of| kind.starts_with(of))
     });
     // When something will be is never the same.
     let texts = those.map(|event| {
