@@ -78,6 +78,15 @@ pub enum Domain {
 /// The label that every worker has by itself: its name.
 pub const HOSTNAME: &str = "hostname";
 
+/// The name of one of so many nodes of a kind, counted from 0. One alone is called as its kind.
+#[must_use]
+pub fn node_name(kind: &str, count: u32, number: u32) -> String {
+    match count {
+        1 => kind.into(),
+        _ => format!("{kind}-{}", u64::from(number) + 1),
+    }
+}
+
 /// The word that stands for [`Domain::Node`], and can be the key of no label.
 pub const NODE: &str = "node";
 

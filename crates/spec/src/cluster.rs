@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use model::quantity::scaled;
 use model::resources::USUAL_SPEED;
-use model::site::HOSTNAME;
+use model::site::{HOSTNAME, node_name};
 use model::{Offers, Site};
 
 use crate::code;
@@ -62,10 +62,7 @@ impl NodeKind {
     /// The name of one of them, counted from 0.
     #[must_use]
     pub fn name_of(&self, number: u32) -> String {
-        match self.count {
-            1 => self.name.clone(),
-            _ => format!("{}-{}", self.name, u64::from(number) + 1),
-        }
+        node_name(&self.name, self.count, number)
     }
 
     /// One of them, counted from 0: its name is its `hostname`, unless its labels have that.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::Site;
-use model::site::HOSTNAME;
+use model::site::{HOSTNAME, node_name};
 
 /// The nodes of a place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,10 +80,7 @@ impl NodeKind {
     /// The name of one of its nodes, counted from 0.
     #[must_use]
     pub fn name_of(&self, number: u32) -> String {
-        match self.count {
-            1 => self.name.clone(),
-            _ => format!("{}-{}", self.name, u64::from(number) + 1),
-        }
+        node_name(&self.name, self.count, number)
     }
 
     /// What one of its nodes, counted from 0, is told apart by: its name as `hostname`, unless its

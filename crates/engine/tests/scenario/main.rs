@@ -406,3 +406,20 @@ fn explain_names_what_is_waited_for() {
     assert!(matches!(explain(&house, 2)[..], [Blocker::NoRoom { .. }]));
     assert_eq!(explain(&house, 0), []);
 }
+
+#[test]
+fn what_came_before_there_was_a_worker_goes_by_what_it_takes_of_that() {
+    let mut house = House::new(1);
+    house.after(ATTEMPT_LEASE);
+    let mut submit = |cpu_milli, seconds| {
+        let mut parts = graph(1, &[]);
+        parts.policies[0].request = cpu(cpu_milli);
+        parts.policies[0].expected = Some(Span::secs(seconds));
+        house.submit(parts, |_| {})
+    };
+    let (whole, part) = (submit(1_000, 5), submit(100, 10));
+    assert!(house.granted().is_empty(), "there is nobody");
+    house.hello("later", 1, None);
+    let first: Vec<_> = house.granted().iter().map(|it| it.attempt.key.run).collect();
+    assert_eq!(first, [part], "it is less work than {whole}, which came first and is shorter");
+}
